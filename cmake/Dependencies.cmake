@@ -1,0 +1,22 @@
+# Every dependency, found in one place. What analyze needs comes first; the rest only when the trainers are built.
+set(HDF5_PREFER_PARALLEL OFF)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+add_library(lockstep_hdf5 INTERFACE)
+target_include_directories(lockstep_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(lockstep_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+if(NOT LOCKSTEP_ANALYSIS_ONLY)
+  find_package(yaml-cpp REQUIRED)
+  if(NOT TARGET yaml-cpp::yaml-cpp)  # yaml-cpp < 0.8
+    add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+  endif()
+  find_package(Boost REQUIRED COMPONENTS program_options)
+  find_package(ZLIB REQUIRED)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+  include(LibTorch)
+  if(LOCKSTEP_CUDA)
+    include(Nccl)
+  endif()
+endif()

@@ -1,0 +1,76 @@
+// Communicator: collectives and messages between the ranks of a group, on tensors.
+//
+// Stream semantics, the same for every back end:
+//  * Calls are made by one thread per communicator at a time, in the same order on every rank; that order is the order
+//    of execution and of the sequence numbers.
+//  * A call is asynchronous: it returns at once with a Work. The tensor must stay alive and untouched until the Work
+//    has been waited for.
+//  * Host tensors (mpi, self): the operation starts when its predecessors have ended; Work::wait blocks the host.
+//  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at the call,
+//    runs on the communicator's own high-priority stream, and Work::wait orders the caller's current stream after it
+//    WITHOUT blocking the host.
+//  * Device tensors over mpi are staged through pinned host memory; Work::wait blocks the host until the result is
+//    enqueued back on the device, and orders the caller's current stream after it.
+//  * Destructors never communicate. A failure of the library is thrown from the call or from Work::wait.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "timing/clock.hpp"
+
+namespace lockstep {
+
+enum class ReduceOp { sum, max, min };
+
+enum class CollectiveKind { all_reduce, reduce_scatter, all_gather, broadcast, send, recv, barrier };
+const char* name_of(CollectiveKind kind);
+
+// When an operation was enqueued, began and ended, on this rank's steady clock.
+struct WorkTimes {
+  SteadyTime ready, start, end;
+};
+
+class Work {
+ public:
+  virtual ~Work() = default;
+  // Orders the caller after the operation (see above). Throws what the operation failed with. May be called twice.
+  virtual void wait() = 0;
+  // Valid once the operation has ended; for device work ask at least one step later. Blocks the host until it has ended.
+  virtual WorkTimes times() = 0;
+  CollectiveKind kind{};
+  std::int64_t bytes = 0;      // of the tensor on this rank
+  std::int64_t sequence = -1;  // per communicator, equal on all ranks
+};
+using WorkPtr = std::shared_ptr<Work>;
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  virtual std::string backend() const = 0;  // "self", "mpi", "nccl"
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+
+  // Collective: all ranks. Tensors are contiguous, of equal shape and dtype on all ranks
+  // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place.
+  virtual WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op = ReduceOp::sum) = 0;
+  // input: size() x output elements; rank r receives the sum of the r-th parts.
+  virtual WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) = 0;
+  // output: size() x input elements, in order of rank.
+  virtual WorkPtr all_gather(const at::Tensor& output, const at::Tensor& input) = 0;
+  virtual WorkPtr broadcast(const at::Tensor& tensor, int root) = 0;
+  virtual WorkPtr barrier() = 0;
+
+  // Not collective: pairs of ranks. Messages between one pair arrive in the order sent.
+  virtual WorkPtr send(const at::Tensor& tensor, int to) = 0;
+  virtual WorkPtr recv(const at::Tensor& tensor, int from) = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,123 @@
+// RunConfig: everything a run can be told, with its defaults. What a key means, which values it takes and how it is
+// spelled stands in run_config.cpp's one table of keys, from which --help and docs/configuration.md are generated.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Where a value was given: a file and its line (1-based), or "--set" and line 0.
+struct Location {
+  std::string file;
+  int line = 0;
+  std::string text() const;  // "configs/x.yaml:12", or "--set"
+};
+
+// A key that belongs to the chosen model and is checked by the model registry.
+struct Setting {
+  std::string key;  // without the leading "model."
+  std::string value;
+  Location where;
+};
+
+enum class Tokenizer { hash, basic_english };
+enum class OptimizerKind { sgd, adam, adamw };
+enum class ScheduleKind { constant, linear, cosine };
+enum class Precision { fp32, bf16 };
+enum class DeviceKind { automatic, cpu, cuda };
+enum class BackendKind { automatic, mpi, nccl };
+enum class Algorithm { all_reduce };
+enum class ReduceDtype { fp32, bf16, fp16 };
+enum class Scaling { strong, weak };
+
+struct RunConfig {
+  struct Run {
+    std::string name;  // free text for people; empty: the model's name
+    std::uint64_t seed = 42;
+  } run;
+
+  struct Model {
+    std::string name;
+    std::string preset;           // empty: the model's default
+    std::vector<Setting> hyper;   // as given; the registry knows the defaults
+  } model;
+
+  struct Data {
+    std::string name;
+    std::string path;             // folder with the files; relative to the working directory
+    std::int64_t max_length = 128;
+    Tokenizer tokenizer = Tokenizer::hash;
+    std::int64_t vocabulary = 20000;  // hash: table size; basic_english: largest vocabulary
+    std::int64_t min_freq = 1;        // basic_english: rarer words are unknown
+    double validation = 0.1;          // share of the training split held out, by seed
+    int workers = 1;                  // prefetching threads per rank
+    std::int64_t max_train_rows = 0;  // 0: all; else the first so many rows of the training file
+    std::string cache = ".cache/lockstep";  // folder of the encoded data; "none": no cache
+    std::int64_t samples = 10000;           // synthetic_*: training samples
+    std::int64_t test_samples = 2000;       // synthetic_*: test samples
+    std::int64_t classes = 10;              // synthetic_*
+    std::vector<std::int64_t> shape = {1, 28, 28};  // synthetic_images: channels, height, width
+  } data;
+
+  struct Optimizer {
+    OptimizerKind name = OptimizerKind::adam;
+    double lr = 1e-3;
+    double weight_decay = 0;
+    double momentum = 0;    // sgd
+    bool nesterov = false;  // sgd
+    double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adam, adamw
+  };
+  struct Schedule {
+    ScheduleKind name = ScheduleKind::constant;
+    std::int64_t warmup_steps = 0;
+  };
+  struct Training {
+    std::optional<std::int64_t> epochs;       // exactly one of epochs and steps
+    std::optional<std::int64_t> steps;
+    std::optional<std::int64_t> global_batch; // exactly one of global_batch and micro_batch
+    std::optional<std::int64_t> micro_batch;  // per rank and accumulation step
+    std::int64_t accumulate = 1;
+    Optimizer optimizer;
+    Schedule schedule;
+    double grad_clip = 0;  // largest global 2-norm of the gradient; 0: off
+    Precision precision = Precision::fp32;
+    std::vector<double> target;  // validation metric levels whose time is recorded
+  } training;
+
+  struct Parallel {
+    DeviceKind device = DeviceKind::automatic;
+    BackendKind backend = BackendKind::automatic;
+    std::optional<int> threads;  // per rank; empty: cores of the node / ranks on it
+    Algorithm algorithm = Algorithm::all_reduce;
+    bool overlap = true;
+    bool sync_batchnorm = false;
+    double bucket_mb = 25;
+    double first_bucket_mb = 1;
+    ReduceDtype reduce_dtype = ReduceDtype::fp32;
+  } parallel;
+
+  struct Measure {
+    Scaling scaling = Scaling::strong;
+    std::optional<std::int64_t> warmup;  // steps left out of the statistics; empty: found by analyze
+  } measure;
+
+  struct Checkpoint {
+    std::int64_t every_epochs = 0;  // 0: none
+    std::int64_t keep = 2;
+  } checkpoint;
+
+  // Where each given key was given, by dotted name; keys at their defaults are absent.
+  std::map<std::string, Location> given;
+
+  // "configs/x.yaml:12: 'training.global_batch'" for messages; without a place when the key has its default.
+  std::string place(const std::string& key) const;
+
+  // samples of one optimizer step over all ranks; Error(bad_input) naming the key when it does not divide.
+  std::int64_t global_batch(int ranks) const;
+};
+
+}  // namespace lockstep

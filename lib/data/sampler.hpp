@@ -1,0 +1,45 @@
+// Which samples each rank trains on, and when: pure functions of seed, epoch and the batch plan. The order of an epoch
+// never depends on the number of ranks; ranks take consecutive shares of each global batch.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace lockstep {
+
+struct BatchPlan {
+  std::int64_t dataset_size = 0;
+  std::int64_t global_batch = 0;  // samples of an optimizer step over all ranks and accumulation steps
+  std::int64_t accumulate = 1;
+  int ranks = 1;
+  std::uint64_t seed = 0;
+  bool shuffle = true;            // false: in order (validation, test)
+
+  std::int64_t steps_per_epoch() const;  // the last step may be short; none is dropped
+};
+
+// One rank's samples of one micro step. Global batch step s covers positions [s*G, min((s+1)*G, n)) of the order, cut
+// into `accumulate` consecutive parts, each cut into `ranks` consecutive shares whose sizes differ by at most one.
+// A rank whose share is empty gets the part's first sample as padding with weight 0 (`padding` = 1), so that every rank
+// takes part in every collective.
+struct Share {
+  std::span<const std::int64_t> ids;  // into the order; padding included
+  std::int64_t padding = 0;           // samples at the end that must not count
+  std::int64_t step_samples = 0;      // real samples of the whole global step, the loss's denominator
+};
+
+class Sampler {
+ public:
+  explicit Sampler(const BatchPlan& plan) : plan_(plan) {}
+  void begin_epoch(std::int64_t epoch);  // draws the order
+  Share share(std::int64_t step, std::int64_t micro, int rank) const;
+  const BatchPlan& plan() const { return plan_; }
+  const std::vector<std::int64_t>& order() const { return order_; }
+
+ private:
+  BatchPlan plan_;
+  std::vector<std::int64_t> order_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,54 @@
+// A model is a named list of layers, so that any model can be split between any two of them. Models know nothing of
+// ranks, devices or loss functions.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// What flows from one layer to the next. [0] is the activation; further tensors (a padding mask) ride along.
+using Flow = std::vector<torch::Tensor>;
+
+class Layer : public torch::nn::Module {
+ public:
+  // Flow in, flow out; shapes are stated by each layer. Batch first everywhere.
+  virtual Flow forward(Flow inputs) = 0;
+  // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see Model).
+  virtual double forward_flops() const = 0;
+};
+
+class Model : public torch::nn::Module {
+ public:
+  struct Entry {
+    std::string name;
+    std::shared_ptr<Layer> layer;
+  };
+
+  explicit Model(std::string name) : torch::nn::Module(name) {}
+  void append(const std::string& name, std::shared_ptr<Layer> layer);
+
+  // inputs: (B, C, H, W) float for images, (B, T) int64 token ids for text. Returns logits (B, classes).
+  torch::Tensor forward(const torch::Tensor& inputs);
+
+  const std::vector<Entry>& layers() const { return layers_; }
+  std::int64_t parameter_count() const;
+  double flops_per_sample() const;  // forward + backward: three times the forward pass
+
+ private:
+  std::vector<Entry> layers_;
+};
+
+// What a model must know of the data it is built for.
+struct ModelInputs {
+  std::vector<std::int64_t> sample_shape;  // (C, H, W), or (T) for text
+  std::int64_t vocabulary = 0;             // text
+  std::int64_t classes = 0;
+};
+
+}  // namespace lockstep

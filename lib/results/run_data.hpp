@@ -1,0 +1,113 @@
+// What one run file holds, in memory: the writer's vocabulary and the reader's result. No HDF5 here.
+// Units and meanings of every column stand in schema.hpp and are written into the file.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Row-major [rows, columns].
+template <typename T>
+struct Matrix {
+  std::int64_t rows = 0, columns = 0;
+  std::vector<T> values;
+  Matrix() = default;
+  Matrix(std::int64_t r, std::int64_t c, T fill = T{}) : rows(r), columns(c), values(static_cast<std::size_t>(r * c), fill) {}
+  T& at(std::int64_t r, std::int64_t c) { return values[static_cast<std::size_t>(r * columns + c)]; }
+  const T& at(std::int64_t r, std::int64_t c) const { return values[static_cast<std::size_t>(r * columns + c)]; }
+};
+
+// The /steps datasets, [ranks, steps]. Seconds unless said otherwise. The budget:
+// wall = data + h2d + forward + backward + comm_exposed + optimizer + bubble + other.
+struct StepTable {
+  Matrix<double> start;  // since the common start
+  Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
+  Matrix<std::int32_t> samples, epoch;   // samples this rank trained on; epoch, 0-based
+  Matrix<float> loss, grad_norm;         // loss: mean over this rank's samples; grad_norm: of the reduced gradient
+  std::int64_t ranks() const { return wall.rows; }
+  std::int64_t steps() const { return wall.columns; }
+};
+
+// The /comm datasets, one entry a collective and rank; in order of rank, then time. Columns of equal length.
+struct CommTable {
+  std::vector<std::int32_t> rank, step, bucket;  // bucket -1: not a gradient bucket
+  std::vector<std::int64_t> sequence, bytes;     // sequence numbers match across ranks
+  std::vector<std::string> kind;                 // "all_reduce", "broadcast", ...; stored as int + attribute of names
+  std::vector<double> ready, start, end;         // seconds since the common start
+  std::size_t size() const { return rank.size(); }
+};
+
+struct BucketTable {
+  std::vector<std::int64_t> bytes, parameters;  // parameters: tensors in the bucket
+  std::vector<std::string> first_parameter;
+};
+
+// One row of /epochs. NaN: not measured.
+struct EpochRow {
+  double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
+  double train_seconds = 0, validation_seconds = 0, learning_rate = 0;
+  std::int64_t peak_memory_bytes = 0;      // largest over the ranks
+  Matrix<std::int64_t> confusion;          // [classes, classes], rows are the true class; of the validation split
+};
+
+// The /audit datasets of one epoch.
+struct AuditRow {
+  std::vector<std::int64_t> samples;   // [ranks]
+  std::vector<std::uint64_t> digest;   // [ranks], order-independent digest of the sample ids
+  std::int64_t missing = 0, repeated = 0, padding = 0;
+};
+
+// One entry a rank.
+struct RankEnvironment {
+  std::string host, device, cpu, driver;
+  std::int64_t cores_bound = 0, threads = 0, memory_bytes = 0;
+  double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
+};
+
+struct RunHeader {
+  int schema = 0;
+  std::string uuid;
+  std::string mode;    // seq, ddp
+  std::string status;  // running, complete, failed, interrupted
+  bool valid = true;
+  std::vector<std::string> invalid_reasons;  // sentences
+  std::string started;                       // ISO 8601, UTC
+  double wall_seconds = 0;
+};
+
+struct ModelFacts {
+  std::string name;
+  std::int64_t parameters = 0, gradient_bytes = 0;
+  double flops_per_sample = 0;  // forward + backward, multiply and add counted as two
+  std::vector<std::string> layers;
+  std::vector<std::int64_t> layer_parameters;
+};
+
+struct DataFacts {
+  std::string name;
+  std::int64_t train_rows = 0, validation_rows = 0, test_rows = 0, classes = 0;
+  std::string digest;  // of the content: two runs with equal digests trained on the same rows
+};
+
+struct RunData {
+  RunHeader header;
+  std::string config_given, config_resolved;        // YAML
+  std::map<std::string, std::string> settings;      // the resolved configuration, dotted key to text
+  std::vector<RankEnvironment> ranks;
+  std::map<std::string, std::string> environment;   // libtorch, cuda, mpi, nccl, program, commit, compiler, flags
+  std::string fingerprint;                          // of the hardware: equal means comparable
+  double recorder_overhead = 0;                     // share of the step spent on recording, measured
+  StepTable steps;
+  CommTable comm;
+  BucketTable buckets;
+  std::string metric;                               // what validation_metric and test_metric are: "accuracy"
+  std::vector<EpochRow> epochs;
+  std::vector<AuditRow> audit;                      // one an epoch
+  ModelFacts model;
+  DataFacts data;
+};
+
+}  // namespace lockstep
