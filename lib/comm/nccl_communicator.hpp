@@ -1,0 +1,22 @@
+// Communicator over NCCL: CUDA tensors, one GPU a rank, on a high-priority stream of its own; the host never
+// blocks.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "comm/world.hpp"
+
+namespace lockstep {
+
+#ifdef LOCKSTEP_WITH_CUDA
+// Collective: rank 0's unique id goes round through the world. device: this rank's own GPU.
+std::unique_ptr<Communicator> make_nccl_communicator(World& world, const c10::Device& device);
+// "2.28.9"
+std::string nccl_version();
+#endif
+
+}  // namespace lockstep

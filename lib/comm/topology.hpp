@@ -1,0 +1,39 @@
+// What a rank runs on: CPU, cores, memory, device; and the digest of it that tells comparable runs apart.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "comm/world.hpp"
+#include "config/run_config.hpp"
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+// Local. clock_offset and clock_error stay 0 until World::measure_clock_offset fills them.
+RankEnvironment describe_rank(const World& world, const c10::Device& device, int threads);
+
+// Collective. Every rank's entry, in order of rank, on every rank.
+std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine);
+
+// Compute threads of this rank: parallel.threads, or cores of the node / ranks on it, at least 1 and at most
+// the cores this process is bound to. A core counts once, however many hardware threads it has.
+int threads_per_rank(const RunConfig& config, const World& world);
+
+// Cores this process may run on, and cores of the node.
+int bound_cores();
+int node_cores();
+
+// 16 hex digits, equal for runs on the same kind of hardware whatever the number of ranks and the names of
+// the hosts: a digest of the set of distinct (cpu model and its count of logical CPUs, device model, memory
+// to within 6 %). It does not cover the network, clocks, binding, driver or library versions.
+std::string hardware_fingerprint(const std::vector<RankEnvironment>& ranks);
+
+// "libtorch", "cuda", "mpi", "mpi_threads", "nccl", "program", "commit", "compiler", "flags"; "none" where
+// the build or the process has none.
+std::map<std::string, std::string> library_versions(const World& world);
+
+}  // namespace lockstep
