@@ -1,0 +1,132 @@
+#include "parallel/gradient_reducer.hpp"
+
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/utils/lambda_post_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <utility>
+
+namespace lockstep {
+
+// Connects a parameter's accumulator to the reducer. The accumulator outlives the reducer when the user keeps the
+// parameter, hence the link is cut, not the hook removed (autograd has no call for that).
+struct GradientReducer::Hook {
+  GradientReducer* reducer;
+  std::size_t parameter;
+  std::shared_ptr<torch::autograd::Node> accumulator;  // autograd itself keeps only a weak reference
+};
+
+GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
+                                 ReducerOptions options, WorkLog* log)
+    : communicator_(communicator), options_(options), log_(log), communicates_(communicator.backend() != "self") {
+  const std::vector<std::size_t> order = reverse_order(parameters.size());
+  BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
+  buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan));
+  ready_order_.reserve(buckets_->parameters().size());
+  if (communicates_)
+    for (const torch::Tensor& values : buckets_->values()) communicator_.broadcast(values, 0)->wait();
+  for (std::size_t p = 0; p < buckets_->parameters().size(); ++p) {
+    auto hook = std::make_shared<Hook>(
+        Hook{this, p, torch::autograd::impl::grad_accumulator(buckets_->parameters()[p].tensor)});
+    hook->accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
+        [weak = std::weak_ptr<Hook>(hook)](const auto& outputs, const auto&) {
+          if (const auto alive = weak.lock()) alive->reducer->on_gradient_ready(alive->parameter);
+          return outputs;
+        }));
+    hooks_.push_back(std::move(hook));
+  }
+  prepare_wire_buffers();
+  reset_step();
+}
+
+GradientReducer::~GradientReducer() = default;
+
+void GradientReducer::prepare_wire_buffers() {
+  wire_.clear();
+  if (!communicates_ || options_.reduce_dtype == torch::kFloat32) return;
+  for (const torch::Tensor& gradient : buckets_->gradients())
+    wire_.push_back(torch::empty_like(gradient, gradient.options().dtype(options_.reduce_dtype)));
+}
+
+void GradientReducer::reset_step() {
+  const BucketPlan& plan = buckets_->plan();
+  pending_.resize(plan.buckets.size());
+  for (std::size_t b = 0; b < plan.buckets.size(); ++b) pending_[b] = static_cast<std::int64_t>(plan.buckets[b].slots.size());
+  ready_.assign(buckets_->parameters().size(), false);
+  works_.assign(plan.buckets.size(), nullptr);
+  next_launch_ = 0;
+  callback_queued_ = false;
+}
+
+void GradientReducer::on_gradient_ready(std::size_t parameter) {
+  buckets_->adopt_gradient(parameter);
+  if (!synchronising_) return;
+  if (options_.automatic_finish && !callback_queued_) {
+    callback_queued_ = true;
+    torch::autograd::Engine::get_default_engine().queue_callback([this] { finish(); });
+  }
+  if (ready_[parameter]) return;  // a second backward pass of the same step: only the first is reduced on the way
+  ready_[parameter] = true;
+  if (learning_order_) ready_order_.push_back(parameter);
+  --pending_[buckets_->plan().bucket_of[parameter]];
+  if (options_.overlap) launch_complete_buckets();
+}
+
+void GradientReducer::launch_complete_buckets() {
+  // In plan order only: every rank must enqueue the same collectives in the same order.
+  while (next_launch_ < pending_.size() && pending_[next_launch_] == 0) launch(next_launch_++);
+}
+
+void GradientReducer::launch(std::size_t bucket) {
+  if (!communicates_) return;
+  const torch::NoGradGuard no_grad;
+  torch::Tensor gradient = buckets_->gradients()[bucket];
+  if (options_.average && communicator_.size() > 1) gradient.mul_(1.0 / communicator_.size());
+  torch::Tensor message = gradient;
+  if (!wire_.empty()) message = wire_[bucket].copy_(gradient);
+  works_[bucket] = communicator_.all_reduce(message);
+  if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
+}
+
+void GradientReducer::finish() {
+  for (std::size_t p = 0; p < ready_.size(); ++p)
+    if (!ready_[p]) buckets_->adopt_gradient(p);
+  for (; next_launch_ < pending_.size(); ++next_launch_) launch(next_launch_);
+  const torch::NoGradGuard no_grad;
+  for (std::size_t b = 0; b < works_.size(); ++b) {
+    if (!works_[b]) continue;
+    works_[b]->wait();
+    if (!wire_.empty()) torch::Tensor(buckets_->gradients()[b]).copy_(wire_[b]);
+  }
+  reset_step();
+}
+
+std::vector<std::size_t> GradientReducer::agreed_ready_order() {
+  // Gradients that the first backward pass did not touch come last, in the assumed order.
+  std::vector<bool> seen(buckets_->parameters().size(), false);
+  for (const std::size_t p : ready_order_) seen[p] = true;
+  for (const std::size_t p : reverse_order(seen.size()))
+    if (!seen[p]) ready_order_.push_back(p);
+  const auto options = torch::TensorOptions().dtype(torch::kInt64);
+  torch::Tensor order = torch::empty({static_cast<std::int64_t>(ready_order_.size())}, options);
+  for (std::size_t i = 0; i < ready_order_.size(); ++i)
+    order.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(ready_order_[i]);
+  torch::Tensor shared = order.to(buckets_->values().front().device());
+  if (communicates_) communicator_.broadcast(shared, 0)->wait();
+  order = shared.to(torch::kCPU);
+  const auto* first = order.data_ptr<std::int64_t>();
+  return {first, first + order.numel()};
+}
+
+bool GradientReducer::rebuild() {
+  if (!learning_order_) return false;
+  learning_order_ = false;
+  const std::vector<std::size_t> order = agreed_ready_order();
+  if (order == reverse_order(order.size())) return false;
+  buckets_->relayout(plan_buckets(shapes_of(buckets_->parameters()), order, options_.bucket_sizes));
+  prepare_wire_buffers();
+  reset_step();
+  return true;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,81 @@
+// GradientReducer: reduces gradients in flat buckets while backward goes on.
+//
+// Life of a gradient: autograd accumulates it into its view in a bucket; a hook on the parameter's accumulator notes
+// that it is ready; when all of a bucket are, and all buckets before it are launched, the bucket's all-reduce is
+// launched at once from the hook; finish() launches what is left, waits, and leaves the reduced gradient in .grad.
+// The order in which gradients become ready is learnt in the first backward pass; rebuild() then lays the buckets out
+// in that order (rank 0's, broadcast), so that a bucket is complete as early as it can be.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "parallel/flat_buckets.hpp"
+#include "parallel/work_log.hpp"
+
+namespace lockstep {
+
+struct ReducerOptions {
+  BucketSizes bucket_sizes;
+  bool overlap = true;                               // launch from hooks; false: all after backward
+  torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf: on the wire and in the sum
+  bool average = true;                               // divide by the number of ranks; false: sum
+  bool automatic_finish = false;  // finish() at the end of each backward pass, by autograd's own callback
+};
+
+class GradientReducer {
+ public:
+  // Collective: all ranks, with the same parameters in the same order. Rank 0's values are broadcast.
+  // log (optional) receives the Works of each step; it and communicator outlive the reducer.
+  GradientReducer(std::vector<NamedParameter> parameters, Communicator& communicator, ReducerOptions options,
+                  WorkLog* log = nullptr);
+  ~GradientReducer();  // removes its hooks; never communicates
+  GradientReducer(const GradientReducer&) = delete;
+  GradientReducer& operator=(const GradientReducer&) = delete;
+
+  // Whether the next backward pass reduces (true) or only accumulates. Not collective.
+  void set_synchronising(bool synchronising) { synchronising_ = synchronising; }
+  bool synchronising() const { return synchronising_; }
+
+  // Collective: after the last backward pass of a step. On return .grad is the reduced gradient (CUDA over NCCL: in
+  // stream order). Gradients that backward did not touch are reduced as they stand.
+  void finish();
+
+  // Collective, once after the first reduced step, outside the timed part: new bucket layout by ready order. Returns
+  // whether the layout changed; the caller then lays its optimizer state out likewise.
+  bool rebuild();
+
+  FlatBuckets& buckets() { return *buckets_; }
+  const FlatBuckets& buckets() const { return *buckets_; }
+  void zero_gradients() { buckets_->zero_gradients(); }
+
+ private:
+  struct Hook;
+  void on_gradient_ready(std::size_t parameter);
+  void launch_complete_buckets();
+  void launch(std::size_t bucket);
+  void reset_step();
+  void prepare_wire_buffers();
+  std::vector<std::size_t> agreed_ready_order();
+
+  Communicator& communicator_;
+  ReducerOptions options_;
+  WorkLog* log_;
+  std::unique_ptr<FlatBuckets> buckets_;
+  std::vector<std::shared_ptr<Hook>> hooks_;
+  bool communicates_;
+  bool synchronising_ = true;
+  bool callback_queued_ = false;
+  bool learning_order_ = true;
+  std::vector<std::size_t> ready_order_;
+  std::vector<std::int64_t> pending_;      // gradients a bucket still waits for
+  std::vector<bool> ready_;                // by parameter, this backward pass
+  std::size_t next_launch_ = 0;
+  std::vector<WorkPtr> works_;             // by bucket
+  std::vector<torch::Tensor> wire_;        // by bucket, only when the wire's dtype differs
+};
+
+}  // namespace lockstep

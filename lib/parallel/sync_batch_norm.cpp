@@ -1,0 +1,118 @@
+#include "parallel/sync_batch_norm.hpp"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "models/batch_norm.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Where the statistics travel. A pointer in an IValue would be no safer: the reducer's users keep both alive.
+struct Channel {
+  Communicator& communicator;
+  WorkLog* log;
+
+  // Sums a small fp64 vector over the ranks; compute waits for it.
+  void sum(const Tensor& vector) const {
+    WorkPtr work = communicator.all_reduce(vector);
+    if (log) log->add(work, -1, true);
+    work->wait();
+  }
+};
+
+Tensor per_channel(const Tensor& v) { return v.view({1, -1, 1, 1}); }  // (C) -> (1, C, 1, 1)
+
+// The statistics are exchanged in fp64: sums of squares cancel, and C numbers cost nothing.
+struct Statistics {
+  Tensor mean, variance;  // (C) fp32, biased
+  double count = 0;       // samples x height x width, all ranks
+};
+
+Statistics global_statistics(const Tensor& x, const Channel& channel) {
+  const std::int64_t channels = x.size(1);
+  const double local_count = static_cast<double>(x.numel() / channels);
+  auto [variance, mean] = at::var_mean(x, at::IntArrayRef{0, 2, 3}, /*correction=*/0, /*keepdim=*/false);
+  const Tensor m = mean.to(torch::kFloat64);
+  Tensor sums = torch::cat({m * local_count, (variance.to(torch::kFloat64) + m * m) * local_count,
+                            torch::full({1}, local_count, m.options())});  // (2C + 1)
+  channel.sum(sums);
+  const Tensor total = sums.narrow(0, 2 * channels, 1);
+  const Tensor global_mean = sums.narrow(0, 0, channels) / total;
+  const Tensor second_moment = sums.narrow(0, channels, channels) / total;
+  const Tensor global_variance = (second_moment - global_mean * global_mean).clamp_min(0);
+  return {global_mean.to(torch::kFloat32), global_variance.to(torch::kFloat32), total.to(torch::kCPU).data_ptr<double>()[0]};
+}
+
+class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunction> {
+ public:
+  // x: (N, C, H, W); weight, bias, mean, inverse_std: (C)
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const Tensor& mean, const Tensor& inverse_std, double count, const Channel* channel) {
+    const Tensor normalised = (x - per_channel(mean)) * per_channel(inverse_std);
+    context->save_for_backward({normalised, weight, inverse_std});
+    context->saved_data["count"] = count;
+    context->saved_data["channel"] = reinterpret_cast<std::int64_t>(channel);
+    return normalised * per_channel(weight) + per_channel(bias);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &normalised = saved[0], &weight = saved[1], &inverse_std = saved[2];
+    const double count = context->saved_data["count"].toDouble();
+    const auto* channel = reinterpret_cast<const Channel*>(context->saved_data["channel"].toInt());
+    const Tensor dy = gradients[0].to(torch::kFloat32);
+    const Tensor bias_gradient = dy.sum(at::IntArrayRef{0, 2, 3});                  // (C), of this rank: the
+    const Tensor weight_gradient = (dy * normalised).sum(at::IntArrayRef{0, 2, 3});  // reducer sums it
+    Tensor sums = torch::cat({bias_gradient, weight_gradient}).to(torch::kFloat64);
+    channel->sum(sums);
+    sums = (sums / count).to(torch::kFloat32);
+    const std::int64_t channels = weight.size(0);
+    const Tensor mean_dy = per_channel(sums.narrow(0, 0, channels));
+    const Tensor mean_dy_normalised = per_channel(sums.narrow(0, channels, channels));
+    const Tensor dx = per_channel(weight * inverse_std) * (dy - mean_dy - normalised * mean_dy_normalised);
+    return {dx, weight_gradient, bias_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+void update_running(BatchNorm2dImpl& layer, const Statistics& s) {
+  const double unbiased = s.count > 1 ? s.count / (s.count - 1) : 1;
+  layer.running_mean.lerp_(s.mean, layer.momentum);
+  layer.running_var.lerp_(s.variance * unbiased, layer.momentum);
+  layer.num_batches_tracked.add_(1);
+}
+
+Tensor synchronised_forward(const Tensor& input, BatchNorm2dImpl& layer, const Channel* channel) {
+  const Tensor x = input.to(torch::kFloat32);
+  Statistics statistics;
+  {
+    const torch::NoGradGuard no_grad;
+    statistics = global_statistics(x, *channel);
+    update_running(layer, statistics);
+  }
+  const Tensor inverse_std = (statistics.variance + layer.eps).rsqrt();
+  return SyncBatchNormFunction::apply(x, layer.weight, layer.bias, statistics.mean, inverse_std, statistics.count, channel)
+      .to(input.scalar_type());
+}
+
+}  // namespace
+
+int synchronise_batch_norm(Model& model, Communicator& communicator, WorkLog* log) {
+  const auto channel = std::make_shared<Channel>(Channel{communicator, log});
+  int converted = 0;
+  for (const auto& module : model.modules()) {
+    if (auto* layer = module->as<BatchNorm2dImpl>()) {
+      layer->set_training_forward([channel](const Tensor& x, BatchNorm2dImpl& self) {
+        return synchronised_forward(x, self, channel.get());
+      });
+      ++converted;
+    }
+  }
+  return converted;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,28 @@
+// WorkLog: the communication of one step, for the recorder. Filled while the step runs, taken after it.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "comm/communicator.hpp"
+
+namespace lockstep {
+
+struct LoggedWork {
+  WorkPtr work;
+  int bucket = -1;        // -1: not a gradient bucket
+  bool blocking = false;  // compute stood still for all of it (a statistic that the forward pass needs)
+};
+
+class WorkLog {
+ public:
+  explicit WorkLog(std::size_t expected = 64) { works_.reserve(expected); }
+  void add(WorkPtr work, int bucket, bool blocking = false) { works_.push_back({std::move(work), bucket, blocking}); }
+  const std::vector<LoggedWork>& works() const { return works_; }
+  void clear() { works_.clear(); }  // keeps its memory
+
+ private:
+  std::vector<LoggedWork> works_;
+};
+
+}  // namespace lockstep
