@@ -1,5 +1,5 @@
-// RunConfig: everything a run can be told, with its defaults. What a key means, which values it takes and how it is
-// spelled stands in run_config.cpp's one table of keys, from which --help and docs/configuration.md are generated.
+// RunConfig: everything a run can be told, with its defaults. What a key means and which values it takes stands in
+// keys.cpp's one table, from which --help and docs/configuration.md are generated. Reading files: load_config.hpp.
 #pragma once
 
 #include <cstdint>
@@ -113,11 +113,17 @@ struct RunConfig {
   // Where each given key was given, by dotted name; keys at their defaults are absent.
   std::map<std::string, Location> given;
 
+  std::string file;        // the configuration file as named by the user; empty when there was none
+  std::string given_text;  // its text, and each --set as a comment line after it
+
   // "configs/x.yaml:12: 'training.global_batch'" for messages; without a place when the key has its default.
   std::string place(const std::string& key) const;
 
-  // samples of one optimizer step over all ranks; Error(bad_input) naming the key when it does not divide.
+  // Samples of one optimizer step over all ranks. Error(bad_input) naming place, numbers and remedy when
+  // training.global_batch is not divisible by ranks x training.accumulate.
   std::int64_t global_batch(int ranks) const;
+  // Samples of one forward pass of one rank: global_batch(ranks) / (ranks x accumulate). Same errors.
+  std::int64_t micro_batch(int ranks) const;
 };
 
 }  // namespace lockstep

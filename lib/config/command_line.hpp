@@ -1,0 +1,31 @@
+// The flags that all trainers share. Knows nothing of what the keys of a configuration mean.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+struct CommandLine {
+  std::string config;             // --config
+  std::vector<std::string> sets;  // --set, in order
+  std::string output = "experiments";
+  std::string resume;  // --resume: a run folder; empty: start afresh
+  bool dry_run = false, quiet = false, help = false, version = false;
+};
+
+// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, and when there is neither
+// --config, --resume, --help nor --version.
+CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program);
+
+// What --help prints: usage, flags and every key with its default; at most 100 columns.
+// about: one line, "data-parallel training on 1..N ranks".
+std::string help_text(const std::string& program, const std::string& about);
+
+// The flags alone, for docs/configuration.md: name with its value ("--config FILE") and meaning.
+struct FlagDoc {
+  std::string flag, doc;
+};
+std::vector<FlagDoc> flag_docs();
+
+}  // namespace lockstep
