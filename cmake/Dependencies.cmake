@@ -1,11 +1,18 @@
-# Every dependency, found in one place. What analyze needs comes first; the rest only when the trainers are built.
+# Every dependency, found in one place: by this build, and again by LockstepConfig.cmake beside which it is installed.
+# What analyze needs comes first; the rest only when the trainers are built.
+get_property(_languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+if(NOT C IN_LIST _languages)
+  enable_language(C)  # FindHDF5 needs it
+endif()
 set(HDF5_PREFER_PARALLEL OFF)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(fmt REQUIRED)
 find_package(Threads REQUIRED)
-add_library(lockstep_hdf5 INTERFACE)
-target_include_directories(lockstep_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
-target_link_libraries(lockstep_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+if(NOT TARGET lockstep_hdf5)
+  add_library(lockstep_hdf5 INTERFACE IMPORTED GLOBAL)
+  target_include_directories(lockstep_hdf5 INTERFACE ${HDF5_C_INCLUDE_DIRS})
+  target_link_libraries(lockstep_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+endif()
 
 if(NOT LOCKSTEP_ANALYSIS_ONLY)
   find_package(yaml-cpp REQUIRED)
@@ -15,8 +22,8 @@ if(NOT LOCKSTEP_ANALYSIS_ONLY)
   find_package(Boost REQUIRED COMPONENTS program_options)
   find_package(ZLIB REQUIRED)
   find_package(MPI REQUIRED COMPONENTS CXX)
-  include(LibTorch)
+  include("${CMAKE_CURRENT_LIST_DIR}/LibTorch.cmake")
   if(LOCKSTEP_CUDA)
-    include(Nccl)
+    include("${CMAKE_CURRENT_LIST_DIR}/Nccl.cmake")
   endif()
 endif()

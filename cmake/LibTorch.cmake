@@ -1,21 +1,43 @@
 # LibTorch as imported targets of our own: LibTorch::cpu and, for a CUDA build, LibTorch::cuda.
 #
 # find_package(Torch) of a CUDA wheel drags in nvcc, a language dialect check and every CUDA library, also for a
-# program that only needs libtorch_cpu; we have no device code of our own and need none of that. Found from
-# CMAKE_PREFIX_PATH or Torch_DIR (the official zip, a wheel's torch/ folder, Spack, a module), else from what
-# scripts/bootstrap fetched into .deps/.
-file(GLOB _lockstep_deps LIST_DIRECTORIES true
-  "${CMAKE_SOURCE_DIR}/.deps/libtorch/torch"
-  "${CMAKE_SOURCE_DIR}/.deps/libtorch-venv/lib/python3*/site-packages/torch")
-if(Torch_DIR)
-  get_filename_component(_torch_from_dir "${Torch_DIR}/../../.." ABSOLUTE)
+# program that only needs libtorch_cpu; we have no device code of our own and need none of that. Taken from, in this
+# order: LIBTORCH_ROOT (variable or environment), Torch_DIR, CMAKE_PREFIX_PATH (the official zip, a wheel's torch/
+# folder, Spack, a module), what scripts/bootstrap fetched into .deps/, and for an installed Lockstep the LibTorch it
+# was built with. scripts/common.sh knows the same order.
+if(TARGET LibTorch::cpu)
+  return()
 endif()
-find_path(LIBTORCH_ROOT include/torch/csrc/api/include/torch/torch.h
-  HINTS ${_torch_from_dir} PATHS ${_lockstep_deps} PATH_SUFFIXES torch libtorch
+set(_torch_header include/torch/csrc/api/include/torch/torch.h)
+if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/${_torch_header}")
+  message(STATUS "LIBTORCH_ROOT ${LIBTORCH_ROOT} holds no LibTorch; looking for another")
+  unset(LIBTORCH_ROOT CACHE)
+endif()
+
+set(_torch_hints "$ENV{LIBTORCH_ROOT}")
+foreach(_dir "${Torch_DIR}" "$ENV{Torch_DIR}")
+  if(_dir)
+    list(APPEND _torch_hints "${_dir}/../../..")
+  endif()
+endforeach()
+list(APPEND _torch_hints ${CMAKE_PREFIX_PATH})
+cmake_path(CONVERT "$ENV{CMAKE_PREFIX_PATH}" TO_CMAKE_PATH_LIST _torch_env)
+list(APPEND _torch_hints ${_torch_env})
+file(GLOB _torch_venv "${CMAKE_CURRENT_LIST_DIR}/../.deps/libtorch-venv/lib/python3*/site-packages/torch")
+if(NOT LOCKSTEP_CUDA)
+  list(APPEND _torch_hints "${CMAKE_CURRENT_LIST_DIR}/../.deps/libtorch/torch")
+endif()
+list(APPEND _torch_hints ${_torch_venv} "${LOCKSTEP_BUILT_WITH_LIBTORCH}")
+# ../..: torch.utils.cmake_prefix_path is torch/share/cmake.
+find_path(LIBTORCH_ROOT ${_torch_header} HINTS ${_torch_hints} PATH_SUFFIXES torch libtorch ../.. NO_DEFAULT_PATH
   DOC "Folder with LibTorch's include/ and lib/")
+if(NOT LIBTORCH_ROOT)
+  find_path(LIBTORCH_ROOT ${_torch_header} PATH_SUFFIXES torch libtorch)
+endif()
 if(NOT LIBTORCH_ROOT)
   message(FATAL_ERROR "LibTorch not found. Run scripts/bootstrap, or give -DCMAKE_PREFIX_PATH=/path/to/libtorch")
 endif()
+
 file(STRINGS "${LIBTORCH_ROOT}/include/torch/csrc/api/include/torch/version.h" _v REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH)")
 if(NOT _v)
   file(STRINGS "${LIBTORCH_ROOT}/include/torch/headeronly/version.h" _v REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH)")
@@ -30,29 +52,42 @@ if(_old_abi)
 endif()
 
 function(_libtorch_target name library)
-  find_library(LIBTORCH_${library} ${library} PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
+  set(file "${LIBTORCH_ROOT}/lib/lib${library}${CMAKE_SHARED_LIBRARY_SUFFIX}")
+  if(NOT EXISTS "${file}")
+    message(FATAL_ERROR "LibTorch in ${LIBTORCH_ROOT} lacks ${file}")
+  endif()
   add_library(${name} SHARED IMPORTED GLOBAL)
-  set_target_properties(${name} PROPERTIES IMPORTED_LOCATION "${LIBTORCH_${library}}"
+  set_target_properties(${name} PROPERTIES IMPORTED_LOCATION "${file}"
     INTERFACE_INCLUDE_DIRECTORIES "${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
 endfunction()
 _libtorch_target(LibTorch::c10 c10)
 _libtorch_target(LibTorch::cpu torch_cpu)
 target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
-# LibTorch's own OpenMP runtime, so that the process has one and not two.
-list(APPEND CMAKE_BUILD_RPATH "${LIBTORCH_ROOT}/lib")
-set(LIBTORCH_RPATH "${LIBTORCH_ROOT}/lib")
+
+# Two CUDA runtimes of different releases in one process do not share streams and events.
+function(_libtorch_check_cuda_release)
+  foreach(file version.py build-version)
+    if(EXISTS "${LIBTORCH_ROOT}/${file}")
+      file(STRINGS "${LIBTORCH_ROOT}/${file}" line REGEX "\\+cu[0-9]+" LIMIT_COUNT 1)
+      if(line MATCHES "\\+cu([0-9]+)[0-9]" AND NOT CMAKE_MATCH_1 EQUAL CUDAToolkit_VERSION_MAJOR)
+        message(FATAL_ERROR "LibTorch in ${LIBTORCH_ROOT} was built for CUDA ${CMAKE_MATCH_1}, the toolkit in ${CUDAToolkit_BIN_DIR} is "
+          "${CUDAToolkit_VERSION}; load a CUDA ${CMAKE_MATCH_1}, or configure with -DLOCKSTEP_CUDA=OFF")
+      endif()
+    endif()
+  endforeach()
+endfunction()
 
 if(LOCKSTEP_CUDA)
   if(NOT EXISTS "${LIBTORCH_ROOT}/lib/libtorch_cuda.so")
     message(FATAL_ERROR "LibTorch in ${LIBTORCH_ROOT} has no CUDA; configure with -DLOCKSTEP_CUDA=OFF, or run scripts/bootstrap --cuda")
   endif()
   find_package(CUDAToolkit 12 REQUIRED)
+  _libtorch_check_cuda_release()
   _libtorch_target(LibTorch::c10_cuda c10_cuda)
   _libtorch_target(LibTorch::torch_cuda torch_cuda)
   # Nothing of ours names a symbol of libtorch_cuda: it registers its kernels when it is loaded.
-  add_library(lockstep_torch_cuda INTERFACE)
-  target_link_libraries(lockstep_torch_cuda INTERFACE LibTorch::cpu LibTorch::c10_cuda CUDA::cudart
+  add_library(LibTorch::cuda INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu LibTorch::c10_cuda CUDA::cudart
     "-Wl,--no-as-needed,$<TARGET_FILE:LibTorch::torch_cuda>,--as-needed")
-  add_library(LibTorch::cuda ALIAS lockstep_torch_cuda)
 endif()
 message(STATUS "LibTorch ${LIBTORCH_VERSION} in ${LIBTORCH_ROOT}, CUDA ${LOCKSTEP_CUDA}")
