@@ -2,6 +2,18 @@
 # lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count
 # An MPI test whose launcher is missing or does not start FAILS: it is never skipped.
 find_package(Catch2 REQUIRED)
+
+# LOCKSTEP_TEST_PYTHON: a Python that can import h5py and numpy, as scripts/bootstrap --tests makes one; empty if none can.
+if(NOT LOCKSTEP_TEST_PYTHON)
+  file(GLOB _pythons "${CMAKE_SOURCE_DIR}/.deps/*-venv/bin/python3")
+  foreach(_python ${_pythons} python3)
+    execute_process(COMMAND ${_python} -c "import h5py, numpy" RESULT_VARIABLE _failed OUTPUT_QUIET ERROR_QUIET)
+    if(_failed EQUAL 0)
+      set(LOCKSTEP_TEST_PYTHON "${_python}" CACHE FILEPATH "Python with h5py and numpy, for the tests")
+      break()
+    endif()
+  endforeach()
+endif()
 set(LOCKSTEP_MPI_ENV
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
   OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_base_warn_component_unused=0 OMP_NUM_THREADS=1)
