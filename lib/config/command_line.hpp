@@ -14,7 +14,8 @@ struct CommandLine {
   bool dry_run = false, quiet = false, help = false, version = false;
 };
 
-// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, and when there is neither
+// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, and when there is
+// neither
 // --config, --resume, --help nor --version.
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program);
 

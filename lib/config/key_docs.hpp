@@ -1,4 +1,5 @@
-// The words of --help and docs/configuration.md, generated from the table of keys, the flags and the models' keys.
+// The words of --help and docs/configuration.md, generated from the table of keys, the flags and the models'
+// keys.
 #pragma once
 
 #include <string>
@@ -8,9 +9,10 @@ namespace lockstep {
 
 // One hyper-parameter of a model, as plain data: `model.<key>`.
 struct ModelKey {
-  std::string key;                    // without "model."
-  std::vector<std::string> defaults;  // one a preset, in the order of ModelKeys::presets; one alone when there are none
-  std::string doc;                    // one line
+  std::string key;  // without "model."
+  std::vector<std::string>
+      defaults;     // one a preset, in the order of ModelKeys::presets; one alone when there are none
+  std::string doc;  // one line
 };
 
 // What the model registry tells of one model.

@@ -1,5 +1,6 @@
-// RunConfig: everything a run can be told, with its defaults. What a key means and which values it takes stands in
-// keys.cpp's one table, from which --help and docs/configuration.md are generated. Reading files: load_config.hpp.
+// RunConfig: everything a run can be told, with its defaults. What a key means and which values it takes
+// stands in keys.cpp's one table, from which --help and docs/configuration.md are generated. Reading files:
+// load_config.hpp.
 #pragma once
 
 #include <cstdint>
@@ -42,20 +43,20 @@ struct RunConfig {
 
   struct Model {
     std::string name;
-    std::string preset;           // empty: the model's default
-    std::vector<Setting> hyper;   // as given; the registry knows the defaults
+    std::string preset;          // empty: the model's default
+    std::vector<Setting> hyper;  // as given; the registry knows the defaults
   } model;
 
   struct Data {
     std::string name;
-    std::string path;             // folder with the files; relative to the working directory
+    std::string path;  // folder with the files; relative to the working directory
     std::int64_t max_length = 128;
     Tokenizer tokenizer = Tokenizer::hash;
-    std::int64_t vocabulary = 20000;  // hash: table size; basic_english: largest vocabulary
-    std::int64_t min_freq = 1;        // basic_english: rarer words are unknown
-    double validation = 0.1;          // share of the training split held out, by seed
-    int workers = 1;                  // prefetching threads per rank
-    std::int64_t max_train_rows = 0;  // 0: all; else the first so many rows of the training file
+    std::int64_t vocabulary = 20000;        // hash: table size; basic_english: largest vocabulary
+    std::int64_t min_freq = 1;              // basic_english: rarer words are unknown
+    double validation = 0.1;                // share of the training split held out, by seed
+    int workers = 1;                        // prefetching threads per rank
+    std::int64_t max_train_rows = 0;        // 0: all; else the first so many rows of the training file
     std::string cache = ".cache/lockstep";  // folder of the encoded data; "none": no cache
     std::int64_t samples = 10000;           // synthetic_*: training samples
     std::int64_t test_samples = 2000;       // synthetic_*: test samples
@@ -67,8 +68,8 @@ struct RunConfig {
     OptimizerKind name = OptimizerKind::adam;
     double lr = 1e-3;
     double weight_decay = 0;
-    double momentum = 0;    // sgd
-    bool nesterov = false;  // sgd
+    double momentum = 0;                            // sgd
+    bool nesterov = false;                          // sgd
     double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adam, adamw
   };
   struct Schedule {
@@ -76,10 +77,10 @@ struct RunConfig {
     std::int64_t warmup_steps = 0;
   };
   struct Training {
-    std::optional<std::int64_t> epochs;       // exactly one of epochs and steps
+    std::optional<std::int64_t> epochs;  // exactly one of epochs and steps
     std::optional<std::int64_t> steps;
-    std::optional<std::int64_t> global_batch; // exactly one of global_batch and micro_batch
-    std::optional<std::int64_t> micro_batch;  // per rank and accumulation step
+    std::optional<std::int64_t> global_batch;  // exactly one of global_batch and micro_batch
+    std::optional<std::int64_t> micro_batch;   // per rank and accumulation step
     std::int64_t accumulate = 1;
     Optimizer optimizer;
     Schedule schedule;

@@ -8,8 +8,8 @@
 namespace lockstep {
 
 // The candidate nearest to `word` by spelling (Damerau-Levenshtein) or by a shared word ("batchsize" and
-// "global_batch"), comparing the last component of dotted names first; the earlier candidate of equals. Empty when
-// nothing is close.
+// "global_batch"), comparing the last component of dotted names first; the earlier candidate of equals. Empty
+// when nothing is close.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // "; did you mean 'x'?", or empty when nothing is close: the end of an error message.

@@ -1,0 +1,126 @@
+#include "config/codecs.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+namespace lockstep {
+
+namespace {
+
+// The whole of `text` as a number; no quotes, no spaces, no remainder. YAML allows a leading plus.
+template <typename T>
+std::optional<T> parse_number(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+template <typename T>
+std::optional<T> parse_scalar(const Value& v) {
+  if (v.form != Value::Form::scalar || v.quoted) return std::nullopt;
+  return parse_number<T>(v.text());
+}
+
+template <typename T>
+std::optional<std::vector<T>> parse_list(const Value& v, bool (*allowed)(T)) {
+  if (v.form != Value::Form::list) return std::nullopt;
+  std::vector<T> values;
+  for (const std::string& item : v.items) {
+    const auto value = parse_number<T>(item);
+    if (!value || !allowed(*value)) return std::nullopt;
+    values.push_back(*value);
+  }
+  return values;
+}
+
+template <typename T>
+std::string write_list(const std::vector<T>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+}  // namespace
+
+template <typename T>
+Codec<T> whole(T low, T high) {
+  const bool bounded = high != std::numeric_limits<T>::max();
+  return {bounded ? fmt::format("a whole number from {} to {}", low, high)
+                  : fmt::format("a whole number >= {}", low),
+          [low, high](const Value& v) -> std::optional<T> {
+            const auto value = parse_scalar<T>(v);
+            return value && *value >= low && *value <= high ? value : std::nullopt;
+          },
+          [](const T& v) -> std::optional<std::string> { return fmt::format("{}", v); }};
+}
+template Codec<int> whole(int, int);
+template Codec<std::int64_t> whole(std::int64_t, std::int64_t);
+template Codec<std::uint64_t> whole(std::uint64_t, std::uint64_t);
+
+RealBounds above(double low) {
+  return {fmt::format("> {}", low), [low](double x) { return x > low; }};
+}
+RealBounds at_least(double low) {
+  return {fmt::format(">= {}", low), [low](double x) { return x >= low; }};
+}
+RealBounds from_to_below(double low, double high) {
+  return {fmt::format(">= {} and < {}", low, high), [low, high](double x) { return x >= low && x < high; }};
+}
+
+Codec<double> real(RealBounds bounds) {
+  return {"a number " + bounds.text,
+          [holds = bounds.holds](const Value& v) -> std::optional<double> {
+            const auto value = parse_scalar<double>(v);
+            return value && std::isfinite(*value) && holds(*value) ? value : std::nullopt;
+          },
+          [](const double& v) -> std::optional<std::string> { return fmt::format("{}", v); }};
+}
+
+Codec<bool> boolean() {
+  return {"true or false",
+          [](const Value& v) -> std::optional<bool> {
+            if (v.form != Value::Form::scalar || v.quoted) return std::nullopt;
+            if (v.text() == "true") return true;
+            return v.text() == "false" ? std::optional<bool>(false) : std::nullopt;
+          },
+          [](const bool& v) -> std::optional<std::string> { return v ? "true" : "false"; }};
+}
+
+Codec<std::string> text(std::string allowed) {
+  return {std::move(allowed),
+          [](const Value& v) -> std::optional<std::string> {
+            return v.form == Value::Form::scalar && !v.text().empty() ? std::optional<std::string>(v.text())
+                                                                      : std::nullopt;
+          },
+          [](const std::string& v) { return v.empty() ? std::nullopt : std::optional<std::string>(v); },
+          true};
+}
+
+Codec<std::vector<double>> real_list() {
+  return {"a list of numbers",
+          [](const Value& v) { return parse_list<double>(v, [](double x) { return std::isfinite(x); }); },
+          [](const std::vector<double>& v) -> std::optional<std::string> { return write_list(v); }};
+}
+
+Codec<std::vector<std::int64_t>> image_shape() {
+  return {"a list of three whole numbers >= 1 (channels, height, width)",
+          [](const Value& v) {
+            auto values = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
+            if (values && values->size() != 3) values.reset();
+            return values;
+          },
+          [](const std::vector<std::int64_t>& v) -> std::optional<std::string> { return write_list(v); }};
+}
+
+std::string any_of(const std::vector<std::string>& words) {
+  std::string joined;
+  for (std::size_t i = 0; i < words.size(); ++i)
+    joined += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  return joined;
+}
+
+}  // namespace lockstep

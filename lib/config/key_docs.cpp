@@ -1,0 +1,138 @@
+#include "config/key_docs.hpp"
+
+#include "base/error.hpp"
+#include "config/command_line.hpp"
+#include "config/keys.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kColumns = 100;
+
+std::string default_of(const Key& key) {
+  const auto value = key.get(RunConfig());
+  return value.value_or(key.unset);
+}
+
+// `text` broken at spaces into lines of at most kColumns, each after `margin` spaces.
+std::string wrapped(const std::string& text, std::size_t margin) {
+  std::string out, line;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (!line.empty() && margin + line.size() + 1 + word.size() > kColumns) {
+      out += std::string(margin, ' ') + line + '\n';
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+    at = end + 1;
+  }
+  return out + std::string(margin, ' ') + line + '\n';
+}
+
+// A cell of a Markdown table.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
+std::string flag_table() {
+  std::string out = "## Flags of the trainers\n\n| flag | meaning |\n|---|---|\n";
+  for (const FlagDoc& flag : flag_docs()) out += fmt::format("| `{}` | {} |\n", flag.flag, cell(flag.doc));
+  return out + "\n";
+}
+
+std::string exit_code_table() {
+  const std::pair<ExitCode, const char*> codes[] = {
+      {ExitCode::done, "done"},
+      {ExitCode::failed, "failed while running"},
+      {ExitCode::bad_input,
+       "the user's input is wrong; one line on stderr says what, where and how to mend it"},
+      {ExitCode::refused, "`analyze`: the runs are invalid, or a claim is refused under `--strict`"},
+      {ExitCode::not_valid, "the run finished but is not valid: work audit, diverged replicas"},
+  };
+  std::string out = "## Exit codes\n\n| code | meaning |\n|---|---|\n";
+  for (const auto& [code, meaning] : codes)
+    out += fmt::format("| {} | {} |\n", static_cast<int>(code), meaning);
+  return out + "\n";
+}
+
+std::string section_table(const std::string& section) {
+  std::string out = fmt::format("### `{}`: {}\n\n", section, section_doc(section));
+  out += "| key | value | default | meaning |\n|---|---|---|---|\n";
+  for (const Key& key : keys()) {
+    if (key.section() != section) continue;
+    const bool has_value = key.get(RunConfig()).has_value();
+    out += fmt::format("| `{}` | {} | {} | {} |\n", key.last(), cell(key.allowed),
+                       has_value ? fmt::format("`{}`", default_of(key)) : default_of(key), cell(key.doc));
+  }
+  return out + "\n";
+}
+
+std::string model_table(const ModelKeys& model) {
+  std::string head = "| key |", rule = "|---|";
+  for (const std::string& preset : model.presets) {
+    head += fmt::format(" `{}` |", preset);
+    rule += "---|";
+  }
+  if (model.presets.empty()) {
+    head += " default |";
+    rule += "---|";
+  }
+  std::string out = fmt::format("### `{}`\n\n{} meaning |\n{}---|\n", model.name, head, rule);
+  for (const ModelKey& key : model.keys) {
+    out += fmt::format("| `model.{}` |", key.key);
+    for (const std::string& value : key.defaults) out += fmt::format(" `{}` |", cell(value));
+    out += fmt::format(" {} |\n", cell(key.doc));
+  }
+  return out + "\n";
+}
+
+constexpr const char* kIntroduction = R"(# Configuration
+
+<!-- Generated from the tables of lib/config and lib/models; the build checks that it agrees with them. -->
+
+A run is described by one YAML file (JSON is YAML) and by `--set key=value` flags, which are applied after the file, in
+order. A value of `--set` is a YAML scalar or list; `null` takes a key back to its default:
+
+    mpirun -np 4 train_ddp --config configs/mnist_mlp.yaml --set training.epochs=3 --set training.target='[0.95, 0.97]'
+
+A key that is not listed here, a value of the wrong kind, a key given twice and keys that contradict each other are
+errors of one line, with exit code 2; nothing is guessed:
+
+    configs/x.yaml:12: unknown key 'training.batchsize'; did you mean 'training.global_batch'?
+
+Every run stores the file as given and the resolved configuration, defaults included, in its folder (`config.yaml`) and
+in its run file.
+
+)";
+
+}  // namespace
+
+std::string key_help() {
+  std::string out;
+  for (const std::string& section : sections()) {
+    out += fmt::format("\n{}: {}\n", section, section_doc(section));
+    for (const Key& key : keys()) {
+      if (key.section() != section) continue;
+      out += fmt::format("  {:<32}  default: {}\n", key.name, default_of(key));
+      out += wrapped(fmt::format("{}. {}", key.allowed, key.doc), 6);
+    }
+  }
+  return out;
+}
+
+std::string configuration_markdown(const std::vector<ModelKeys>& models) {
+  std::string out = kIntroduction + flag_table() + exit_code_table() + "## Keys\n\n";
+  for (const std::string& section : sections()) out += section_table(section);
+  if (models.empty()) return out.substr(0, out.size() - 1);
+  out +=
+      "## Keys of the models\n\nThey stand below `model.` too; a preset sets them, and a key given overrides "
+      "it.\n\n";
+  for (const ModelKeys& model : models) out += model_table(model);
+  return out.substr(0, out.size() - 1);
+}
+
+}  // namespace lockstep

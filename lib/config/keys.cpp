@@ -1,0 +1,249 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "config/codecs.hpp"
+
+namespace lockstep {
+
+namespace {
+
+template <typename T>
+Key make_key(std::string name, T& (*member)(RunConfig&), Codec<T> codec, std::string doc, std::string unset) {
+  // RunConfig has one accessor a key, for reading and writing; const_cast lets the getter share it.
+  const auto get = [member, write = codec.write](const RunConfig& c) {
+    return write(member(const_cast<RunConfig&>(c)));
+  };
+  const auto set = [member, read = codec.read](RunConfig& c, const Value& v) {
+    auto value = read(v);
+    if (value) member(c) = std::move(*value);
+    return value.has_value();
+  };
+  const auto reset = [member](RunConfig& c) {
+    RunConfig fresh;
+    member(c) = member(fresh);
+  };
+  return {std::move(name),
+          std::move(codec.allowed),
+          std::move(doc),
+          std::move(unset),
+          codec.is_text,
+          std::move(codec.choices),
+          get,
+          set,
+          reset};
+}
+
+// A key's name is the path of its member, so the two cannot differ.
+#define LOCKSTEP_KEY(path, codec, doc) LOCKSTEP_OPTIONAL_KEY(path, codec, "", doc)
+#define LOCKSTEP_OPTIONAL_KEY(path, codec, unset, doc) \
+  make_key<decltype(RunConfig().path)>(                \
+      #path, [](RunConfig& c) -> decltype(RunConfig().path)& { return c.path; }, codec, doc, unset)
+
+using Count = std::int64_t;
+// Bounds that keep ranks x accumulate x batch within 64 bits.
+constexpr Count kMostSamples = 1'000'000'000, kMostPasses = 65'536;
+
+std::vector<Key> run_and_model_keys() {
+  return {
+      LOCKSTEP_OPTIONAL_KEY(run.name, text("a text"), "the model's name",
+                            "a name for people; part of no calculation"),
+      LOCKSTEP_KEY(run.seed, whole<std::uint64_t>(0),
+                   "initial weights, order of the samples, dropout, validation split and synthetic data "
+                   "follow from it"),
+      LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), "required", "which model is trained"),
+      LOCKSTEP_OPTIONAL_KEY(
+          model.preset, text("the name of a preset of the model"), "the model's first",
+          "a named set of hyper-parameters; each can be overridden by its own key below 'model.'"),
+  };
+}
+
+std::vector<Key> data_keys() {
+  return {
+      LOCKSTEP_OPTIONAL_KEY(data.name, text("the name of a data set"), "required",
+                            "which data set is read or made"),
+      LOCKSTEP_OPTIONAL_KEY(
+          data.path, text("a folder"), "none",
+          "where the files lie; relative to the working directory; synthetic data needs none"),
+      LOCKSTEP_KEY(data.max_length, whole<Count>(1),
+                   "text: tokens per sample; longer texts are cut, shorter padded"),
+      LOCKSTEP_KEY(
+          data.tokenizer,
+          one_of<Tokenizer>({{"hash", Tokenizer::hash}, {"basic_english", Tokenizer::basic_english}}),
+          "text: hash needs no vocabulary; basic_english builds one from the training split"),
+      LOCKSTEP_KEY(data.vocabulary, whole<Count>(2),
+                   "text: size of the hash table, or the largest vocabulary of basic_english"),
+      LOCKSTEP_KEY(data.min_freq, whole<Count>(1), "basic_english: rarer words are read as unknown"),
+      LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
+                   "share of the training split held out for validation, chosen by seed; 0: none"),
+      LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
+      LOCKSTEP_KEY(data.max_train_rows, whole<Count>(0), "read only the first so many training rows; 0: all"),
+      LOCKSTEP_OPTIONAL_KEY(data.cache, text("a folder, or none"), "none",
+                            "where parsed and encoded data is kept for the next run; none: nowhere"),
+      LOCKSTEP_KEY(data.samples, whole<Count>(1), "synthetic data: training samples, validation included"),
+      LOCKSTEP_KEY(data.test_samples, whole<Count>(1), "synthetic data: test samples"),
+      LOCKSTEP_KEY(data.classes, whole<Count>(2), "synthetic data: classes"),
+      LOCKSTEP_KEY(data.shape, image_shape(), "synthetic_images: channels, height, width"),
+  };
+}
+
+std::vector<Key> training_keys() {
+  return {
+      LOCKSTEP_OPTIONAL_KEY(training.epochs, maybe(whole<Count>(1)), "none",
+                            "passes over the training split; give either this or training.steps"),
+      LOCKSTEP_OPTIONAL_KEY(training.steps, maybe(whole<Count>(1)), "none",
+                            "optimizer steps, over as many epochs as they take"),
+      LOCKSTEP_OPTIONAL_KEY(
+          training.global_batch, maybe(whole<Count>(1, kMostSamples)), "none",
+          "samples per optimizer step over all ranks, a multiple of ranks x accumulate; give either "
+          "this or training.micro_batch"),
+      LOCKSTEP_OPTIONAL_KEY(
+          training.micro_batch, maybe(whole<Count>(1, kMostSamples)), "none",
+          "samples per rank and forward pass; the global batch is this x ranks x accumulate"),
+      LOCKSTEP_KEY(training.accumulate, whole<Count>(1, kMostPasses),
+                   "forward and backward passes per optimizer step; gradients are reduced after the last"),
+      LOCKSTEP_KEY(training.grad_clip, real(at_least(0)),
+                   "largest 2-norm of the whole gradient; 0: not clipped"),
+      LOCKSTEP_KEY(training.precision,
+                   one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}),
+                   "bf16: forward and backward passes under autocast; weights and optimizer stay fp32"),
+      LOCKSTEP_KEY(training.target, real_list(), "levels of the validation metric whose time is recorded"),
+  };
+}
+
+std::vector<Key> optimizer_keys() {
+  return {
+      LOCKSTEP_KEY(
+          training.optimizer.name,
+          one_of<OptimizerKind>(
+              {{"sgd", OptimizerKind::sgd}, {"adam", OptimizerKind::adam}, {"adamw", OptimizerKind::adamw}}),
+          "adamw differs from adam in decoupling weight decay from the gradient"),
+      LOCKSTEP_KEY(training.optimizer.lr, real(above(0)), "learning rate after warm-up"),
+      LOCKSTEP_KEY(training.optimizer.weight_decay, real(at_least(0)),
+                   "factor of the weights in each update"),
+      LOCKSTEP_KEY(training.optimizer.momentum, real(from_to_below(0, 1)), "sgd only"),
+      LOCKSTEP_KEY(training.optimizer.nesterov, boolean(), "sgd only; needs momentum > 0"),
+      LOCKSTEP_KEY(training.optimizer.beta1, real(from_to_below(0, 1)),
+                   "adam, adamw: decay of the mean of the gradient"),
+      LOCKSTEP_KEY(training.optimizer.beta2, real(from_to_below(0, 1)),
+                   "adam, adamw: decay of the mean of its square"),
+      LOCKSTEP_KEY(training.optimizer.eps, real(above(0)), "adam, adamw: added to the denominator"),
+      LOCKSTEP_KEY(training.schedule.name,
+                   one_of<ScheduleKind>({{"constant", ScheduleKind::constant},
+                                         {"linear", ScheduleKind::linear},
+                                         {"cosine", ScheduleKind::cosine}}),
+                   "course of the learning rate after warm-up; linear and cosine fall to 0 at the last step"),
+      LOCKSTEP_KEY(training.schedule.warmup_steps, whole<Count>(0),
+                   "steps over which the learning rate rises from 0"),
+  };
+}
+
+std::vector<Key> parallel_keys() {
+  return {
+      LOCKSTEP_KEY(
+          parallel.device,
+          one_of<DeviceKind>(
+              {{"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}),
+          "auto: cuda where the build and the node have it, else cpu"),
+      LOCKSTEP_KEY(
+          parallel.backend,
+          one_of<BackendKind>(
+              {{"auto", BackendKind::automatic}, {"mpi", BackendKind::mpi}, {"nccl", BackendKind::nccl}}),
+          "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi"),
+      LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
+                   "compute threads per rank; auto: cores of the node / ranks on it"),
+      LOCKSTEP_KEY(parallel.algorithm, one_of<Algorithm>({{"all_reduce", Algorithm::all_reduce}}),
+                   "how gradients are combined"),
+      LOCKSTEP_KEY(parallel.overlap, boolean(),
+                   "reduce a bucket as soon as it is full, while backward goes on"),
+      LOCKSTEP_KEY(parallel.sync_batchnorm, boolean(),
+                   "batch normalisation over the global batch instead of each rank's own"),
+      LOCKSTEP_KEY(parallel.bucket_mb, real(above(0)), "size of a gradient bucket, MiB"),
+      LOCKSTEP_KEY(parallel.first_bucket_mb, real(above(0)),
+                   "size of the bucket that is ready first, MiB; at most bucket_mb"),
+      LOCKSTEP_KEY(
+          parallel.reduce_dtype,
+          one_of<ReduceDtype>(
+              {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
+          "type in which gradients travel and are summed"),
+  };
+}
+
+std::vector<Key> measure_and_checkpoint_keys() {
+  return {
+      LOCKSTEP_KEY(
+          measure.scaling, one_of<Scaling>({{"strong", Scaling::strong}, {"weak", Scaling::weak}}),
+          "what more ranks mean: strong: the same global batch; weak: the same batch per rank, and then "
+          "training.micro_batch is the key to give"),
+      LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0)),
+                   "steps left out of the statistics; auto: found by analyze"),
+      LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0),
+                   "epochs between checkpoints; 0: none are written"),
+      LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1), "how many of the newest checkpoints are kept"),
+  };
+}
+
+#undef LOCKSTEP_KEY
+#undef LOCKSTEP_OPTIONAL_KEY
+
+std::vector<Key> make_table() {
+  std::vector<Key> table;
+  for (auto part : {run_and_model_keys, data_keys, training_keys, optimizer_keys, parallel_keys,
+                    measure_and_checkpoint_keys}) {
+    std::vector<Key> some = part();
+    std::move(some.begin(), some.end(), std::back_inserter(table));
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string Key::section() const { return name.substr(0, name.rfind('.')); }
+std::string Key::last() const { return name.substr(name.rfind('.') + 1); }
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> table = make_table();
+  return table;
+}
+
+const Key* find_key(const std::string& name) {
+  const auto found =
+      std::find_if(keys().begin(), keys().end(), [&](const Key& key) { return key.name == name; });
+  return found == keys().end() ? nullptr : &*found;
+}
+
+const std::vector<std::string>& sections() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> found;
+    for (const Key& key : keys())
+      if (found.empty() || found.back() != key.section()) found.push_back(key.section());
+    return found;
+  }();
+  return names;
+}
+
+std::string section_doc(const std::string& section) {
+  static const std::map<std::string, std::string> docs = {
+      {"run", "the run as a whole"},
+      {"model", "what is trained"},
+      {"data", "what it is trained on"},
+      {"training", "how it is trained"},
+      {"training.optimizer", "how a gradient becomes an update"},
+      {"training.schedule", "the learning rate over the steps"},
+      {"parallel", "devices, threads and the gradient exchange"},
+      {"measure", "how the run is to be read"},
+      {"checkpoint", "what is kept for --resume"},
+  };
+  return docs.at(section);
+}
+
+std::vector<std::string> key_names() {
+  std::vector<std::string> names;
+  for (const Key& key : keys()) names.push_back(key.name);
+  return names;
+}
+
+}  // namespace lockstep

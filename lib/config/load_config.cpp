@@ -1,0 +1,187 @@
+#include "config/load_config.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "base/error.hpp"
+#include "config/keys.hpp"
+#include "config/suggestions.hpp"
+
+namespace lockstep {
+
+namespace {
+
+const std::string kFromFlag = "--set";
+
+Value value_of(const YAML::Node& node) {
+  if (node.IsMap()) return {Value::Form::map, {}, false};
+  if (node.IsScalar()) return {Value::Form::scalar, {node.Scalar()}, node.Tag() == "!"};
+  if (!node.IsSequence()) return {};
+  Value list{Value::Form::list, {}, false};
+  for (const YAML::Node& item : node) {
+    if (!item.IsScalar()) return {Value::Form::nested, {}, false};
+    list.items.push_back(item.Scalar());
+  }
+  return list;
+}
+
+bool is_section(const std::string& name) {
+  return std::find(sections().begin(), sections().end(), name) != sections().end();
+}
+
+// "training.optimizer" -> "name, lr, weight_decay, ...".
+std::string keys_of(const std::string& section) {
+  std::string names;
+  for (const Key& key : keys())
+    if (key.section() == section) names += (names.empty() ? "" : ", ") + key.last();
+  return names;
+}
+
+// One source of settings (the file, or one --set) applied to a configuration.
+class Source {
+ public:
+  Source(RunConfig& config, std::string file) : config_(config), file_(std::move(file)) {}
+
+  // Applies `node`, the value of the key `name`, or of the whole file where name is empty.
+  void apply(const std::string& name, const YAML::Node& node, const Location& where) {
+    if (name.empty() || is_section(name)) return apply_section(name, node, where);
+    note_first_use(name, where);
+    const Value value = value_of(node);
+    if (const Key* key = find_key(name))
+      assign(*key, value, where);
+    else if (name.starts_with("model.") && name.find('.', 6) == std::string::npos && name.size() > 6)
+      assign_hyper(name, value, where);
+    else
+      throw unknown(name, where);
+  }
+
+ private:
+  bool from_flag() const { return file_ == kFromFlag; }
+
+  void apply_section(const std::string& name, const YAML::Node& node, const Location& where) {
+    if (node.IsNull() && !from_flag()) return;  // a section whose keys are all commented out
+    if (!node.IsMap()) throw not_a_map(name, node, where);
+    for (const auto& entry : node) {
+      const Location at{file_, from_flag() ? 0 : entry.first.Mark().line + 1};
+      if (!entry.first.IsScalar())
+        throw input_error("{}: a key must be a word, not a list or a map", at.text());
+      const std::string& key = entry.first.Scalar();
+      apply(name.empty() ? key : name + "." + key, entry.second, at);
+    }
+  }
+
+  void note_first_use(const std::string& name, const Location& where) {
+    const auto [first, fresh] = seen_.emplace(name, where);
+    if (!fresh)
+      throw input_error("{}: duplicate key '{}'; it is given at line {} already", where.text(), name,
+                        first->second.line);
+  }
+
+  void assign(const Key& key, const Value& value, const Location& where) {
+    if (value.form == Value::Form::empty && from_flag()) {
+      key.reset(config_);
+      config_.given.erase(key.name);
+      return;
+    }
+    if (!key.set(config_, value)) throw wrong_value(key, value, where);
+    config_.given[key.name] = where;
+  }
+
+  void assign_hyper(const std::string& name, const Value& value, const Location& where) {
+    const std::string key = name.substr(6);
+    std::erase_if(config_.model.hyper, [&](const Setting& s) { return s.key == key; });
+    config_.given.erase(name);
+    if (value.form == Value::Form::empty && from_flag()) return;
+    if (value.form != Value::Form::scalar && value.form != Value::Form::list)
+      throw input_error("{}: '{}' must be a value or a list, not {}", where.text(), name, value.shown());
+    config_.model.hyper.push_back({key, value.text(), where});
+    config_.given[name] = where;
+  }
+
+  static Error unknown(const std::string& name, const Location& where) {
+    std::vector<std::string> known = key_names();
+    known.insert(known.end(), sections().begin(), sections().end());
+    return input_error("{}: unknown key '{}'{}", where.text(), name, did_you_mean(name, known));
+  }
+
+  static Error wrong_value(const Key& key, const Value& value, const Location& where) {
+    const std::string hint = value.form == Value::Form::scalar ? did_you_mean(value.text(), key.choices) : "";
+    return input_error("{}: '{}' must be {}, not {}{}", where.text(), key.name, key.allowed, value.shown(),
+                       hint);
+  }
+
+  static Error not_a_map(const std::string& name, const YAML::Node& node, const Location& where) {
+    if (name.empty())
+      return input_error(
+          "{}: a configuration must be a map of sections (run, model, data, training, ...), not {}",
+          where.text(), value_of(node).shown());
+    return input_error("{}: '{}' must be a map with the keys {}, not {}", where.text(), name, keys_of(name),
+                       value_of(node).shown());
+  }
+
+  RunConfig& config_;
+  std::string file_;
+  std::map<std::string, Location> seen_;
+};
+
+std::string read_text(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw input_error("{}: is a folder; give a YAML file", path);
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in || in.bad()) throw input_error("{}: cannot be read: {}", path, errno_text(errno));
+  return text;
+}
+
+YAML::Node parse_file(const std::string& path, const std::string& text) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1)
+      throw input_error("{}:{}: a second YAML document begins; a configuration is one", path,
+                        documents[1].Mark().line + 1);
+    return documents.empty() ? YAML::Node() : documents.front();
+  } catch (const YAML::Exception& e) {
+    throw input_error("{}:{}:{}: not YAML: {}", path, e.mark.line + 1, e.mark.column + 1, e.msg);
+  }
+}
+
+void apply_file(RunConfig& config, const std::string& path) {
+  config.file = path;
+  config.given_text = read_text(path);
+  const YAML::Node root = parse_file(path, config.given_text);
+  Source(config, path).apply("", root, {path, root.Mark().line + 1});
+}
+
+void apply_set(RunConfig& config, const std::string& set) {
+  const std::size_t equals = set.find('=');
+  const std::string name = set.substr(0, equals);
+  if (name.empty() || equals == std::string::npos || equals + 1 == set.size())
+    throw input_error("{}: '{}' must be written key=value, for example training.epochs=3", kFromFlag, set);
+  YAML::Node value;
+  try {
+    value = YAML::Load(set.substr(equals + 1));
+  } catch (const YAML::Exception& e) {
+    throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, set, e.msg);
+  }
+  Source(config, kFromFlag).apply(name, value, {kFromFlag, 0});
+  if (!config.given_text.empty() && config.given_text.back() != '\n') config.given_text += '\n';
+  config.given_text += fmt::format("# {} {}\n", kFromFlag, set);
+}
+
+}  // namespace
+
+RunConfig load_config(const std::string& path, const std::vector<std::string>& sets) {
+  RunConfig config;
+  if (!path.empty()) apply_file(config, path);
+  for (const std::string& set : sets) apply_set(config, set);
+  validate(config);
+  return config;
+}
+
+}  // namespace lockstep

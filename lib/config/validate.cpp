@@ -1,0 +1,86 @@
+#include "base/error.hpp"
+#include "config/load_config.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// "configs/x.yaml: " before a message about a key that is not there.
+std::string where(const RunConfig& c) { return c.file.empty() ? "" : c.file + ": "; }
+
+void check_required(const RunConfig& c) {
+  if (c.model.name.empty()) throw input_error("{}'model.name' is missing; give the model to train", where(c));
+  if (c.data.name.empty())
+    throw input_error("{}'data.name' is missing; give the data set to train on", where(c));
+}
+
+void check_exactly_one(const RunConfig& c, const std::string& a, bool has_a, const std::string& b,
+                       bool has_b) {
+  if (has_a && has_b)
+    throw input_error("{} and {} are both given; keep one of the two ('--set {}=null' takes one back)",
+                      c.place(a), c.place(b), a);
+  if (!has_a && !has_b)
+    throw input_error("{}'{}' or '{}' is missing; give exactly one of the two", where(c), a, b);
+}
+
+void check_optimizer(const RunConfig& c) {
+  const RunConfig::Optimizer& o = c.training.optimizer;
+  const RunConfig::Optimizer defaults;
+  const bool sgd = o.name == OptimizerKind::sgd;
+  if (o.momentum != 0 && !sgd)
+    throw input_error("{} is for the optimizer sgd only; leave it out, or set training.optimizer.name to sgd",
+                      c.place("training.optimizer.momentum"));
+  if (o.nesterov && !(sgd && o.momentum > 0))
+    throw input_error(
+        "{} needs the optimizer sgd with momentum > 0; set training.optimizer.momentum, for example to 0.9",
+        c.place("training.optimizer.nesterov"));
+  for (const auto& [key, changed] :
+       {std::pair("beta1", o.beta1 != defaults.beta1), std::pair("beta2", o.beta2 != defaults.beta2),
+        std::pair("eps", o.eps != defaults.eps)})
+    if (sgd && changed)
+      throw input_error(
+          "{} is for adam and adamw only; leave it out, or set training.optimizer.name to one of them",
+          c.place(fmt::format("training.optimizer.{}", key)));
+}
+
+void check_steps(const RunConfig& c) {
+  if (!c.training.steps) return;
+  const std::int64_t steps = *c.training.steps;
+  if (c.training.schedule.warmup_steps >= steps && c.training.schedule.warmup_steps > 0)
+    throw input_error("{} is {}, but the run has {} steps; it must be smaller",
+                      c.place("training.schedule.warmup_steps"), c.training.schedule.warmup_steps, steps);
+  if (c.measure.warmup && *c.measure.warmup >= steps)
+    throw input_error("{} is {}, but the run has {} steps; none would be left to measure",
+                      c.place("measure.warmup"), *c.measure.warmup, steps);
+}
+
+void check_parallel(const RunConfig& c) {
+  const RunConfig::Parallel& p = c.parallel;
+  if (p.first_bucket_mb > p.bucket_mb)
+    throw input_error("{} is {}, more than parallel.bucket_mb, {}; make it at most that",
+                      c.place("parallel.first_bucket_mb"), p.first_bucket_mb, p.bucket_mb);
+  if (p.backend == BackendKind::nccl && p.device == DeviceKind::cpu)
+    throw input_error(
+        "{} is nccl, which moves data between GPUs, but parallel.device is cpu; take the backend mpi",
+        c.place("parallel.backend"));
+  if (c.measure.scaling == Scaling::weak && !c.training.micro_batch)
+    throw input_error(
+        "{} is weak, which keeps the batch of each rank; give training.micro_batch instead of "
+        "training.global_batch",
+        c.place("measure.scaling"));
+}
+
+}  // namespace
+
+void validate(const RunConfig& config) {
+  check_required(config);
+  check_exactly_one(config, "training.epochs", config.training.epochs.has_value(), "training.steps",
+                    config.training.steps.has_value());
+  check_exactly_one(config, "training.global_batch", config.training.global_batch.has_value(),
+                    "training.micro_batch", config.training.micro_batch.has_value());
+  check_optimizer(config);
+  check_steps(config);
+  check_parallel(config);
+}
+
+}  // namespace lockstep
