@@ -1,5 +1,7 @@
 #include "timing/recorder.hpp"
 
+#include <algorithm>
+
 namespace lockstep {
 
 const char* name_of(Phase phase) {
@@ -12,9 +14,11 @@ StepRecorder::StepRecorder(SteadyTime origin, std::size_t phases_per_step, Devic
 
 void StepRecorder::begin_epoch(std::int64_t steps) {
   marks_.clear();
+  gaps_.clear();
   marks_.reserve(static_cast<std::size_t>(steps) * (phases_per_step_ + 2));
   read_ = 0;
   begun_ = resolved_ = 0;
+  epoch_began_ = steady_now();
 }
 
 void StepRecorder::mark(Phase phase, bool begins_step) {
@@ -47,6 +51,8 @@ void StepRecorder::enter(Phase phase) { mark(phase, false); }
 
 void StepRecorder::end_step() { mark(Phase::other, false); }
 
+void StepRecorder::exclude_gap() { gaps_.push_back(marks_.size() - 1); }
+
 std::vector<StepSpans> StepRecorder::take_epoch() {
   while (timeline_ && read_ < marks_.size()) resolve_one();
   resolved_ = begun_;
@@ -54,7 +60,8 @@ std::vector<StepSpans> StepRecorder::take_epoch() {
   steps.reserve(static_cast<std::size_t>(begun_));
   for (std::size_t m = 0; m < marks_.size(); ++m) {
     const double begin = seconds_between(origin_, marks_[m].time);
-    const double end = m + 1 < marks_.size() ? seconds_between(origin_, marks_[m + 1].time) : begin;
+    const bool in_gap = std::find(gaps_.begin(), gaps_.end(), m) != gaps_.end();
+    const double end = m + 1 < marks_.size() && !in_gap ? seconds_between(origin_, marks_[m + 1].time) : begin;
     if (marks_[m].begins_step) steps.push_back({{begin, begin}, {}});
     steps.back().phases.push_back({marks_[m].phase, {begin, end}});
     steps.back().whole.end = end;

@@ -27,7 +27,7 @@ struct PhaseSpan {
 };
 
 struct StepSpans {
-  Interval whole;  // from its begin to the next step's begin (the last one: to its end)
+  Interval whole;  // from its begin to the next step's begin (the last one, or before an excluded gap: to its end)
   std::vector<PhaseSpan> phases;
 };
 
@@ -44,6 +44,8 @@ class StepRecorder {
   void begin_step();
   void enter(Phase phase);  // ends the phase before
   void end_step();
+  // After end_step: what follows, until the next begin_step, belongs to no step (bucket rebuild).
+  void exclude_gap();
   std::int64_t begun_steps() const { return begun_; }
   // Steps whose marks have all been read: what they computed is complete on the device as well.
   std::int64_t resolved_steps() const { return resolved_; }
@@ -51,7 +53,7 @@ class StepRecorder {
   // After the last step: reads what is still open (may block) and returns all steps of the epoch.
   std::vector<StepSpans> take_epoch();
 
-  SteadyTime origin() const { return origin_; }
+  SteadyTime epoch_began() const { return epoch_began_; }  // on the host's clock
 
  private:
   struct Mark {
@@ -63,9 +65,11 @@ class StepRecorder {
   void resolve_one();
 
   SteadyTime origin_;
+  SteadyTime epoch_began_{};
   std::size_t phases_per_step_;
   DeviceTimeline* timeline_;
-  std::vector<Mark> marks_;       // of the epoch
+  std::vector<Mark> marks_;        // of the epoch
+  std::vector<std::size_t> gaps_;  // indices of the marks after which nothing is measured; few
   std::size_t read_ = 0;          // marks whose device time has been read
   std::int64_t begun_ = 0, resolved_ = 0;
 };

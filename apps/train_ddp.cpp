@@ -1,0 +1,7 @@
+// Data-parallel training on 1..N ranks, started by mpirun or srun.
+#include "train/program.hpp"
+
+int main(int argc, char** argv) {
+  return lockstep::run_trainer(
+      argc, argv, {"train_ddp", "data-parallel training on 1..N ranks under mpirun or srun", "ddp", lockstep::UseMpi::yes});
+}

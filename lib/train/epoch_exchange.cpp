@@ -1,0 +1,115 @@
+#include "train/epoch_exchange.hpp"
+
+#include <cstring>
+#include <type_traits>
+
+#include "base/error.hpp"
+#include "comm/communicator.hpp"
+
+namespace lockstep {
+
+namespace {
+
+template <typename T>
+void append(std::string& bytes, const std::vector<T>& values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  const std::uint64_t count = values.size();
+  bytes.append(reinterpret_cast<const char*>(&count), sizeof count);
+  bytes.append(reinterpret_cast<const char*>(values.data()), count * sizeof(T));
+}
+
+template <typename T>
+std::vector<T> take(std::string_view& bytes) {
+  std::uint64_t count;
+  std::memcpy(&count, bytes.data(), sizeof count);
+  std::vector<T> values(count);
+  std::memcpy(values.data(), bytes.data() + sizeof count, count * sizeof(T));
+  bytes.remove_prefix(sizeof count + count * sizeof(T));
+  return values;
+}
+
+std::string serialise(const RankEpoch& epoch) {
+  std::string bytes;
+  append(bytes, epoch.rows);
+  append(bytes, epoch.samples);
+  append(bytes, epoch.loss);
+  append(bytes, epoch.grad_norm);
+  append(bytes, epoch.comm);
+  return bytes;
+}
+
+RankEpoch deserialise(std::string_view bytes) {
+  RankEpoch epoch;
+  epoch.rows = take<StepRow>(bytes);
+  epoch.samples = take<std::int32_t>(bytes);
+  epoch.loss = take<float>(bytes);
+  epoch.grad_norm = take<float>(bytes);
+  epoch.comm = take<CommInterval>(bytes);
+  return epoch;
+}
+
+struct TimeColumn {
+  Matrix<double> StepTable::*to;
+  double StepRow::*from;
+};
+constexpr TimeColumn kTimeColumns[] = {
+    {&StepTable::start, &StepRow::start},         {&StepTable::wall, &StepRow::wall},
+    {&StepTable::data, &StepRow::data},           {&StepTable::h2d, &StepRow::h2d},
+    {&StepTable::forward, &StepRow::forward},     {&StepTable::backward, &StepRow::backward},
+    {&StepTable::comm, &StepRow::comm},           {&StepTable::comm_exposed, &StepRow::comm_exposed},
+    {&StepTable::optimizer, &StepRow::optimizer}, {&StepTable::bubble, &StepRow::bubble},
+    {&StepTable::other, &StepRow::other},
+};
+
+StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {
+  StepTable table;
+  for (const TimeColumn& column : kTimeColumns) table.*column.to = Matrix<double>(ranks, steps);
+  table.samples = Matrix<std::int32_t>(ranks, steps);
+  table.epoch = Matrix<std::int32_t>(ranks, steps, epoch);
+  table.loss = Matrix<float>(ranks, steps);
+  table.grad_norm = Matrix<float>(ranks, steps);
+  return table;
+}
+
+void fill_rank(StepTable& table, std::int64_t rank, const RankEpoch& epoch) {
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    const auto i = static_cast<std::size_t>(s);
+    for (const TimeColumn& column : kTimeColumns) (table.*column.to).at(rank, s) = epoch.rows[i].*column.from;
+    table.samples.at(rank, s) = epoch.samples[i];
+    table.loss.at(rank, s) = epoch.loss[i];
+    table.grad_norm.at(rank, s) = epoch.grad_norm[i];
+  }
+}
+
+void append_rank(CommTable& table, std::int32_t rank, const RankEpoch& epoch) {
+  for (const CommInterval& c : epoch.comm) {
+    table.rank.push_back(rank);
+    table.step.push_back(c.step);
+    table.bucket.push_back(c.bucket);
+    table.sequence.push_back(c.sequence);
+    table.bytes.push_back(c.bytes);
+    table.kind.emplace_back(name_of(static_cast<CollectiveKind>(c.kind)));
+    table.ready.push_back(c.ready);
+    table.start.push_back(c.start);
+    table.end.push_back(c.end);
+  }
+}
+
+}  // namespace
+
+EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {
+  const std::vector<std::string> all = world.gather(serialise(mine));
+  EpochTables tables;
+  if (world.rank() != 0) return tables;
+  tables.steps = empty_table(world.size(), static_cast<std::int64_t>(mine.rows.size()), epoch);
+  for (int rank = 0; rank < world.size(); ++rank) {
+    const RankEpoch theirs = deserialise(all[static_cast<std::size_t>(rank)]);
+    if (theirs.rows.size() != mine.rows.size())
+      throw run_error("rank {} ran {} steps in epoch {}, rank 0 ran {}", rank, theirs.rows.size(), epoch, mine.rows.size());
+    fill_rank(tables.steps, rank, theirs);
+    append_rank(tables.comm, rank, theirs);
+  }
+  return tables;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,29 @@
+// Brings every rank's record of an epoch to rank 0, between epochs, outside the timed steps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "comm/world.hpp"
+#include "results/run_data.hpp"
+#include "train/step_columns.hpp"
+
+namespace lockstep {
+
+// One rank's epoch. Columns of equal length, one entry a step.
+struct RankEpoch {
+  std::vector<StepRow> rows;
+  std::vector<std::int32_t> samples;
+  std::vector<float> loss, grad_norm;  // mean over this rank's samples; norm of the reduced gradient
+  std::vector<CommInterval> comm;
+};
+
+struct EpochTables {
+  StepTable steps;
+  CommTable comm;
+};
+
+// Collective: all ranks, with the same number of steps. The tables are filled on rank 0 only.
+EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch);
+
+}  // namespace lockstep

@@ -1,0 +1,40 @@
+// FlatOptimizer: SGD, Adam and AdamW by LibTorch's fused kernels, one call a step over the flat buckets.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "config/run_config.hpp"
+#include "parallel/flat_buckets.hpp"
+
+namespace lockstep {
+
+class FlatOptimizer {
+ public:
+  // buckets outlives the optimizer.
+  FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets);
+
+  // 2-norm of the whole gradient, (1) on the gradient's device; scales the gradient down to max_norm when it is
+  // larger and max_norm > 0. Nothing is read back to the host.
+  torch::Tensor clip_gradient(double max_norm);
+
+  // One update in place with this learning rate. Gradients are not zeroed.
+  void step(double learning_rate);
+
+  // After FlatBuckets::relayout: lays the moments out as the buckets now are.
+  void relayout(const BucketPlan& from);
+
+ private:
+  void allocate_moments();
+
+  RunConfig::Optimizer options_;
+  FlatBuckets& buckets_;
+  std::vector<torch::Tensor> first_moments_;   // by bucket: Adam's, or SGD's momentum; empty when there is none
+  std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's
+  std::vector<torch::Tensor> step_counts_;     // by bucket, (1) fp32: what the fused kernels expect
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace lockstep

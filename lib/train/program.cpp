@@ -1,0 +1,151 @@
+#include "train/program.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "base/provenance.hpp"
+#include "comm/topology.hpp"
+#include "config/command_line.hpp"
+#include "config/load_config.hpp"
+#include "train/dry_run.hpp"
+#include "train/memory.hpp"
+#include "train/run_folder.hpp"
+#include "train/trainer.hpp"
+
+namespace lockstep {
+
+namespace {
+
+std::string given_text(const CommandLine& line) {
+  std::ostringstream text;
+  text << std::ifstream(line.config).rdbuf();
+  for (const std::string& set : line.sets) text << "# --set " << set << '\n';
+  return text.str();
+}
+
+RunData describe_run(const Setup& setup, World& world, const std::string& uuid) {
+  RankEnvironment mine = describe_rank(world, setup.device, setup.threads);
+  const World::ClockOffset clock = world.measure_clock_offset();
+  mine.clock_offset = clock.offset;
+  mine.clock_error = clock.error;
+  RunData run;
+  run.header.uuid = uuid;
+  run.header.mode = setup.mode;
+  run.header.started = utc_timestamp();
+  run.config_given = setup.config_given;
+  run.config_resolved = to_yaml(setup.config, setup.hyper);
+  run.settings = flatten(setup.config, setup.hyper);
+  run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
+  run.settings["parallel.device"] = setup.device.is_cuda() ? "cuda" : "cpu";
+  run.ranks = gather_environments(world, mine);
+  run.environment = library_versions(world);
+  run.fingerprint = hardware_fingerprint(run.ranks);
+  run.metric = "accuracy";
+  run.model = model_facts(*setup.model);
+  run.data = data_facts(setup.data);
+  return run;
+}
+
+// Rank 0's clock at the start, on this rank's clock.
+SteadyTime common_start(World& world, double clock_offset) {
+  const SteadyTime now = steady_now();
+  const std::string shared =
+      world.broadcast(std::string(reinterpret_cast<const char*>(&now), sizeof now));
+  SteadyTime start;
+  std::memcpy(&start, shared.data(), sizeof start);
+  return start + std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
+}
+
+// Rank 0's side of a run: its folder, log and run file.
+struct Record {
+  std::string folder;
+  std::unique_ptr<Progress> progress;
+  std::unique_ptr<RunWriter> writer;
+
+  Record(const CommandLine& line, const Setup& setup, World& world, const RunData& run) {
+    folder = create_run_folder(line.output, setup.mode, setup.model->name(), world.size(), run.header.uuid);
+    progress = std::make_unique<Progress>(folder + "/log.txt", line.quiet);
+    write_text_file(folder + "/config.yaml", run.config_resolved);
+    writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
+    progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
+                               run.model.parameters, world.size(), setup.communicator->backend(), run.data.train_rows, folder));
+  }
+};
+
+// The emergency handler lives exactly as long as what it writes to.
+class EmergencyGuard {
+ public:
+  EmergencyGuard(World& world, RunWriter* writer) : world_(world) {
+    if (writer)
+      world_.on_emergency([writer](const Emergency& emergency) {
+        const bool signal = emergency.reason == Emergency::Reason::signal;
+        writer->finish_emergency(signal ? "interrupted" : "failed", emergency.message);
+      });
+  }
+  ~EmergencyGuard() { world_.on_emergency({}); }
+  EmergencyGuard(const EmergencyGuard&) = delete;
+  EmergencyGuard& operator=(const EmergencyGuard&) = delete;
+
+ private:
+  World& world_;
+};
+
+ExitCode finish_run(Record* record, TrainingResult& result, double wall_seconds, World& world) {
+  std::string reasons;
+  for (const std::string& reason : result.invalid_reasons) reasons += reason + '\n';
+  if (record) {
+    record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
+    for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);
+    record->progress->line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record->folder));
+  }
+  return world.broadcast(reasons).empty() ? ExitCode::done : ExitCode::not_valid;
+}
+
+ExitCode train(const CommandLine& line, Setup& setup, World& world) {
+  const RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
+  std::unique_ptr<Record> record;
+  if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
+  RunWriter* writer = record ? record->writer.get() : nullptr;
+  const EmergencyGuard guard(world, writer);
+  try {
+    const auto& mine = run.ranks[static_cast<std::size_t>(world.rank())];
+    const SteadyTime origin = common_start(world, mine.clock_offset);
+    Trainer trainer(setup, world, origin, writer, record ? record->progress.get() : nullptr);
+    TrainingResult result = trainer.run();
+    return finish_run(record.get(), result, seconds_between(origin, steady_now()), world);
+  } catch (const std::exception& error) {
+    if (writer) writer->finish_emergency("failed", error.what());
+    throw;
+  }
+}
+
+ExitCode run_command(const CommandLine& line, const TrainerProgram& program, World& world) {
+  const bool speaks = world.rank() == 0;
+  if (line.help) {
+    if (speaks) fmt::print("{}", help_text(program.name, program.about));
+    return ExitCode::done;
+  }
+  if (line.version) {
+    const Provenance p = provenance();
+    if (speaks) fmt::print("{} {} ({}, {})\n", program.name, p.version, p.commit, p.compiler);
+    return ExitCode::done;
+  }
+  Setup setup = make_setup(load_config(line.config, line.sets), given_text(line), program.mode, world);
+  if (!line.dry_run) return train(line, setup, world);
+  fmt::print("{}", dry_run_text(setup, world));
+  return ExitCode::done;
+}
+
+}  // namespace
+
+int run_trainer(int argc, char** argv, const TrainerProgram& program) {
+  keep_heap_pages();
+  return run_main(argc, argv, program.use_mpi, [&](World& world) {
+    return run_command(parse_command_line(argc, argv, program.name), program, world);
+  });
+}
+
+}  // namespace lockstep

@@ -1,0 +1,20 @@
+// The body of train_seq and train_ddp: command line to exit code.
+#pragma once
+
+#include <string>
+
+#include "comm/session.hpp"
+
+namespace lockstep {
+
+struct TrainerProgram {
+  std::string name;   // "train_ddp"
+  std::string about;  // one line for --help
+  std::string mode;   // "seq", "ddp"
+  UseMpi use_mpi;
+};
+
+// The whole of main(). Returns the exit code.
+int run_trainer(int argc, char** argv, const TrainerProgram& program);
+
+}  // namespace lockstep

@@ -1,0 +1,41 @@
+// Setup: what a run needs before its first step, made and checked in the order in which a user can get it wrong.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "comm/world.hpp"
+#include "config/run_config.hpp"
+#include "data/dataset.hpp"
+#include "data/sampler.hpp"
+#include "models/model.hpp"
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+struct Setup {
+  RunConfig config;
+  std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
+  std::string config_given;    // what the user wrote, as YAML with the --set values as comments
+  std::string mode;            // "seq", "ddp"
+  torch::Device device = torch::kCPU;
+  int threads = 1;             // compute threads of this rank
+  std::unique_ptr<Communicator> communicator;
+  DataSplits data;
+  std::shared_ptr<Model> model;  // on the device, in training mode
+  BatchPlan batches;
+  std::int64_t total_steps = 0;
+};
+
+// Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the data.
+Setup make_setup(RunConfig config, const std::string& config_given, const std::string& mode, World& world);
+
+ModelFacts model_facts(const Model& model);
+DataFacts data_facts(const DataSplits& data);
+
+}  // namespace lockstep

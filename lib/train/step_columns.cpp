@@ -1,0 +1,38 @@
+#include "train/step_columns.hpp"
+
+#include <array>
+
+namespace lockstep {
+
+StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm) {
+  std::array<std::vector<Interval>, kPhases> by_phase;
+  for (const PhaseSpan& span : spans.phases) by_phase[static_cast<std::size_t>(span.phase)].push_back(span.interval);
+  std::vector<Interval> transfers, stalls;
+  for (const CommInterval& c : comm) {
+    transfers.push_back({c.start, c.end});
+    if (c.blocking) stalls.push_back({c.ready, c.end});
+  }
+  const IntervalSet standing(stalls);
+  const auto length = [&](Phase phase) { return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).length(); };
+  const auto computing = [&](Phase phase) {
+    return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).minus(standing);
+  };
+  const IntervalSet forward = computing(Phase::forward), backward = computing(Phase::backward),
+                    optimizer = computing(Phase::optimizer);
+  const IntervalSet transfer = IntervalSet(transfers).clipped(spans.whole.begin, spans.whole.end);
+
+  StepRow row;
+  row.start = spans.whole.begin;
+  row.wall = spans.whole.end - spans.whole.begin;
+  row.data = length(Phase::data);
+  row.h2d = length(Phase::h2d);
+  row.forward = forward.length();
+  row.backward = backward.length();
+  row.optimizer = optimizer.length();
+  row.comm = transfer.length();
+  row.comm_exposed = transfer.minus(forward).minus(backward).minus(optimizer).length();
+  row.other = row.wall - row.data - row.h2d - row.forward - row.backward - row.comm_exposed - row.optimizer;
+  return row;
+}
+
+}  // namespace lockstep

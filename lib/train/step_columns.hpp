@@ -1,0 +1,30 @@
+// From one rank's recorded spans and Works to the columns of the run file: total, overlapped and exposed
+// communication, and the closed budget. Pure.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "results/run_data.hpp"
+#include "timing/recorder.hpp"
+
+namespace lockstep {
+
+struct CommInterval {
+  std::int32_t step = 0, bucket = -1;
+  std::int64_t sequence = 0, bytes = 0;
+  std::int32_t kind = 0;  // of CollectiveKind
+  double ready = 0, start = 0, end = 0;
+  bool blocking = false;  // compute stood still from ready to end
+};
+
+struct StepRow {
+  double start = 0, wall = 0, data = 0, h2d = 0, forward = 0, backward = 0, comm = 0, comm_exposed = 0, optimizer = 0,
+         bubble = 0, other = 0;
+};
+
+// Compute is forward, backward and optimizer, less the time in which it stood still for a blocking collective.
+// comm: length of the union of [start, end); comm_exposed: of that union minus compute. other: what is left of wall.
+StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm);
+
+}  // namespace lockstep

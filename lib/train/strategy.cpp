@@ -1,0 +1,101 @@
+#include "train/strategy.hpp"
+
+#include <ATen/autocast_mode.h>
+
+#include <utility>
+
+#include "parallel/distributed_data_parallel.hpp"
+#include "parallel/sync_batch_norm.hpp"
+
+namespace lockstep {
+
+namespace {
+
+torch::ScalarType wire_dtype(ReduceDtype dtype) {
+  switch (dtype) {
+    case ReduceDtype::fp32: return torch::kFloat32;
+    case ReduceDtype::bf16: return torch::kBFloat16;
+    case ReduceDtype::fp16: return torch::kHalf;
+  }
+  return torch::kFloat32;
+}
+
+// bf16 for the forward pass: matrix products in bf16, sums and the weights themselves in fp32.
+class AutocastGuard {
+ public:
+  AutocastGuard(bool enabled, torch::DeviceType device) : enabled_(enabled), device_(device) {
+    if (!enabled_) return;
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::increment_nesting();
+  }
+  ~AutocastGuard() {
+    if (!enabled_) return;
+    // The weights change before the next forward pass: what was cast from them is stale.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+
+ private:
+  bool enabled_;
+  torch::DeviceType device_;
+};
+
+class ReplicatedStrategy : public Strategy {
+ public:
+  ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator, const RunConfig& config,
+                     WorkLog* log)
+      : mode_(std::move(mode)),
+        model_(std::move(model)),
+        communicator_(communicator),
+        bf16_(config.training.precision == Precision::bf16),
+        device_(model_->parameters().front().device().type()),
+        reducer_(trainable_parameters(*model_), communicator,
+                 {.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb},
+                  .overlap = config.parallel.overlap,
+                  .reduce_dtype = wire_dtype(config.parallel.reduce_dtype),
+                  .average = false},  // step_loss is already a share of the global mean
+                 log) {
+    synchronise_buffers();
+    if (config.parallel.sync_batchnorm && communicator.size() > 1) synchronise_batch_norm(*model_, communicator, log);
+  }
+
+  std::string mode() const override { return mode_; }
+
+  torch::Tensor forward(const torch::Tensor& inputs) override {
+    const AutocastGuard autocast(bf16_, device_);
+    return model_->forward(inputs);
+  }
+
+  void backward(const torch::Tensor& loss, bool last) override {
+    reducer_.set_synchronising(last);
+    loss.backward();
+  }
+
+  void finish_gradients() override { reducer_.finish(); }
+  bool rebuild_buckets() override { return reducer_.rebuild(); }
+  void synchronise_buffers() override {
+    if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
+  }
+  FlatBuckets& buckets() override { return reducer_.buckets(); }
+  DropoutContext& dropout_context() override { return model_->dropout_context(); }
+
+ private:
+  std::string mode_;
+  std::shared_ptr<Model> model_;
+  Communicator& communicator_;
+  bool bf16_;
+  torch::DeviceType device_;
+  GradientReducer reducer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
+                                                   Communicator& communicator, const RunConfig& config, WorkLog* log) {
+  return std::make_unique<ReplicatedStrategy>(mode, std::move(model), communicator, config, log);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,251 @@
+#include "train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/digest.hpp"
+#include "train/lr_schedule.hpp"
+#include "train/memory.hpp"
+
+#ifdef LOCKSTEP_WITH_CUDA
+#include <c10/cuda/CUDAStream.h>
+
+#include "timing/device_events.hpp"
+#endif
+
+namespace lockstep {
+
+namespace {
+
+constexpr int kLoaderDepth = 4;
+
+std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t phases) {
+#ifdef LOCKSTEP_WITH_CUDA
+  if (device.is_cuda())
+    return make_cuda_timeline(StepRecorder::timeline_slots(phases),
+                              [] { return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream()); });
+#endif
+  static_cast<void>(device);
+  static_cast<void>(phases);
+  return nullptr;
+}
+
+// Equal on all ranks exactly when the parameters are, bit for bit.
+std::string parameter_digest(const FlatBuckets& buckets) {
+  Digest digest;
+  for (const torch::Tensor& values : buckets.values()) {
+    const torch::Tensor host = values.cpu();
+    digest.add(host.data_ptr(), static_cast<std::size_t>(host.numel()) * sizeof(float));
+  }
+  return digest.hex();
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+double mean_training_loss(const StepTable& steps) {
+  double sum = 0, samples = 0;
+  for (std::size_t i = 0; i < steps.loss.values.size(); ++i) {
+    if (steps.samples.values[i] == 0) continue;
+    sum += static_cast<double>(steps.loss.values[i]) * steps.samples.values[i];
+    samples += steps.samples.values[i];
+  }
+  return sum / samples;
+}
+
+double sum_of(const Matrix<double>& matrix) { return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0); }
+
+}  // namespace
+
+Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress)
+    : setup_(setup),
+      world_(world),
+      writer_(writer),
+      progress_(progress),
+      comm_log_(origin),
+      timeline_(make_timeline(setup.device, TrainingStep::phases(setup.batches.accumulate))),
+      recorder_(origin, TrainingStep::phases(setup.batches.accumulate), timeline_.get()),
+      strategy_(make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, &log_)),
+      optimizer_(setup.config.training.optimizer, strategy_->buckets()),
+      audit_(setup.data.train->size()),
+      step_(setup.config, setup.device, *strategy_, optimizer_, recorder_, audit_),
+      loader_(setup.data.train, setup.batches, world.rank(), setup.config.data.workers, kLoaderDepth,
+              setup.device.is_cuda()) {}
+
+std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
+  const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
+  return std::min(per_epoch, setup_.total_steps - epoch * per_epoch);
+}
+
+TrainingResult Trainer::run() {
+  TrainingResult result;
+  for (std::int64_t epoch = 0; steps_done_ < setup_.total_steps; ++epoch) run_epoch(epoch, result);
+  return result;
+}
+
+void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
+  const std::int64_t steps = steps_in_epoch(epoch);
+  run_steps(epoch, steps);
+  const RankEpoch mine = collect(steps);
+  if (epoch == 0) report_overhead(mine);
+  check_replicas(epoch, result);
+  const AuditRow audit = audit_epoch(epoch, steps, result);
+  strategy_->synchronise_buffers();
+  write_epoch(epoch, mine, evaluate_epoch(epoch, result), audit);
+  steps_done_ += steps;
+}
+
+void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
+  loader_.begin_epoch(epoch);
+  step_.begin_epoch(steps);
+  recorder_.begin_epoch(steps);
+  losses_checked_ = 0;
+  world_.barrier();  // the epoch begins together; what follows is compared across ranks
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const std::int64_t global_step = steps_done_ + step;
+    step_.run(loader_, step, global_step, learning_rate(setup_.config.training, global_step, setup_.total_steps));
+    comm_log_.take(log_, static_cast<std::int32_t>(global_step));
+    comm_log_.resolve_below(steps_done_ + recorder_.resolved_steps());
+    require_finite_losses();
+    if (progress_) show_progress(epoch, step);
+    if (global_step == 0) adopt_rebuilt_buckets();
+  }
+}
+
+void Trainer::adopt_rebuilt_buckets() {
+  recorder_.exclude_gap();
+  const BucketPlan before = strategy_->buckets().plan();
+  if (strategy_->rebuild_buckets()) optimizer_.relayout(before);
+  if (!writer_) return;
+  BucketTable table;
+  const FlatBuckets& buckets = strategy_->buckets();
+  for (const BucketPlan::Bucket& bucket : buckets.plan().buckets) {
+    table.bytes.push_back(bucket.elements * static_cast<std::int64_t>(sizeof(float)));
+    table.parameters.push_back(static_cast<std::int64_t>(bucket.slots.size()));
+    table.first_parameter.push_back(buckets.parameters()[bucket.slots.front().parameter].name);
+  }
+  writer_->set_buckets(table);
+}
+
+void Trainer::require_finite_losses() {
+  for (; losses_checked_ < recorder_.resolved_steps(); ++losses_checked_) {
+    const float loss = step_.loss_share(losses_checked_);
+    if (!std::isfinite(loss))
+      throw run_error("the loss is {} at step {}; lower training.optimizer.lr, or set training.grad_clip", loss,
+                      steps_done_ + losses_checked_);
+  }
+}
+
+void Trainer::show_progress(std::int64_t epoch, std::int64_t step) {
+  const SteadyTime now = steady_now();
+  if (losses_checked_ == 0 || !progress_->due(now)) return;
+  const std::int64_t seen = losses_checked_ - 1;
+  const double elapsed = seconds_between(recorder_.epoch_began(), now);
+  const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
+  progress_->draw(now, {.epoch = epoch,
+                        .epochs = (setup_.total_steps + per_epoch - 1) / per_epoch,
+                        .step = steps_done_ + step + 1,
+                        .total_steps = setup_.total_steps,
+                        .loss = step_.mean_loss(seen),
+                        .samples_per_second = static_cast<double>((step + 1) * setup_.batches.global_batch) / elapsed,
+                        .comm_share = comm_share_});
+}
+
+RankEpoch Trainer::collect(std::int64_t steps) {
+  RankEpoch epoch;
+  const std::vector<StepSpans> spans = recorder_.take_epoch();
+  require_finite_losses();
+  epoch.comm = comm_log_.take_intervals();
+  auto next = epoch.comm.begin();
+  for (std::int64_t s = 0; s < steps; ++s) {
+    std::vector<CommInterval> of_step;
+    for (; next != epoch.comm.end() && next->step == steps_done_ + s; ++next) of_step.push_back(*next);
+    epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step));
+    epoch.samples.push_back(static_cast<std::int32_t>(step_.samples(s)));
+    epoch.loss.push_back(step_.mean_loss(s));
+    epoch.grad_norm.push_back(step_.gradient_norm(s));
+  }
+  return epoch;
+}
+
+void Trainer::report_overhead(const RankEpoch& epoch) {
+  std::vector<double> walls;
+  for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
+  const auto marks = static_cast<double>(TrainingStep::phases(setup_.batches.accumulate) + 2);
+  const double share = marks * measure_mark_cost(timeline_.get()) / median(walls);
+  if (writer_) writer_->set_recorder_overhead(share);
+  if (progress_) progress_->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
+}
+
+void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
+  const std::vector<std::string> digests = world_.all_gather(parameter_digest(strategy_->buckets()));
+  for (std::size_t rank = 1; rank < digests.size(); ++rank) {
+    if (digests[rank] == digests[0]) continue;
+    result.invalid_reasons.push_back(
+        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank 0", epoch, rank));
+    return;
+  }
+}
+
+AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result) {
+  const std::vector<std::string> locals = world_.all_gather(audit_.local());
+  audit_.clear();
+  const std::int64_t rows = setup_.batches.dataset_size;
+  AuditRow row = merge_audits(rows, locals);
+  // An epoch cut short by training.steps owes only what it has come to.
+  row.missing = std::max<std::int64_t>(0, row.missing - (rows - std::min(rows, steps * setup_.batches.global_batch)));
+  const std::string sentence = audit_sentence(row, rows, epoch);
+  if (!sentence.empty()) result.invalid_reasons.push_back(sentence);
+  return row;
+}
+
+EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
+  const EvaluationPlan plan{.batch = std::max<std::int64_t>(setup_.batches.largest_micro_batch(), 64),
+                            .workers = std::max(setup_.config.data.workers, 1),
+                            .device = setup_.device};
+  const SteadyTime begin = steady_now();
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
+  EpochRow row;
+  row.validation_loss = row.validation_metric = row.test_metric = nothing;
+  if (setup_.data.validation) {
+    const ClassificationCounts counts = evaluate(*strategy_, *setup_.model, setup_.data.validation, world_, plan);
+    row.validation_loss = counts.mean_loss();
+    row.validation_metric = counts.accuracy();
+    row.confusion = counts.confusion;
+  }
+  row.validation_seconds = seconds_between(begin, steady_now());
+  if (setup_.data.test)
+    row.test_metric = evaluate(*strategy_, *setup_.model, setup_.data.test, world_, plan).accuracy();
+  row.learning_rate = learning_rate(setup_.config.training, steps_done_ + steps_in_epoch(epoch) - 1, setup_.total_steps);
+  result.validation_metric = row.validation_metric;
+  result.test_metric = row.test_metric;
+  std::int64_t peak = 0;
+  for (const std::string& text : world_.all_gather(std::to_string(peak_memory_bytes(setup_.device))))
+    peak = std::max<std::int64_t>(peak, std::stoll(text));
+  row.peak_memory_bytes = peak;
+  return row;
+}
+
+void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
+  const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
+  if (!writer_) return;
+  const StepTable& steps = tables.steps;
+  row.train_loss = mean_training_loss(steps);
+  row.train_seconds = steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
+  comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
+  writer_->append_epoch(steps, tables.comm, row, audit);
+  const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
+  progress_->line(fmt::format(
+      "epoch {}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.4f}, test accuracy {:.4f}, "
+      "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
+      epoch + 1, row.train_loss, row.validation_loss, row.validation_metric, row.test_metric, row.train_seconds,
+      samples / row.train_seconds, 100 * comm_share_));
+}
+
+}  // namespace lockstep

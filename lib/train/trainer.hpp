@@ -1,0 +1,74 @@
+// Trainer: the one training loop. Runs epochs of timed steps, evaluates, audits, and hands each epoch to the run file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "comm/world.hpp"
+#include "data/audit.hpp"
+#include "data/loader.hpp"
+#include "results/run_writer.hpp"
+#include "timing/recorder.hpp"
+#include "train/comm_log.hpp"
+#include "train/epoch_exchange.hpp"
+#include "train/evaluation.hpp"
+#include "train/flat_optimizer.hpp"
+#include "train/progress.hpp"
+#include "train/setup.hpp"
+#include "train/strategy.hpp"
+#include "train/training_step.hpp"
+
+namespace lockstep {
+
+// What a finished run has to say for itself, the same on every rank.
+struct TrainingResult {
+  std::vector<std::string> invalid_reasons;  // sentences; empty: the run is valid
+  double test_metric = 0, validation_metric = 0;
+};
+
+class Trainer {
+ public:
+  // Collective. writer and progress are null on all ranks but 0. Everything outlives the trainer.
+  // origin: the common start, on this rank's clock.
+  Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress);
+
+  // Collective. All epochs. Throws when a loss is not finite, or anything fails.
+  TrainingResult run();
+
+  Strategy& strategy() { return *strategy_; }
+
+ private:
+  std::int64_t steps_in_epoch(std::int64_t epoch) const;
+  void run_epoch(std::int64_t epoch, TrainingResult& result);
+  void run_steps(std::int64_t epoch, std::int64_t steps);
+  void adopt_rebuilt_buckets();
+  void require_finite_losses();
+  void show_progress(std::int64_t epoch, std::int64_t step);
+  RankEpoch collect(std::int64_t steps);
+  void check_replicas(std::int64_t epoch, TrainingResult& result);
+  AuditRow audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result);
+  EpochRow evaluate_epoch(std::int64_t epoch, TrainingResult& result);
+  void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
+  void report_overhead(const RankEpoch& epoch);
+
+  Setup& setup_;
+  World& world_;
+  RunWriter* writer_;
+  Progress* progress_;
+  WorkLog log_;
+  CommLog comm_log_;
+  std::unique_ptr<DeviceTimeline> timeline_;
+  StepRecorder recorder_;
+  std::unique_ptr<Strategy> strategy_;
+  FlatOptimizer optimizer_;
+  WorkAudit audit_;
+  TrainingStep step_;
+  Loader loader_;
+  std::int64_t steps_done_ = 0;     // before this epoch
+  std::int64_t losses_checked_ = 0; // within this epoch
+  double comm_share_ = -1;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+// TrainingStep: the timed step, written once for every mode.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/run_config.hpp"
+#include "data/audit.hpp"
+#include "data/loader.hpp"
+#include "timing/recorder.hpp"
+#include "train/flat_optimizer.hpp"
+#include "train/strategy.hpp"
+
+namespace lockstep {
+
+// One number a step, written by the device as it goes and read by the host once the step has been resolved.
+class StepScalars {
+ public:
+  StepScalars(torch::Device device, std::int64_t steps);
+  void write(std::int64_t step, const torch::Tensor& value);  // value: one element; never blocks
+  float read(std::int64_t step) const { return host_data_[step]; }
+
+ private:
+  torch::Tensor host_;  // (steps) fp32, pinned when the device is a GPU
+  float* host_data_;
+};
+
+class TrainingStep {
+ public:
+  // Everything outlives the step.
+  TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, FlatOptimizer& optimizer,
+               StepRecorder& recorder, WorkAudit& audit);
+
+  // An upper bound of the phases that one step enters.
+  static std::size_t phases(std::int64_t accumulate) { return static_cast<std::size_t>(4 * accumulate + 2); }
+
+  void begin_epoch(std::int64_t steps);  // allocates what the epoch's steps write to
+  // Collective. `step` counts within the epoch, `global_step` from the start of the run.
+  void run(Loader& loader, std::int64_t step, std::int64_t global_step, double learning_rate);
+
+  // This rank's share of the global mean loss of the step, and the norm of the reduced gradient.
+  float loss_share(std::int64_t step) const { return losses_.read(step); }
+  float mean_loss(std::int64_t step) const;  // over this rank's samples; 0 when it had none
+  float gradient_norm(std::int64_t step) const { return norms_.read(step); }
+  // Real samples this rank trained on in the step, and all ranks did.
+  std::int64_t samples(std::int64_t step) const { return samples_[static_cast<std::size_t>(step)]; }
+  std::int64_t step_samples(std::int64_t step) const { return step_samples_[static_cast<std::size_t>(step)]; }
+
+ private:
+  const RunConfig::Training& training_;
+  std::uint64_t training_seed_;
+  torch::Device device_;
+  Strategy& strategy_;
+  FlatOptimizer& optimizer_;
+  StepRecorder& recorder_;
+  WorkAudit& audit_;
+  StepScalars losses_, norms_;
+  std::vector<std::int64_t> samples_, step_samples_;
+};
+
+// Host batch to the device: asynchronously from pinned memory; the tensor itself on the CPU.
+torch::Tensor to_device(const torch::Tensor& host, torch::Device device);
+
+}  // namespace lockstep
