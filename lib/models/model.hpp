@@ -1,5 +1,5 @@
-// A model is a named list of layers, so that any model can be split between any two of them. Models know nothing of
-// ranks, devices or loss functions.
+// A model is a named list of layers, so that any model can be split between any two of them. Models know
+// nothing of ranks, devices or loss functions.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "models/dropout_context.hpp"
+
 namespace lockstep {
 
 // What flows from one layer to the next. [0] is the activation; further tensors (a padding mask) ride along.
@@ -19,7 +21,8 @@ class Layer : public torch::nn::Module {
  public:
   // Flow in, flow out; shapes are stated by each layer. Batch first everywhere.
   virtual Flow forward(Flow inputs) = 0;
-  // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see Model).
+  // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see
+  // Model).
   virtual double forward_flops() const = 0;
 };
 
@@ -40,8 +43,13 @@ class Model : public torch::nn::Module {
   std::int64_t parameter_count() const;
   double flops_per_sample() const;  // forward + backward: three times the forward pass
 
+  // What dropout masks follow from; shared with the layers, to be set before each training forward pass.
+  DropoutContext& dropout_context() { return *dropout_context_; }
+  const std::shared_ptr<DropoutContext>& shared_dropout_context() const { return dropout_context_; }
+
  private:
   std::vector<Entry> layers_;
+  std::shared_ptr<DropoutContext> dropout_context_ = std::make_shared<DropoutContext>();
 };
 
 // What a model must know of the data it is built for.

@@ -1,0 +1,36 @@
+#include "models/dense.hpp"
+
+#include <fmt/format.h>
+
+namespace lockstep {
+
+DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation activation)
+    : linear_(in, out), activation_(activation) {
+  register_module("linear", linear_);
+}
+
+Flow DenseLayer::forward(Flow inputs) {
+  torch::Tensor x = inputs[0];  // (B, ...)
+  if (x.dim() > 2) x = x.flatten(1);
+  x = linear_->forward(x);  // (B, out)
+  if (activation_ == Activation::relu) x.relu_();
+  inputs[0] = std::move(x);
+  return inputs;
+}
+
+double DenseLayer::forward_flops() const {
+  return 2.0 * static_cast<double>(linear_->options.in_features()) *
+         static_cast<double>(linear_->options.out_features());
+}
+
+void append_classifier(Model& model, std::int64_t in, const std::vector<std::int64_t>& hidden,
+                       std::int64_t classes) {
+  for (std::size_t i = 0; i < hidden.size(); ++i) {
+    model.append(fmt::format("hidden{}", i + 1),
+                 std::make_shared<DenseLayer>(in, hidden[i], Activation::relu));
+    in = hidden[i];
+  }
+  model.append("output", std::make_shared<DenseLayer>(in, classes, Activation::none));
+}
+
+}  // namespace lockstep

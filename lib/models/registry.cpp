@@ -1,0 +1,95 @@
+#include "models/registry.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/types.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "config/suggestions.hpp"
+#include "models/zoo.hpp"
+
+namespace lockstep {
+
+namespace {
+
+std::vector<ModelRow> rows() { return {mlp()}; }
+
+ModelRow find_row(const std::string& name) {
+  for (ModelRow& row : rows()) {
+    if (row.name == name) return row;
+  }
+  throw input_error("'model.name': unknown model '{}'{}; known are {}", name,
+                    did_you_mean(name, model_names()), fmt::join(model_names(), ", "));
+}
+
+std::size_t preset_index(const ModelRow& row, const std::string& preset) {
+  if (preset.empty()) return 0;
+  const auto found = std::find(row.presets.begin(), row.presets.end(), preset);
+  if (found != row.presets.end()) return static_cast<std::size_t>(found - row.presets.begin());
+  if (row.presets.empty())
+    throw input_error("'model.preset': model '{}' has no presets; leave the key out", row.name);
+  throw input_error("'model.preset': model '{}' has no preset '{}'{}; it has {}", row.name, preset,
+                    did_you_mean(preset, row.presets), fmt::join(row.presets, ", "));
+}
+
+HyperParameters checked(const ModelRow& row, const RunConfig::Model& config) {
+  return HyperParameters(row.name, row.keys, preset_index(row, config.preset), config.hyper);
+}
+
+void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
+  const bool images = row.reads == ModelRow::Reads::images;
+  if (inputs.sample_shape.size() != (images ? 3U : 1U)) {
+    throw input_error(
+        "'model.name': {} reads {}, but a sample of the data set 'data.name' has shape ({}); choose {}",
+        row.name, images ? "images (channels, height, width)" : "text (tokens)",
+        fmt::join(inputs.sample_shape, ", "),
+        images ? "a model for text or an image data set" : "a model for images or a text data set");
+  }
+  if (inputs.classes < 1) throw input_error("'data.name': {} needs at least one class", row.name);
+  if (!images && inputs.vocabulary < 2)
+    throw input_error("'data.vocabulary': {} needs at least two tokens", row.name);
+}
+
+}  // namespace
+
+std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
+                                  std::uint64_t seed) {
+  const ModelRow row = find_row(config.name);
+  const HyperParameters hyper = checked(row, config);
+  check_inputs(row, inputs);
+  torch::manual_seed(seed);
+  return row.build(hyper, inputs);
+}
+
+void check_model(const RunConfig::Model& config) {
+  static_cast<void>(checked(find_row(config.name), config));
+}
+
+std::vector<Setting> resolved_hyper_parameters(const RunConfig::Model& config) {
+  return checked(find_row(config.name), config).resolved();
+}
+
+std::string resolved_preset(const RunConfig::Model& config) {
+  const ModelRow row = find_row(config.name);
+  return row.presets.empty() ? "" : row.presets[preset_index(row, config.preset)];
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const ModelRow& row : rows()) names.push_back(row.name);
+  return names;
+}
+
+std::vector<ModelKeys> model_keys() {
+  std::vector<ModelKeys> models;
+  for (const ModelRow& row : rows()) {
+    ModelKeys keys{row.name, row.presets, {}};
+    for (const HyperParameter& key : row.keys) keys.keys.push_back({key.key, key.defaults, key.doc});
+    models.push_back(std::move(keys));
+  }
+  return models;
+}
+
+}  // namespace lockstep

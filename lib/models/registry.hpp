@@ -1,0 +1,49 @@
+// The model registry: every model by name, with presets and hyper-parameters. Knows nothing of data sets but
+// the shape of a sample.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/key_docs.hpp"
+#include "config/run_config.hpp"
+#include "models/hyper_parameters.hpp"
+#include "models/model.hpp"
+
+namespace lockstep {
+
+// One row of the registry.
+struct ModelRow {
+  enum class Reads { images, text };
+
+  std::string name;
+  std::string doc;  // one line
+  Reads reads = Reads::images;
+  std::vector<std::string> presets;  // the first is the default; empty when the model has none
+  std::vector<HyperParameter> keys;
+  std::shared_ptr<Model> (*build)(const HyperParameters&, const ModelInputs&) = nullptr;
+};
+
+// Builds the model on the CPU in fp32. Its initial weights follow from the seed alone (LibTorch's global CPU
+// generator is seeded with it). Error(bad_input) for an unknown model, preset or hyper-parameter, a value
+// that is wrong or does not fit the others, and data of another kind than the model reads. Not collective.
+std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
+                                  std::uint64_t seed);
+
+// As make_model without building: what can be checked before the data is read. Same errors but the last.
+void check_model(const RunConfig::Model& config);
+
+// Every hyper-parameter with the value that make_model uses, as YAML text.
+std::vector<Setting> resolved_hyper_parameters(const RunConfig::Model& config);
+
+// The preset that is used: the one given, or the model's default; empty when the model has none.
+std::string resolved_preset(const RunConfig::Model& config);
+
+std::vector<std::string> model_names();
+
+// For --help and docs/configuration.md.
+std::vector<ModelKeys> model_keys();
+
+}  // namespace lockstep

@@ -1,0 +1,10 @@
+// The rows of the registry, one a model, each in the model's own file.
+#pragma once
+
+#include "models/registry.hpp"
+
+namespace lockstep {
+
+ModelRow mlp();
+
+}  // namespace lockstep
