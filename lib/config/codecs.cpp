@@ -107,7 +107,7 @@ Codec<std::vector<double>> real_list() {
 }
 
 Codec<std::vector<std::int64_t>> image_shape() {
-  return {"a list of three whole numbers >= 1 (channels, height, width)",
+  return {"a list of three whole numbers >= 1",
           [](const Value& v) {
             auto values = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
             if (values && values->size() != 3) values.reset();

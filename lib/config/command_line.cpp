@@ -1,7 +1,6 @@
 #include "config/command_line.hpp"
 
 #include <boost/program_options.hpp>
-#include <sstream>
 
 #include "base/error.hpp"
 #include "config/key_docs.hpp"
@@ -13,40 +12,46 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kColumns = 100;
-
 // The flags: name, target, value's name and meaning, once. The defaults are CommandLine's own.
 po::options_description flags(CommandLine& c) {
-  po::options_description all("flags", kColumns, kColumns / 2);
-  all.add_options()("config", po::value(&c.config)->value_name("FILE"),
-                    "the run's configuration, YAML or JSON")(
-      "set", po::value(&c.sets)->value_name("KEY=VALUE")->composing(),
-      "set one key, after the file; repeatable; null takes it back to its default")(
-      "output", po::value(&c.output)->value_name("DIR")->default_value(c.output),
-      "where the run's folder is made")(
-      "dry-run", po::bool_switch(&c.dry_run),
-      "print the resolved configuration, device map, bucket plan and memory estimate, and train nothing")(
-      "resume", po::value(&c.resume)->value_name("DIR"),
-      "go on from the newest checkpoint of the run folder DIR")(
-      "quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr")(
-      "help", po::bool_switch(&c.help), "print this text")("version", po::bool_switch(&c.version),
-                                                           "print version, commit and compiler");
+  po::options_description all;
+  const auto add = [&](const char* name, po::value_semantic* value, const std::string& doc) {
+    all.add_options()(name, value, doc.c_str());
+  };
+  add("config", po::value(&c.config)->value_name("FILE"), "the run's configuration, YAML or JSON");
+  add("set", po::value(&c.sets)->value_name("KEY=VALUE")->composing(),
+      "set one key, after the file; repeatable; null takes it back to its default");
+  add("output", po::value(&c.output)->value_name("DIR"),
+      fmt::format("where the run's folder is made (default: {})", c.output));
+  add("dry-run", po::bool_switch(&c.dry_run),
+      "print the resolved configuration, device map, bucket plan and memory estimate, and train nothing");
+  add("resume", po::value(&c.resume)->value_name("DIR"),
+      "go on from the newest checkpoint of the run folder DIR");
+  add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");
+  add("help", po::bool_switch(&c.help), "print this text");
+  add("version", po::bool_switch(&c.version), "print version, commit and compiler");
   return all;
 }
 
 std::vector<std::string> flag_names() {
   CommandLine unused;
   std::vector<std::string> names;
-  for (const auto& option : flags(unused).options()) names.push_back("--" + option->long_name());
+  const po::options_description all = flags(unused);
+  for (const auto& option : all.options()) names.push_back("--" + option->long_name());
   return names;
 }
 
-void parse(int argc, const char* const* argv, CommandLine& line) {
+void parse(int argc, const char* const* argv, const std::string& program, CommandLine& line) {
   const po::options_description all = flags(line);
   namespace style = po::command_line_style;
-  const int strict = style::default_style & ~style::allow_guessing & ~style::allow_short;
+  const int strict = style::default_style & ~style::allow_guessing;
+  const po::parsed_options parsed = po::command_line_parser(argc, argv).options(all).style(strict).run();
+  for (const auto& option : parsed.options)
+    if (option.position_key >= 0)
+      throw input_error("'{}' is not a flag; give the configuration with --config FILE (see {} --help)",
+                        option.value.at(0), program);
   po::variables_map values;
-  po::store(po::command_line_parser(argc, argv).options(all).positional({}).style(strict).run(), values);
+  po::store(parsed, values);
   po::notify(values);
 }
 
@@ -55,14 +60,12 @@ void parse(int argc, const char* const* argv, CommandLine& line) {
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program) {
   CommandLine line;
   try {
-    parse(argc, argv, line);
+    parse(argc, argv, program, line);
   } catch (const po::unknown_option& e) {
-    const std::string& given = e.get_option_name();
+    const std::string given = e.get_option_name();
     const std::string hint = did_you_mean(given, flag_names());
     throw input_error("unknown flag '{}'{}", given,
                       hint.empty() ? fmt::format("; see {} --help", program) : hint);
-  } catch (const po::too_many_positional_options_error&) {
-    throw input_error("every argument is a flag or a flag's value, and one is not; see {} --help", program);
   } catch (const po::error& e) {
     throw input_error("{}; see {} --help", e.what(), program);
   }
@@ -74,7 +77,8 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
 std::vector<FlagDoc> flag_docs() {
   CommandLine unused;
   std::vector<FlagDoc> docs;
-  for (const auto& option : flags(unused).options())
+  const po::options_description all = flags(unused);
+  for (const auto& option : all.options())
     docs.push_back({"--" + option->long_name() +
                         (option->format_parameter().empty() ? "" : " " + option->format_parameter()),
                     option->description()});
@@ -82,13 +86,10 @@ std::vector<FlagDoc> flag_docs() {
 }
 
 std::string help_text(const std::string& program, const std::string& about) {
-  CommandLine unused;
-  std::ostringstream text;
-  text << program << ": " << about << "\n\nusage: " << program << " --config FILE [flag]...\n\n"
-       << flags(unused)
-       << "\nkeys, for the file and for --set (docs/configuration.md explains the models' own):\n"
-       << key_help();
-  return text.str();
+  return fmt::format(
+      "{0}: {1}\n\nusage: {0} --config FILE [flag]...\n\nflags:\n{2}\n"
+      "keys, for the file and for --set (docs/configuration.md has the models' own too):\n{3}",
+      program, about, flag_help(), key_help());
 }
 
 }  // namespace lockstep

@@ -1,5 +1,8 @@
 #include "config/key_docs.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.hpp"
 #include "config/command_line.hpp"
 #include "config/keys.hpp"
@@ -10,25 +13,21 @@ namespace {
 
 constexpr std::size_t kColumns = 100;
 
-std::string default_of(const Key& key) {
-  const auto value = key.get(RunConfig());
-  return value.value_or(key.unset);
-}
+std::string default_of(const Key& key) { return key.get(RunConfig()).value_or(key.unset); }
 
-// `text` broken at spaces into lines of at most kColumns, each after `margin` spaces.
-std::string wrapped(const std::string& text, std::size_t margin) {
-  std::string out, line;
+// `text` after `head`, in a column of its own that begins at `margin` and is broken at spaces.
+std::string hanging(const std::string& head, const std::string& text, std::size_t margin) {
+  std::string out, line = fmt::format("{:<{}}", head, margin - 1);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!line.empty() && margin + line.size() + 1 + word.size() > kColumns) {
-      out += std::string(margin, ' ') + line + '\n';
-      line.clear();
+    if (line.size() >= margin && line.size() + 1 + end - at > kColumns) {
+      out += line + '\n';
+      line = std::string(margin - 1, ' ');
     }
-    line += (line.empty() ? "" : " ") + word;
+    line += ' ' + text.substr(at, end - at);
     at = end + 1;
   }
-  return out + std::string(margin, ' ') + line + '\n';
+  return out + line + '\n';
 }
 
 // A cell of a Markdown table.
@@ -111,14 +110,22 @@ in its run file.
 
 }  // namespace
 
+std::string flag_help() {
+  std::string out;
+  for (const FlagDoc& flag : flag_docs()) out += hanging("  " + flag.flag, flag.doc, 20);
+  return out;
+}
+
 std::string key_help() {
   std::string out;
   for (const std::string& section : sections()) {
     out += fmt::format("\n{}: {}\n", section, section_doc(section));
     for (const Key& key : keys()) {
       if (key.section() != section) continue;
-      out += fmt::format("  {:<32}  default: {}\n", key.name, default_of(key));
-      out += wrapped(fmt::format("{}. {}", key.allowed, key.doc), 6);
+      const bool required = key.unset == kRequired;
+      out += hanging("  " + key.name,
+                     fmt::format("{} ({}{})", key.allowed, required ? "" : "default: ", default_of(key)), 34);
+      out += hanging("", key.doc, 6);
     }
   }
   return out;

@@ -25,6 +25,9 @@ struct ModelKeys {
 // All keys of the table with allowed values, defaults and meanings; at most 100 columns.
 std::string key_help();
 
+// All flags with their meanings, at most 100 columns.
+std::string flag_help();
+
 // The whole of docs/configuration.md.
 std::string configuration_markdown(const std::vector<ModelKeys>& models);
 

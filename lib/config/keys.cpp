@@ -54,7 +54,7 @@ std::vector<Key> run_and_model_keys() {
       LOCKSTEP_KEY(run.seed, whole<std::uint64_t>(0),
                    "initial weights, order of the samples, dropout, validation split and synthetic data "
                    "follow from it"),
-      LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), "required", "which model is trained"),
+      LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), kRequired, "which model is trained"),
       LOCKSTEP_OPTIONAL_KEY(
           model.preset, text("the name of a preset of the model"), "the model's first",
           "a named set of hyper-parameters; each can be overridden by its own key below 'model.'"),
@@ -63,7 +63,7 @@ std::vector<Key> run_and_model_keys() {
 
 std::vector<Key> data_keys() {
   return {
-      LOCKSTEP_OPTIONAL_KEY(data.name, text("the name of a data set"), "required",
+      LOCKSTEP_OPTIONAL_KEY(data.name, text("the name of a data set"), kRequired,
                             "which data set is read or made"),
       LOCKSTEP_OPTIONAL_KEY(
           data.path, text("a folder"), "none",
@@ -176,8 +176,8 @@ std::vector<Key> measure_and_checkpoint_keys() {
   return {
       LOCKSTEP_KEY(
           measure.scaling, one_of<Scaling>({{"strong", Scaling::strong}, {"weak", Scaling::weak}}),
-          "what more ranks mean: strong: the same global batch; weak: the same batch per rank, and then "
-          "training.micro_batch is the key to give"),
+          "what stays the same with more ranks: strong, the global batch; weak, the batch of each rank, "
+          "given as training.micro_batch"),
       LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0)),
                    "steps left out of the statistics; auto: found by analyze"),
       LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0),

@@ -12,6 +12,8 @@
 
 namespace lockstep {
 
+inline const std::string kRequired = "required";  // Key::unset of a key that must be given
+
 struct Key {
   std::string name;                  // "training.epochs"
   std::string allowed;               // "a whole number >= 1": the rest of "must be ..."

@@ -6,9 +6,9 @@ using lockstep::did_you_mean;
 using lockstep::nearest;
 
 namespace {
-const std::vector<std::string> kKeys = {"data.validation", "training.epochs", "training.steps", "training.global_batch",
-                                        "training.micro_batch", "training.optimizer.lr", "parallel.first_bucket_mb",
-                                        "parallel.bucket_mb"};
+const std::vector<std::string> kKeys = {
+    "data.validation",      "training.epochs",       "training.steps",           "training.global_batch",
+    "training.micro_batch", "training.optimizer.lr", "parallel.first_bucket_mb", "parallel.bucket_mb"};
 }
 
 TEST_CASE("a typo names the key it is a typo of") {

@@ -1,0 +1,206 @@
+// Bad configurations, each with the exact line the user sees.
+#include "given.hpp"
+#include "support/catch.hpp"
+
+using given::kMinimal;
+using given::refusal;
+
+TEST_CASE("unknown keys name the nearest") {
+  CHECK(refusal(kMinimal + "  batchsize: 64\n") ==
+        "x.yaml:9: unknown key 'training.batchsize'; did you mean 'training.global_batch'?");
+  CHECK(refusal(kMinimal + "  lr: 0.1\n") ==
+        "x.yaml:9: unknown key 'training.lr'; did you mean 'training.optimizer.lr'?");
+  CHECK(refusal(kMinimal + "paralel: {overlap: true}\n") ==
+        "x.yaml:9: unknown key 'paralel'; did you mean 'parallel'?");
+  CHECK(refusal(kMinimal + "banana: 1\n") == "x.yaml:9: unknown key 'banana'");
+  CHECK(refusal(kMinimal, {"training.epohcs=4"}) ==
+        "--set: unknown key 'training.epohcs'; did you mean 'training.epochs'?");
+}
+
+TEST_CASE("keys of features that are not there are unknown") {
+  for (const std::string key : {"stages", "micro_batches", "partition", "link", "ablation", "schedule"})
+    CHECK(refusal(kMinimal, {"parallel." + key + "=1"})
+              .starts_with("--set: unknown key 'parallel." + key + "'"));
+  CHECK(refusal(kMinimal, {"parallel.backend=sim"}) ==
+        "--set: 'parallel.backend' must be auto, mpi or nccl, not 'sim'");
+  CHECK(refusal(kMinimal, {"parallel.algorithm=parameter_server"}) ==
+        "--set: 'parallel.algorithm' must be all_reduce, not 'parameter_server'");
+}
+
+TEST_CASE("values of the wrong type") {
+  const auto with_epochs = [](const std::string& value) {
+    return refusal(
+        "model: {name: mlp}\ndata: {name: mnist}\ntraining:\n  global_batch: 64\n  epochs: " + value + "\n");
+  };
+  CHECK(with_epochs("three") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not 'three'");
+  CHECK(with_epochs("0") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not '0'");
+  CHECK(with_epochs("-3") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not '-3'");
+  CHECK(with_epochs("2.5") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not '2.5'");
+  CHECK(with_epochs("3 epochs") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not '3 epochs'");
+  CHECK(with_epochs("\"3\"") ==
+        "x.yaml:5: 'training.epochs' must be a whole number >= 1, not the text \"3\"");
+  CHECK(with_epochs("[3]") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not the list [3]");
+  CHECK(with_epochs("{a: 3}") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not a map");
+  CHECK(with_epochs("") == "x.yaml:5: 'training.epochs' must be a whole number >= 1, not empty");
+  CHECK(with_epochs("99999999999999999999").starts_with("x.yaml:5: 'training.epochs' must be"));
+  CHECK(refusal(kMinimal, {"parallel.overlap=yes"}) ==
+        "--set: 'parallel.overlap' must be true or false, not 'yes'");
+  CHECK(refusal(kMinimal, {"training.optimizer.lr=0"}) ==
+        "--set: 'training.optimizer.lr' must be a number > 0, not '0'");
+  CHECK(refusal(kMinimal, {"training.optimizer.lr=nan"}) ==
+        "--set: 'training.optimizer.lr' must be a number > 0, not 'nan'");
+  CHECK(refusal(kMinimal, {"data.validation=1"}) ==
+        "--set: 'data.validation' must be a number >= 0 and < 1, not '1'");
+  CHECK(refusal(kMinimal, {"run.seed=-1"}) == "--set: 'run.seed' must be a whole number >= 0, not '-1'");
+  CHECK(refusal(kMinimal, {"parallel.threads=many"}) ==
+        "--set: 'parallel.threads' must be auto or a whole number from 1 to 65536, not 'many'");
+  CHECK(refusal(kMinimal, {"training.target=0.85"}) ==
+        "--set: 'training.target' must be a list of numbers, not '0.85'");
+  CHECK(refusal(kMinimal, {"training.target=[0.85, high]"}) ==
+        "--set: 'training.target' must be a list of numbers, not the list [0.85, high]");
+  CHECK(refusal(kMinimal, {"training.target=[[1]]"}) ==
+        "--set: 'training.target' must be a list of numbers, not a nested list");
+  CHECK(refusal(kMinimal, {"data.shape=[28, 28]"}) ==
+        "--set: 'data.shape' must be a list of three whole numbers >= 1, not the "
+        "list [28, 28]");
+  CHECK(refusal(kMinimal, {"training.optimizer.name=adamm"}) ==
+        "--set: 'training.optimizer.name' must be sgd, adam or adamw, not 'adamm'; did you mean 'adam'?");
+  CHECK(refusal(kMinimal, {"run.name=\"\""}) == "--set: 'run.name' must be a text, not the text \"\"");
+}
+
+TEST_CASE("a value where a map is wanted, and the reverse") {
+  CHECK(refusal(kMinimal + "  schedule: cosine\n") ==
+        "x.yaml:9: 'training.schedule' must be a map with the keys name, warmup_steps, not 'cosine'");
+  CHECK(refusal("just words\n") ==
+        "x.yaml:1: a configuration must be a map of sections (run, model, data, training, ...), not 'just "
+        "words'");
+  CHECK(refusal("- a\n- b\n") ==
+        "x.yaml:1: a configuration must be a map of sections (run, model, data, training, ...), not the list "
+        "[a, b]");
+  CHECK(refusal(kMinimal, {"model.hidden={a: 1}"}) ==
+        "--set: 'model.hidden' must be a value or a list, not a map");
+  CHECK(refusal(kMinimal + "? [a, b]\n: 1\n") == "x.yaml:9: a key must be a word, not a list or a map");
+}
+
+TEST_CASE("a key given twice") {
+  CHECK(refusal(kMinimal + "  epochs: 4\n") ==
+        "x.yaml:9: duplicate key 'training.epochs'; it is given at line 7 already");
+  CHECK(refusal(kMinimal + "training: {epochs: 4}\n") ==
+        "x.yaml:9: duplicate key 'training.epochs'; it is given at line 7 already");
+  CHECK(refusal("model: {name: mlp, width: 1, width: 2}\n") ==
+        "x.yaml:1: duplicate key 'model.width'; it is given at line 1 already");
+}
+
+TEST_CASE("not YAML: line and column in one line") {
+  CHECK(refusal("model: {name: mlp\n") == "x.yaml:2:1: not YAML: end of map flow not found");
+  CHECK(refusal(kMinimal + "  accumulate: 2: 3\n") == "x.yaml:9:16: not YAML: illegal map value");
+  CHECK(refusal(kMinimal + "---\nmodel: {name: cnn}\n") ==
+        "x.yaml:10: a second YAML document begins; a configuration is one");
+  CHECK(refusal(kMinimal, {"training.target=[0.8"}) ==
+        "--set: the value of 'training.target=[0.8' is not YAML: end of sequence flow not found");
+  for (const std::string& yaml :
+       {std::string("a: *b\n"), std::string("a: &a {b: *a}\n"), std::string("\x01\xff\xfe", 3),
+        std::string(5000, '['), std::string("a: !!int x\n"), std::string("%YAML 9\n---\n"),
+        std::string("\0\0", 2)}) {
+    CAPTURE(yaml);
+    const std::string message = refusal(yaml);
+    CHECK(message.starts_with("x.yaml:"));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("--set without key or value") {
+  for (const std::string set : {"training.epochs", "=3", "training.epochs=", ""})
+    CHECK(refusal(kMinimal, {set}) ==
+          "--set: '" + set + "' must be written key=value, for example training.epochs=3");
+}
+
+TEST_CASE("files that cannot be read") {
+  const auto of = [](const std::string& path) -> std::string {
+    try {
+      lockstep::load_config(path, {});
+    } catch (const lockstep::Error& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  CHECK(of("no/such/file.yaml") == "no/such/file.yaml: cannot be read: No such file or directory");
+  CHECK(of("/") == "/: is a folder; give a YAML file");
+}
+
+TEST_CASE("what every configuration needs") {
+  CHECK(refusal("") == "x.yaml: 'model.name' is missing; give the model to train");
+  CHECK(refusal("model: {name: mlp}\n") == "x.yaml: 'data.name' is missing; give the data set to train on");
+  CHECK(refusal(kMinimal, {"training.epochs=null"}) ==
+        "x.yaml: 'training.epochs' or 'training.steps' is missing; give exactly one of the two");
+  CHECK(refusal(kMinimal, {"training.global_batch=null"}) ==
+        "x.yaml: 'training.global_batch' or 'training.micro_batch' is missing; give exactly one of the two");
+}
+
+TEST_CASE("keys that contradict each other name both places") {
+  CHECK(refusal(kMinimal + "  micro_batch: 8\n") ==
+        "x.yaml:8: 'training.global_batch' and x.yaml:9: 'training.micro_batch' are both given; keep one of "
+        "the two "
+        "('--set training.global_batch=null' takes one back)");
+  CHECK(refusal(kMinimal, {"training.steps=5"}) ==
+        "x.yaml:7: 'training.epochs' and --set: 'training.steps' are both given; keep one of the two ('--set "
+        "training.epochs=null' takes one back)");
+}
+
+TEST_CASE("optimizer keys that do not go together") {
+  CHECK(refusal(kMinimal, {"training.optimizer.momentum=0.9"}) ==
+        "--set: 'training.optimizer.momentum' is for the optimizer sgd only; leave it out, or set "
+        "training.optimizer.name to sgd");
+  CHECK(refusal(kMinimal, {"training.optimizer={name: sgd, nesterov: true}"}) ==
+        "--set: 'training.optimizer.nesterov' needs the optimizer sgd with momentum > 0; set "
+        "training.optimizer.momentum, for example to 0.9");
+  CHECK(refusal(kMinimal, {"training.optimizer={name: sgd, beta2: 0.99}"}) ==
+        "--set: 'training.optimizer.beta2' is for adam and adamw only; leave it out, or set "
+        "training.optimizer.name "
+        "to one of them");
+  CHECK(refusal(kMinimal, {"training.optimizer={name: sgd, momentum: 0.9, nesterov: true}"}) == "accepted");
+}
+
+TEST_CASE("steps, buckets, devices and scaling that do not go together") {
+  const std::vector<std::string> ten_steps = {"training.epochs=null", "training.steps=10"};
+  auto with = [&](const std::string& set) {
+    std::vector<std::string> sets = ten_steps;
+    sets.push_back(set);
+    return refusal(kMinimal, sets);
+  };
+  CHECK(with("training.schedule.warmup_steps=10") ==
+        "--set: 'training.schedule.warmup_steps' is 10, but the run has 10 steps; it must be smaller");
+  CHECK(with("measure.warmup=10") ==
+        "--set: 'measure.warmup' is 10, but the run has 10 steps; none would be left to measure");
+  CHECK(with("training.schedule.warmup_steps=9") == "accepted");
+  CHECK(refusal(kMinimal, {"parallel.bucket_mb=0.5"}) ==
+        "'parallel.first_bucket_mb' is 1, more than parallel.bucket_mb, 0.5; make it at most that");
+  CHECK(refusal(kMinimal, {"parallel.device=cpu", "parallel.backend=nccl"}) ==
+        "--set: 'parallel.backend' is nccl, which moves data between GPUs, but parallel.device is cpu; take "
+        "the "
+        "backend mpi");
+  CHECK(refusal(kMinimal, {"measure.scaling=weak"}) ==
+        "--set: 'measure.scaling' is weak, which keeps the batch of each rank; give training.micro_batch "
+        "instead of "
+        "training.global_batch");
+}
+
+TEST_CASE("a batch that the ranks cannot share names place, numbers and remedy") {
+  const auto of = [](const std::vector<std::string>& sets, int ranks) -> std::string {
+    const auto config = given::load(kMinimal, sets);
+    try {
+      config.global_batch(ranks);
+    } catch (const lockstep::Error& e) {
+      return std::string(e.what()).substr(config.given.at("training.global_batch").file.size());
+    }
+    return "accepted";
+  };
+  CHECK(
+      of({}, 3) ==
+      ":8: 'training.global_batch' is 64, which 3 ranks x accumulate 1 do not divide evenly; take 63 or 66");
+  CHECK(of({"training.accumulate=5"}, 1) ==
+        ":8: 'training.global_batch' is 64, which 1 rank x accumulate 5 do not divide evenly; take 60 or 65");
+  CHECK(of({}, 100) ==
+        ":8: 'training.global_batch' is 64, which 100 ranks x accumulate 1 do not divide evenly; take 100");
+  CHECK(of({}, 8) == "accepted");
+}
