@@ -14,7 +14,7 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp()}; }
+std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer()}; }
 
 ModelRow find_row(const std::string& name) {
   for (ModelRow& row : rows()) {

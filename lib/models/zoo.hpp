@@ -6,5 +6,7 @@
 namespace lockstep {
 
 ModelRow mlp();
+ModelRow cnn();
+ModelRow transformer();
 
 }  // namespace lockstep

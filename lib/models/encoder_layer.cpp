@@ -1,0 +1,66 @@
+#include "models/encoder_layer.hpp"
+
+#include <torch/nn/init.h>
+
+#include <utility>
+
+namespace lockstep {
+
+SelfAttention::SelfAttention(const EncoderOptions& options, Dropout dropout)
+    : heads_(options.heads),
+      dropout_(std::move(dropout)),
+      in_proj_weight_(register_parameter("in_proj_weight", torch::empty({3 * options.width, options.width}))),
+      in_proj_bias_(register_parameter("in_proj_bias", torch::zeros({3 * options.width}))),
+      out_proj_(register_module("out_proj", torch::nn::Linear(options.width, options.width))) {
+  torch::nn::init::xavier_uniform_(in_proj_weight_);
+  torch::nn::init::zeros_(out_proj_->bias);
+}
+
+torch::Tensor SelfAttention::forward(const torch::Tensor& x, const torch::Tensor& bias) {
+  const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
+  const torch::Tensor qkv =
+      at::linear(x, in_proj_weight_, in_proj_bias_)  // (B, T, 3E) -> (3, B, heads, T, E / heads)
+          .view({batch, length, 3, heads_, width / heads_})
+          .permute({2, 0, 3, 1, 4});
+  torch::Tensor y =
+      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], bias, is_training() ? dropout_.p() : 0.0);
+  y = y.transpose(1, 2).reshape({batch, length, width});  // (B, heads, T, E / heads) -> (B, T, E)
+  return out_proj_->forward(y);
+}
+
+EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
+                           const std::shared_ptr<const DropoutContext>& context)
+    : options_(options),
+      dropout1_(options.dropout, first_site + 1, context),
+      dropout_hidden_(options.dropout, first_site + 2, context),
+      dropout2_(options.dropout, first_site + 3, context),
+      self_attn_(register_module("self_attn", std::make_shared<SelfAttention>(
+                                                  options, Dropout(options.dropout, first_site, context)))),
+      linear1_(register_module("linear1", torch::nn::Linear(options.width, options.feed_forward))),
+      linear2_(register_module("linear2", torch::nn::Linear(options.feed_forward, options.width))),
+      norm1_(register_module("norm1", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.width})))),
+      norm2_(register_module("norm2", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.width})))) {}
+
+Flow EncoderLayer::forward(Flow inputs) {
+  const bool drop = is_training();
+  const torch::Tensor& x = inputs[0];                          // (B, T, E)
+  torch::Tensor attended = self_attn_->forward(x, inputs[1]);  // (B, T, E)
+  if (drop) attended = dropout1_(attended);
+  const torch::Tensor y = norm1_->forward(x + attended);  // (B, T, E)
+  torch::Tensor hidden = linear1_->forward(y).relu_();    // (B, T, FF)
+  if (drop) hidden = dropout_hidden_(hidden);
+  torch::Tensor fed = linear2_->forward(hidden);  // (B, T, E)
+  if (drop) fed = dropout2_(fed);
+  inputs[0] = norm2_->forward(y + fed);
+  return inputs;
+}
+
+double EncoderLayer::forward_flops() const {
+  const auto length = static_cast<double>(options_.length), width = static_cast<double>(options_.width);
+  const double projections = 2 * length * width * (3 * width + width);
+  const double attention = 2 * 2 * length * length * width;  // scores, and their sum over the values
+  const double feed_forward = 2 * 2 * length * width * static_cast<double>(options_.feed_forward);
+  return projections + attention + feed_forward;
+}
+
+}  // namespace lockstep

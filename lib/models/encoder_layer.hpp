@@ -1,0 +1,51 @@
+// One encoder layer of a transformer (self-attention, then feed-forward; post-LN, ReLU), with parameters
+// named and initialised as those of torch::nn::TransformerEncoderLayer.
+#pragma once
+
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include "models/dropout.hpp"
+#include "models/model.hpp"
+
+namespace lockstep {
+
+struct EncoderOptions {
+  std::int64_t length, width, heads, feed_forward;  // heads divide width
+  double dropout;
+};
+
+// The in and out projections of multi-head self-attention.
+class SelfAttention : public torch::nn::Module {
+ public:
+  SelfAttention(const EncoderOptions& options, Dropout dropout);
+
+  // x: (B, T, E); bias: (B, 1, 1, T), 0 where a token may be attended to and -inf where not. Returns (B, T,
+  // E).
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
+
+ private:
+  std::int64_t heads_;
+  Dropout dropout_;
+  torch::Tensor in_proj_weight_, in_proj_bias_;  // (3E, E), (3E): query, key, value
+  torch::nn::Linear out_proj_;
+};
+
+// [x (B, T, E), bias (B, 1, 1, T)] -> the same shapes.
+class EncoderLayer : public Layer {
+ public:
+  // first_site: the number of its first dropout; it has four.
+  EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
+               const std::shared_ptr<const DropoutContext>& context);
+  Flow forward(Flow inputs) override;
+  double forward_flops() const override;
+
+ private:
+  EncoderOptions options_;
+  Dropout dropout1_, dropout_hidden_, dropout2_;
+  std::shared_ptr<SelfAttention> self_attn_;
+  torch::nn::Linear linear1_, linear2_;
+  torch::nn::LayerNorm norm1_, norm2_;
+};
+
+}  // namespace lockstep
