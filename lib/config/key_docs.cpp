@@ -71,6 +71,7 @@ std::string section_table(const std::string& section) {
 }
 
 std::string model_table(const ModelKeys& model) {
+  const std::size_t columns = std::max<std::size_t>(model.presets.size(), 1);
   std::string head = "| key |", rule = "|---|";
   for (const std::string& preset : model.presets) {
     head += fmt::format(" `{}` |", preset);
@@ -83,7 +84,8 @@ std::string model_table(const ModelKeys& model) {
   std::string out = fmt::format("### `{}`\n\n{} meaning |\n{}---|\n", model.name, head, rule);
   for (const ModelKey& key : model.keys) {
     out += fmt::format("| `model.{}` |", key.key);
-    for (const std::string& value : key.defaults) out += fmt::format(" `{}` |", cell(value));
+    for (std::size_t i = 0; i < columns; ++i)
+      out += fmt::format(" `{}` |", cell(key.defaults.at(key.defaults.size() == 1 ? 0 : i)));
     out += fmt::format(" {} |\n", cell(key.doc));
   }
   return out + "\n";
@@ -103,8 +105,8 @@ errors of one line, with exit code 2; nothing is guessed:
 
     configs/x.yaml:12: unknown key 'training.batchsize'; did you mean 'training.global_batch'?
 
-Every run stores the file as given and the resolved configuration, defaults included, in its folder (`config.yaml`) and
-in its run file.
+Every run stores the resolved configuration, defaults included, as `config.yaml` in its folder; its run file holds that
+and the file as given.
 
 )";
 

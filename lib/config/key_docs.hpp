@@ -9,10 +9,9 @@ namespace lockstep {
 
 // One hyper-parameter of a model, as plain data: `model.<key>`.
 struct ModelKey {
-  std::string key;  // without "model."
-  std::vector<std::string>
-      defaults;     // one a preset, in the order of ModelKeys::presets; one alone when there are none
-  std::string doc;  // one line
+  std::string key;                    // without "model."
+  std::vector<std::string> defaults;  // one a preset, in the order of ModelKeys::presets, or one for all
+  std::string doc;                    // one line
 };
 
 // What the model registry tells of one model.

@@ -135,9 +135,10 @@ std::vector<Key> optimizer_keys() {
                    one_of<ScheduleKind>({{"constant", ScheduleKind::constant},
                                          {"linear", ScheduleKind::linear},
                                          {"cosine", ScheduleKind::cosine}}),
-                   "course of the learning rate after warm-up; linear and cosine fall to 0 at the last step"),
+                   "course of the learning rate after warm-up; linear and cosine fall towards 0 at the end "
+                   "of the run"),
       LOCKSTEP_KEY(training.schedule.warmup_steps, whole<Count>(0),
-                   "steps over which the learning rate rises from 0"),
+                   "steps over which the learning rate rises linearly to lr"),
   };
 }
 

@@ -88,9 +88,9 @@ TEST_CASE("--help has every flag and every key with its default, on 100 columns"
 }
 
 TEST_CASE("the configuration page has every key, flag, exit code and the models' keys") {
-  const std::string page =
-      configuration_markdown({{"mlp", {}, {{"hidden", {"[250, 100]"}, "widths"}}},
-                              {"cnn", {"mnist", "cifar10"}, {{"width", {"1", "2|3"}, "channels"}}}});
+  const std::string page = configuration_markdown(
+      {{"mlp", {}, {{"hidden", {"[250, 100]"}, "widths"}}},
+       {"cnn", {"mnist", "cifar10"}, {{"width", {"1", "2|3"}, "channels"}, {"norm", {"on"}, "?"}}}});
   for (const Key& key : keys()) CHECK(page.find("| `" + key.last() + "` | ") != std::string::npos);
   for (const std::string& section : sections())
     CHECK(page.find("### `" + section + "`: ") != std::string::npos);
@@ -99,6 +99,6 @@ TEST_CASE("the configuration page has every key, flag, exit code and the models'
   CHECK(page.find("### `mlp`\n\n| key | default | meaning |\n|---|---|---|\n| `model.hidden` | `[250, 100]` "
                   "| widths |\n") != std::string::npos);
   CHECK(page.find("| key | `mnist` | `cifar10` | meaning |\n|---|---|---|---|\n| `model.width` | `1` | "
-                  "`2\\|3` | channels |\n") != std::string::npos);
+                  "`2\\|3` | channels |\n| `model.norm` | `on` | `on` | ? |\n") != std::string::npos);
   CHECK(page.ends_with("|\n"));
 }

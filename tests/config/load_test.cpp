@@ -141,3 +141,15 @@ TEST_CASE("the batch of a step and of a rank") {
   CHECK(micro.global_batch(3) == 48);
   CHECK(micro.micro_batch(3) == 8);
 }
+
+TEST_CASE("every file in configs/ is accepted, for 1, 2 and 4 ranks") {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(LOCKSTEP_SOURCE_DIR "/configs")) {
+    CAPTURE(entry.path().string());
+    if (entry.path().extension() != ".yaml") continue;
+    const RunConfig c = load_config(entry.path().string(), {});
+    for (const int ranks : {1, 2, 4}) CHECK(c.global_batch(ranks) == 64);
+    ++files;
+  }
+  CHECK(files >= 8);
+}
