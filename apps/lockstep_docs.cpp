@@ -1,4 +1,5 @@
-// Writes docs/configuration.md from the tables of keys and models, or with --check says whether it is up to date.
+// Writes docs/configuration.md from the tables of keys and models, or with --check says whether it is up to
+// date.
 #include <fmt/format.h>
 
 #include <cstring>

@@ -2,6 +2,7 @@
 #include "train/program.hpp"
 
 int main(int argc, char** argv) {
-  return lockstep::run_trainer(
-      argc, argv, {"train_ddp", "data-parallel training on 1..N ranks under mpirun or srun", "ddp", lockstep::UseMpi::yes});
+  return lockstep::run_trainer(argc, argv,
+                               {"train_ddp", "data-parallel training on 1..N ranks under mpirun or srun",
+                                "ddp", lockstep::UseMpi::yes});
 }

@@ -3,5 +3,6 @@
 
 int main(int argc, char** argv) {
   return lockstep::run_trainer(
-      argc, argv, {"train_seq", "sequential training on one rank: the baseline", "seq", lockstep::UseMpi::no});
+      argc, argv,
+      {"train_seq", "sequential training on one rank: the baseline", "seq", lockstep::UseMpi::no});
 }

@@ -1,5 +1,5 @@
-// A 64-bit content digest (FNV-1a over 8-byte words, finished with the SplitMix64 mixer): cache keys, fingerprints,
-// replica checksums. Not cryptographic.
+// A 64-bit content digest (FNV-1a over 8-byte words, finished with the SplitMix64 mixer): cache keys,
+// fingerprints, replica checksums. Not cryptographic.
 #pragma once
 
 #include <cstddef>

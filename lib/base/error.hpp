@@ -17,8 +17,8 @@ enum class ExitCode : int {
   not_valid = 4,  // the run finished but is not valid (audit, diverged replicas)
 };
 
-// what() is one line without a trailing newline or full stop that names the file, line and key where there is one,
-// and the remedy.
+// what() is one line without a trailing newline or full stop that names the file, line and key where there is
+// one, and the remedy.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

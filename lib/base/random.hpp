@@ -1,5 +1,5 @@
-// Counter-based randomness: a value is a pure function of its keys (seed, epoch, sample id, ...), so that nothing
-// random depends on the number of ranks or threads.
+// Counter-based randomness: a value is a pure function of its keys (seed, epoch, sample id, ...), so that
+// nothing random depends on the number of ranks or threads.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ class RandomStream {
   explicit RandomStream(std::initializer_list<std::uint64_t> keys);
   std::uint64_t next() { return splitmix64(key_ + 0x9e3779b97f4a7c15ULL * counter_++); }
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }  // [0, 1)
-  std::uint64_t below(std::uint64_t bound);                                   // [0, bound), unbiased; bound > 0
-  double normal();                                                            // mean 0, variance 1
+  std::uint64_t below(std::uint64_t bound);  // [0, bound), unbiased; bound > 0
+  double normal();                           // mean 0, variance 1
 
  private:
   std::uint64_t key_;

@@ -1,4 +1,5 @@
-// BucketPlan: which gradient lies where in which flat bucket. Pure arithmetic, the same on every rank; no tensors.
+// BucketPlan: which gradient lies where in which flat bucket. Pure arithmetic, the same on every rank; no
+// tensors.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct BucketPlan {
     std::vector<Slot> slots;    // in the order in which the gradients are expected to become ready
     std::int64_t elements = 0;  // with the padding between slots
   };
-  std::vector<Bucket> buckets;            // in launch order
-  std::vector<std::size_t> bucket_of;     // by parameter
+  std::vector<Bucket> buckets;         // in launch order
+  std::vector<std::size_t> bucket_of;  // by parameter
 
   // 64 bytes of fp32: every gradient starts on a cache line, so that vector kernels see aligned data.
   static constexpr std::int64_t kAlignment = 16;
@@ -34,9 +35,9 @@ struct BucketSizes {
   double other_mb = 25;  // MiB
 };
 
-// Fills buckets greedily in ready order (a permutation of the parameters' indices). A bucket closes when it has
-// reached its size; a parameter is never split, so a bucket may exceed its size by one parameter. Error(bad_input) when
-// ready_order is not a permutation.
+// Fills buckets greedily in ready order (a permutation of the parameters' indices). A bucket closes when it
+// has reached its size; a parameter is never split, so a bucket may exceed its size by one parameter.
+// Error(bad_input) when ready_order is not a permutation.
 BucketPlan plan_buckets(std::span<const ParameterShape> parameters, std::span<const std::size_t> ready_order,
                         const BucketSizes& sizes);
 

@@ -13,10 +13,12 @@ std::vector<NamedParameter> trainable_parameters(const torch::nn::Module& module
 
 void broadcast_module_buffers(const torch::nn::Module& module, Communicator& communicator) {
   for (const auto& item : module.named_buffers())
-    if (item.value().defined() && item.value().is_contiguous()) communicator.broadcast(item.value(), 0)->wait();
+    if (item.value().defined() && item.value().is_contiguous())
+      communicator.broadcast(item.value(), 0)->wait();
 }
 
-DistributedDataParallel::DistributedDataParallel(std::shared_ptr<torch::nn::Module> module, Communicator& communicator,
+DistributedDataParallel::DistributedDataParallel(std::shared_ptr<torch::nn::Module> module,
+                                                 Communicator& communicator,
                                                  const DistributedOptions& options)
     : module_(std::move(module)),
       communicator_(communicator),

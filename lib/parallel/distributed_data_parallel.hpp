@@ -3,11 +3,11 @@
 //   auto net = std::make_shared<MyNet>();                       // the same architecture on every rank
 //   lockstep::DistributedDataParallel ddp(net, *communicator);  // broadcasts rank 0's weights and buffers
 //   torch::optim::SGD optimizer(net->parameters(), 0.1);        // AFTER wrapping
-//   loss.backward();                                            // gradients are averaged over ranks on return
-//   optimizer.step(); ddp.zero_grad();
+//   loss.backward();                                            // gradients are averaged over ranks on
+//   return optimizer.step(); ddp.zero_grad();
 //
-// Gradients are reduced in flat buckets while backward goes on. Every rank runs one backward pass a step; to accumulate
-// several, guard all but the last with no_sync().
+// Gradients are reduced in flat buckets while backward goes on. Every rank runs one backward pass a step; to
+// accumulate several, guard all but the last with no_sync().
 #pragma once
 
 #include <torch/nn/module.h>
@@ -19,15 +19,15 @@
 namespace lockstep {
 
 struct DistributedOptions {
-  BucketSizes bucket_sizes;                           // first 1 MiB, then 25 MiB
+  BucketSizes bucket_sizes = {};  // first 1 MiB, then 25 MiB
   bool overlap = true;
-  torch::ScalarType reduce_dtype = torch::kFloat32;   // or kBFloat16, kHalf
+  torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf
 };
 
 class DistributedDataParallel {
  public:
-  // Collective: all ranks. The communicator outlives the wrapper. Error when a parameter is not fp32 or lies on
-  // another device than the rest.
+  // Collective: all ranks. The communicator outlives the wrapper. Error when a parameter is not fp32 or lies
+  // on another device than the rest.
   DistributedDataParallel(std::shared_ptr<torch::nn::Module> module, Communicator& communicator,
                           const DistributedOptions& options = {});
 

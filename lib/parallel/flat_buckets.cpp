@@ -13,9 +13,11 @@ void require_flattenable(const std::vector<NamedParameter>& parameters) {
   const auto device = parameters.front().tensor.device();
   for (const NamedParameter& p : parameters) {
     if (p.tensor.scalar_type() != torch::kFloat32)
-      throw input_error("parameter '{}' is not float32; keep parameters in float32 and compute in bf16", p.name);
+      throw input_error("parameter '{}' is not float32; keep parameters in float32 and compute in bf16",
+                        p.name);
     if (p.tensor.device() != device)
-      throw input_error("parameter '{}' is on {}, the others are on {}", p.name, p.tensor.device().str(), device.str());
+      throw input_error("parameter '{}' is on {}, the others are on {}", p.name, p.tensor.device().str(),
+                        device.str());
   }
 }
 
@@ -94,7 +96,8 @@ void FlatBuckets::zero_gradients() {
 }
 
 std::vector<torch::Tensor> relayout_flats(const std::vector<torch::Tensor>& flats, const BucketPlan& from,
-                                          const BucketPlan& to, const std::vector<NamedParameter>& parameters) {
+                                          const BucketPlan& to,
+                                          const std::vector<NamedParameter>& parameters) {
   std::vector<torch::Tensor> old_views(parameters.size());
   for (std::size_t b = 0; b < from.buckets.size(); ++b)
     for (const BucketPlan::Slot& slot : from.buckets[b].slots)

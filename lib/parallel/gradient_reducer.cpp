@@ -8,8 +8,8 @@
 
 namespace lockstep {
 
-// Connects a parameter's accumulator to the reducer. The accumulator outlives the reducer when the user keeps the
-// parameter, hence the link is cut, not the hook removed (autograd has no call for that).
+// Connects a parameter's accumulator to the reducer. The accumulator outlives the reducer when the user keeps
+// the parameter, hence the link is cut, not the hook removed (autograd has no call for that).
 struct GradientReducer::Hook {
   GradientReducer* reducer;
   std::size_t parameter;
@@ -18,7 +18,10 @@ struct GradientReducer::Hook {
 
 GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
                                  ReducerOptions options, WorkLog* log)
-    : communicator_(communicator), options_(options), log_(log), communicates_(communicator.backend() != "self") {
+    : communicator_(communicator),
+      options_(options),
+      log_(log),
+      communicates_(communicator.backend() != "self") {
   const std::vector<std::size_t> order = reverse_order(parameters.size());
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan));
@@ -51,7 +54,8 @@ void GradientReducer::prepare_wire_buffers() {
 void GradientReducer::reset_step() {
   const BucketPlan& plan = buckets_->plan();
   pending_.resize(plan.buckets.size());
-  for (std::size_t b = 0; b < plan.buckets.size(); ++b) pending_[b] = static_cast<std::int64_t>(plan.buckets[b].slots.size());
+  for (std::size_t b = 0; b < plan.buckets.size(); ++b)
+    pending_[b] = static_cast<std::int64_t>(plan.buckets[b].slots.size());
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
   next_launch_ = 0;
@@ -65,7 +69,8 @@ void GradientReducer::on_gradient_ready(std::size_t parameter) {
     callback_queued_ = true;
     torch::autograd::Engine::get_default_engine().queue_callback([this] { finish(); });
   }
-  if (ready_[parameter]) return;  // a second backward pass of the same step: only the first is reduced on the way
+  if (ready_[parameter])
+    return;  // a second backward pass of the same step: only the first is reduced on the way
   ready_[parameter] = true;
   if (learning_order_) ready_order_.push_back(parameter);
   --pending_[buckets_->plan().bucket_of[parameter]];

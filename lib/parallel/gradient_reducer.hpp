@@ -1,10 +1,11 @@
 // GradientReducer: reduces gradients in flat buckets while backward goes on.
 //
-// Life of a gradient: autograd accumulates it into its view in a bucket; a hook on the parameter's accumulator notes
-// that it is ready; when all of a bucket are, and all buckets before it are launched, the bucket's all-reduce is
-// launched at once from the hook; finish() launches what is left, waits, and leaves the reduced gradient in .grad.
-// The order in which gradients become ready is learnt in the first backward pass; rebuild() then lays the buckets out
-// in that order (rank 0's, broadcast), so that a bucket is complete as early as it can be.
+// Life of a gradient: autograd accumulates it into its view in a bucket; a hook on the parameter's
+// accumulator notes that it is ready; when all of a bucket are, and all buckets before it are launched, the
+// bucket's all-reduce is launched at once from the hook; finish() launches what is left, waits, and leaves
+// the reduced gradient in .grad. The order in which gradients become ready is learnt in the first backward
+// pass; rebuild() then lays the buckets out in that order (rank 0's, broadcast), so that a bucket is complete
+// as early as it can be.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,7 @@
 namespace lockstep {
 
 struct ReducerOptions {
-  BucketSizes bucket_sizes;
+  BucketSizes bucket_sizes = {};
   bool overlap = true;                               // launch from hooks; false: all after backward
   torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf: on the wire and in the sum
   bool average = true;                               // divide by the number of ranks; false: sum
@@ -40,12 +41,12 @@ class GradientReducer {
   void set_synchronising(bool synchronising) { synchronising_ = synchronising; }
   bool synchronising() const { return synchronising_; }
 
-  // Collective: after the last backward pass of a step. On return .grad is the reduced gradient (CUDA over NCCL: in
-  // stream order). Gradients that backward did not touch are reduced as they stand.
+  // Collective: after the last backward pass of a step. On return .grad is the reduced gradient (CUDA over
+  // NCCL: in stream order). Gradients that backward did not touch are reduced as they stand.
   void finish();
 
-  // Collective, once after the first reduced step, outside the timed part: new bucket layout by ready order. Returns
-  // whether the layout changed; the caller then lays its optimizer state out likewise.
+  // Collective, once after the first reduced step, outside the timed part: new bucket layout by ready order.
+  // Returns whether the layout changed; the caller then lays its optimizer state out likewise.
   bool rebuild();
 
   FlatBuckets& buckets() { return *buckets_; }
@@ -71,11 +72,11 @@ class GradientReducer {
   bool callback_queued_ = false;
   bool learning_order_ = true;
   std::vector<std::size_t> ready_order_;
-  std::vector<std::int64_t> pending_;      // gradients a bucket still waits for
-  std::vector<bool> ready_;                // by parameter, this backward pass
+  std::vector<std::int64_t> pending_;  // gradients a bucket still waits for
+  std::vector<bool> ready_;            // by parameter, this backward pass
   std::size_t next_launch_ = 0;
-  std::vector<WorkPtr> works_;             // by bucket
-  std::vector<torch::Tensor> wire_;        // by bucket, only when the wire's dtype differs
+  std::vector<WorkPtr> works_;       // by bucket
+  std::vector<torch::Tensor> wire_;  // by bucket, only when the wire's dtype differs
 };
 
 }  // namespace lockstep

@@ -45,7 +45,8 @@ Statistics global_statistics(const Tensor& x, const Channel& channel) {
   const Tensor global_mean = sums.narrow(0, 0, channels) / total;
   const Tensor second_moment = sums.narrow(0, channels, channels) / total;
   const Tensor global_variance = (second_moment - global_mean * global_mean).clamp_min(0);
-  return {global_mean.to(torch::kFloat32), global_variance.to(torch::kFloat32), total.to(torch::kCPU).data_ptr<double>()[0]};
+  return {global_mean.to(torch::kFloat32), global_variance.to(torch::kFloat32),
+          total.to(torch::kCPU).data_ptr<double>()[0]};
 }
 
 class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunction> {
@@ -66,7 +67,7 @@ class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunc
     const double count = context->saved_data["count"].toDouble();
     const auto* channel = reinterpret_cast<const Channel*>(context->saved_data["channel"].toInt());
     const Tensor dy = gradients[0].to(torch::kFloat32);
-    const Tensor bias_gradient = dy.sum(at::IntArrayRef{0, 2, 3});                  // (C), of this rank: the
+    const Tensor bias_gradient = dy.sum(at::IntArrayRef{0, 2, 3});                   // (C), of this rank: the
     const Tensor weight_gradient = (dy * normalised).sum(at::IntArrayRef{0, 2, 3});  // reducer sums it
     Tensor sums = torch::cat({bias_gradient, weight_gradient}).to(torch::kFloat64);
     channel->sum(sums);
@@ -95,7 +96,8 @@ Tensor synchronised_forward(const Tensor& input, BatchNorm2dImpl& layer, const C
     update_running(layer, statistics);
   }
   const Tensor inverse_std = (statistics.variance + layer.eps).rsqrt();
-  return SyncBatchNormFunction::apply(x, layer.weight, layer.bias, statistics.mean, inverse_std, statistics.count, channel)
+  return SyncBatchNormFunction::apply(x, layer.weight, layer.bias, statistics.mean, inverse_std,
+                                      statistics.count, channel)
       .to(input.scalar_type());
 }
 

@@ -17,7 +17,9 @@ struct LoggedWork {
 class WorkLog {
  public:
   explicit WorkLog(std::size_t expected = 64) { works_.reserve(expected); }
-  void add(WorkPtr work, int bucket, bool blocking = false) { works_.push_back({std::move(work), bucket, blocking}); }
+  void add(WorkPtr work, int bucket, bool blocking = false) {
+    works_.push_back({std::move(work), bucket, blocking});
+  }
   const std::vector<LoggedWork>& works() const { return works_; }
   void clear() { works_.clear(); }  // keeps its memory
 

@@ -37,14 +37,16 @@ class CudaTimeline : public DeviceTimeline {
  public:
   CudaTimeline(std::size_t slots, std::function<void*()> current_stream)
       : stream_(std::move(current_stream)), events_(slots) {
-    // The host reads its clock right after it has seen the base event, so a device time is late by one notification
-    // (some microseconds), the same for all marks: durations are exact.
+    // The host reads its clock right after it has seen the base event, so a device time is late by one
+    // notification (some microseconds), the same for all marks: durations are exact.
     LOCKSTEP_CUDA_CHECK(cudaEventRecord(base_.get(), stream()));
     LOCKSTEP_CUDA_CHECK(cudaEventSynchronize(base_.get()));
     base_time_ = steady_now();
   }
 
-  void mark(std::size_t slot) override { LOCKSTEP_CUDA_CHECK(cudaEventRecord(events_[slot].get(), stream())); }
+  void mark(std::size_t slot) override {
+    LOCKSTEP_CUDA_CHECK(cudaEventRecord(events_[slot].get(), stream()));
+  }
 
   bool reached(std::size_t slot) override {
     const cudaError_t status = cudaEventQuery(events_[slot].get());

@@ -6,7 +6,8 @@ namespace lockstep {
 
 IntervalSet::IntervalSet(std::vector<Interval> intervals) {
   std::erase_if(intervals, [](const Interval& i) { return !(i.end > i.begin); });
-  std::sort(intervals.begin(), intervals.end(), [](const Interval& a, const Interval& b) { return a.begin < b.begin; });
+  std::sort(intervals.begin(), intervals.end(),
+            [](const Interval& a, const Interval& b) { return a.begin < b.begin; });
   for (const Interval& next : intervals) {
     if (!intervals_.empty() && next.begin <= intervals_.back().end)
       intervals_.back().end = std::max(intervals_.back().end, next.end);

@@ -5,7 +5,8 @@
 namespace lockstep {
 
 const char* name_of(Phase phase) {
-  constexpr const char* kNames[kPhases] = {"data", "h2d", "forward", "backward", "wait", "optimizer", "other"};
+  constexpr const char* kNames[kPhases] = {"data", "h2d",       "forward", "backward",
+                                           "wait", "optimizer", "other"};
   return kNames[static_cast<int>(phase)];
 }
 
@@ -61,7 +62,8 @@ std::vector<StepSpans> StepRecorder::take_epoch() {
   for (std::size_t m = 0; m < marks_.size(); ++m) {
     const double begin = seconds_between(origin_, marks_[m].time);
     const bool in_gap = std::find(gaps_.begin(), gaps_.end(), m) != gaps_.end();
-    const double end = m + 1 < marks_.size() && !in_gap ? seconds_between(origin_, marks_[m + 1].time) : begin;
+    const double end =
+        m + 1 < marks_.size() && !in_gap ? seconds_between(origin_, marks_[m + 1].time) : begin;
     if (marks_[m].begins_step) steps.push_back({{begin, begin}, {}});
     steps.back().phases.push_back({marks_[m].phase, {begin, end}});
     steps.back().whole.end = end;

@@ -1,5 +1,6 @@
-// StepRecorder: when each phase of each step began, on the host clock or on the device's timeline. One writer; costs
-// one clock reading (CPU) or one event (GPU) a phase; never synchronises, allocates or logs while a step runs.
+// StepRecorder: when each phase of each step began, on the host clock or on the device's timeline. One
+// writer; costs one clock reading (CPU) or one event (GPU) a phase; never synchronises, allocates or logs
+// while a step runs.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,14 @@
 
 namespace lockstep {
 
-// Marks on a device's timeline, in the order of its stream. Slots are reused in turn: at most `slots` marks are open.
+// Marks on a device's timeline, in the order of its stream. Slots are reused in turn: at most `slots` marks
+// are open.
 class DeviceTimeline {
  public:
   virtual ~DeviceTimeline() = default;
-  virtual void mark(std::size_t slot) = 0;             // enqueue on the current stream
-  virtual bool reached(std::size_t slot) = 0;          // without blocking
-  virtual SteadyTime time_of(std::size_t slot) = 0;    // blocks until reached; on the host's clock
+  virtual void mark(std::size_t slot) = 0;           // enqueue on the current stream
+  virtual bool reached(std::size_t slot) = 0;        // without blocking
+  virtual SteadyTime time_of(std::size_t slot) = 0;  // blocks until reached; on the host's clock
 };
 
 struct PhaseSpan {
@@ -27,18 +29,22 @@ struct PhaseSpan {
 };
 
 struct StepSpans {
-  Interval whole;  // from its begin to the next step's begin (the last one, or before an excluded gap: to its end)
+  Interval
+      whole;  // from its begin to the next step's begin (the last one, or before an excluded gap: to its end)
   std::vector<PhaseSpan> phases;
 };
 
 class StepRecorder {
  public:
-  // timeline: null for the host's clock. phases_per_step: an upper bound of enter() calls, used to allocate once.
+  // timeline: null for the host's clock. phases_per_step: an upper bound of enter() calls, used to allocate
+  // once.
   StepRecorder(SteadyTime origin, std::size_t phases_per_step, DeviceTimeline* timeline = nullptr);
 
   // Marks kept open on the device before they are read: this many steps.
   static constexpr std::size_t kStepsInFlight = 4;
-  static std::size_t timeline_slots(std::size_t phases_per_step) { return (phases_per_step + 2) * kStepsInFlight; }
+  static std::size_t timeline_slots(std::size_t phases_per_step) {
+    return (phases_per_step + 2) * kStepsInFlight;
+  }
 
   void begin_epoch(std::int64_t steps);  // allocates
   void begin_step();
@@ -70,7 +76,7 @@ class StepRecorder {
   DeviceTimeline* timeline_;
   std::vector<Mark> marks_;        // of the epoch
   std::vector<std::size_t> gaps_;  // indices of the marks after which nothing is measured; few
-  std::size_t read_ = 0;          // marks whose device time has been read
+  std::size_t read_ = 0;           // marks whose device time has been read
   std::int64_t begun_ = 0, resolved_ = 0;
 };
 

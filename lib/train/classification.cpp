@@ -12,7 +12,8 @@ torch::Tensor step_loss(const torch::Tensor& logits, const torch::Tensor& target
   const torch::Tensor rows = (padded ? logits.narrow(0, 0, samples) : logits).to(torch::kFloat32);
   const torch::Tensor labels = padded ? targets.narrow(0, 0, samples) : targets;
   const torch::Tensor mean = at::cross_entropy_loss(rows, labels);
-  return samples == step_samples ? mean : mean * (static_cast<double>(samples) / static_cast<double>(step_samples));
+  return samples == step_samples ? mean
+                                 : mean * (static_cast<double>(samples) / static_cast<double>(step_samples));
 }
 
 double ClassificationCounts::mean_loss() const {

@@ -1,4 +1,5 @@
-// CommLog: turns the Works of finished steps into intervals, a few steps late, so that nobody waits for a device.
+// CommLog: turns the Works of finished steps into intervals, a few steps late, so that nobody waits for a
+// device.
 #pragma once
 
 #include <cstdint>

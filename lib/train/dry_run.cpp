@@ -15,16 +15,17 @@ constexpr double kMiB = 1024.0 * 1024.0;
 std::string describe_ranks(const std::vector<RankEnvironment>& ranks) {
   std::string text;
   for (std::size_t r = 0; r < ranks.size(); ++r)
-    text += fmt::format("  rank {}: {} on {}, {} threads, {} cores bound ({})\n", r, ranks[r].device, ranks[r].host,
-                        ranks[r].threads, ranks[r].cores_bound, ranks[r].cpu);
+    text += fmt::format("  rank {}: {} on {}, {} threads, {} cores bound ({})\n", r, ranks[r].device,
+                        ranks[r].host, ranks[r].threads, ranks[r].cores_bound, ranks[r].cpu);
   return text;
 }
 
 std::string describe_model(const Model& model) {
   const ModelFacts facts = model_facts(model);
-  std::string text = fmt::format("model {}: {} parameters, {:.2f} MiB of gradients, {:.4g} FLOP a sample, {:.3g} FLOP a gradient byte\n",
-                                 facts.name, facts.parameters, static_cast<double>(facts.gradient_bytes) / kMiB,
-                                 facts.flops_per_sample, facts.flops_per_sample / static_cast<double>(facts.gradient_bytes));
+  std::string text = fmt::format(
+      "model {}: {} parameters, {:.2f} MiB of gradients, {:.4g} FLOP a sample, {:.3g} FLOP a gradient byte\n",
+      facts.name, facts.parameters, static_cast<double>(facts.gradient_bytes) / kMiB, facts.flops_per_sample,
+      facts.flops_per_sample / static_cast<double>(facts.gradient_bytes));
   for (std::size_t i = 0; i < facts.layers.size(); ++i)
     text += fmt::format("  {:<24} {:>12} parameters\n", facts.layers[i], facts.layer_parameters[i]);
   return text;
@@ -48,8 +49,10 @@ std::string describe_memory(const Setup& setup) {
   const double values = static_cast<double>(setup.model->parameter_count()) * sizeof(float) / kMiB;
   const RunConfig::Optimizer& optimizer = setup.config.training.optimizer;
   const int moments = optimizer.name != OptimizerKind::sgd ? 2 : (optimizer.momentum > 0 ? 1 : 0);
-  return fmt::format("memory a rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} MiB\n",
-                     values, values, values * moments);
+  return fmt::format(
+      "memory a rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
+      "MiB\n",
+      values, values, values * moments);
 }
 
 }  // namespace
@@ -60,13 +63,14 @@ std::string dry_run_text(Setup& setup, World& world) {
   const BatchPlan& batches = setup.batches;
   const DataFacts data = data_facts(setup.data);
   return to_yaml(setup.config, setup.hyper) +
-         fmt::format("\nmode {}, {} ranks, back end {}\n", setup.mode, world.size(), setup.communicator->backend()) +
+         fmt::format("\nmode {}, {} ranks, back end {}\n", setup.mode, world.size(),
+                     setup.communicator->backend()) +
          describe_ranks(ranks) +
-         fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name, data.train_rows,
-                     data.validation_rows, data.test_rows, data.classes) +
-         fmt::format("batch {} = {} ranks x {} x {} accumulated; {} steps an epoch, {} in all\n", batches.global_batch,
-                     world.size(), batches.largest_micro_batch(), batches.accumulate, batches.steps_per_epoch(),
-                     setup.total_steps) +
+         fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
+                     data.train_rows, data.validation_rows, data.test_rows, data.classes) +
+         fmt::format("batch {} = {} ranks x {} x {} accumulated; {} steps an epoch, {} in all\n",
+                     batches.global_batch, world.size(), batches.largest_micro_batch(), batches.accumulate,
+                     batches.steps_per_epoch(), setup.total_steps) +
          describe_model(*setup.model) + describe_buckets(setup) + describe_memory(setup);
 }
 

@@ -105,7 +105,8 @@ EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epo
   for (int rank = 0; rank < world.size(); ++rank) {
     const RankEpoch theirs = deserialise(all[static_cast<std::size_t>(rank)]);
     if (theirs.rows.size() != mine.rows.size())
-      throw run_error("rank {} ran {} steps in epoch {}, rank 0 ran {}", rank, theirs.rows.size(), epoch, mine.rows.size());
+      throw run_error("rank {} ran {} steps in epoch {}, rank 0 ran {}", rank, theirs.rows.size(), epoch,
+                      mine.rows.size());
     fill_rank(tables.steps, rank, theirs);
     append_rank(tables.comm, rank, theirs);
   }

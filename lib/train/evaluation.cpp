@@ -16,7 +16,8 @@ struct DeviceCounts {
 
   DeviceCounts(std::int64_t classes, torch::Device device)
       : loss_sum(torch::zeros({1}, torch::TensorOptions().dtype(torch::kFloat64).device(device))),
-        confusion(torch::zeros({classes * classes}, torch::TensorOptions().dtype(torch::kInt64).device(device))) {}
+        confusion(
+            torch::zeros({classes * classes}, torch::TensorOptions().dtype(torch::kInt64).device(device))) {}
 
   void add(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t classes) {
     loss_sum += at::cross_entropy_loss(logits.to(torch::kFloat32), targets, {}, at::Reduction::Sum);
@@ -44,11 +45,13 @@ void add_serialised(const std::string& bytes, ClassificationCounts& into) {
   }
 }
 
-ClassificationCounts evaluate_share(Strategy& strategy, const std::shared_ptr<const Dataset>& split, const World& world,
-                                    const EvaluationPlan& plan) {
+ClassificationCounts evaluate_share(Strategy& strategy, const std::shared_ptr<const Dataset>& split,
+                                    const World& world, const EvaluationPlan& plan) {
   const std::int64_t classes = split->info().classes;
-  const BatchPlan batches{.dataset_size = split->size(), .global_batch = plan.batch * world.size(),
-                          .ranks = world.size(), .shuffle = false};
+  const BatchPlan batches{.dataset_size = split->size(),
+                          .global_batch = plan.batch * world.size(),
+                          .ranks = world.size(),
+                          .shuffle = false};
   Loader loader(split, batches, world.rank(), plan.workers, /*depth=*/3, plan.device.is_cuda());
   loader.begin_epoch(0);
   DeviceCounts counts(classes, plan.device);
@@ -68,8 +71,8 @@ ClassificationCounts evaluate_share(Strategy& strategy, const std::shared_ptr<co
 
 }  // namespace
 
-ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split, World& world,
-                              const EvaluationPlan& plan) {
+ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split,
+                              World& world, const EvaluationPlan& plan) {
   const torch::NoGradGuard no_grad;
   model.eval();
   const ClassificationCounts mine = evaluate_share(strategy, split, world, plan);

@@ -21,7 +21,7 @@ struct EvaluationPlan {
 };
 
 // Collective: all ranks; the sum over ranks, the same on each. Leaves the model in training mode.
-ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split, World& world,
-                              const EvaluationPlan& plan);
+ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split,
+                              World& world, const EvaluationPlan& plan);
 
 }  // namespace lockstep

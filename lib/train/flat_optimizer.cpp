@@ -3,6 +3,10 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <torch/serialize/input-archive.h>
+#include <torch/serialize/output-archive.h>
+
+#include "base/error.hpp"
 
 namespace lockstep {
 
@@ -24,7 +28,8 @@ torch::Tensor FlatOptimizer::clip_gradient(double max_norm) {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> norms;
   norms.reserve(buckets_.gradients().size());
-  for (const torch::Tensor& gradient : buckets_.gradients()) norms.push_back(at::linalg_vector_norm(gradient).view({1}));
+  for (const torch::Tensor& gradient : buckets_.gradients())
+    norms.push_back(at::linalg_vector_norm(gradient).view({1}));
   torch::Tensor norm = norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::cat(norms)).view({1});
   if (max_norm > 0) {
     // As torch.nn.utils.clip_grad_norm_: the small term keeps a zero gradient from dividing by zero.
@@ -39,18 +44,19 @@ void FlatOptimizer::step(double learning_rate) {
   const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
   ++steps_;
   if (options_.name == OptimizerKind::sgd) {
-    at::_fused_sgd_(values, gradients, first_moments_, options_.weight_decay, options_.momentum, learning_rate,
+    at::_fused_sgd_(values, gradients, first_moments_, options_.weight_decay, options_.momentum,
+                    learning_rate,
                     /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/steps_ == 1);
     return;
   }
   for (torch::Tensor& count : step_counts_) count.add_(1);
   const auto& o = options_;
   if (o.name == OptimizerKind::adam)
-    at::_fused_adam_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate, o.beta1, o.beta2,
-                     o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adam_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate,
+                     o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
   else
-    at::_fused_adamw_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate, o.beta1,
-                      o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate,
+                      o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
 
 void FlatOptimizer::relayout(const BucketPlan& from) {
@@ -64,6 +70,43 @@ void FlatOptimizer::relayout(const BucketPlan& from) {
     step_counts_.clear();
     for (std::size_t b = 0; b < buckets_.plan().buckets.size(); ++b) step_counts_.push_back(count.clone());
   }
+}
+
+std::vector<NamedParameter> FlatOptimizer::named_moments() const {
+  std::vector<NamedParameter> result;
+  const BucketPlan& plan = buckets_.plan();
+  const auto add = [&](const char* name, const std::vector<torch::Tensor>& moments) {
+    for (std::size_t b = 0; b < moments.size(); ++b)
+      for (const BucketPlan::Slot& slot : plan.buckets[b].slots) {
+        const NamedParameter& p = buckets_.parameters()[slot.parameter];
+        result.push_back(
+            {fmt::format("optimizer/{}/{}", name, p.name), slot_view(moments[b], slot, p.tensor)});
+      }
+  };
+  add("first_moment", first_moments_);
+  add("second_moment", second_moments_);
+  return result;
+}
+
+void FlatOptimizer::save(torch::serialize::OutputArchive& archive) const {
+  for (const NamedParameter& moment : named_moments()) archive.write(moment.name, moment.tensor.clone());
+  archive.write("optimizer/kind", c10::IValue(static_cast<std::int64_t>(options_.name)));
+  archive.write("optimizer/steps", c10::IValue(steps_));
+}
+
+void FlatOptimizer::load(torch::serialize::InputArchive& archive) {
+  c10::IValue kind, steps;
+  archive.read("optimizer/kind", kind);
+  if (kind.toInt() != static_cast<std::int64_t>(options_.name))
+    throw input_error("the state is another optimizer's");
+  archive.read("optimizer/steps", steps);
+  steps_ = steps.toInt();
+  for (const NamedParameter& moment : named_moments()) {
+    torch::Tensor value;
+    archive.read(moment.name, value);
+    torch::Tensor(moment.tensor).copy_(value);
+  }
+  for (torch::Tensor& count : step_counts_) count.fill_(static_cast<double>(steps_));
 }
 
 }  // namespace lockstep

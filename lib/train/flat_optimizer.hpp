@@ -9,6 +9,11 @@
 #include "config/run_config.hpp"
 #include "parallel/flat_buckets.hpp"
 
+namespace torch::serialize {
+class InputArchive;
+class OutputArchive;
+}  // namespace torch::serialize
+
 namespace lockstep {
 
 class FlatOptimizer {
@@ -16,8 +21,8 @@ class FlatOptimizer {
   // buckets outlives the optimizer.
   FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets);
 
-  // 2-norm of the whole gradient, (1) on the gradient's device; scales the gradient down to max_norm when it is
-  // larger and max_norm > 0. Nothing is read back to the host.
+  // 2-norm of the whole gradient, (1) on the gradient's device; scales the gradient down to max_norm when it
+  // is larger and max_norm > 0. Nothing is read back to the host.
   torch::Tensor clip_gradient(double max_norm);
 
   // One update in place with this learning rate. Gradients are not zeroed.
@@ -26,12 +31,19 @@ class FlatOptimizer {
   // After FlatBuckets::relayout: lays the moments out as the buckets now are.
   void relayout(const BucketPlan& from);
 
+  // The state by parameter name, for checkpoints. load throws when the archive has another optimizer's state.
+  void save(torch::serialize::OutputArchive& archive) const;
+  void load(torch::serialize::InputArchive& archive);
+
  private:
+  // Every moment of every parameter, as a view, with its name in a checkpoint.
+  std::vector<NamedParameter> named_moments() const;
   void allocate_moments();
 
   RunConfig::Optimizer options_;
   FlatBuckets& buckets_;
-  std::vector<torch::Tensor> first_moments_;   // by bucket: Adam's, or SGD's momentum; empty when there is none
+  std::vector<torch::Tensor>
+      first_moments_;  // by bucket: Adam's, or SGD's momentum; empty when there is none
   std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's
   std::vector<torch::Tensor> step_counts_;     // by bucket, (1) fp32: what the fused kernels expect
   std::int64_t steps_ = 0;

@@ -13,9 +13,12 @@ double learning_rate(const RunConfig::Training& training, std::int64_t step, std
   const auto decaying = static_cast<double>(std::max<std::int64_t>(total_steps - warmup, 1));
   const double done = std::min(static_cast<double>(step - warmup) / decaying, 1.0);
   switch (training.schedule.name) {
-    case ScheduleKind::constant: return lr;
-    case ScheduleKind::linear: return lr * (1 - done);
-    case ScheduleKind::cosine: return lr * 0.5 * (1 + std::cos(std::numbers::pi * done));
+    case ScheduleKind::constant:
+      return lr;
+    case ScheduleKind::linear:
+      return lr * (1 - done);
+    case ScheduleKind::cosine:
+      return lr * 0.5 * (1 + std::cos(std::numbers::pi * done));
   }
   return lr;
 }

@@ -7,8 +7,8 @@
 
 namespace lockstep {
 
-// glibc returns every block over 128 KiB to the kernel at each free, and the next step faults its pages in again; this
-// keeps them. Call once, before tensors are made. No effect with another allocator.
+// glibc returns every block over 128 KiB to the kernel at each free, and the next step faults its pages in
+// again; this keeps them. Call once, before tensors are made. No effect with another allocator.
 void keep_heap_pages();
 
 // Largest so far: resident memory of the process (CPU), or bytes of the caching allocator (CUDA).

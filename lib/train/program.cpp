@@ -10,6 +10,7 @@
 #include "comm/topology.hpp"
 #include "config/command_line.hpp"
 #include "config/load_config.hpp"
+#include "train/checkpoint.hpp"
 #include "train/dry_run.hpp"
 #include "train/memory.hpp"
 #include "train/run_folder.hpp"
@@ -52,11 +53,11 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
 // Rank 0's clock at the start, on this rank's clock.
 SteadyTime common_start(World& world, double clock_offset) {
   const SteadyTime now = steady_now();
-  const std::string shared =
-      world.broadcast(std::string(reinterpret_cast<const char*>(&now), sizeof now));
+  const std::string shared = world.broadcast(std::string(reinterpret_cast<const char*>(&now), sizeof now));
   SteadyTime start;
   std::memcpy(&start, shared.data(), sizeof start);
-  return start + std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
+  return start +
+         std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
 }
 
 // Rank 0's side of a run: its folder, log and run file.
@@ -71,7 +72,8 @@ struct Record {
     write_text_file(folder + "/config.yaml", run.config_resolved);
     writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
     progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
-                               run.model.parameters, world.size(), setup.communicator->backend(), run.data.train_rows, folder));
+                               run.model.parameters, world.size(), setup.communicator->backend(),
+                               run.data.train_rows, folder));
   }
 };
 
@@ -114,6 +116,8 @@ ExitCode train(const CommandLine& line, Setup& setup, World& world) {
     const auto& mine = run.ranks[static_cast<std::size_t>(world.rank())];
     const SteadyTime origin = common_start(world, mine.clock_offset);
     Trainer trainer(setup, world, origin, writer, record ? record->progress.get() : nullptr);
+    if (!line.resume.empty()) trainer.resume(find_checkpoint(line.resume));
+    if (record) trainer.set_checkpoint_folder(record->folder + "/checkpoint");
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, seconds_between(origin, steady_now()), world);
   } catch (const std::exception& error) {
@@ -133,7 +137,10 @@ ExitCode run_command(const CommandLine& line, const TrainerProgram& program, Wor
     if (speaks) fmt::print("{} {} ({}, {})\n", program.name, p.version, p.commit, p.compiler);
     return ExitCode::done;
   }
-  Setup setup = make_setup(load_config(line.config, line.sets), given_text(line), program.mode, world);
+  CommandLine source = line;
+  if (source.config.empty())
+    source.config = line.resume + "/config.yaml";  // --resume DIR goes on as DIR began
+  Setup setup = make_setup(load_config(source.config, line.sets), given_text(source), program.mode, world);
   if (!line.dry_run) return train(line, setup, world);
   fmt::print("{}", dry_run_text(setup, world));
   return ExitCode::done;

@@ -13,15 +13,19 @@ namespace {
 
 std::string time_left(double seconds) {
   const auto s = static_cast<long>(seconds + 0.5);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60) : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace
 
-Progress::Progress(const std::string& log_path, bool quiet) : terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet) {
+Progress::Progress(const std::string& log_path, bool quiet)
+    : terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet) {
   if (log_path.empty()) return;
   log_.reset(std::fopen(log_path.c_str(), "w"));
-  if (!log_) throw input_error("{}: cannot write: {}; choose another folder with --output DIR", log_path, errno_text(errno));
+  if (!log_)
+    throw input_error("{}: cannot write: {}; choose another folder with --output DIR", log_path,
+                      errno_text(errno));
 }
 
 Progress::~Progress() { clear_live_line(); }
@@ -32,10 +36,11 @@ void Progress::draw(SteadyTime now, const ProgressState& s) {
   last_ = now;
   drawn_ = true;
   const double elapsed = seconds_between(started_, now);
-  const double left = s.step > 0 ? elapsed * static_cast<double>(s.total_steps - s.step) / static_cast<double>(s.step) : 0;
+  const double left =
+      s.step > 0 ? elapsed * static_cast<double>(s.total_steps - s.step) / static_cast<double>(s.step) : 0;
   const std::string comm = s.comm_share < 0 ? "" : fmt::format("  comm {:.0f} %", 100 * s.comm_share);
-  fmt::print(stderr, "\r\033[Kepoch {}/{}  step {}/{}  loss {:.4f}  {:.0f} samples/s{}  {} left", s.epoch + 1, s.epochs,
-             s.step, s.total_steps, s.loss, s.samples_per_second, comm, time_left(left));
+  fmt::print(stderr, "\r\033[Kepoch {}/{}  step {}/{}  loss {:.4f}  {:.0f} samples/s{}  {} left", s.epoch + 1,
+             s.epochs, s.step, s.total_steps, s.loss, s.samples_per_second, comm, time_left(left));
   std::fflush(stderr);
 }
 

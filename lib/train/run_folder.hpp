@@ -8,8 +8,8 @@ namespace lockstep {
 std::string new_uuid();  // version 4, from the system's entropy
 
 // Makes the folder; never an existing one. Error(bad_input) naming --output when it cannot.
-std::string create_run_folder(const std::string& output, const std::string& mode, const std::string& model, int ranks,
-                              const std::string& uuid);
+std::string create_run_folder(const std::string& output, const std::string& mode, const std::string& model,
+                              int ranks, const std::string& uuid);
 
 // Writes a whole text file; Error when the disk does not take it.
 void write_text_file(const std::string& path, const std::string& text);

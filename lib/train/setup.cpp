@@ -32,12 +32,14 @@ BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
                  .ranks = ranks,
                  .seed = config.run.seed};
   if (plan.global_batch > rows) {
-    throw input_error("{} is {}, the training split has {} rows; make the batch smaller",
-                      config.place(config.training.global_batch ? "training.global_batch" : "training.micro_batch"),
-                      plan.global_batch, rows);
+    throw input_error(
+        "{} is {}, the training split has {} rows; make the batch smaller",
+        config.place(config.training.global_batch ? "training.global_batch" : "training.micro_batch"),
+        plan.global_batch, rows);
   }
   // For the test of the audit alone: every rank trains on everything, the fault that the audit must find.
-  if (const char* unsharded = std::getenv("LOCKSTEP_TEST_UNSHARDED")) plan.shard = std::string(unsharded) != "1";
+  if (const char* unsharded = std::getenv("LOCKSTEP_TEST_UNSHARDED"))
+    plan.shard = std::string(unsharded) != "1";
   return plan;
 }
 
@@ -53,7 +55,8 @@ Setup make_setup(RunConfig config, const std::string& config_given, const std::s
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
-  setup.communicator = make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
+  setup.communicator =
+      make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
   setup.data = load_data_in_turn(c, world);
   setup.batches = plan_batches(c, setup.data.train->size(), world.size());
   setup.total_steps =

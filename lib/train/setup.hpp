@@ -1,4 +1,5 @@
-// Setup: what a run needs before its first step, made and checked in the order in which a user can get it wrong.
+// Setup: what a run needs before its first step, made and checked in the order in which a user can get it
+// wrong.
 #pragma once
 
 #include <torch/types.h>
@@ -24,7 +25,7 @@ struct Setup {
   std::string config_given;    // what the user wrote, as YAML with the --set values as comments
   std::string mode;            // "seq", "ddp"
   torch::Device device = torch::kCPU;
-  int threads = 1;             // compute threads of this rank
+  int threads = 1;  // compute threads of this rank
   std::unique_ptr<Communicator> communicator;
   DataSplits data;
   std::shared_ptr<Model> model;  // on the device, in training mode
@@ -32,7 +33,8 @@ struct Setup {
   std::int64_t total_steps = 0;
 };
 
-// Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the data.
+// Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
+// data.
 Setup make_setup(RunConfig config, const std::string& config_given, const std::string& mode, World& world);
 
 ModelFacts model_facts(const Model& model);

@@ -6,14 +6,17 @@ namespace lockstep {
 
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm) {
   std::array<std::vector<Interval>, kPhases> by_phase;
-  for (const PhaseSpan& span : spans.phases) by_phase[static_cast<std::size_t>(span.phase)].push_back(span.interval);
+  for (const PhaseSpan& span : spans.phases)
+    by_phase[static_cast<std::size_t>(span.phase)].push_back(span.interval);
   std::vector<Interval> transfers, stalls;
   for (const CommInterval& c : comm) {
     transfers.push_back({c.start, c.end});
     if (c.blocking) stalls.push_back({c.ready, c.end});
   }
   const IntervalSet standing(stalls);
-  const auto length = [&](Phase phase) { return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).length(); };
+  const auto length = [&](Phase phase) {
+    return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).length();
+  };
   const auto computing = [&](Phase phase) {
     return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).minus(standing);
   };

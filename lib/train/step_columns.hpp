@@ -19,12 +19,13 @@ struct CommInterval {
 };
 
 struct StepRow {
-  double start = 0, wall = 0, data = 0, h2d = 0, forward = 0, backward = 0, comm = 0, comm_exposed = 0, optimizer = 0,
-         bubble = 0, other = 0;
+  double start = 0, wall = 0, data = 0, h2d = 0, forward = 0, backward = 0, comm = 0, comm_exposed = 0,
+         optimizer = 0, bubble = 0, other = 0;
 };
 
-// Compute is forward, backward and optimizer, less the time in which it stood still for a blocking collective.
-// comm: length of the union of [start, end); comm_exposed: of that union minus compute. other: what is left of wall.
+// Compute is forward, backward and optimizer, less the time in which it stood still for a blocking
+// collective. comm: length of the union of [start, end); comm_exposed: of that union minus compute. other:
+// what is left of wall.
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm);
 
 }  // namespace lockstep

@@ -13,9 +13,12 @@ namespace {
 
 torch::ScalarType wire_dtype(ReduceDtype dtype) {
   switch (dtype) {
-    case ReduceDtype::fp32: return torch::kFloat32;
-    case ReduceDtype::bf16: return torch::kBFloat16;
-    case ReduceDtype::fp16: return torch::kHalf;
+    case ReduceDtype::fp32:
+      return torch::kFloat32;
+    case ReduceDtype::bf16:
+      return torch::kBFloat16;
+    case ReduceDtype::fp16:
+      return torch::kHalf;
   }
   return torch::kFloat32;
 }
@@ -45,8 +48,8 @@ class AutocastGuard {
 
 class ReplicatedStrategy : public Strategy {
  public:
-  ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator, const RunConfig& config,
-                     WorkLog* log)
+  ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator,
+                     const RunConfig& config, WorkLog* log)
       : mode_(std::move(mode)),
         model_(std::move(model)),
         communicator_(communicator),
@@ -59,7 +62,8 @@ class ReplicatedStrategy : public Strategy {
                   .average = false},  // step_loss is already a share of the global mean
                  log) {
     synchronise_buffers();
-    if (config.parallel.sync_batchnorm && communicator.size() > 1) synchronise_batch_norm(*model_, communicator, log);
+    if (config.parallel.sync_batchnorm && communicator.size() > 1)
+      synchronise_batch_norm(*model_, communicator, log);
   }
 
   std::string mode() const override { return mode_; }
@@ -94,7 +98,8 @@ class ReplicatedStrategy : public Strategy {
 }  // namespace
 
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
-                                                   Communicator& communicator, const RunConfig& config, WorkLog* log) {
+                                                   Communicator& communicator, const RunConfig& config,
+                                                   WorkLog* log) {
   return std::make_unique<ReplicatedStrategy>(mode, std::move(model), communicator, config, log);
 }
 

@@ -1,5 +1,5 @@
-// Strategy: how a step's gradient comes about. The step itself is written once (training_step.cpp); the modes differ
-// by the strategy they give it.
+// Strategy: how a step's gradient comes about. The step itself is written once (training_step.cpp); the modes
+// differ by the strategy they give it.
 #pragma once
 
 #include <torch/types.h>
@@ -35,6 +35,7 @@ class Strategy {
 // The whole model on every rank. One rank without MPI is sequential training: the same code over the `self`
 // communicator, which sends nothing. Collective. communicator, log and model outlive it.
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
-                                                   Communicator& communicator, const RunConfig& config, WorkLog* log);
+                                                   Communicator& communicator, const RunConfig& config,
+                                                   WorkLog* log);
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/digest.hpp"
+#include "train/checkpoint.hpp"
 #include "train/lr_schedule.hpp"
 #include "train/memory.hpp"
 
@@ -59,7 +60,9 @@ double mean_training_loss(const StepTable& steps) {
   return sum / samples;
 }
 
-double sum_of(const Matrix<double>& matrix) { return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0); }
+double sum_of(const Matrix<double>& matrix) {
+  return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
+}
 
 }  // namespace
 
@@ -85,15 +88,35 @@ std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
 
 TrainingResult Trainer::run() {
   TrainingResult result;
-  for (std::int64_t epoch = 0; steps_done_ < setup_.total_steps; ++epoch) run_epoch(epoch, result);
+  for (std::int64_t epoch = first_epoch_; steps_done_ < setup_.total_steps; ++epoch) {
+    run_epoch(epoch, result);
+    save_checkpoint_if_due(epoch + 1);
+  }
   return result;
+}
+
+void Trainer::resume(const std::string& checkpoint) {
+  first_epoch_ = load_checkpoint(checkpoint, *setup_.model, optimizer_);
+  steps_done_ = first_epoch_ * setup_.batches.steps_per_epoch();
+  if (steps_done_ >= setup_.total_steps)
+    throw input_error("{}: its {} epochs are all that was asked for; set training.epochs to more", checkpoint,
+                      first_epoch_);
+}
+
+void Trainer::save_checkpoint_if_due(std::int64_t epochs_done) {
+  const RunConfig::Checkpoint& when = setup_.config.checkpoint;
+  const bool whole_epochs = steps_done_ == epochs_done * setup_.batches.steps_per_epoch();
+  if (checkpoint_folder_.empty() || when.every_epochs == 0 || epochs_done % when.every_epochs != 0 ||
+      !whole_epochs)
+    return;
+  save_checkpoint(checkpoint_folder_, epochs_done, when.keep, *setup_.model, optimizer_);
 }
 
 void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   const std::int64_t steps = steps_in_epoch(epoch);
   run_steps(epoch, steps);
   const RankEpoch mine = collect(steps);
-  if (epoch == 0) report_overhead(mine);
+  if (epoch == first_epoch_) report_overhead(mine);
   check_replicas(epoch, result);
   const AuditRow audit = audit_epoch(epoch, steps, result);
   strategy_->synchronise_buffers();
@@ -109,12 +132,13 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;
-    step_.run(loader_, step, global_step, learning_rate(setup_.config.training, global_step, setup_.total_steps));
+    step_.run(loader_, step, global_step,
+              learning_rate(setup_.config.training, global_step, setup_.total_steps));
     comm_log_.take(log_, static_cast<std::int32_t>(global_step));
     comm_log_.resolve_below(steps_done_ + recorder_.resolved_steps());
     require_finite_losses();
     if (progress_) show_progress(epoch, step);
-    if (global_step == 0) adopt_rebuilt_buckets();
+    if (step == 0 && epoch == first_epoch_) adopt_rebuilt_buckets();
   }
 }
 
@@ -137,8 +161,8 @@ void Trainer::require_finite_losses() {
   for (; losses_checked_ < recorder_.resolved_steps(); ++losses_checked_) {
     const float loss = step_.loss_share(losses_checked_);
     if (!std::isfinite(loss))
-      throw run_error("the loss is {} at step {}; lower training.optimizer.lr, or set training.grad_clip", loss,
-                      steps_done_ + losses_checked_);
+      throw run_error("the loss is {} at step {}; lower training.optimizer.lr, or set training.grad_clip",
+                      loss, steps_done_ + losses_checked_);
   }
 }
 
@@ -148,13 +172,14 @@ void Trainer::show_progress(std::int64_t epoch, std::int64_t step) {
   const std::int64_t seen = losses_checked_ - 1;
   const double elapsed = seconds_between(recorder_.epoch_began(), now);
   const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
-  progress_->draw(now, {.epoch = epoch,
-                        .epochs = (setup_.total_steps + per_epoch - 1) / per_epoch,
-                        .step = steps_done_ + step + 1,
-                        .total_steps = setup_.total_steps,
-                        .loss = step_.mean_loss(seen),
-                        .samples_per_second = static_cast<double>((step + 1) * setup_.batches.global_batch) / elapsed,
-                        .comm_share = comm_share_});
+  progress_->draw(
+      now, {.epoch = epoch,
+            .epochs = (setup_.total_steps + per_epoch - 1) / per_epoch,
+            .step = steps_done_ + step + 1,
+            .total_steps = setup_.total_steps,
+            .loss = step_.mean_loss(seen),
+            .samples_per_second = static_cast<double>((step + 1) * setup_.batches.global_batch) / elapsed,
+            .comm_share = comm_share_});
 }
 
 RankEpoch Trainer::collect(std::int64_t steps) {
@@ -187,8 +212,8 @@ void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
   const std::vector<std::string> digests = world_.all_gather(parameter_digest(strategy_->buckets()));
   for (std::size_t rank = 1; rank < digests.size(); ++rank) {
     if (digests[rank] == digests[0]) continue;
-    result.invalid_reasons.push_back(
-        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank 0", epoch, rank));
+    result.invalid_reasons.push_back(fmt::format(
+        "epoch {}: replicas diverged: the parameters of rank {} differ from those of rank 0", epoch, rank));
     return;
   }
 }
@@ -199,7 +224,8 @@ AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingRe
   const std::int64_t rows = setup_.batches.dataset_size;
   AuditRow row = merge_audits(rows, locals);
   // An epoch cut short by training.steps owes only what it has come to.
-  row.missing = std::max<std::int64_t>(0, row.missing - (rows - std::min(rows, steps * setup_.batches.global_batch)));
+  row.missing =
+      std::max<std::int64_t>(0, row.missing - (rows - std::min(rows, steps * setup_.batches.global_batch)));
   const std::string sentence = audit_sentence(row, rows, epoch);
   if (!sentence.empty()) result.invalid_reasons.push_back(sentence);
   return row;
@@ -214,7 +240,8 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   EpochRow row;
   row.validation_loss = row.validation_metric = row.test_metric = nothing;
   if (setup_.data.validation) {
-    const ClassificationCounts counts = evaluate(*strategy_, *setup_.model, setup_.data.validation, world_, plan);
+    const ClassificationCounts counts =
+        evaluate(*strategy_, *setup_.model, setup_.data.validation, world_, plan);
     row.validation_loss = counts.mean_loss();
     row.validation_metric = counts.accuracy();
     row.confusion = counts.confusion;
@@ -222,7 +249,8 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   row.validation_seconds = seconds_between(begin, steady_now());
   if (setup_.data.test)
     row.test_metric = evaluate(*strategy_, *setup_.model, setup_.data.test, world_, plan).accuracy();
-  row.learning_rate = learning_rate(setup_.config.training, steps_done_ + steps_in_epoch(epoch) - 1, setup_.total_steps);
+  row.learning_rate =
+      learning_rate(setup_.config.training, steps_done_ + steps_in_epoch(epoch) - 1, setup_.total_steps);
   result.validation_metric = row.validation_metric;
   result.test_metric = row.test_metric;
   std::int64_t peak = 0;
@@ -237,15 +265,17 @@ void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow ro
   if (!writer_) return;
   const StepTable& steps = tables.steps;
   row.train_loss = mean_training_loss(steps);
-  row.train_seconds = steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
+  row.train_seconds =
+      steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
   comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
   writer_->append_epoch(steps, tables.comm, row, audit);
   const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
-  progress_->line(fmt::format(
-      "epoch {}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.4f}, test accuracy {:.4f}, "
-      "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
-      epoch + 1, row.train_loss, row.validation_loss, row.validation_metric, row.test_metric, row.train_seconds,
-      samples / row.train_seconds, 100 * comm_share_));
+  progress_->line(
+      fmt::format("epoch {}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.4f}, test "
+                  "accuracy {:.4f}, "
+                  "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
+                  epoch + 1, row.train_loss, row.validation_loss, row.validation_metric, row.test_metric,
+                  row.train_seconds, samples / row.train_seconds, 100 * comm_share_));
 }
 
 }  // namespace lockstep

@@ -1,4 +1,5 @@
-// Trainer: the one training loop. Runs epochs of timed steps, evaluates, audits, and hands each epoch to the run file.
+// Trainer: the one training loop. Runs epochs of timed steps, evaluates, audits, and hands each epoch to the
+// run file.
 #pragma once
 
 #include <memory>
@@ -34,6 +35,11 @@ class Trainer {
   // origin: the common start, on this rank's clock.
   Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress);
 
+  // Not collective: each rank. Goes on after the checkpoint's last epoch. Before run().
+  void resume(const std::string& checkpoint);
+  // Rank 0: where checkpoint.every_epochs puts its files.
+  void set_checkpoint_folder(std::string folder) { checkpoint_folder_ = std::move(folder); }
+
   // Collective. All epochs. Throws when a loss is not finite, or anything fails.
   TrainingResult run();
 
@@ -51,6 +57,7 @@ class Trainer {
   AuditRow audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result);
   EpochRow evaluate_epoch(std::int64_t epoch, TrainingResult& result);
   void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
+  void save_checkpoint_if_due(std::int64_t epochs_done);
   void report_overhead(const RankEpoch& epoch);
 
   Setup& setup_;
@@ -66,8 +73,10 @@ class Trainer {
   WorkAudit audit_;
   TrainingStep step_;
   Loader loader_;
-  std::int64_t steps_done_ = 0;     // before this epoch
-  std::int64_t losses_checked_ = 0; // within this epoch
+  std::string checkpoint_folder_;    // empty: none
+  std::int64_t first_epoch_ = 0;     // of this run; later when resumed
+  std::int64_t steps_done_ = 0;      // before this epoch
+  std::int64_t losses_checked_ = 0;  // within this epoch
   double comm_share_ = -1;
 };
 

@@ -22,8 +22,8 @@ void StepScalars::write(std::int64_t step, const torch::Tensor& value) {
     host_.narrow(0, step, 1).copy_(value.view({1}), /*non_blocking=*/true);
 }
 
-TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, FlatOptimizer& optimizer,
-                           StepRecorder& recorder, WorkAudit& audit)
+TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy,
+                           FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit)
     : training_(config.training),
       training_seed_(config.run.seed),
       device_(device),

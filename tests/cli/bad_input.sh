@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Every mistake of a user ends in one line that names the place and the remedy, exit code 2, and no run folder.
+# shellcheck source=tests/cli/support.sh disable=SC2154
+source "$(dirname "$0")/support.sh"
+
+cat > "$work/typo.yaml" <<'Y'
+model: {name: mlp}
+data: {name: synthetic_images}
+training:
+  epochs: 1
+  batchsize: 64
+Y
+run 2 "$BIN/train_seq" --config "$work/typo.yaml"
+said_once "$work/typo.yaml:5: unknown key 'training.batchsize'; did you mean 'training.global_batch'?"
+
+run 2 "$BIN/train_seq" --config "$work/absent.yaml"
+said_once "$work/absent.yaml"
+run 2 "$BIN/train_seq" --confg x
+said_once "--config"
+seq_run 2 --set training.epochs=three
+said_once "'training.epochs'"
+seq_run 2 --set training.micro_batch=8
+said_once "training.micro_batch"
+seq_run 2 --set model.hiden=[3]
+said_once "did you mean 'model.hidden'?"
+seq_run 2 --set model.name=mpl
+said_once "mlp"
+seq_run 2 --set parallel.stages=2
+said_once "unknown key 'parallel.stages'"
+seq_run 2 --set training.global_batch=100000
+said_once "600"
+seq_run 2 --set data.name=mnist --set "data.path=$work/nowhere"
+said_once "$work/nowhere"
+seq_run 2 --set model.name=transformer
+said_once "model.name"
+
+touch "$work/file"
+run 2 "$BIN/train_seq" --config "$work/empty.yaml" $small --output "$work/file"
+said_once "--output"
+
+# The same through mpirun: one line from one rank, and the same code.
+ddp_run 2 3 --set training.global_batch=20
+said_once "training.global_batch"
+ddp_run 2 2 --set training.optimiser.lr=1
+said_once "did you mean 'training.optimizer"
+[ -e /dev/nvidia0 ] || { ddp_run 2 2 --set parallel.backend=nccl; said_once "parallel."; }
+
+[ ! -e "$work/runs" ] || [ -z "$(ls "$work/runs")" ] || fail "bad input left a run folder: $(ls "$work/runs")"
+
+run 0 "$BIN/train_seq" --help
+grep -q 'training.global_batch' "$work/out" || fail "--help does not list the keys"
+run 0 "$BIN/train_ddp" --version
+run 0 "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run
+grep -q 'parameters' "$work/out" || fail "--dry-run does not describe the model"
+[ ! -e "$work/runs" ] || fail "--dry-run left something behind"
+finish

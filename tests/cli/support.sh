@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What the scripts of this folder share: run a command, expect an exit code and words. Sourced.
+# Wanted from the environment: BIN, SOURCE, MPIRUN.
+set -uo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+export LC_ALL=C
+
+# A small run: a second or two.
+small="--set model.name=mlp --set data.name=synthetic_images --set data.samples=600 --set data.test_samples=100
+  --set data.shape=[1,8,8] --set data.classes=4 --set data.cache=none --set training.global_batch=20
+  --set training.epochs=2 --set parallel.device=cpu --set parallel.threads=1 --quiet"
+: > "$work/empty.yaml"
+
+fail() {
+  echo "FAILED: $*"
+  sed 's/^/    | /' "$work/err" "$work/out" 2>/dev/null | head -30
+  failures=$((failures + 1))
+}
+
+# run CODE COMMAND...: stdout in $work/out, stderr in $work/err.
+run() {
+  local want=$1
+  shift
+  "$@" > "$work/out" 2> "$work/err"
+  local got=$?
+  [ "$got" -eq "$want" ] || fail "exit code $got, not $want: $*"
+}
+
+seq_run() { run "$1" "$BIN/train_seq" --config "$work/empty.yaml" --output "$work/runs" $small "${@:2}"; }
+ddp_run() {
+  local want=$1 ranks=$2
+  shift 2
+  run "$want" "$MPIRUN" -np "$ranks" "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small "$@"
+}
+
+said() { grep -qF -- "$1" "$work/err" || fail "did not say: $1"; }
+# Our own lines on stderr; mpirun's are not ours.
+own_lines() { grep -cE '^(train_seq|train_ddp|analyze): ' "$work/err"; }
+said_once() {
+  said "$1"
+  [ "$(own_lines)" -eq 1 ] || fail "said $(own_lines) lines, not one"
+}
+
+newest() { find "$work/runs" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-; }
+# attribute FILE NAME: a string attribute of the root group.
+attribute() { h5dump -a "/$2" "$1" 2>/dev/null | grep '(0)' | sed 's/^[^:]*: *//; s/"//g'; }
+status_is() {
+  local file
+  file=$(newest)/$2
+  [ -e "$file" ] || { fail "no $file"; return; }
+  [ "$(attribute "$file" status)" = "$1" ] || fail "status is '$(attribute "$file" status)', not '$1'"
+}
+dataset() { h5dump -m "%.17g" -y -d "$2" "$1" | sed -n '/DATA {/,/}/p'; }
+
+finish() {
+  [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+  echo "passed"
+}
