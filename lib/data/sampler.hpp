@@ -1,5 +1,5 @@
-// Which samples each rank trains on, and when: pure functions of seed, epoch and the batch plan. The order of an epoch
-// never depends on the number of ranks; ranks take consecutive shares of each global batch.
+// Which samples each rank trains on, and when: pure functions of seed, epoch and the batch plan. The order of
+// an epoch never depends on the number of ranks; ranks take consecutive shares of each global batch.
 #pragma once
 
 #include <cstdint>
@@ -14,25 +14,33 @@ struct BatchPlan {
   std::int64_t accumulate = 1;
   int ranks = 1;
   std::uint64_t seed = 0;
-  bool shuffle = true;            // false: in order (validation, test)
+  bool shuffle = true;  // false: in order (validation, test)
+  bool shard =
+      true;  // false: every rank gets the whole part, as if it were alone; only for tests of the audit
 
-  std::int64_t steps_per_epoch() const;  // the last step may be short; none is dropped
+  std::int64_t steps_per_epoch() const;      // the last step may be short; none is dropped
+  std::int64_t largest_micro_batch() const;  // samples of the largest share: what a batch must hold
 };
 
-// One rank's samples of one micro step. Global batch step s covers positions [s*G, min((s+1)*G, n)) of the order, cut
-// into `accumulate` consecutive parts, each cut into `ranks` consecutive shares whose sizes differ by at most one.
-// A rank whose share is empty gets the part's first sample as padding with weight 0 (`padding` = 1), so that every rank
-// takes part in every collective.
+// One rank's samples of one micro step. Global batch step s covers positions [s*G, min((s+1)*G, n)) of the
+// order, cut into `accumulate` consecutive parts, each cut into `ranks` consecutive shares; the sizes of
+// parts, and of the shares of a part, differ by at most one. A rank whose share is empty gets the part's
+// first sample (the step's, where the part is empty too) as padding with weight 0 (`padding` = 1), so that
+// every rank takes part in every collective.
 struct Share {
   std::span<const std::int64_t> ids;  // into the order; padding included
   std::int64_t padding = 0;           // samples at the end that must not count
   std::int64_t step_samples = 0;      // real samples of the whole global step, the loss's denominator
+  std::int64_t first_sample = 0;      // place of ids[0] in the global batch: what dropout masks follow from
 };
 
 class Sampler {
  public:
-  explicit Sampler(const BatchPlan& plan) : plan_(plan) {}
+  // Error when a number of the plan is not positive.
+  explicit Sampler(const BatchPlan& plan);
   void begin_epoch(std::int64_t epoch);  // draws the order
+  // Thread-safe between two begin_epoch. 0 <= step < steps_per_epoch(), 0 <= micro < accumulate, 0 <= rank <
+  // ranks.
   Share share(std::int64_t step, std::int64_t micro, int rank) const;
   const BatchPlan& plan() const { return plan_; }
   const std::vector<std::int64_t>& order() const { return order_; }

@@ -1,0 +1,36 @@
+// Datasets over encoded rows in memory: images normalised and tokens widened as they are fetched. Also draws
+// the validation split.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "data/encoded_data.hpp"
+
+namespace lockstep {
+
+// Per channel, on pixels in [0, 1]: (x - mean) / deviation. One entry serves every channel.
+struct Normalisation {
+  std::vector<float> mean, deviation;
+};
+
+// Rows of a training file, ascending: those trained on and those held out. A pure function of its arguments.
+struct RowSplit {
+  std::vector<std::int64_t> train, validation;
+};
+// validation: share in [0, 1), rounded to the nearest row; at least one row stays on either side where the
+// share is positive. max_rows: 0, or only the first so many rows are used. Error(bad_input) when nothing is
+// left to train on.
+RowSplit split_rows(std::int64_t rows, std::int64_t max_rows, double validation, std::uint64_t seed);
+
+// The dataset whose sample i is row rows[i] of the split.
+std::shared_ptr<const Dataset> array_dataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split,
+                                             std::vector<std::int64_t> rows,
+                                             const Normalisation& normalisation);
+
+// Train, validation and test of encoded data; source_digest identifies the content.
+DataSplits split_encoded(const EncodedData& data, const RunConfig& config, const Normalisation& normalisation,
+                         const std::string& source_digest);
+
+}  // namespace lockstep

@@ -1,0 +1,31 @@
+// The IDX format of MNIST and its kin: big-endian header, then bytes. Only its two uses here: images (magic
+// 0x803) and labels (0x801), raw or .gz.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/encoded_data.hpp"
+
+namespace lockstep {
+
+struct IdxImages {
+  std::int64_t count = 0, height = 0, width = 0;
+  std::shared_ptr<const std::byte> pixels;  // (count, height, width)
+};
+
+struct IdxLabels {
+  std::int64_t count = 0;
+  std::shared_ptr<const std::int32_t> labels;
+};
+
+// Error(bad_input) naming the file, and the byte or record, when the magic number is another, the data is
+// shorter or longer than the header says, or a label is not below `classes`.
+IdxImages read_idx_images(const std::string& path);
+IdxLabels read_idx_labels(const std::string& path, std::int64_t classes);
+
+// Images and labels of one split, checked against each other: channels is 1.
+EncodedSplit idx_split(const IdxImages& images, const IdxLabels& labels, const std::string& image_path,
+                       const std::string& label_path);
+
+}  // namespace lockstep

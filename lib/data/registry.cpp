@@ -1,0 +1,102 @@
+#include "data/registry.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "config/suggestions.hpp"
+#include "data/sources.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// Which keys belong to some data sets only, and whether a configuration has them at another value than the
+// default: a key that does nothing must not look as if it did.
+struct OwnKey {
+  const char* key;
+  bool (*changed)(const RunConfig::Data& data, const RunConfig::Data& fresh);
+};
+
+const std::vector<OwnKey>& own_keys() {
+  using Data = RunConfig::Data;
+  static const std::vector<OwnKey> keys = {
+      {"path", [](const Data& d, const Data& f) { return d.path != f.path; }},
+      {"cache", [](const Data& d, const Data& f) { return d.cache != f.cache; }},
+      {"max_length", [](const Data& d, const Data& f) { return d.max_length != f.max_length; }},
+      {"tokenizer", [](const Data& d, const Data& f) { return d.tokenizer != f.tokenizer; }},
+      {"vocabulary", [](const Data& d, const Data& f) { return d.vocabulary != f.vocabulary; }},
+      {"min_freq", [](const Data& d, const Data& f) { return d.min_freq != f.min_freq; }},
+      {"samples", [](const Data& d, const Data& f) { return d.samples != f.samples; }},
+      {"test_samples", [](const Data& d, const Data& f) { return d.test_samples != f.test_samples; }},
+      {"classes", [](const Data& d, const Data& f) { return d.classes != f.classes; }},
+      {"shape", [](const Data& d, const Data& f) { return d.shape != f.shape; }},
+  };
+  return keys;
+}
+
+void check_keys(const RunConfig& config, const DataSetRow& row) {
+  const RunConfig::Data fresh;
+  for (const OwnKey& own : own_keys()) {
+    const bool taken = std::find(row.keys.begin(), row.keys.end(), own.key) != row.keys.end();
+    if (taken || !own.changed(config.data, fresh)) continue;
+    throw input_error("{} means nothing to data set '{}', which takes {}; remove it",
+                      config.place(fmt::format("data.{}", own.key)), row.name, fmt::join(row.keys, ", "));
+  }
+}
+
+}  // namespace
+
+const std::vector<DataSetRow>& data_set_rows() {
+  static const std::vector<DataSetRow> rows = {
+      {"mnist",
+       "handwritten digits, or any IDX files of that layout, raw or .gz",
+       {"path", "cache"},
+       load_mnist},
+      {"fashion_mnist",
+       "articles of clothing, IDX; path defaults to Debian's package dataset-fashion-mnist",
+       {"path", "cache"},
+       load_fashion_mnist},
+      {"synthetic_images",
+       "images made from the seed",
+       {"samples", "test_samples", "classes", "shape"},
+       load_synthetic_images},
+      {"synthetic_text",
+       "token ids made from the seed",
+       {"samples", "test_samples", "classes", "max_length", "vocabulary"},
+       load_synthetic_text},
+  };
+  return rows;
+}
+
+const DataSetRow& find_data_set(const RunConfig& config) {
+  std::vector<std::string> names;
+  for (const DataSetRow& row : data_set_rows()) {
+    if (row.name == config.data.name) return row;
+    names.push_back(row.name);
+  }
+  throw input_error("{}: unknown data set '{}'{}; there are {}", config.place("data.name"), config.data.name,
+                    did_you_mean(config.data.name, names), fmt::join(names, ", "));
+}
+
+void require_folder(const RunConfig& config, const std::string& folder, const std::string& content) {
+  if (folder.empty())
+    throw input_error("{} is missing: data set '{}' needs the folder with {}", config.place("data.path"),
+                      config.data.name, content);
+  if (!std::filesystem::is_directory(folder))
+    throw input_error("{}: there is no folder '{}'; data set '{}' needs the one with {}",
+                      config.place("data.path"), folder, config.data.name, content);
+}
+
+DataSplits load_data(const RunConfig& config, int threads) {
+  const DataSetRow& row = find_data_set(config);
+  check_keys(config, row);
+  if (!(config.data.validation >= 0 && config.data.validation < 1))
+    throw input_error("{} must be at least 0 and below 1, not {}", config.place("data.validation"),
+                      config.data.validation);
+  return row.load(config, std::max(threads, 1));
+}
+
+}  // namespace lockstep

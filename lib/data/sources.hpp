@@ -1,0 +1,17 @@
+// What the rows of the registry load. Each is defined in the file of its format.
+#pragma once
+
+#include "data/dataset.hpp"
+
+namespace lockstep {
+
+DataSplits load_mnist(const RunConfig& config, int threads);
+DataSplits load_fashion_mnist(const RunConfig& config, int threads);
+DataSplits load_ag_news(const RunConfig& config, int threads);
+DataSplits load_synthetic_images(const RunConfig& config, int threads);
+DataSplits load_synthetic_text(const RunConfig& config, int threads);
+
+// Error(bad_input) that names data.path, the folder and what belongs there, when there is no such folder.
+void require_folder(const RunConfig& config, const std::string& folder, const std::string& content);
+
+}  // namespace lockstep
