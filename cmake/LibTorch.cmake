@@ -69,6 +69,9 @@ endfunction()
 _libtorch_target(LibTorch::c10 c10)
 _libtorch_target(LibTorch::cpu torch_cpu)
 target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
+# A wheel's include/ carries the headers of an fmt newer than the system's library, and hides the system's headers:
+# take whichever is found without its library.
+target_compile_definitions(LibTorch::c10 INTERFACE FMT_HEADER_ONLY)
 
 # Two CUDA runtimes of different releases in one process do not share streams and events.
 function(_libtorch_check_cuda_release)

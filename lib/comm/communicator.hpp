@@ -1,15 +1,20 @@
 // Communicator: collectives and messages between the ranks of a group, on tensors.
 //
 // Stream semantics, the same for every back end:
-//  * Calls are made by one thread per communicator at a time, in the same order on every rank; that order is the order
+//  * Calls are made by one thread per communicator at a time, in the same order on every rank; that order is
+//  the order
 //    of execution and of the sequence numbers.
-//  * A call is asynchronous: it returns at once with a Work. The tensor must stay alive and untouched until the Work
+//  * A call is asynchronous: it returns at once with a Work. The tensor must stay alive and untouched until
+//  the Work
 //    has been waited for.
-//  * Host tensors (mpi, self): the operation starts when its predecessors have ended; Work::wait blocks the host.
-//  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at the call,
-//    runs on the communicator's own high-priority stream, and Work::wait orders the caller's current stream after it
-//    WITHOUT blocking the host.
-//  * Device tensors over mpi are staged through pinned host memory; Work::wait blocks the host until the result is
+//  * Host tensors (mpi, self): the operation starts when its predecessors have ended; Work::wait blocks the
+//  host.
+//  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at
+//  the call,
+//    runs on the communicator's own high-priority stream, and Work::wait orders the caller's current stream
+//    after it WITHOUT blocking the host.
+//  * Device tensors over mpi are staged through pinned host memory; Work::wait blocks the host until the
+//  result is
 //    enqueued back on the device, and orders the caller's current stream after it.
 //  * Destructors never communicate. A failure of the library is thrown from the call or from Work::wait.
 #pragma once
@@ -37,13 +42,17 @@ struct WorkTimes {
 class Work {
  public:
   virtual ~Work() = default;
-  // Orders the caller after the operation (see above). Throws what the operation failed with. May be called twice.
+  // Orders the caller after the operation (see above). Throws what the operation failed with. May be called
+  // twice.
   virtual void wait() = 0;
-  // Valid once the operation has ended; for device work ask at least one step later. Blocks the host until it has ended.
+  // Valid once the operation has ended; for device work ask at least one step later. Blocks the host until it
+  // has ended.
   virtual WorkTimes times() = 0;
   CollectiveKind kind{};
-  std::int64_t bytes = 0;      // of the tensor on this rank
-  std::int64_t sequence = -1;  // per communicator, equal on all ranks
+  std::int64_t bytes = 0;  // of the tensor on this rank; reduce_scatter and all_gather: of the larger one
+  // Collectives: counted per communicator, equal on all ranks. Messages: counted from one rank to one other,
+  // equal for the send and its recv.
+  std::int64_t sequence = -1;
 };
 using WorkPtr = std::shared_ptr<Work>;
 

@@ -1,0 +1,142 @@
+#include "comm/mpi_communicator.hpp"
+
+#include <map>
+#include <vector>
+
+#include "base/error.hpp"
+#include "comm/device_staging.hpp"
+#include "comm/mpi_check.hpp"
+#include "comm/mpi_engine.hpp"
+#include "comm/tensor_check.hpp"
+
+namespace lockstep {
+namespace {
+
+// Freed by MPI_Finalize alone: MPI_Comm_free is collective, and destructors never communicate.
+MPI_Comm duplicate(MPI_Comm parent) {
+  int level = MPI_THREAD_SINGLE;
+  LOCKSTEP_MPI(MPI_Query_thread(&level));
+  if (level < MPI_THREAD_MULTIPLE)
+    throw run_error(
+        "MPI gives thread level {}, and communication beside computation needs MPI_THREAD_MULTIPLE ({})",
+        level, static_cast<int>(MPI_THREAD_MULTIPLE));
+  MPI_Comm comm = MPI_COMM_NULL;
+  LOCKSTEP_MPI(MPI_Comm_dup(parent, &comm));
+  LOCKSTEP_MPI(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
+  return comm;
+}
+
+class MpiCommunicator final : public Communicator {
+ public:
+  MpiCommunicator(MPI_Comm parent, ArrivalWait wait) : comm_(duplicate(parent)), engine_(comm_, wait) {
+    LOCKSTEP_MPI(MPI_Comm_rank(comm_, &rank_));
+    LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
+    sent_.resize(static_cast<std::size_t>(size_));
+    received_.resize(static_cast<std::size_t>(size_));
+  }
+
+  std::string backend() const override { return "mpi"; }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+
+  WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
+    check_tensor(CollectiveKind::all_reduce, tensor);
+    return launch({CollectiveKind::all_reduce, tensor, tensor, op}, bytes_of(tensor));
+  }
+  WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
+    check_parts(CollectiveKind::reduce_scatter, input, output, size_);
+    return launch({CollectiveKind::reduce_scatter, output, input}, bytes_of(input));
+  }
+  WorkPtr all_gather(const at::Tensor& output, const at::Tensor& input) override {
+    check_parts(CollectiveKind::all_gather, output, input, size_);
+    return launch({CollectiveKind::all_gather, output, input}, bytes_of(output));
+  }
+  WorkPtr broadcast(const at::Tensor& tensor, int root) override {
+    check_tensor(CollectiveKind::broadcast, tensor);
+    check_peer(CollectiveKind::broadcast, root, rank_, size_);
+    MpiOperation operation{CollectiveKind::broadcast};
+    (root == rank_ ? operation.input : operation.output) = tensor;
+    operation.peer = root;
+    return launch(std::move(operation), bytes_of(tensor));
+  }
+  WorkPtr barrier() override { return launch(MpiOperation{CollectiveKind::barrier}, 0); }
+  WorkPtr send(const at::Tensor& tensor, int to) override {
+    check_tensor(CollectiveKind::send, tensor);
+    check_peer(CollectiveKind::send, to, rank_, size_);
+    return launch({CollectiveKind::send, {}, tensor, ReduceOp::sum, to}, bytes_of(tensor));
+  }
+  WorkPtr recv(const at::Tensor& tensor, int from) override {
+    check_tensor(CollectiveKind::recv, tensor);
+    check_peer(CollectiveKind::recv, from, rank_, size_);
+    return launch({CollectiveKind::recv, tensor, {}, ReduceOp::sum, from}, bytes_of(tensor));
+  }
+
+ private:
+  // operation.input: what is read; operation.output: what is written; one and the same where it is in place.
+  WorkPtr launch(MpiOperation operation, std::int64_t bytes) {
+    auto work = std::make_shared<MpiWork>(engine_.waiters(), steady_now());
+    work->kind = operation.kind;
+    work->bytes = bytes;
+    work->sequence = next_sequence(operation);
+    stage(operation, *work);
+    // broadcast, send and recv have one buffer, which the engine finds in output.
+    if (!operation.output.defined()) operation.output = operation.input;
+    operation.work = work;
+    engine_.enqueue(std::move(operation));
+    return work;
+  }
+
+  std::int64_t next_sequence(const MpiOperation& operation) {
+    const auto peer = static_cast<std::size_t>(operation.peer);
+    if (operation.kind == CollectiveKind::send) return sent_[peer]++;
+    if (operation.kind == CollectiveKind::recv) return received_[peer]++;
+    return collectives_++;
+  }
+
+  void stage(MpiOperation& operation, MpiWork& work) {
+    const at::Tensor& any = operation.output.defined() ? operation.output : operation.input;
+    if (!any.defined() || any.is_cpu()) return;
+#ifdef LOCKSTEP_WITH_CUDA
+    if (any.is_cuda()) {
+      work.kept[0] = operation.output;
+      work.kept[1] = operation.input;
+      work.staging =
+          std::make_unique<DeviceStaging>(stream_of(any.device().index()), operation.input, operation.output);
+      operation.input = work.staging->host_loaded();
+      operation.output = work.staging->host_stored();
+      return;
+    }
+#else
+    static_cast<void>(work);
+#endif
+    throw run_error("{}: back end mpi takes tensors on the CPU{}, not on {}", name_of(operation.kind),
+                    kDevices, any.device().str());
+  }
+
+#ifdef LOCKSTEP_WITH_CUDA
+  static constexpr const char* kDevices = " or on CUDA";
+  const c10::cuda::CUDAStream& stream_of(c10::DeviceIndex device) {
+    auto found = streams_.find(device);
+    if (found == streams_.end())
+      found = streams_.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device)).first;
+    return found->second;
+  }
+  std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams_;
+#else
+  static constexpr const char* kDevices = " (this build has no CUDA)";
+#endif
+
+  MPI_Comm comm_;
+  MpiEngine engine_;
+  int rank_ = 0, size_ = 1;
+  std::int64_t collectives_ = 0;
+  std::vector<std::int64_t> sent_, received_;  // messages so far, by peer
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait) {
+  return std::make_unique<MpiCommunicator>(parent, wait);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,108 @@
+// The communication thread of an mpi communicator: a queue of operations, run in launch order. Knows nothing
+// of what the tensors mean; the caller has checked them.
+#pragma once
+
+#include <mpi.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "comm/mpi_communicator.hpp"
+#include "comm/mpi_transfer.hpp"
+
+namespace lockstep {
+
+class DeviceStaging;
+
+// Shared by the thread and the Works, which may outlive it.
+struct Waiters {
+  std::atomic<int> count{0};  // callers blocked in Work::wait: the core is free for polling
+};
+
+class MpiWork final : public Work {
+ public:
+  MpiWork(std::shared_ptr<Waiters> waiters, SteadyTime ready);
+  ~MpiWork() override;
+  void wait() override;
+  WorkTimes times() override;
+
+  // By the communication thread, once.
+  void begin() { times_.start = steady_now(); }
+  void finish();
+  void fail(std::exception_ptr error);
+
+  std::unique_ptr<DeviceStaging> staging;  // null for host tensors
+  at::Tensor kept[2];                      // device tensors, alive until the Work goes
+
+ private:
+  enum State : int { kPending, kDone, kFailed };
+  void block_until_ended();
+
+  std::shared_ptr<Waiters> waiters_;
+  std::atomic<int> state_{kPending};
+  WorkTimes times_;
+  std::exception_ptr error_;
+};
+
+struct MpiOperation {
+  MpiOperation() = default;
+  explicit MpiOperation(CollectiveKind k) : kind(k) {}
+  MpiOperation(CollectiveKind k, at::Tensor o, at::Tensor i, ReduceOp r = ReduceOp::sum, int p = 0)
+      : kind(k), output(std::move(o)), input(std::move(i)), op(r), peer(p) {}
+  CollectiveKind kind{};
+  at::Tensor output, input;  // host tensors; output alone where the operation is in place
+  ReduceOp op = ReduceOp::sum;
+  int peer = 0;  // root, receiver or sender
+  std::shared_ptr<MpiWork> work;
+};
+
+class MpiEngine {
+ public:
+  MpiEngine(MPI_Comm comm, ArrivalWait wait);
+  // Abandons what has not ended: its Works fail. Never communicates.
+  ~MpiEngine();
+  MpiEngine(const MpiEngine&) = delete;
+  MpiEngine& operator=(const MpiEngine&) = delete;
+
+  // Throws what an earlier operation failed with.
+  void enqueue(MpiOperation operation);
+  const std::shared_ptr<Waiters>& waiters() const { return waiters_; }
+
+ private:
+  struct Message {  // a send or recv on its way
+    MpiOperation operation;
+    std::vector<MPI_Request> requests;
+  };
+  enum class Next { operation, messages, stop };
+
+  void run();
+  Next take(MpiOperation& operation);
+  void execute(MpiOperation& operation);
+  void run_collective(const MpiOperation& operation);
+  void wait_for_arrival();
+  void pause(int round) const;
+  void start_message(MpiOperation& operation);
+  void progress_messages();
+  void fail_all(const std::exception_ptr& error);
+
+  MPI_Comm comm_;
+  ArrivalWait wait_;
+  MpiTransfer transfer_;
+  std::shared_ptr<Waiters> waiters_ = std::make_shared<Waiters>();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<MpiOperation> queue_;  // under mutex_
+  std::exception_ptr failure_;      // under mutex_
+  std::atomic<bool> stop_{false};
+  std::vector<Message> messages_;  // of the thread alone
+  std::thread thread_;
+};
+
+}  // namespace lockstep

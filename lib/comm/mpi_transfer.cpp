@@ -1,0 +1,118 @@
+#include "comm/mpi_transfer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "comm/mpi_check.hpp"
+
+namespace lockstep {
+namespace {
+
+// Open MPI's all-reduce works through its whole buffer once a round: beyond the caches it runs at memory
+// speed. 32 MiB on 2 ranks of a 2-core machine, in pieces of 1, 2, 4, 8, 32 MiB: 6.1, 5.9, 6.2, 7.0, 15.2 ms.
+constexpr std::int64_t kPieceBytes = std::int64_t{2} << 20;
+// Messages are not reduced; their pieces only keep the count in an int.
+constexpr std::int64_t kMessageBytes = std::int64_t{1} << 30;
+constexpr int kTag = 1;
+
+std::byte* bytes(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
+
+std::int64_t element_bytes(const at::Tensor& tensor) {
+  return static_cast<std::int64_t>(tensor.element_size());
+}
+
+// Calls body(begin, count), in elements, over [0, elements) in pieces of at most piece_bytes.
+template <typename Body>
+void in_pieces(const at::Tensor& tensor, std::int64_t piece_bytes, const Body& body) {
+  const std::int64_t piece = std::max<std::int64_t>(1, piece_bytes / element_bytes(tensor));
+  for (std::int64_t begin = 0; begin < tensor.numel(); begin += piece)
+    body(begin, static_cast<int>(std::min(piece, tensor.numel() - begin)));
+}
+
+// `count` elements, of which the next begins `stride` elements further on.
+class StridedType {
+ public:
+  StridedType(MPI_Datatype element, int count, MPI_Aint stride_bytes) {
+    MPI_Datatype block = MPI_DATATYPE_NULL;
+    LOCKSTEP_MPI(MPI_Type_contiguous(count, element, &block));
+    const int code = MPI_Type_create_resized(block, 0, stride_bytes, &type_);
+    MPI_Type_free(&block);
+    LOCKSTEP_MPI(code);
+    LOCKSTEP_MPI(MPI_Type_commit(&type_));
+  }
+  ~StridedType() { MPI_Type_free(&type_); }
+  StridedType(const StridedType&) = delete;
+  StridedType& operator=(const StridedType&) = delete;
+  MPI_Datatype get() const { return type_; }
+
+ private:
+  MPI_Datatype type_ = MPI_DATATYPE_NULL;
+};
+
+}  // namespace
+
+MpiTransfer::MpiTransfer(MPI_Comm comm) : comm_(comm) { LOCKSTEP_MPI(MPI_Comm_size(comm, &size_)); }
+
+void MpiTransfer::all_reduce(const at::Tensor& tensor, ReduceOp op) {
+  const MPI_Datatype type = mpi_type(tensor.scalar_type());
+  const MPI_Op reduction = reductions_.get(tensor.scalar_type(), op);
+  in_pieces(tensor, kPieceBytes, [&](std::int64_t begin, int count) {
+    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    LOCKSTEP_MPI(MPI_Allreduce(MPI_IN_PLACE, piece, count, type, reduction, comm_));
+  });
+}
+
+void MpiTransfer::reduce_scatter(const at::Tensor& output, const at::Tensor& input) {
+  const MPI_Datatype type = mpi_type(output.scalar_type());
+  const MPI_Op reduction = reductions_.get(output.scalar_type(), ReduceOp::sum);
+  const std::int64_t element = element_bytes(output);
+  const std::int64_t part = output.numel() * element;
+  in_pieces(output, kPieceBytes / size_, [&](std::int64_t begin, int count) {
+    const auto length = static_cast<std::size_t>(count * element);
+    packed_.resize(std::max(packed_.size(), length * static_cast<std::size_t>(size_)));
+    for (int rank = 0; rank < size_; ++rank)
+      std::memcpy(packed_.data() + length * static_cast<std::size_t>(rank),
+                  bytes(input) + rank * part + begin * element, length);
+    LOCKSTEP_MPI(MPI_Reduce_scatter_block(packed_.data(), bytes(output) + begin * element, count, type,
+                                          reduction, comm_));
+  });
+}
+
+void MpiTransfer::all_gather(const at::Tensor& output, const at::Tensor& input) {
+  const MPI_Datatype type = mpi_type(input.scalar_type());
+  const std::int64_t element = element_bytes(input);
+  in_pieces(input, kPieceBytes, [&](std::int64_t begin, int count) {
+    const StridedType received(type, count, static_cast<MPI_Aint>(input.numel() * element));
+    LOCKSTEP_MPI(MPI_Allgather(bytes(input) + begin * element, count, type, bytes(output) + begin * element,
+                               1, received.get(), comm_));
+  });
+}
+
+void MpiTransfer::broadcast(const at::Tensor& tensor, int root) {
+  const MPI_Datatype type = mpi_type(tensor.scalar_type());
+  in_pieces(tensor, kPieceBytes, [&](std::int64_t begin, int count) {
+    LOCKSTEP_MPI(MPI_Bcast(bytes(tensor) + begin * element_bytes(tensor), count, type, root, comm_));
+  });
+}
+
+std::vector<MPI_Request> MpiTransfer::send(const at::Tensor& tensor, int to) {
+  const MPI_Datatype type = mpi_type(tensor.scalar_type());
+  std::vector<MPI_Request> requests;
+  in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
+    const std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    LOCKSTEP_MPI(MPI_Isend(piece, count, type, to, kTag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
+  });
+  return requests;
+}
+
+std::vector<MPI_Request> MpiTransfer::recv(const at::Tensor& tensor, int from) {
+  const MPI_Datatype type = mpi_type(tensor.scalar_type());
+  std::vector<MPI_Request> requests;
+  in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
+    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    LOCKSTEP_MPI(MPI_Irecv(piece, count, type, from, kTag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
+  });
+  return requests;
+}
+
+}  // namespace lockstep
