@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# What the job scripts share: finding the programs and launching ranks. Sourced, never run.
+
+die() {
+  printf '%s: %s\n' "${SLURM_JOB_NAME:-${0##*/}}" "$*" >&2
+  exit 2
+}
+
+# load_modules "cuda/13.0 openmpi/5.0": names between spaces; nothing to do when empty.
+load_modules() {
+  local -a names
+  read -ra names <<<"$1"
+  ((${#names[@]})) || return 0
+  type module >/dev/null 2>&1 || die "modules are '$1', but this shell has no 'module' command; empty LOCKSTEP_MODULES"
+  # Module systems read variables that may be unset.
+  set +u
+  module load "${names[@]}" || die "'module load $1' failed; see 'module avail'"
+  set -u
+}
+
+# find_program NAME FOLDER: prints the program's path. FOLDER empty: the usual build folders, then PATH.
+find_program() {
+  local name="$1" folder="$2" candidate
+  if [[ -n "$folder" ]]; then
+    [[ -x "$folder/$name" ]] || die "no program $name in $folder; correct LOCKSTEP_PROGRAMS, or build with ./quickstart"
+    printf '%s\n' "$folder/$name"
+    return
+  fi
+  for candidate in build/release/bin/"$name" build/cpu/bin/"$name" "$(command -v "$name")"; do
+    if [[ -x "$candidate" ]]; then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+  die "no program $name in $PWD/build nor in PATH; build it with ./quickstart, or set LOCKSTEP_PROGRAMS to its folder"
+}
+
+need_job() {
+  [[ -n "${SLURM_JOB_ID:-}" ]] || die "not inside a Slurm job; submit this script with sbatch"
+}
+
+# launch_ranks srun|mpirun PROGRAM ARGUMENT...: one process a task of the job, each bound to its own cores.
+launch_ranks() {
+  local launcher="$1"
+  shift
+  need_job
+  case "$launcher" in
+    srun)
+      srun --mpi=list 2>&1 | grep -w pmix >/dev/null || die "this Slurm has no PMIx; set LOCKSTEP_LAUNCHER=mpirun"
+      # srun does not take the cores per task over from sbatch (Slurm 22.05 and later).
+      srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --cpu-bind=cores "$@"
+      ;;
+    mpirun)
+      # Flags that bind differ between MPI implementations.
+      local -a flags
+      read -ra flags <<<"${LOCKSTEP_MPIRUN_FLAGS:-}"
+      mpirun -np "$SLURM_NTASKS" "${flags[@]}" "$@"
+      ;;
+    *) die "LOCKSTEP_LAUNCHER must be srun or mpirun, not '$launcher'" ;;
+  esac
+}
+
+# launch_alone PROGRAM ARGUMENT...: one process without MPI.
+launch_alone() {
+  need_job
+  srun --mpi=none --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --cpu-bind=cores "$@"
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# A Slurm of one node (this machine) out of a temporary folder, with its own munge. Sourced by the tests.
+
+# start_slurm FOLDER: SLURM_CONF is set afterwards. Non-zero when the daemons do not come up.
+start_slurm() {
+  local folder="$1" user host cpus
+  user="$(id -un)"
+  host="$(hostname -s)"
+  cpus="$(nproc)"
+  ((cpus >= 2)) || cpus=2
+  mkdir -p "$folder"/{state,spool,munge}
+  chmod 700 "$folder/munge"
+  dd if=/dev/urandom of="$folder/munge/key" bs=1 count=1024 status=none
+  chmod 600 "$folder/munge/key"
+  # The ports follow from the process, so that two tests on one machine do not meet.
+  local port=$((20000 + $$ % 20000 * 2))
+  cat >"$folder/slurm.conf" <<EOF
+ClusterName=lockstep_test
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
+SlurmUser=$user
+SlurmdUser=$user
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge/socket
+CredType=cred/munge
+ProctrackType=proctrack/pgid
+TaskPlugin=task/affinity
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd.log
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus State=UNKNOWN
+PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
+EOF
+  export SLURM_CONF="$folder/slurm.conf"
+  munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" \
+    --pid-file="$folder/munged.pid" --log-file="$folder/munge/log" --seed-file="$folder/munge/seed"
+  slurmctld
+  slurmd
+  local tries
+  for ((tries = 0; tries < 60; ++tries)); do
+    [[ "$(sinfo --noheader --format=%t 2>/dev/null)" == idle ]] && return 0
+    sleep 0.5
+  done
+  echo "Slurm did not come up; the end of its logs:" >&2
+  tail -n 5 "$folder"/slurmctld.log "$folder"/slurmd.log >&2
+  return 1
+}
+
+# stop_slurm FOLDER: ends what start_slurm started there, by the ids the daemons wrote.
+stop_slurm() {
+  local folder="$1" daemon pid tries
+  scancel --state=RUNNING --state=PENDING --user="$(id -un)" 2>/dev/null || true
+  for daemon in slurmd slurmctld munged; do
+    [[ -s "$folder/$daemon.pid" ]] || continue
+    pid="$(<"$folder/$daemon.pid")"
+    kill "$pid" 2>/dev/null || true
+    for ((tries = 0; tries < 50; ++tries)); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+  done
+}
