@@ -13,7 +13,7 @@ foreach(_folder apps analysis)
   get_property(_targets DIRECTORY ${_folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(_target IN LISTS _targets)
     get_target_property(_type ${_target} TYPE)
-    if(_type STREQUAL "EXECUTABLE")
+    if(_type STREQUAL "EXECUTABLE" AND NOT _target STREQUAL "lockstep_docs")  # which serves this tree only
       set_target_properties(${_target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
       if(LIBTORCH_ROOT AND _folder STREQUAL "apps")
         # A LibTorch inside the source tree is not among the paths that CMake keeps by itself.
