@@ -15,9 +15,12 @@ struct Matrix {
   std::int64_t rows = 0, columns = 0;
   std::vector<T> values;
   Matrix() = default;
-  Matrix(std::int64_t r, std::int64_t c, T fill = T{}) : rows(r), columns(c), values(static_cast<std::size_t>(r * c), fill) {}
+  Matrix(std::int64_t r, std::int64_t c, T fill = T{})
+      : rows(r), columns(c), values(static_cast<std::size_t>(r * c), fill) {}
   T& at(std::int64_t r, std::int64_t c) { return values[static_cast<std::size_t>(r * columns + c)]; }
-  const T& at(std::int64_t r, std::int64_t c) const { return values[static_cast<std::size_t>(r * columns + c)]; }
+  const T& at(std::int64_t r, std::int64_t c) const {
+    return values[static_cast<std::size_t>(r * columns + c)];
+  }
 };
 
 // The /steps datasets, [ranks, steps]. Seconds unless said otherwise. The budget:
@@ -25,8 +28,8 @@ struct Matrix {
 struct StepTable {
   Matrix<double> start;  // since the common start
   Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
-  Matrix<std::int32_t> samples, epoch;   // samples this rank trained on; epoch, 0-based
-  Matrix<float> loss, grad_norm;         // loss: mean over this rank's samples; grad_norm: of the reduced gradient
+  Matrix<std::int32_t> samples, epoch;  // samples this rank trained on; epoch, 0-based
+  Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
   std::int64_t ranks() const { return wall.rows; }
   std::int64_t steps() const { return wall.columns; }
 };
@@ -35,8 +38,8 @@ struct StepTable {
 struct CommTable {
   std::vector<std::int32_t> rank, step, bucket;  // bucket -1: not a gradient bucket
   std::vector<std::int64_t> sequence, bytes;     // sequence numbers match across ranks
-  std::vector<std::string> kind;                 // "all_reduce", "broadcast", ...; stored as int + attribute of names
-  std::vector<double> ready, start, end;         // seconds since the common start
+  std::vector<std::string> kind;  // "all_reduce", "broadcast", ...; stored as int + attribute of names
+  std::vector<double> ready, start, end;  // seconds since the common start
   std::size_t size() const { return rank.size(); }
 };
 
@@ -49,14 +52,14 @@ struct BucketTable {
 struct EpochRow {
   double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
   double train_seconds = 0, validation_seconds = 0, learning_rate = 0;
-  std::int64_t peak_memory_bytes = 0;      // largest over the ranks
-  Matrix<std::int64_t> confusion;          // [classes, classes], rows are the true class; of the validation split
+  std::int64_t peak_memory_bytes = 0;  // largest over the ranks
+  Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
 };
 
 // The /audit datasets of one epoch.
 struct AuditRow {
-  std::vector<std::int64_t> samples;   // [ranks]
-  std::vector<std::uint64_t> digest;   // [ranks], order-independent digest of the sample ids
+  std::vector<std::int64_t> samples;  // [ranks]
+  std::vector<std::uint64_t> digest;  // [ranks], order-independent digest of the sample ids
   std::int64_t missing = 0, repeated = 0, padding = 0;
 };
 
@@ -94,20 +97,22 @@ struct DataFacts {
 
 struct RunData {
   RunHeader header;
-  std::string config_given, config_resolved;        // YAML
-  std::map<std::string, std::string> settings;      // the resolved configuration, dotted key to text
+  std::string config_given, config_resolved;    // YAML
+  std::map<std::string, std::string> settings;  // the resolved configuration, dotted key to text
   std::vector<RankEnvironment> ranks;
-  std::map<std::string, std::string> environment;   // libtorch, cuda, mpi, nccl, program, commit, compiler, flags
-  std::string fingerprint;                          // of the hardware: equal means comparable
-  double recorder_overhead = 0;                     // share of the step spent on recording, measured
+  std::map<std::string, std::string>
+      environment;               // libtorch, cuda, mpi, nccl, program, commit, compiler, flags
+  std::string fingerprint;       // of the hardware: equal means comparable
+  double recorder_overhead = 0;  // share of the step spent on recording, measured
   StepTable steps;
   CommTable comm;
   BucketTable buckets;
-  std::string metric;                               // what validation_metric and test_metric are: "accuracy"
+  std::string metric;  // what validation_metric and test_metric are: "accuracy"
   std::vector<EpochRow> epochs;
-  std::vector<AuditRow> audit;                      // one an epoch
+  std::vector<AuditRow> audit;  // one an epoch
   ModelFacts model;
   DataFacts data;
+  std::vector<std::string> absent;  // optional paths that a reader did not find
 };
 
 }  // namespace lockstep

@@ -1,0 +1,59 @@
+// Which member of the tables in memory is which dataset of the file: said once for the writer and the reader.
+#pragma once
+
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+template <typename Table, typename Column>
+struct ColumnOf {
+  const char* path;
+  Column Table::*member;
+};
+
+inline constexpr ColumnOf<StepTable, Matrix<double>> kStepTimes[] = {
+    {"/steps/start", &StepTable::start},         {"/steps/wall", &StepTable::wall},
+    {"/steps/data", &StepTable::data},           {"/steps/h2d", &StepTable::h2d},
+    {"/steps/forward", &StepTable::forward},     {"/steps/backward", &StepTable::backward},
+    {"/steps/comm", &StepTable::comm},           {"/steps/comm_exposed", &StepTable::comm_exposed},
+    {"/steps/optimizer", &StepTable::optimizer}, {"/steps/bubble", &StepTable::bubble},
+    {"/steps/other", &StepTable::other}};
+inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kStepCounts[] = {
+    {"/steps/samples", &StepTable::samples}, {"/steps/epoch", &StepTable::epoch}};
+inline constexpr ColumnOf<StepTable, Matrix<float>> kStepValues[] = {
+    {"/steps/loss", &StepTable::loss}, {"/steps/grad_norm", &StepTable::grad_norm}};
+
+inline constexpr ColumnOf<CommTable, std::vector<std::int32_t>> kCommSmall[] = {
+    {"/comm/rank", &CommTable::rank}, {"/comm/step", &CommTable::step}, {"/comm/bucket", &CommTable::bucket}};
+inline constexpr ColumnOf<CommTable, std::vector<std::int64_t>> kCommLarge[] = {
+    {"/comm/sequence", &CommTable::sequence}, {"/comm/bytes", &CommTable::bytes}};
+inline constexpr ColumnOf<CommTable, std::vector<double>> kCommTimes[] = {
+    {"/comm/ready", &CommTable::ready}, {"/comm/start", &CommTable::start}, {"/comm/end", &CommTable::end}};
+
+inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
+    {"/epochs/train_loss", &EpochRow::train_loss},
+    {"/epochs/validation_loss", &EpochRow::validation_loss},
+    {"/epochs/validation_metric", &EpochRow::validation_metric},
+    {"/epochs/test_metric", &EpochRow::test_metric},
+    {"/epochs/train_seconds", &EpochRow::train_seconds},
+    {"/epochs/validation_seconds", &EpochRow::validation_seconds},
+    {"/epochs/learning_rate", &EpochRow::learning_rate}};
+
+inline constexpr ColumnOf<AuditRow, std::int64_t> kAuditCounts[] = {{"/audit/missing", &AuditRow::missing},
+                                                                    {"/audit/repeated", &AuditRow::repeated},
+                                                                    {"/audit/padding", &AuditRow::padding}};
+
+inline constexpr ColumnOf<RankEnvironment, std::string> kRankTexts[] = {
+    {"/env/host", &RankEnvironment::host},
+    {"/env/device", &RankEnvironment::device},
+    {"/env/cpu", &RankEnvironment::cpu},
+    {"/env/driver", &RankEnvironment::driver}};
+inline constexpr ColumnOf<RankEnvironment, std::int64_t> kRankCounts[] = {
+    {"/env/cores_bound", &RankEnvironment::cores_bound},
+    {"/env/threads", &RankEnvironment::threads},
+    {"/env/memory_bytes", &RankEnvironment::memory_bytes}};
+inline constexpr ColumnOf<RankEnvironment, double> kRankTimes[] = {
+    {"/env/clock_offset", &RankEnvironment::clock_offset},
+    {"/env/clock_error", &RankEnvironment::clock_error}};
+
+}  // namespace lockstep

@@ -1,0 +1,27 @@
+#include "results/hdf5_handle.hpp"
+
+#include <regex>
+
+namespace lockstep {
+
+Hdf5Silence::Hdf5Silence() {
+  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+Hdf5Silence::~Hdf5Silence() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+
+std::string hdf5_reason() {
+  std::string reason;
+  const auto visit = [](unsigned, const H5E_error2_t* entry, void* result) -> herr_t {
+    if (entry->desc) *static_cast<std::string*>(result) = entry->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, visit, &reason);
+  // "... errno = 28, error message = 'No space left on device', ..." holds what a person wants to know.
+  std::smatch match;
+  if (std::regex_search(reason, match, std::regex("error message = '([^']*)'"))) return match[1];
+  return reason.empty() ? "unknown HDF5 error" : reason;
+}
+
+}  // namespace lockstep

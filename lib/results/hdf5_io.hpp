@@ -1,0 +1,82 @@
+// Typed reading and writing of datasets and attributes, with the schema's units and meanings. Internal to
+// lib/results.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/hdf5_handle.hpp"
+
+namespace lockstep {
+
+using Extent = std::vector<hsize_t>;
+
+class Hdf5Output {
+ public:
+  // Creates the file; never an existing one. Error(bad_input) when it exists or cannot be made.
+  explicit Hdf5Output(const std::string& path);
+
+  // A dataset of fixed size; takes the place of an earlier one of that name.
+  template <typename T>
+  void write(const std::string& path, const std::vector<T>& values, const Extent& extent);
+  void write(const std::string& path, const std::string& text);  // scalar
+  // Adds a block along one axis, creating the dataset with the first block.
+  template <typename T>
+  void append(const std::string& path, const std::vector<T>& block, const Extent& extent, std::size_t axis);
+
+  // On the object at `path`; replaces an earlier value.
+  void attribute(const std::string& path, const std::string& name, const std::string& value);
+  void attribute(const std::string& path, const std::string& name, std::int64_t value);
+  void attribute(const std::string& path, const std::string& name, double value);
+  void attribute(const std::string& path, const std::string& name, const std::vector<std::string>& values);
+
+  void flush();  // to the disk
+  void close();  // flushes; Error when data did not reach the file
+  // Gives up: closes what can be closed, writes nothing more, never throws.
+  void abandon() noexcept;
+  const std::string& path() const { return path_; }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const;
+  void describe(const std::string& path, hid_t dataset);
+  template <typename T>
+  Hdf5Handle create(const std::string& path, const Extent& extent, std::optional<std::size_t> growing_axis);
+  void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
+                     const void* data);
+
+  std::string path_;
+  Hdf5Handle file_;
+};
+
+class Hdf5Input {
+ public:
+  // Error(bad_input) when it is not a readable HDF5 file.
+  explicit Hdf5Input(const std::string& path);
+
+  bool has(const std::string& path) const;
+  // Numbers are converted to T. Error naming file and dataset when it is absent, of another rank or kind, or
+  // claims more than the file can hold.
+  template <typename T>
+  std::vector<T> read(const std::string& path, std::size_t rank, Extent& extent) const;
+  std::vector<std::string> read_strings(const std::string& path) const;  // [] or [n]
+
+  std::optional<std::string> text_attribute(const std::string& path, const std::string& name) const;
+  std::optional<double> number_attribute(const std::string& path, const std::string& name) const;
+  std::vector<std::string> text_list_attribute(const std::string& path, const std::string& name) const;
+  std::vector<std::string> attribute_names(const std::string& path) const;
+
+  [[noreturn]] void fail(const std::string& path, const std::string& what) const;
+  const std::string& path() const { return path_; }
+
+ private:
+  Hdf5Handle open_dataset(const std::string& path) const;
+  Extent extent_of(const std::string& path, hid_t dataset) const;
+
+  std::string path_;
+  Hdf5Handle file_;
+  std::uint64_t file_bytes_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,212 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "results/hdf5_io.hpp"
+#include "results/hdf5_types.hpp"
+#include "results/schema.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr hsize_t kChunkElements =
+    16384;  // 128 KiB of times: few chunks a column, little waste in a short run
+
+// Chunks keep whole rows of the other axes, so that an epoch touches few of them.
+Extent chunk_of(const Extent& extent, std::size_t axis) {
+  Extent chunk = extent;
+  hsize_t others = 1;
+  for (std::size_t a = 0; a < extent.size(); ++a)
+    if (a != axis) others *= std::max<hsize_t>(extent[a], 1);
+  chunk[axis] = std::clamp<hsize_t>(kChunkElements / others, 1, 1024);
+  for (hsize_t& c : chunk) c = std::max<hsize_t>(c, 1);
+  return chunk;
+}
+
+// Intermediate groups are made on the way.
+Hdf5Handle link_creation() {
+  Hdf5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(list.get(), 1);
+  return list;
+}
+
+std::vector<const char*> pointers(const std::vector<std::string>& values) {
+  std::vector<const char*> result;
+  for (const std::string& value : values) result.push_back(value.c_str());
+  return result;
+}
+
+Hdf5Handle simple_space(const Extent& extent) {
+  return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose};
+}
+
+}  // namespace
+
+Hdf5Output::Hdf5Output(const std::string& path) : path_(path) {
+  const Hdf5Silence silence;
+  // The earliest format has no marks of an open writer: a file whose writer was killed after a flush stays
+  // readable.
+  file_ = {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT), H5Fclose};
+  if (!file_.valid()) throw input_error("{}: cannot create the run file: {}", path, hdf5_reason());
+}
+
+void Hdf5Output::fail(const std::string& what) const {
+  throw run_error("{}: cannot write {}: {}", path_, what, hdf5_reason());
+}
+
+void Hdf5Output::describe(const std::string& path, hid_t dataset) {
+  const SchemaEntry& entry = schema_entry(path);
+  static_cast<void>(dataset);
+  attribute(path, "unit", entry.unit);
+  attribute(path, "about", entry.about);
+}
+
+template <typename T>
+Hdf5Handle Hdf5Output::create(const std::string& path, const Extent& extent,
+                              std::optional<std::size_t> growing_axis) {
+  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  Extent initial = extent, largest = extent;
+  if (growing_axis) {
+    initial[*growing_axis] = 0;
+    largest[*growing_axis] = H5S_UNLIMITED;
+    const Extent chunk = chunk_of(extent, *growing_axis);
+    H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
+  }
+  const Hdf5Handle space(H5Screate_simple(static_cast<int>(extent.size()), initial.data(), largest.data()),
+                         H5Sclose);
+  Hdf5Handle type = std::is_same_v<T, std::string> ? string_type() : Hdf5Handle();
+  hid_t type_id = type.get();
+  if constexpr (!std::is_same_v<T, std::string>) type_id = native_type<T>();
+  const Hdf5Handle links = link_creation();
+  Hdf5Handle dataset(
+      H5Dcreate2(file_.get(), path.c_str(), type_id, space.get(), links.get(), creation.get(), H5P_DEFAULT),
+      H5Dclose);
+  if (!dataset.valid()) fail(path);
+  describe(path, dataset.get());
+  return dataset;
+}
+
+template <typename T>
+void Hdf5Output::write(const std::string& path, const std::vector<T>& values, const Extent& extent) {
+  const Hdf5Silence silence;
+  if (H5Lexists(file_.get(), path.substr(0, path.rfind('/')).c_str(), H5P_DEFAULT) > 0 &&
+      H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0)
+    H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT);
+  const Hdf5Handle dataset = create<T>(path, extent, std::nullopt);
+  herr_t status = 0;
+  if constexpr (std::is_same_v<T, std::string>) {
+    const Hdf5Handle type = string_type();
+    if (!values.empty())
+      status = H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers(values).data());
+  } else if (!values.empty()) {
+    status = H5Dwrite(dataset.get(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  }
+  if (status < 0) fail(path);
+}
+
+void Hdf5Output::write(const std::string& path, const std::string& text) {
+  write(path, std::vector<std::string>{text}, Extent{});
+}
+
+template <typename T>
+void Hdf5Output::append(const std::string& path, const std::vector<T>& block, const Extent& extent,
+                        std::size_t axis) {
+  const Hdf5Silence silence;
+  const std::string group = path.substr(0, path.rfind('/'));
+  const bool exists = H5Lexists(file_.get(), group.c_str(), H5P_DEFAULT) > 0 &&
+                      H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0;
+  const Hdf5Handle dataset = exists ? Hdf5Handle(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose)
+                                    : create<T>(path, extent, axis);
+  Extent size(extent.size()), offset(extent.size(), 0);
+  {
+    const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+    H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
+  }
+  if (block.empty()) return;
+  offset[axis] = size[axis];
+  size[axis] += extent[axis];
+  if (H5Dset_extent(dataset.get(), size.data()) < 0) fail(path);
+  const Hdf5Handle file_space(H5Dget_space(dataset.get()), H5Sclose);
+  H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, offset.data(), nullptr, extent.data(), nullptr);
+  const Hdf5Handle memory_space = simple_space(extent);
+  if (H5Dwrite(dataset.get(), native_type<T>(), memory_space.get(), file_space.get(), H5P_DEFAULT,
+               block.data()) < 0)
+    fail(path);
+}
+
+void Hdf5Output::attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
+                               const void* data) {
+  const Hdf5Silence silence;
+  if (path != "/" && H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) <= 0) {
+    const Hdf5Handle links = link_creation();
+    const Hdf5Handle group(H5Gcreate2(file_.get(), path.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
+                           H5Gclose);
+  }
+  const Hdf5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT), H5Oclose);
+  if (H5Aexists(object.get(), name.c_str()) > 0) H5Adelete(object.get(), name.c_str());
+  const Hdf5Handle made(H5Acreate2(object.get(), name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
+                        H5Aclose);
+  if (!made.valid() || H5Awrite(made.get(), type, data) < 0) fail(path + "@" + name);
+}
+
+void Hdf5Output::attribute(const std::string& path, const std::string& name, const std::string& value) {
+  const Hdf5Handle type = string_type(), space(H5Screate(H5S_SCALAR), H5Sclose);
+  const char* text = value.c_str();
+  attribute_raw(path, name, type.get(), space.get(), &text);
+}
+
+void Hdf5Output::attribute(const std::string& path, const std::string& name, std::int64_t value) {
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  attribute_raw(path, name, H5T_NATIVE_INT64, space.get(), &value);
+}
+
+void Hdf5Output::attribute(const std::string& path, const std::string& name, double value) {
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  attribute_raw(path, name, H5T_NATIVE_DOUBLE, space.get(), &value);
+}
+
+void Hdf5Output::attribute(const std::string& path, const std::string& name,
+                           const std::vector<std::string>& values) {
+  if (values.empty()) return;  // HDF5 has no attribute of no elements that every reader takes
+  const Hdf5Handle type = string_type(), space = simple_space({values.size()});
+  attribute_raw(path, name, type.get(), space.get(), pointers(values).data());
+}
+
+void Hdf5Output::flush() {
+  const Hdf5Silence silence;
+  if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
+  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  const int status = descriptor < 0 ? -1 : fsync(descriptor);
+  const int reason = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (status != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(reason));
+}
+
+void Hdf5Output::close() {
+  flush();
+  const Hdf5Silence silence;
+  if (!file_.reset()) fail("to the disk");
+}
+
+void Hdf5Output::abandon() noexcept {
+  const Hdf5Silence silence;
+  file_.reset();
+}
+
+template void Hdf5Output::write(const std::string&, const std::vector<double>&, const Extent&);
+template void Hdf5Output::write(const std::string&, const std::vector<std::int32_t>&, const Extent&);
+template void Hdf5Output::write(const std::string&, const std::vector<std::int64_t>&, const Extent&);
+template void Hdf5Output::write(const std::string&, const std::vector<std::string>&, const Extent&);
+template void Hdf5Output::append(const std::string&, const std::vector<double>&, const Extent&, std::size_t);
+template void Hdf5Output::append(const std::string&, const std::vector<float>&, const Extent&, std::size_t);
+template void Hdf5Output::append(const std::string&, const std::vector<std::int32_t>&, const Extent&,
+                                 std::size_t);
+template void Hdf5Output::append(const std::string&, const std::vector<std::int64_t>&, const Extent&,
+                                 std::size_t);
+template void Hdf5Output::append(const std::string&, const std::vector<std::uint64_t>&, const Extent&,
+                                 std::size_t);
+
+}  // namespace lockstep

@@ -1,0 +1,280 @@
+#include "results/run_reader.hpp"
+
+#include <cmath>
+#include <filesystem>
+
+#include "results/columns.hpp"
+#include "results/hdf5_io.hpp"
+#include "results/schema.hpp"
+
+namespace lockstep {
+
+namespace {
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : in_(path) {}
+
+  RunHeader header() const {
+    RunHeader h;
+    const double schema = required_number("/", "schema");
+    if (schema != kSchemaVersion)
+      throw input_error("{}: schema version {:g}; this program reads version {}", in_.path(), schema,
+                        kSchemaVersion);
+    h.schema = kSchemaVersion;
+    h.uuid = required_text("/", "uuid");
+    h.mode = required_text("/", "mode");
+    h.status = required_text("/", "status");
+    h.valid = in_.number_attribute("/", "valid").value_or(1) != 0;
+    h.invalid_reasons = lines(in_.text_attribute("/", "invalid_reasons").value_or(""));
+    h.started = in_.text_attribute("/", "started").value_or("");
+    h.wall_seconds = in_.number_attribute("/", "wall_seconds").value_or(0);
+    return h;
+  }
+
+  RunData run() {
+    RunData run;
+    run.header = header();
+    run.recorder_overhead = in_.number_attribute("/", "recorder_overhead").value_or(0);
+    read_config(run);
+    read_environment(run);
+    read_steps(run);
+    read_comm(run);
+    read_buckets(run);
+    read_epochs(run);
+    read_audit(run);
+    read_facts(run);
+    run.absent = std::move(absent_);
+    return run;
+  }
+
+ private:
+  static std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> result;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      result.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return result;
+  }
+
+  double required_number(const std::string& path, const std::string& name) const {
+    const auto value = in_.number_attribute(path, name);
+    if (!value) throw input_error("{}: not a run file: the attribute '{}' is missing", in_.path(), name);
+    return *value;
+  }
+  std::string required_text(const std::string& path, const std::string& name) const {
+    const auto value = in_.text_attribute(path, name);
+    if (!value) throw input_error("{}: not a run file: the attribute '{}' is missing", in_.path(), name);
+    return *value;
+  }
+
+  // Whether to read it: throws when it is required and missing, notes it when it is optional and missing.
+  bool present(const char* path) {
+    if (in_.has(path)) return true;
+    if (schema_entry(path).required) in_.fail(path, "is missing");
+    absent_.emplace_back(path);
+    return false;
+  }
+
+  void require_finite(const char* path, const std::vector<double>& values) const {
+    for (const double v : values)
+      if (!std::isfinite(v)) in_.fail(path, "holds a time that is not a number");
+  }
+
+  void read_config(RunData& run) {
+    if (present("/config/given")) run.config_given = first(in_.read_strings("/config/given"));
+    if (present("/config/resolved")) run.config_resolved = first(in_.read_strings("/config/resolved"));
+    if (!in_.has("/config")) return;
+    for (const std::string& key : in_.attribute_names("/config"))
+      run.settings[key] = in_.text_attribute("/config", key).value_or("");
+  }
+
+  static std::string first(const std::vector<std::string>& list) { return list.empty() ? "" : list.front(); }
+
+  template <typename T>
+  void assign_ranks(RunData& run, const char* path, const std::vector<T>& values,
+                    T RankEnvironment::*member) {
+    if (run.ranks.empty()) run.ranks.resize(values.size());
+    if (values.size() != run.ranks.size()) in_.fail(path, "has another number of ranks than its neighbours");
+    for (std::size_t r = 0; r < values.size(); ++r) run.ranks[r].*member = values[r];
+  }
+
+  void read_environment(RunData& run) {
+    Extent extent;
+    for (const auto& c : kRankTexts)
+      if (present(c.path)) assign_ranks(run, c.path, in_.read_strings(c.path), c.member);
+    for (const auto& c : kRankCounts)
+      if (present(c.path)) assign_ranks(run, c.path, in_.read<std::int64_t>(c.path, 1, extent), c.member);
+    for (const auto& c : kRankTimes)
+      if (present(c.path)) assign_ranks(run, c.path, in_.read<double>(c.path, 1, extent), c.member);
+    if (!in_.has("/env")) return;
+    for (const std::string& key : in_.attribute_names("/env"))
+      run.environment[key] = in_.text_attribute("/env", key).value_or("");
+    const auto fingerprint = run.environment.extract("fingerprint");
+    if (!fingerprint.empty()) run.fingerprint = fingerprint.mapped();
+  }
+
+  template <typename T>
+  void read_matrix(const char* path, Matrix<T>& into, const Extent* shape, Extent& extent) {
+    if (!present(path)) return;
+    into.values = in_.read<T>(path, 2, extent);
+    into.rows = static_cast<std::int64_t>(extent[0]);
+    into.columns = static_cast<std::int64_t>(extent[1]);
+    if (shape && *shape != extent)
+      in_.fail(path, fmt::format("is {} x {}, its neighbours are {} x {}", extent[0], extent[1], (*shape)[0],
+                                 (*shape)[1]));
+  }
+
+  void read_steps(RunData& run) {
+    // A run that ended before its first epoch did has no steps at all.
+    if (!in_.has("/steps") && run.header.status != "complete") {
+      absent_.emplace_back("/steps");
+      return;
+    }
+    Extent shape, extent;
+    read_matrix("/steps/wall", run.steps.wall, nullptr, shape);
+    for (const auto& c : kStepTimes) {
+      read_matrix(c.path, run.steps.*c.member, &shape, extent);
+      require_finite(c.path, (run.steps.*c.member).values);
+    }
+    for (const auto& c : kStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    for (const auto& c : kStepValues) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    if (!run.ranks.empty() && run.ranks.size() != shape[0])
+      in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
+    if (run.steps.bubble.values.empty())
+      run.steps.bubble = Matrix<double>(run.steps.wall.rows, run.steps.wall.columns);
+  }
+
+  template <typename T>
+  std::vector<T> read_column(const char* path, std::size_t length) {
+    Extent extent;
+    std::vector<T> values = in_.read<T>(path, 1, extent);
+    if (values.size() != length)
+      in_.fail(path, fmt::format("has {} entries, its neighbours have {}", values.size(), length));
+    return values;
+  }
+
+  void read_comm(RunData& run) {
+    if (!present("/comm/rank")) return;
+    Extent extent;
+    const std::size_t events = in_.read<std::int32_t>("/comm/rank", 1, extent).size();
+    for (const auto& c : kCommSmall) run.comm.*c.member = read_column<std::int32_t>(c.path, events);
+    for (const auto& c : kCommLarge) run.comm.*c.member = read_column<std::int64_t>(c.path, events);
+    for (const auto& c : kCommTimes) {
+      run.comm.*c.member = read_column<double>(c.path, events);
+      require_finite(c.path, run.comm.*c.member);
+    }
+    const std::vector<std::string> names = in_.text_list_attribute("/comm/kind", "names");
+    for (const std::int32_t kind : read_column<std::int32_t>("/comm/kind", events)) {
+      if (kind < 0 || static_cast<std::size_t>(kind) >= names.size())
+        in_.fail("/comm/kind", "names a kind that it does not list");
+      run.comm.kind.push_back(names[static_cast<std::size_t>(kind)]);
+    }
+  }
+
+  void read_buckets(RunData& run) {
+    if (!present("/buckets/bytes")) return;
+    Extent extent;
+    run.buckets.bytes = in_.read<std::int64_t>("/buckets/bytes", 1, extent);
+    if (present("/buckets/parameters"))
+      run.buckets.parameters = read_column<std::int64_t>("/buckets/parameters", run.buckets.bytes.size());
+    if (present("/buckets/first_parameter"))
+      run.buckets.first_parameter = in_.read_strings("/buckets/first_parameter");
+  }
+
+  void read_epochs(RunData& run) {
+    run.metric = in_.has("/epochs") ? in_.text_attribute("/epochs", "metric").value_or("") : "";
+    Extent extent;
+    for (const auto& c : kEpochValues) {
+      if (!present(c.path)) continue;
+      const std::vector<double> values = in_.read<double>(c.path, 1, extent);
+      if (run.epochs.empty()) run.epochs.resize(values.size());
+      if (values.size() != run.epochs.size())
+        in_.fail(c.path, "has another number of epochs than its neighbours");
+      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].*c.member = values[e];
+    }
+    if (present("/epochs/peak_memory_bytes")) {
+      const auto peaks = read_column<std::int64_t>("/epochs/peak_memory_bytes", run.epochs.size());
+      for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
+    }
+    read_confusion(run);
+  }
+
+  void read_confusion(RunData& run) {
+    if (!present("/epochs/confusion")) return;
+    Extent extent;
+    const std::vector<std::int64_t> cells = in_.read<std::int64_t>("/epochs/confusion", 3, extent);
+    if (extent[0] != run.epochs.size() || extent[1] != extent[2])
+      in_.fail("/epochs/confusion", "is not epochs x classes x classes");
+    const std::size_t area = extent[1] * extent[2];
+    for (std::size_t e = 0; e < run.epochs.size(); ++e) {
+      Matrix<std::int64_t>& confusion = run.epochs[e].confusion;
+      confusion.rows = confusion.columns = static_cast<std::int64_t>(extent[1]);
+      const auto begin = cells.begin() + static_cast<std::ptrdiff_t>(e * area);
+      confusion.values.assign(begin, begin + static_cast<std::ptrdiff_t>(area));
+    }
+  }
+
+  void read_audit(RunData& run) {
+    if (!present("/audit/samples")) return;
+    Extent extent;
+    Matrix<std::int64_t> samples;
+    Matrix<std::uint64_t> digest;
+    read_matrix("/audit/samples", samples, nullptr, extent);
+    const Extent shape = extent;
+    read_matrix("/audit/digest", digest, &shape, extent);
+    run.audit.resize(static_cast<std::size_t>(samples.columns));
+    for (std::int64_t e = 0; e < samples.columns; ++e)
+      for (std::int64_t r = 0; r < samples.rows; ++r) {
+        run.audit[static_cast<std::size_t>(e)].samples.push_back(samples.at(r, e));
+        if (!digest.values.empty()) run.audit[static_cast<std::size_t>(e)].digest.push_back(digest.at(r, e));
+      }
+    for (const auto& c : kAuditCounts) {
+      if (!present(c.path)) continue;
+      const auto values = read_column<std::int64_t>(c.path, run.audit.size());
+      for (std::size_t e = 0; e < values.size(); ++e) run.audit[e].*c.member = values[e];
+    }
+  }
+
+  std::int64_t count(const std::string& path, const std::string& name) {
+    const auto value = in_.number_attribute(path, name);
+    if (!value) absent_.push_back(path + "@" + name);
+    return value && std::isfinite(*value) && std::abs(*value) < 9e18 ? static_cast<std::int64_t>(*value) : 0;
+  }
+
+  void read_facts(RunData& run) {
+    run.model.name = in_.text_attribute("/model", "name").value_or("");
+    run.model.parameters = count("/model", "parameters");
+    run.model.gradient_bytes = count("/model", "gradient_bytes");
+    run.model.flops_per_sample = in_.number_attribute("/model", "flops_per_sample").value_or(0);
+    if (present("/model/layers")) run.model.layers = in_.read_strings("/model/layers");
+    if (present("/model/layer_parameters"))
+      run.model.layer_parameters =
+          read_column<std::int64_t>("/model/layer_parameters", run.model.layers.size());
+    run.data.name = in_.text_attribute("/data", "name").value_or("");
+    run.data.train_rows = count("/data", "train_rows");
+    run.data.validation_rows = count("/data", "validation_rows");
+    run.data.test_rows = count("/data", "test_rows");
+    run.data.classes = count("/data", "classes");
+    run.data.digest = in_.text_attribute("/data", "digest").value_or("");
+  }
+
+  Hdf5Input in_;
+  std::vector<std::string> absent_;
+};
+
+}  // namespace
+
+RunData read_run(const std::string& path) { return Reader(path).run(); }
+
+RunHeader read_header(const std::string& path) { return Reader(path).header(); }
+
+std::string find_run_file(const std::string& folder) {
+  for (const char* name : {"/run.h5", "/run.h5.partial"})
+    if (std::filesystem::exists(folder + name)) return folder + name;
+  return {};
+}
+
+}  // namespace lockstep

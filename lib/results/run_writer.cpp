@@ -1,0 +1,268 @@
+#include "results/run_writer.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <numeric>
+
+#include "results/columns.hpp"
+#include "results/hdf5_io.hpp"
+#include "results/schema.hpp"
+#include "timing/clock.hpp"
+
+namespace lockstep {
+
+namespace {
+
+std::string partial_path(const std::string& final_path) {
+  if (std::filesystem::exists(final_path))
+    throw input_error("{}: exists already; a run file is never overwritten", final_path);
+  return final_path + ".partial";
+}
+
+// Never over an existing file; RENAME_NOREPLACE is not there on every file system.
+void rename_into_place(const std::string& from, const std::string& to) {
+  if (syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EINVAL || errno == ENOSYS) {
+    if (link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0) return;
+  }
+  throw run_error("{}: cannot be renamed to {}: {}", from, to, errno_text(errno));
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + line;
+  return text;
+}
+
+template <typename T, typename Column>
+std::vector<T> collect(const std::vector<RankEnvironment>& ranks, Column RankEnvironment::*member) {
+  std::vector<T> values;
+  for (const RankEnvironment& rank : ranks) values.push_back(rank.*member);
+  return values;
+}
+
+template <typename T>
+std::vector<T> permuted(const std::vector<T>& values, const std::vector<std::size_t>& order) {
+  std::vector<T> result;
+  result.reserve(values.size());
+  for (const std::size_t i : order) result.push_back(values[i]);
+  return result;
+}
+
+}  // namespace
+
+struct RunWriter::Impl {
+  Impl(const std::string& path, const RunData& start) : final_path(path), file(partial_path(path)) {
+    write_header(start);
+    write_facts(start);
+    write_environment(start);
+    write_buckets(start.buckets);
+    file.flush();
+  }
+
+  void write_header(const RunData& run) {
+    file.attribute("/", "schema", std::int64_t{kSchemaVersion});
+    file.attribute("/", "uuid", run.header.uuid);
+    file.attribute("/", "mode", run.header.mode);
+    file.attribute("/", "started", run.header.started);
+    file.attribute("/", "recorder_overhead", run.recorder_overhead);
+    write_status("running", true, {}, 0);
+    file.write("/config/given", run.config_given);
+    file.write("/config/resolved", run.config_resolved);
+    for (const auto& [key, value] : run.settings) file.attribute("/config", key, value);
+    file.attribute("/epochs", "metric", run.metric);
+  }
+
+  void write_status(const std::string& status, bool valid, const std::vector<std::string>& reasons,
+                    double wall_seconds) {
+    file.attribute("/", "status", status);
+    file.attribute("/", "valid", std::int64_t{valid});
+    file.attribute("/", "invalid_reasons", joined(reasons));
+    file.attribute("/", "wall_seconds", wall_seconds);
+  }
+
+  void write_facts(const RunData& run) {
+    file.attribute("/model", "name", run.model.name);
+    file.attribute("/model", "parameters", run.model.parameters);
+    file.attribute("/model", "gradient_bytes", run.model.gradient_bytes);
+    file.attribute("/model", "flops_per_sample", run.model.flops_per_sample);
+    file.write("/model/layers", run.model.layers, {run.model.layers.size()});
+    file.write("/model/layer_parameters", run.model.layer_parameters, {run.model.layer_parameters.size()});
+    file.attribute("/data", "name", run.data.name);
+    file.attribute("/data", "train_rows", run.data.train_rows);
+    file.attribute("/data", "validation_rows", run.data.validation_rows);
+    file.attribute("/data", "test_rows", run.data.test_rows);
+    file.attribute("/data", "classes", run.data.classes);
+    file.attribute("/data", "digest", run.data.digest);
+  }
+
+  void write_environment(const RunData& run) {
+    const Extent extent{run.ranks.size()};
+    for (const auto& c : kRankTexts) file.write(c.path, collect<std::string>(run.ranks, c.member), extent);
+    for (const auto& c : kRankCounts) file.write(c.path, collect<std::int64_t>(run.ranks, c.member), extent);
+    for (const auto& c : kRankTimes) file.write(c.path, collect<double>(run.ranks, c.member), extent);
+    file.attribute("/env", "fingerprint", run.fingerprint);
+    for (const auto& [key, value] : run.environment) file.attribute("/env", key, value);
+  }
+
+  void write_buckets(const BucketTable& buckets) {
+    const Extent extent{buckets.bytes.size()};
+    file.write("/buckets/bytes", buckets.bytes, extent);
+    file.write("/buckets/parameters", buckets.parameters, extent);
+    file.write("/buckets/first_parameter", buckets.first_parameter, extent);
+  }
+
+  void append_steps(const StepTable& steps) {
+    const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
+    for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for (const auto& c : kStepValues) file.append(c.path, (steps.*c.member).values, extent, 1);
+  }
+
+  std::vector<std::int32_t> kind_numbers(const CommTable& comm) {
+    std::vector<std::int32_t> numbers;
+    numbers.reserve(comm.size());
+    for (const std::string& kind : comm.kind) {
+      auto known = std::find(kinds.begin(), kinds.end(), kind);
+      if (known == kinds.end()) known = kinds.insert(kinds.end(), kind);
+      numbers.push_back(static_cast<std::int32_t>(known - kinds.begin()));
+    }
+    return numbers;
+  }
+
+  void append_comm(const CommTable& comm) {
+    const Extent extent{comm.size()};
+    const std::vector<std::int32_t> numbers = kind_numbers(comm);
+    for (const auto& c : kCommSmall) file.append(c.path, comm.*c.member, extent, 0);
+    for (const auto& c : kCommLarge) file.append(c.path, comm.*c.member, extent, 0);
+    for (const auto& c : kCommTimes) file.append(c.path, comm.*c.member, extent, 0);
+    file.append("/comm/kind", numbers, extent, 0);
+    file.attribute("/comm/kind", "names", kinds);
+    remember(comm, numbers);
+  }
+
+  // For the order at the end; one epoch alone is in order already.
+  void remember(const CommTable& comm, const std::vector<std::int32_t>& numbers) {
+    const auto extend = [](auto& into, const auto& from) {
+      into.insert(into.end(), from.begin(), from.end());
+    };
+    for (const auto& c : kCommSmall) extend(all_comm.*c.member, comm.*c.member);
+    for (const auto& c : kCommLarge) extend(all_comm.*c.member, comm.*c.member);
+    for (const auto& c : kCommTimes) extend(all_comm.*c.member, comm.*c.member);
+    extend(all_kinds, numbers);
+  }
+
+  void order_comm() {
+    if (std::is_sorted(all_comm.rank.begin(), all_comm.rank.end())) return;
+    std::vector<std::size_t> order(all_comm.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return all_comm.rank[a] < all_comm.rank[b]; });
+    const Extent extent{order.size()};
+    for (const auto& c : kCommSmall) file.write(c.path, permuted(all_comm.*c.member, order), extent);
+    for (const auto& c : kCommLarge) file.write(c.path, permuted(all_comm.*c.member, order), extent);
+    for (const auto& c : kCommTimes) file.write(c.path, permuted(all_comm.*c.member, order), extent);
+    file.write("/comm/kind", permuted(all_kinds, order), extent);
+    file.attribute("/comm/kind", "names", kinds);
+  }
+
+  void append_epoch_row(const EpochRow& row) {
+    for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
+    file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
+    const auto classes = static_cast<hsize_t>(row.confusion.rows);
+    if (classes > 0) file.append("/epochs/confusion", row.confusion.values, {1, classes, classes}, 0);
+  }
+
+  void append_audit(const AuditRow& row) {
+    const Extent extent{row.samples.size(), 1};
+    file.append("/audit/samples", row.samples, extent, 1);
+    file.append("/audit/digest", row.digest, extent, 1);
+    for (const auto& c : kAuditCounts) file.append(c.path, std::vector<std::int64_t>{row.*c.member}, {1}, 0);
+  }
+
+  void close(const std::string& status, bool valid, const std::vector<std::string>& reasons,
+             double wall_seconds) {
+    finished = true;  // also when what follows fails: there is no second chance to close a file
+    order_comm();
+    write_status(status, valid, reasons, wall_seconds);
+    file.close();
+    rename_into_place(file.path(), final_path);
+  }
+
+  // Runs a change of the file unless it is finished. After a failure nothing more is written.
+  template <typename Change>
+  void change(const Change& body) {
+    const std::lock_guard lock(mutex);
+    if (finished) return;
+    try {
+      body();
+    } catch (...) {
+      finished = true;
+      file.abandon();
+      throw;
+    }
+  }
+
+  std::timed_mutex mutex;
+  std::string final_path;
+  Hdf5Output file;
+  SteadyTime began = steady_now();
+  std::vector<std::string> kinds;  // names behind the numbers of /comm/kind
+  CommTable all_comm;              // without its kind column
+  std::vector<std::int32_t> all_kinds;
+  bool finished = false;
+};
+
+RunWriter::RunWriter(const std::string& final_path, const RunData& start)
+    : impl_(std::make_unique<Impl>(final_path, start)) {}
+
+RunWriter::~RunWriter() {
+  if (!impl_->finished) impl_->file.abandon();
+}
+
+void RunWriter::set_buckets(const BucketTable& buckets) {
+  impl_->change([&] { impl_->write_buckets(buckets); });
+}
+
+void RunWriter::set_recorder_overhead(double share) {
+  impl_->change([&] { impl_->file.attribute("/", "recorder_overhead", share); });
+}
+
+void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const EpochRow& epoch,
+                             const AuditRow& audit) {
+  impl_->change([&] {
+    impl_->append_steps(steps);
+    impl_->append_comm(comm);
+    impl_->append_epoch_row(epoch);
+    impl_->append_audit(audit);
+    impl_->file.flush();
+  });
+}
+
+void RunWriter::finish(const std::string& status, bool valid, const std::vector<std::string>& reasons,
+                       double wall_seconds) {
+  impl_->change([&] { impl_->close(status, valid, reasons, wall_seconds); });
+}
+
+bool RunWriter::finish_emergency(const std::string& status, const std::string& reason) noexcept {
+  try {
+    const std::unique_lock lock(impl_->mutex, std::chrono::seconds(2));
+    if (!lock.owns_lock() || impl_->finished) return false;
+    impl_->close(status, false, {reason}, seconds_between(impl_->began, steady_now()));
+    return true;
+  } catch (...) {
+    impl_->file.abandon();
+    return false;
+  }
+}
+
+}  // namespace lockstep

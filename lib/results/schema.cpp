@@ -1,0 +1,125 @@
+#include "results/schema.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/error.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr SchemaEntry kSchema[] = {
+    {"/@schema", "", "i4", "1", "version of this layout", true},
+    {"/@uuid", "", "string", "1", "identifies the run", true},
+    {"/@mode", "", "string", "1", "seq or ddp", true},
+    {"/@status", "", "string", "1", "running, complete, failed or interrupted", true},
+    {"/@valid", "", "i4", "1",
+     "1: the audit and the replica checks held; 0: invalid_reasons says what did not", false},
+    {"/@invalid_reasons", "", "string", "1", "sentences, one a line; empty when valid", false},
+    {"/@started", "", "string", "1", "ISO 8601, UTC", false},
+    {"/@wall_seconds", "", "f8", "s", "from the common start to the end, evaluation included", false},
+    {"/@recorder_overhead", "", "f8", "1", "measured share of a step that recording costs", false},
+
+    {"/config/given", "[]", "string", "1", "YAML as the user gave it, --set values as comments", false},
+    {"/config/resolved", "[]", "string", "1", "YAML with every default filled in", false},
+    {"/config@<key>", "", "string", "1", "one attribute a resolved key, by its dotted name", false},
+
+    {"/env/host", "[ranks]", "string", "1", "name of the node", false},
+    {"/env/device", "[ranks]", "string", "1", "what the rank computed on", false},
+    {"/env/cpu", "[ranks]", "string", "1", "processor model", false},
+    {"/env/driver", "[ranks]", "string", "1", "GPU driver; empty on a CPU", false},
+    {"/env/cores_bound", "[ranks]", "i8", "1", "cores the process may run on", false},
+    {"/env/threads", "[ranks]", "i8", "1", "compute threads", false},
+    {"/env/memory_bytes", "[ranks]", "i8", "B", "memory of the node", false},
+    {"/env/clock_offset", "[ranks]", "f8", "s",
+     "the rank's clock minus rank 0's, already taken out of all times", false},
+    {"/env/clock_error", "[ranks]", "f8", "s", "bound of the error of clock_offset", false},
+    {"/env@fingerprint", "", "string", "1", "digest of the hardware; runs are comparable when it is equal",
+     false},
+    {"/env@<name>", "", "string", "1",
+     "versions: libtorch, cuda, mpi, nccl, program, commit, compiler, flags", false},
+
+    {"/steps/start", "[ranks, steps]", "f8", "s", "begin of the step, since the common start", true},
+    {"/steps/wall", "[ranks, steps]", "f8", "s", "from the step's begin to the next step's begin", true},
+    {"/steps/data", "[ranks, steps]", "f8", "s", "waiting for the loader", true},
+    {"/steps/h2d", "[ranks, steps]", "f8", "s", "copying the batch to the device", true},
+    {"/steps/forward", "[ranks, steps]", "f8", "s", "forward pass and loss", true},
+    {"/steps/backward", "[ranks, steps]", "f8", "s", "backward pass, including launches of communication",
+     true},
+    {"/steps/comm", "[ranks, steps]", "f8", "s", "length of the union of the communication intervals", true},
+    {"/steps/comm_exposed", "[ranks, steps]", "f8", "s", "the part of comm that no compute covers", true},
+    {"/steps/optimizer", "[ranks, steps]", "f8", "s", "gradient norm, clipping and update", true},
+    {"/steps/bubble", "[ranks, steps]", "f8", "s", "a pipeline stage without input; 0 in other modes", false},
+    {"/steps/other", "[ranks, steps]", "f8", "s", "wall minus all of the above (comm counts as exposed)",
+     true},
+    {"/steps/samples", "[ranks, steps]", "i4", "1", "samples the rank trained on", true},
+    {"/steps/epoch", "[ranks, steps]", "i4", "1", "epoch, from 0", true},
+    {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's samples", false},
+    {"/steps/grad_norm", "[ranks, steps]", "f4", "1", "2-norm of the reduced gradient before clipping",
+     false},
+
+    {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
+    {"/comm/step", "[events]", "i4", "1", "step, from 0 over the whole run", false},
+    {"/comm/sequence", "[events]", "i8", "1", "number of the collective, equal on all ranks", false},
+    {"/comm/kind", "[events]", "i4", "1", "index into the attribute names", false},
+    {"/comm/bucket", "[events]", "i4", "1", "gradient bucket, or -1", false},
+    {"/comm/bytes", "[events]", "i8", "B", "size of the message on the rank", false},
+    {"/comm/ready", "[events]", "f8", "s", "enqueued, since the common start", false},
+    {"/comm/start", "[events]", "f8", "s", "begun, since the common start", false},
+    {"/comm/end", "[events]", "f8", "s", "ended, since the common start", false},
+
+    {"/buckets/bytes", "[buckets]", "i8", "B", "size of the gradient bucket", false},
+    {"/buckets/parameters", "[buckets]", "i8", "1", "parameter tensors in it", false},
+    {"/buckets/first_parameter", "[buckets]", "string", "1", "the one expected to be ready first", false},
+
+    {"/epochs/train_loss", "[epochs]", "f8", "1", "mean over the samples of the epoch", false},
+    {"/epochs/validation_loss", "[epochs]", "f8", "1", "mean over the validation split; NaN: no such split",
+     false},
+    {"/epochs/validation_metric", "[epochs]", "f8", "1", "what the attribute metric of /epochs names", false},
+    {"/epochs/test_metric", "[epochs]", "f8", "1", "the same on the test split", false},
+    {"/epochs/train_seconds", "[epochs]", "f8", "s",
+     "from the first step's begin to the last one's end, rank 0", false},
+    {"/epochs/validation_seconds", "[epochs]", "f8", "s", "evaluation of the validation split, rank 0",
+     false},
+    {"/epochs/learning_rate", "[epochs]", "f8", "1", "of the last step", false},
+    {"/epochs/peak_memory_bytes", "[epochs]", "i8", "B", "largest so far, over the ranks", false},
+    {"/epochs/confusion", "[epochs, classes, classes]", "i8", "1",
+     "validation split; rows are the true class", false},
+    {"/epochs@metric", "", "string", "1", "name of the metric", false},
+
+    {"/audit/samples", "[ranks, epochs]", "i8", "1", "samples the rank trained on, without padding", false},
+    {"/audit/digest", "[ranks, epochs]", "u8", "1", "order-independent digest of the rank's sample ids",
+     false},
+    {"/audit/missing", "[epochs]", "i8", "1", "samples that no rank trained on", false},
+    {"/audit/repeated", "[epochs]", "i8", "1", "trainings on a sample beyond its first", false},
+    {"/audit/padding", "[epochs]", "i8", "1", "fetched to fill an empty share, without weight", false},
+
+    {"/model@name", "", "string", "1", "name of the model", false},
+    {"/model@parameters", "", "i8", "1", "trainable parameters", false},
+    {"/model@gradient_bytes", "", "i8", "B", "size of all gradients", false},
+    {"/model@flops_per_sample", "", "f8", "FLOP", "forward and backward; multiply and add count as two",
+     false},
+    {"/model/layers", "[layers]", "string", "1", "names of the layers, in order", false},
+    {"/model/layer_parameters", "[layers]", "i8", "1", "parameters of each", false},
+
+    {"/data@name", "", "string", "1", "name of the data set", false},
+    {"/data@train_rows", "", "i8", "1", "rows trained on", false},
+    {"/data@validation_rows", "", "i8", "1", "rows of the validation split", false},
+    {"/data@test_rows", "", "i8", "1", "rows of the test split", false},
+    {"/data@classes", "", "i8", "1", "classes; chance level is 1 / classes", false},
+    {"/data@digest", "", "string", "1", "digest of content and settings; equal: the same rows", false},
+};
+
+}  // namespace
+
+std::span<const SchemaEntry> schema() { return kSchema; }
+
+const SchemaEntry& schema_entry(const std::string& path) {
+  const auto found = std::find_if(std::begin(kSchema), std::end(kSchema),
+                                  [&](const SchemaEntry& e) { return path == e.path; });
+  if (found == std::end(kSchema)) throw run_error("the run file's schema has no '{}'", path);
+  return *found;
+}
+
+}  // namespace lockstep
