@@ -1,0 +1,60 @@
+// The stated FLOPs against the shapes of the matrix products and convolutions that LibTorch really executes.
+#include <ATen/record_function.h>
+
+#include <algorithm>
+
+#include "models/helpers.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+thread_local double counted = 0;
+
+double product(const at::Tensor& t) { return static_cast<double>(t.numel()); }
+
+std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
+  const std::string name = call.name();
+  const auto tensor = [&](std::size_t i) { return call.inputs()[i].toTensor(); };
+  if (name == "aten::addmm") {  // bias, (m, k), (k, n)
+    counted += 2 * product(tensor(1)) * static_cast<double>(tensor(2).size(1));
+  } else if (name == "aten::mm" || name == "aten::bmm" || name == "aten::bmm.out") {
+    counted += 2 * product(tensor(0)) * static_cast<double>(tensor(1).size(-1));
+  } else if (name == "aten::convolution") {  // images (N, C, H, W), kernels (O, C, K, K), ..., padding
+    const std::int64_t padding = call.inputs()[4].toIntVector()[0], kernel = tensor(1).size(2);
+    const std::int64_t height = tensor(0).size(2) + 2 * padding - kernel + 1;
+    const std::int64_t width = tensor(0).size(3) + 2 * padding - kernel + 1;
+    counted += 2 * product(tensor(1)) * static_cast<double>(tensor(0).size(0) * height * width);
+  }
+  return nullptr;
+}
+
+double measured_forward_flops(Model& model, const torch::Tensor& batch) {
+  counted = 0;
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(count).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  model.forward(batch);
+  at::removeCallback(handle);
+  return counted;
+}
+
+}  // namespace
+
+TEST_CASE("Stated FLOPs are those of the products executed") {
+  struct Case {
+    std::string name, preset;
+    ModelInputs inputs;
+  };
+  const std::int64_t batch = 2;
+  for (const Case& c : {Case{"mlp", "", kMnist}, Case{"cnn", "mnist", kMnist}, Case{"cnn", "cifar10", kCifar},
+                        Case{"transformer", "small", kNews}, Case{"transformer", "large", kLongNews}}) {
+    CAPTURE(c.name, c.preset);
+    const auto model = make(c.name, c.preset, c.inputs);
+    const double forward =
+        measured_forward_flops(*model, random_batch(c.inputs, batch)) / static_cast<double>(batch);
+    // Pooling's weighted mean is a product too, of 2 T E: below a thousandth.
+    REQUIRE(model->flops_per_sample() == Approx(3 * forward).epsilon(1e-3));
+  }
+}
