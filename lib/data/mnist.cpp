@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/parallel_for.hpp"
 #include "data/array_dataset.hpp"
+#include "data/cache.hpp"
 #include "data/idx.hpp"
 #include "data/input_file.hpp"
 #include "data/sources.hpp"
@@ -60,8 +61,12 @@ DataSplits load(const RunConfig& config, const std::string& folder, const Facts&
   Digest digest;
   for (const std::string& file : {train.images, train.labels, test.images, test.labels})
     digest.add(MappedFile(file).bytes());
-  return split_encoded(parse(train, test, facts, threads), config, {{facts.mean}, {facts.deviation}},
-                       digest.hex());
+  std::vector<std::string> notes;
+  const EncodedData data =
+      cached(config, digest.hex(), notes, [&] { return parse(train, test, facts, threads); });
+  DataSplits splits = split_encoded(data, config, {{facts.mean}, {facts.deviation}}, digest.hex());
+  splits.notes = std::move(notes);
+  return splits;
 }
 
 }  // namespace

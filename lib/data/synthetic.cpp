@@ -172,7 +172,7 @@ EncodedData synthetic_text(const RunConfig& config, int threads) {
       const double u = stream.uniform();
       const auto common_word =
           common_first + static_cast<std::int64_t>(u * u * u * static_cast<double>(common));
-      ids[i] = static_cast<std::int32_t>(kind < 0.14 ? of_class(label)
+      ids[i] = static_cast<std::int32_t>(kind < 0.14   ? of_class(label)
                                          : kind < 0.20 ? of_class(other)
                                                        : common_word);
     }

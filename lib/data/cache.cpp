@@ -1,0 +1,263 @@
+#include "data/cache.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "base/error.hpp"
+#include "data/input_file.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// Layout, in the byte order of the machine: Header, description (numbers as int64, strings behind their
+// length), then the four arrays, each at a multiple of kAlign.
+constexpr std::array<char, 16> kMagic = {'l', 'o', 'c', 'k', 's', 't', 'e', 'p', ' ', 'r', 'o', 'w', 's'};
+constexpr std::uint64_t kFormat = 1;  // raise when the layout or the meaning of the rows changes
+constexpr std::size_t kAlign = 64;
+
+struct Header {
+  std::array<char, 16> magic;
+  std::uint64_t format, key, file_bytes, description_bytes;
+  std::uint64_t description, content;  // digests of the description, and of all behind it
+};
+
+std::uint64_t number_of(const std::string& key) { return Digest().add(key).value(); }
+std::size_t aligned(std::size_t offset) { return (offset + kAlign - 1) / kAlign * kAlign; }
+
+class DescriptionWriter {
+ public:
+  void number(std::int64_t value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void text(const std::string& value) {
+    number(static_cast<std::int64_t>(value.size()));
+    bytes_ += value;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+class DescriptionReader {
+ public:
+  explicit DescriptionReader(std::string_view bytes) : rest_(bytes) {}
+  std::int64_t number() {
+    std::int64_t value = 0;
+    const std::string_view raw = take(sizeof value);
+    std::memcpy(&value, raw.data(), sizeof value);
+    return value;
+  }
+  std::int64_t count() {  // of things that take at least a byte each
+    const std::int64_t value = number();
+    if (value < 0 || value > static_cast<std::int64_t>(rest_.size()))
+      throw input_error("its description is damaged");
+    return value;
+  }
+  std::string text() { return std::string(take(static_cast<std::size_t>(count()))); }
+
+ private:
+  std::string_view take(std::size_t bytes) {
+    if (bytes > rest_.size()) throw input_error("its description is damaged");
+    const std::string_view taken = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes);
+    return taken;
+  }
+  std::string_view rest_;
+};
+
+std::string describe(const EncodedData& data) {
+  DescriptionWriter out;
+  out.number(data.text ? 1 : 0);
+  out.number(data.vocabulary);
+  out.number(data.classes);
+  out.number(data.train.rows);
+  out.number(data.test.rows);
+  out.number(static_cast<std::int64_t>(data.sample_shape.size()));
+  for (const std::int64_t extent : data.sample_shape) out.number(extent);
+  out.number(static_cast<std::int64_t>(data.class_names.size()));
+  for (const std::string& name : data.class_names) out.text(name);
+  return out.bytes();
+}
+
+EncodedData read_description(std::string_view bytes) {
+  DescriptionReader in(bytes);
+  EncodedData data;
+  data.text = in.number() != 0;
+  data.vocabulary = in.number();
+  data.classes = in.number();
+  data.train.rows = in.number();
+  data.test.rows = in.number();
+  for (std::int64_t left = in.count(); left > 0; --left) data.sample_shape.push_back(in.number());
+  for (std::int64_t left = in.count(); left > 0; --left) data.class_names.push_back(in.text());
+  return data;
+}
+
+struct Array {
+  std::size_t offset, bytes;
+};
+
+// Where the inputs and labels of both splits lie, and, last, where the file ends.
+std::array<Array, 5> layout(const EncodedData& data, std::size_t description_bytes) {
+  std::array<Array, 5> arrays{};
+  std::size_t offset = sizeof(Header) + description_bytes, next = 0;
+  for (const EncodedSplit* split : {&data.train, &data.test}) {
+    const auto rows = static_cast<std::size_t>(split->rows);
+    for (const std::size_t row_bytes : {data.row_bytes(), sizeof(std::int32_t)}) {
+      arrays[next++] = {aligned(offset), rows * row_bytes};
+      offset = aligned(offset) + rows * row_bytes;
+    }
+  }
+  arrays[next] = {offset, 0};
+  return arrays;
+}
+
+using Piece = std::string_view;
+
+// What stands behind the description, in order: padding and array four times.
+std::vector<Piece> pieces_of(const EncodedData& data, std::size_t description_bytes) {
+  static constexpr std::array<char, kAlign> kZeros{};
+  const std::array<const void*, 4> sources = {data.train.inputs.get(), data.train.labels.get(),
+                                              data.test.inputs.get(), data.test.labels.get()};
+  const auto arrays = layout(data, description_bytes);
+  std::vector<Piece> pieces;
+  std::size_t offset = sizeof(Header) + description_bytes;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    pieces.emplace_back(kZeros.data(), arrays[i].offset - offset);
+    pieces.emplace_back(static_cast<const char*>(sources[i]), arrays[i].bytes);
+    offset = arrays[i].offset + arrays[i].bytes;
+  }
+  return pieces;
+}
+
+std::uint64_t digest_of(const std::vector<Piece>& pieces) {
+  Digest digest;
+  for (const Piece piece : pieces) digest.add_value(Digest().add(piece).value());
+  return digest.value();
+}
+
+// A file that exists under its name only when it is whole.
+class PendingFile {
+ public:
+  explicit PendingFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
+    fd_ = ::mkstemp(temporary_.data());
+    if (fd_ < 0) throw run_error("cannot write '{}': {}", path, errno_text(errno));
+  }
+  ~PendingFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) throw run_error("cannot write '{}': {}", path_, errno_text(errno));
+      bytes.remove_prefix(static_cast<std::size_t>(done));
+    }
+  }
+  void publish() {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(fd_, 0666 & ~mask);  // mkstemp made it private; others on the machine may share the cache
+    if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+      throw run_error("cannot write '{}': {}", path_, errno_text(errno));
+    temporary_.clear();
+  }
+
+ private:
+  std::string path_, temporary_;
+  int fd_ = -1;
+};
+
+// Lets the splits use the file's memory, which they keep alive.
+void point_into(EncodedData& data, const std::array<Array, 5>& arrays,
+                const std::shared_ptr<const MappedFile>& file) {
+  const char* start = file->bytes().data();
+  std::size_t next = 0;
+  for (EncodedSplit* split : {&data.train, &data.test}) {
+    split->inputs = {file, reinterpret_cast<const std::byte*>(start + arrays[next++].offset)};
+    split->labels = {file, reinterpret_cast<const std::int32_t*>(start + arrays[next++].offset)};
+  }
+}
+
+}  // namespace
+
+EncodedData load_cache(const std::string& path, const std::string& key) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  const std::string_view bytes = file->bytes();
+  Header header;
+  if (bytes.size() < sizeof header) throw input_error("it is cut off");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) throw input_error("it is not a cache file");
+  if (header.format != kFormat) throw input_error("it has format {}, not {}", header.format, kFormat);
+  if (header.key != number_of(key)) throw input_error("it belongs to other data");
+  if (header.file_bytes != bytes.size())
+    throw input_error("it has {} of {} bytes", bytes.size(), header.file_bytes);
+  if (header.description_bytes > bytes.size() - sizeof header) throw input_error("its header is damaged");
+  const std::string_view description = bytes.substr(sizeof header, header.description_bytes);
+  if (Digest().add(description).value() != header.description)
+    throw input_error("its description is damaged");
+  EncodedData data = read_description(description);
+  const auto arrays = layout(data, description.size());
+  if (arrays[4].offset != bytes.size()) throw input_error("its arrays do not fit");
+  point_into(data, arrays, file);
+  std::vector<Piece> pieces = pieces_of(data, description.size());
+  std::size_t offset = sizeof header + description.size();
+  for (Piece& piece : pieces) {
+    piece = bytes.substr(offset, piece.size());  // the padding, too, as it lies in the file
+    offset += piece.size();
+  }
+  if (digest_of(pieces) != header.content) throw input_error("its checksum does not match");
+  return data;
+}
+
+void store_cache(const std::string& path, const std::string& key, const EncodedData& data) {
+  const std::string description = describe(data);
+  const std::vector<Piece> pieces = pieces_of(data, description.size());
+  std::uint64_t bytes = sizeof(Header) + description.size();
+  for (const Piece piece : pieces) bytes += piece.size();
+  const Header header{
+      kMagic,           kFormat, number_of(key), bytes, description.size(), Digest().add(description).value(),
+      digest_of(pieces)};
+  PendingFile file(path);
+  file.write({reinterpret_cast<const char*>(&header), sizeof header});
+  file.write(description);
+  for (const Piece piece : pieces) file.write(piece);
+  file.publish();
+}
+
+EncodedData cached(const RunConfig& config, const std::string& key, std::vector<std::string>& notes,
+                   const std::function<EncodedData()>& build) {
+  if (config.data.cache == "none" || config.data.cache.empty()) return build();
+  const std::string path = fmt::format("{}/{}-{}.rows", config.data.cache, config.data.name, key);
+  if (std::filesystem::exists(path)) {
+    try {
+      return load_cache(path, key);
+    } catch (const Error& error) {
+      notes.push_back(fmt::format("cache file '{}' is not used: {}; it is built anew", path, error.what()));
+    }
+  }
+  EncodedData data = build();
+  try {
+    std::filesystem::create_directories(config.data.cache);
+    store_cache(path, key, data);
+  } catch (const std::exception& error) {
+    notes.push_back(
+        fmt::format("the encoded data is not kept: {}; data.cache names another folder", error.what()));
+  }
+  return data;
+}
+
+}  // namespace lockstep

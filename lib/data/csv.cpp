@@ -1,0 +1,272 @@
+#include "data/csv.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/parallel_for.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::int64_t kMostClasses = 1'000'000;
+constexpr std::string_view kHeader = "Class Index";
+
+// What is wrong with a record; the line is worked out only when it is reported.
+struct Fault {
+  std::size_t at;  // byte where the record begins
+  std::string what;
+};
+
+// Walks the records of a piece of the file.
+class Scanner {
+ public:
+  Scanner(std::string_view file, std::size_t at, int text_fields, std::int64_t classes)
+      : file_(file), at_(at), text_fields_(text_fields), classes_(classes) {}
+
+  std::size_t at() const { return at_; }
+
+  void skip_empty_lines() {
+    while (at_ < file_.size() && (file_[at_] == '\n' || file_[at_] == '\r')) ++at_;
+  }
+
+  // Reads one record and stands behind its line break. Throws Fault.
+  CsvRow record() {
+    start_ = at_;
+    CsvRow row;
+    row.label = label(raw_field(text_fields_ == 0));
+    for (int i = 0; i < text_fields_; ++i) row.texts[i] = raw_field(i + 1 == text_fields_);
+    return row;
+  }
+
+  // The fields of a record whose number is not known yet.
+  std::vector<CsvText> fields() {
+    start_ = at_;
+    std::vector<CsvText> found;
+    do {
+      found.push_back(any_field());
+    } while (!ended_ && found.size() < 64);
+    return found;
+  }
+
+ private:
+  // A field, and that the record ends with it exactly if it is the last.
+  CsvText raw_field(bool last) {
+    const CsvText text = any_field(last);
+    if (ended_ && !last) fail(fmt::format("fewer than {} fields", text_fields_ + 1));
+    if (!ended_ && last) fail(fmt::format("more than {} fields", text_fields_ + 1));
+    return text;
+  }
+
+  CsvText any_field(bool last = false) {
+    if (at_ < file_.size() && file_[at_] == '"') return quoted(last);
+    const std::size_t begin = at_;
+    while (at_ < file_.size() && file_[at_] != ',' && file_[at_] != '\n') ++at_;
+    std::size_t end = at_;
+    ended_ = at_ == file_.size() || file_[at_] == '\n';
+    if (ended_ && end > begin && file_[end - 1] == '\r') --end;
+    if (at_ < file_.size()) ++at_;
+    return make(begin, end, false);
+  }
+
+  CsvText quoted(bool last) {
+    const std::size_t begin = ++at_;
+    bool escaped = false;
+    while (true) {
+      const void* quote =
+          at_ < file_.size() ? std::memchr(file_.data() + at_, '"', file_.size() - at_) : nullptr;
+      if (quote == nullptr) fail("a quote that is not closed");
+      at_ = static_cast<std::size_t>(static_cast<const char*>(quote) - file_.data());
+      const bool after_backslash = at_ > begin && file_[at_ - 1] == '\\';
+      const bool doubled = at_ + 1 < file_.size() && file_[at_ + 1] == '"';
+      if (doubled && !(after_backslash && ends_field(at_ + 2, last))) {
+        at_ += 2;  // "", also where a backslash happens to stand before it
+      } else if (after_backslash && (doubled || !ends_field(at_ + 1, last))) {
+        at_ += 1;  // \"
+      } else {
+        break;
+      }
+      escaped = true;
+    }
+    const CsvText text = make(begin, at_++, escaped);
+    end_quoted();
+    return text;
+  }
+
+  // A backslash before a quote makes it text, unless the field clearly ends with that quote: the published
+  // files have lines that end in \" and mean a backslash. Clearly: the line ends, or, before the last field,
+  // another field begins.
+  bool ends_field(std::size_t at, bool last) const {
+    if (at == file_.size() || file_[at] == '\n') return true;
+    if (file_[at] == '\r') return at + 1 == file_.size() || file_[at + 1] == '\n';
+    return !last && file_[at] == ',' && at + 1 < file_.size() && file_[at + 1] == '"';
+  }
+
+  // What follows the closing quote: a comma, a line break or the end of the file.
+  void end_quoted() {
+    if (at_ < file_.size() && file_[at_] == '\r') ++at_;
+    ended_ = at_ == file_.size() || file_[at_] == '\n';
+    if (!ended_ && file_[at_] != ',')
+      fail(
+          "text after a closing quote: a quote inside a field must be doubled, or one before it is not "
+          "closed");
+    if (at_ < file_.size()) ++at_;
+  }
+
+  CsvText make(std::size_t begin, std::size_t end, bool escaped) const {
+    if (end - begin > UINT32_MAX) fail("a field of more than 4 GiB");
+    return {begin, static_cast<std::uint32_t>(end - begin), escaped};
+  }
+
+  std::int32_t label(const CsvText& text) const {
+    const std::string_view digits = file_.substr(text.begin, text.length);
+    std::int64_t value = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || stop != digits.data() + digits.size())
+      fail(fmt::format("class '{}' is not a number", digits.substr(0, 40)));
+    if (value < 1 || value > (classes_ > 0 ? classes_ : kMostClasses))
+      fail(fmt::format("class {} is not between 1 and {}", value, classes_ > 0 ? classes_ : kMostClasses));
+    return static_cast<std::int32_t>(value);
+  }
+
+  [[noreturn]] void fail(std::string what) const { throw Fault{start_, std::move(what)}; }
+
+  std::string_view file_;
+  std::size_t at_, start_ = 0;
+  int text_fields_;
+  std::int64_t classes_;
+  bool ended_ = false;  // the field read last was its record's last
+};
+
+// The records that begin in [begin, end), read on the assumption that one begins at `begin`.
+struct Piece {
+  std::size_t begin = 0, end = 0;
+  std::size_t stopped = 0;  // where the record after the last one begins
+  std::vector<CsvRow> rows;
+  std::int32_t largest = 0;
+  std::optional<Fault> fault;
+};
+
+void read_piece(std::string_view file, int text_fields, std::int64_t classes, Piece& piece) {
+  Scanner scanner(file, piece.begin, text_fields, classes);
+  piece.rows.clear();
+  piece.fault.reset();
+  piece.rows.reserve((piece.end - piece.begin) / 200 + 16);
+  try {
+    for (scanner.skip_empty_lines(); scanner.at() < piece.end; scanner.skip_empty_lines()) {
+      piece.rows.push_back(scanner.record());
+      piece.largest = std::max(piece.largest, piece.rows.back().label);
+    }
+  } catch (Fault& fault) {
+    piece.fault = std::move(fault);
+  }
+  piece.stopped = scanner.at();
+}
+
+// The first place behind `at` where a line begins with a class.
+std::size_t likely_record(std::string_view file, std::size_t at) {
+  while ((at = file.find('\n', at)) != std::string_view::npos) {
+    ++at;
+    if (at < file.size() && (file[at] == '"' || (file[at] >= '0' && file[at] <= '9'))) return at;
+  }
+  return file.size();
+}
+
+// Pieces of about equal size that begin where a line does: most likely, but not surely, where a record does.
+std::vector<Piece> cut_at_lines(std::string_view file, std::size_t from, std::size_t count) {
+  std::vector<Piece> pieces;
+  std::size_t begin = from;
+  for (std::size_t i = 1; i <= count && begin < file.size(); ++i) {
+    std::size_t end = file.size();
+    if (i < count) {
+      end = likely_record(file, std::max(begin, from + (file.size() - from) * i / count));
+    }
+    pieces.push_back({begin, end, begin, {}, 0, std::nullopt});
+    begin = end;
+  }
+  return pieces;
+}
+
+std::int64_t count_lines(std::string_view file, std::size_t before) {
+  return 1 + std::count(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(before), '\n');
+}
+
+// How many text fields the rows have, and where the first row begins: behind a header if there is one.
+int look_at_first_row(std::string_view file, const std::string& path, std::size_t& at) {
+  Scanner scanner(file, at, 0, 0);
+  scanner.skip_empty_lines();
+  at = scanner.at();
+  if (at == file.size()) throw input_error("'{}' holds no rows", path);
+  const auto fields = scanner.fields();
+  if (fields.size() < 2 || fields.size() > 3)
+    throw input_error("{}:{}: {} fields where a class and one or two texts belong", path,
+                      count_lines(file, at), fields.size());
+  if (file.substr(fields[0].begin, fields[0].length) == kHeader) at = scanner.at();
+  return static_cast<int>(fields.size()) - 1;
+}
+
+}  // namespace
+
+CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes, int threads) {
+  constexpr std::size_t kSmallestPiece = 1 << 16;
+  CsvTable table{path, bytes, 0, {}, 0};
+  std::size_t at = bytes.starts_with("\xef\xbb\xbf") ? 3 : 0;  // a byte order mark is no text
+  try {
+    table.text_fields = look_at_first_row(bytes, path, at);
+    const std::size_t most = (bytes.size() - at) / kSmallestPiece + 1;
+    auto pieces = cut_at_lines(bytes, at, std::min(most, static_cast<std::size_t>(std::max(threads, 1))));
+    parallel_for(pieces.size(), threads, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) read_piece(bytes, table.text_fields, classes, pieces[i]);
+    });
+    for (Piece& piece : pieces) {
+      // A piece that began inside a field of the one before was read wrongly: it is read again from where
+      // that ended.
+      if (piece.begin != at) {
+        piece.begin = at;
+        read_piece(bytes, table.text_fields, classes, piece);
+      }
+      if (piece.fault) throw *piece.fault;
+      at = std::max(at, piece.stopped);
+      table.largest_label = std::max(table.largest_label, piece.largest);
+      if (table.rows.empty())
+        table.rows = std::move(piece.rows);
+      else
+        table.rows.insert(table.rows.end(), piece.rows.begin(), piece.rows.end());
+    }
+  } catch (const Fault& fault) {
+    throw input_error("{}:{}: {}", path, count_lines(bytes, fault.at), fault.what);
+  }
+  if (table.rows.empty()) throw input_error("'{}' holds no rows", path);
+  return table;
+}
+
+std::int64_t CsvTable::line_of(std::size_t row) const {
+  // A label is a bare or quoted number at the start of its record; its text may begin lines later.
+  const std::size_t text = rows[row].texts[0].begin;
+  const std::size_t start =
+      row == 0 ? 0 : rows[row - 1].texts[text_fields - 1].begin + rows[row - 1].texts[text_fields - 1].length;
+  std::size_t at = text;
+  while (at > start && bytes[at - 1] != '\n') --at;
+  return count_lines(bytes, at);
+}
+
+void append_text(std::string_view file, const CsvText& text, std::string& out) {
+  const std::string_view raw = file.substr(text.begin, text.length);
+  if (!text.escaped) {
+    out.append(raw);
+    return;
+  }
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] == '"' && i + 1 < raw.size() && raw[i + 1] == '"')
+      ++i;
+    else if (raw[i] == '\\' && i + 1 < raw.size() && raw[i + 1] == '"' &&
+             !(i + 2 < raw.size() && raw[i + 2] == '"'))
+      ++i;
+    out.push_back(raw[i]);
+  }
+}
+
+}  // namespace lockstep

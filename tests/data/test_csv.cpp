@@ -1,0 +1,143 @@
+// Labelled CSV: what quotes and backslashes mean, rows that lie across the pieces of the parallel parse, and
+// errors that name file and line.
+#include "data/csv.hpp"
+
+#include "base/random.hpp"
+#include "data/support.hpp"
+#include "data/text_data.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+struct Parsed {
+  std::int32_t label;
+  std::string text;
+  bool operator==(const Parsed&) const = default;
+};
+
+std::vector<Parsed> parse(const std::string& bytes, int threads = 1, std::int64_t classes = 0) {
+  const CsvTable table = parse_csv(bytes, "f.csv", classes, threads);
+  std::vector<Parsed> rows;
+  std::string text;
+  for (const CsvRow& row : table.rows) {
+    row_text(table, row, text);
+    rows.push_back({row.label, text});
+  }
+  return rows;
+}
+
+std::string text_of(const std::string& line) {
+  const auto rows = parse(line);
+  REQUIRE(rows.size() == 1);
+  return rows[0].text;
+}
+
+std::string error_of(const std::string& bytes, std::int64_t classes = 0) {
+  return input_error_of([&] { parse(bytes, 1, classes); });
+}
+
+}  // namespace
+
+TEST_CASE("title and description are joined by a space") {
+  CHECK(parse("\"3\",\"A title\",\"Some, text\"\n\"1\",\"B\",\"\"\n") ==
+        std::vector<Parsed>{{3, "A title Some, text"}, {1, "B "}});
+}
+
+TEST_CASE("a header, a byte order mark, CRLF, empty lines and a missing last line break change nothing") {
+  const std::vector<Parsed> expected = {{1, "a b"}, {2, "c d"}};
+  CHECK(parse("\"1\",\"a\",\"b\"\n\"2\",\"c\",\"d\"") == expected);
+  CHECK(parse("Class Index,Title,Description\n1,a,b\n2,c,d\n") == expected);
+  CHECK(parse("\xef\xbb\xbf\"Class Index\",\"Title\",\"Description\"\r\n\"1\",\"a\",\"b\"\r\n2,c,d\r\n") ==
+        expected);
+  CHECK(parse("\n\"1\",\"a\",\"b\"\n\n\n\"2\",\"c\",\"d\"\n\n") == expected);
+}
+
+TEST_CASE("rows of a class and one text are read, too") {
+  CHECK(parse("\"5\",\"good\"\n\"1\",\"bad\"\n") == std::vector<Parsed>{{5, "good"}, {1, "bad"}});
+}
+
+TEST_CASE("quotes inside a field are doubled or escaped; other backslashes are themselves") {
+  CHECK(text_of(R"("1","a ""b"" c","d")") == R"(a "b" c d)");
+  CHECK(text_of(R"("1","a \"b\" c","d")") == R"(a "b" c d)");
+  CHECK(text_of(R"("1","said \"b\"","d")") == R"(said "b" d)");
+  CHECK(text_of(R"("1","t","said \"b\"")") == R"(t said "b")");
+  CHECK(text_of(R"("1","t","of\rocketeers")") == R"(t of\rocketeers)");
+  CHECK(text_of(R"("1","t","\\""Quoted"" words")") == R"(t \\"Quoted" words)");
+  CHECK(text_of(R"("1","t","ends so.\")") == R"(t ends so.\)");
+  CHECK(text_of(R"("1","ends so.\","d")") == R"(ends so.\ d)");
+  CHECK(text_of(R"("1","t","\", he said")") == R"(t ", he said)");
+  CHECK(text_of(R"("1","""","""""")") == R"(" "")");
+  CHECK(text_of("\"1\",\"\",\"\"") == " ");
+}
+
+TEST_CASE("line breaks in quotes are text, and bare fields may hold quotes") {
+  CHECK(text_of("\"1\",\"two\nlines\",\"d\n\"") == "two\nlines d\n");
+  CHECK(text_of("1,a \"b\" c,d") == "a \"b\" c d");
+}
+
+TEST_CASE("bytes beyond ASCII are kept as they are") {
+  CHECK(text_of("\"1\",\"caf\xe9\",\"\xc3\xa9\"") == "caf\xe9 \xc3\xa9");
+}
+
+TEST_CASE("the result does not depend on the number of threads, wherever records begin") {
+  RandomStream random({7});
+  const std::vector<std::string> parts = {
+      "word ", "\n",  "\n\"1\",\"x\",\"y\"\n", "\"\"", "\\\"\"q", ",", "long text ", "\n2,a,b\n",
+      "\\ ",   "\r\n"};
+  for (int round = 0; round < 6; ++round) {
+    std::string bytes;
+    for (int row = 0; row < 12000; ++row) {
+      bytes += "\"" + std::to_string(1 + random.below(9)) + "\",\"t\",\"";
+      for (std::uint64_t i = random.below(6); i > 0; --i) {
+        // Quotes inside a record come in pairs, so that it is one record.
+        const std::string& part = parts[random.below(parts.size())];
+        for (const char c : part)
+          bytes += c == '"' && part.size() > 3 ? std::string("\"\"") : std::string(1, c);
+      }
+      bytes += " .\"\n";
+    }
+    REQUIRE(bytes.size() > 4 * 65536);
+    const auto alone = parse(bytes);
+    CHECK(alone.size() == 12000);
+    for (const int threads : {2, 3, 7}) CHECK(parse(bytes, threads) == alone);
+  }
+}
+
+TEST_CASE(
+    "a wrong row is named by file and line, also behind rows of several lines and in a parallel parse") {
+  const std::string good = "\"1\",\"a\nb\",\"c\"\n";
+  CHECK(error_of(good + good + "\"x\",\"a\",\"b\"\n") == "f.csv:5: class 'x' is not a number");
+  CHECK(error_of(good + "\"0\",\"a\",\"b\"\n") == "f.csv:3: class 0 is not between 1 and 1000000");
+  CHECK(error_of(good + "\"5\",\"a\",\"b\"\n", 4) == "f.csv:3: class 5 is not between 1 and 4");
+  CHECK(error_of(good + "\"-1\",\"a\",\"b\"\n", 4) == "f.csv:3: class -1 is not between 1 and 4");
+  CHECK(error_of(good + "\"1\",\"a\"\n") == "f.csv:3: fewer than 3 fields");
+  CHECK(error_of(good + "\"1\",\"a\",\"b\",\"c\"\n") == "f.csv:3: more than 3 fields");
+  CHECK(error_of(good + "\"1\",\"a\",\"b\n") == "f.csv:3: a quote that is not closed");
+  contains(error_of(good + "\"1\",\"a\"b\",\"c\"\n" + good), "f.csv:3: text after a closing quote");
+  contains(error_of(good + "\"1\",\"a\",\"b\n" + good), "f.csv:3: text after a closing quote");
+  contains(error_of("one field\n"), "f.csv:1: 1 fields");
+
+  std::string many;
+  for (int i = 0; i < 40000; ++i) many += i == 33333 ? "\"1\",\"t\"\n" : "\"1\",\"t\",\"some text\"\n";
+  for (const int threads : {1, 3})
+    CHECK(input_error_of([&] { parse(many, threads); }) == "f.csv:33334: fewer than 3 fields");
+}
+
+TEST_CASE("files without rows are refused") {
+  contains(error_of(""), "'f.csv' holds no rows");
+  contains(error_of("\n\n"), "holds no rows");
+  contains(error_of("Class Index,Title,Description\n"), "holds no rows");
+}
+
+TEST_CASE("the line of a row is found again for messages") {
+  const std::string bytes =
+      "Class Index,Title,Description\n\"1\",\"a\nb\",\"c\"\n\n\"2\",\"\nd\",\"e\"\n3,f,g\n";
+  const CsvTable table = parse_csv(bytes, "f.csv", 0, 1);
+  REQUIRE(table.rows.size() == 3);
+  CHECK(table.line_of(0) == 2);
+  CHECK(table.line_of(1) == 5);
+  CHECK(table.line_of(2) == 7);
+  CHECK(table.largest_label == 3);
+}
