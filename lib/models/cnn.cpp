@@ -38,7 +38,10 @@ class ConvolutionBlock : public Layer {
   }
 
   Flow forward(Flow inputs) override {
-    torch::Tensor x = conv_->forward(inputs[0]);  // (B, channels, H + 2 padding - kernel + 1, ...)
+    // Channels last is over twice as fast for pooling on the CPU, and no slower for the rest.
+    const bool channels_last = options_.pool && inputs[0].is_cpu();
+    torch::Tensor x = channels_last ? inputs[0].contiguous(at::MemoryFormat::ChannelsLast) : inputs[0];
+    x = conv_->forward(x);  // (B, channels, H + 2 padding - kernel + 1, ...)
     if (norm_) x = norm_->forward(x);
     // ReLU commutes with the maximum, and after it there is a quarter of the work.
     if (options_.pool) x = at::max_pool2d(x, 2);
