@@ -154,8 +154,9 @@ std::vector<Key> parallel_keys() {
           one_of<BackendKind>(
               {{"auto", BackendKind::automatic}, {"mpi", BackendKind::mpi}, {"nccl", BackendKind::nccl}}),
           "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi"),
-      LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
-                   "compute threads per rank; auto: cores of the node / ranks on it"),
+      LOCKSTEP_KEY(
+          parallel.threads, auto_or(whole<int>(1, 65536)),
+          "compute threads per rank; auto: cores of the node / ranks on it, at most those it is bound to"),
       LOCKSTEP_KEY(parallel.algorithm, one_of<Algorithm>({{"all_reduce", Algorithm::all_reduce}}),
                    "how gradients are combined"),
       LOCKSTEP_KEY(parallel.overlap, boolean(),
