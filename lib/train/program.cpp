@@ -74,6 +74,7 @@ struct Record {
     progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
                                run.model.parameters, world.size(), setup.communicator->backend(),
                                run.data.train_rows, folder));
+    for (const std::string& note : setup.data.notes) progress->line(note);
   }
 };
 

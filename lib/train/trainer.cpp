@@ -128,6 +128,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   loader_.begin_epoch(epoch);
   step_.begin_epoch(steps);
   recorder_.begin_epoch(steps);
+  audit_.begin_epoch();
   losses_checked_ = 0;
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
@@ -219,14 +220,12 @@ void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
 }
 
 AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result) {
-  const std::vector<std::string> locals = world_.all_gather(audit_.local());
-  audit_.clear();
   const std::int64_t rows = setup_.batches.dataset_size;
-  AuditRow row = merge_audits(rows, locals);
+  AuditRow row = merge_audits(rows, world_.all_gather(audit_.local()));
   // An epoch cut short by training.steps owes only what it has come to.
-  row.missing =
-      std::max<std::int64_t>(0, row.missing - (rows - std::min(rows, steps * setup_.batches.global_batch)));
-  const std::string sentence = audit_sentence(row, rows, epoch);
+  const std::int64_t expected = std::min(rows, steps * setup_.batches.global_batch);
+  const std::string sentence = audit_sentence(row, rows, epoch, expected);
+  row.missing -= rows - expected;
   if (!sentence.empty()) result.invalid_reasons.push_back(sentence);
   return row;
 }

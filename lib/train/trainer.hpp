@@ -8,8 +8,8 @@
 
 #include "base/error.hpp"
 #include "comm/world.hpp"
-#include "data/audit.hpp"
 #include "data/loader.hpp"
+#include "data/work_audit.hpp"
 #include "results/run_writer.hpp"
 #include "timing/recorder.hpp"
 #include "train/comm_log.hpp"

@@ -53,7 +53,7 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
   for (std::int64_t micro = 0; micro < training_.accumulate; ++micro) {
     recorder_.enter(Phase::data);
     const LoadedBatch& batch = loader.next();
-    audit_.record(batch);
+    audit_.record(batch.ids, batch.padding);
 
     recorder_.enter(Phase::h2d);
     const torch::Tensor inputs = to_device(batch.inputs, device_);    // (B, sample shape...)

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "config/run_config.hpp"
-#include "data/audit.hpp"
 #include "data/loader.hpp"
+#include "data/work_audit.hpp"
 #include "timing/recorder.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/strategy.hpp"

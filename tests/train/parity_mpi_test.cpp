@@ -6,8 +6,8 @@
 
 #include "comm/mpi_communicator.hpp"
 #include "comm/self_communicator.hpp"
-#include "data/audit.hpp"
 #include "data/loader.hpp"
+#include "data/work_audit.hpp"
 #include "models/registry.hpp"
 #include "support/catch.hpp"
 #include "train/flat_optimizer.hpp"

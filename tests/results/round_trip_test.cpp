@@ -1,0 +1,134 @@
+#include <sys/wait.h>
+
+#include <csignal>
+#include <thread>
+
+#include "base/error.hpp"
+#include "results/run_reader.hpp"
+#include "support.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+namespace fs = std::filesystem;
+
+TEST_CASE("what is written is read back") {
+  const TemporaryFolder folder;
+  write_sample(folder / "run.h5");
+  CHECK_FALSE(fs::exists(folder / "run.h5.partial"));
+  const RunData run = read_run(folder / "run.h5");
+  const RunData start = sample_start();
+  CHECK(run.header.schema == 1);
+  CHECK(run.header.uuid == start.header.uuid);
+  CHECK(run.header.status == "complete");
+  CHECK(run.header.valid);
+  CHECK(run.header.invalid_reasons.empty());
+  CHECK(run.header.wall_seconds == 12.5);
+  CHECK(run.config_given == start.config_given);
+  CHECK(run.settings == start.settings);
+  CHECK(run.environment == start.environment);
+  CHECK(run.fingerprint == "f00d");
+  REQUIRE(run.ranks.size() == 2);
+  CHECK(run.ranks[1].host == "h1");
+  CHECK(run.ranks[1].cores_bound == 3);
+  CHECK(run.ranks[1].clock_offset == 0.25);
+  CHECK(run.absent.empty());
+
+  REQUIRE(run.steps.steps() == 5);
+  const StepTable first = sample_steps(3, 0), second = sample_steps(2, 1);
+  for (std::int64_t rank = 0; rank < 2; ++rank) {
+    CHECK(run.steps.other.at(rank, 2) == first.other.at(rank, 2));
+    CHECK(run.steps.start.at(rank, 4) == second.start.at(rank, 1));
+    CHECK(run.steps.epoch.at(rank, 2) == 0);
+    CHECK(run.steps.epoch.at(rank, 3) == 1);
+  }
+  CHECK(run.steps.loss.at(1, 4) == 0.75f);
+
+  CHECK(run.comm.rank == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1});  // by rank over both epochs
+  CHECK(run.comm.step == std::vector<std::int32_t>{0, 0, 3, 3, 0, 0, 3, 3});
+  CHECK(run.comm.kind[1] == "broadcast");
+  CHECK(run.comm.kind[2] == "all_reduce");
+  CHECK(run.buckets.first_parameter == start.buckets.first_parameter);
+  REQUIRE(run.epochs.size() == 2);
+  CHECK(run.epochs[1].train_loss == 0.5);
+  CHECK(run.epochs[1].confusion.at(1, 0) == 2);
+  REQUIRE(run.audit.size() == 2);
+  CHECK(run.audit[0].digest[1] == ~std::uint64_t{0});
+  CHECK(run.audit[1].padding == 2);
+  CHECK(run.model.layer_parameters == start.model.layer_parameters);
+  CHECK(run.data.classes == 4);
+  CHECK(run.data.digest == "d1");
+}
+
+TEST_CASE("a run file is made once and never overwritten") {
+  const TemporaryFolder folder;
+  write_sample(folder / "run.h5");
+  CHECK_THROWS_AS(RunWriter(folder / "run.h5", sample_start()), Error);
+  const RunWriter open(folder / "other.h5", sample_start());
+  CHECK_THROWS_AS(RunWriter(folder / "other.h5", sample_start()), Error);
+  CHECK_THROWS_AS(RunWriter(folder / "absent/run.h5", sample_start()), Error);
+}
+
+TEST_CASE("a file that appears meanwhile is not overwritten either") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  write_sample(folder / "x.h5");
+  fs::rename(folder / "x.h5", folder / "run.h5");
+  CHECK_THROWS_AS(writer.finish("complete", true, {}, 1), Error);
+  CHECK(read_header(folder / "run.h5").status == "complete");
+  CHECK(fs::exists(folder / "run.h5.partial"));
+}
+
+TEST_CASE("an emergency ends the file once") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  bool done = false;
+  std::thread watchdog([&] { done = writer.finish_emergency("failed", "rank 1 was lost"); });
+  watchdog.join();
+  CHECK(done);
+  writer.append_epoch(sample_steps(3, 1), sample_comm(3), sample_epoch(1),
+                      sample_audit());  // too late: nothing
+  writer.finish("complete", true, {}, 1);
+  CHECK_FALSE(writer.finish_emergency("interrupted", "x"));
+  const RunData run = read_run(folder / "run.h5");
+  CHECK(run.header.status == "failed");
+  CHECK_FALSE(run.header.valid);
+  CHECK(run.header.invalid_reasons == std::vector<std::string>{"rank 1 was lost"});
+  CHECK(run.steps.steps() == 3);
+}
+
+TEST_CASE("invalid reasons are kept as sentences") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  writer.append_epoch(sample_steps(1, 0), {}, sample_epoch(1), sample_audit());
+  writer.finish("complete", false, {"first, with ümlaut", "second"}, 1);
+  const RunData run = read_run(folder / "run.h5");
+  CHECK_FALSE(run.header.valid);
+  CHECK(run.header.invalid_reasons == std::vector<std::string>{"first, with ümlaut", "second"});
+  CHECK(run.comm.size() == 0);
+}
+
+TEST_CASE("a writer that is killed leaves what its last epoch had written") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run.h5";
+  const pid_t child = fork();
+  if (child == 0) {
+    RunWriter writer(path, sample_start());
+    writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(find_run_file(folder.path) == path + ".partial");
+  const RunData run = read_run(path + ".partial");
+  CHECK(run.header.status == "running");
+  CHECK(run.steps.steps() == 3);
+  CHECK(run.comm.size() == 4);
+}
+
+TEST_CASE("a run that ended before its first epoch is readable") {
+  const TemporaryFolder folder;
+  RunWriter(folder / "run.h5", sample_start()).finish("interrupted", false, {"SIGINT"}, 1);
+  CHECK(read_run(folder / "run.h5").steps.steps() == 0);
+}

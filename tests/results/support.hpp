@@ -1,0 +1,108 @@
+// A small run with a different number in every place, and a folder that goes away.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "results/run_data.hpp"
+#include "results/run_writer.hpp"
+
+namespace lockstep {
+
+struct TemporaryFolder {
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "lockstep_results_XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  std::string operator/(const std::string& name) const { return path + "/" + name; }
+  std::string path;
+};
+
+inline RunData sample_start() {
+  RunData run;
+  run.header.uuid = "0123abcd-0000-4000-8000-000000000001";
+  run.header.mode = "ddp";
+  run.header.started = "2026-01-31T12:00:00Z";
+  run.config_given = "model: {name: mlp}\n# --set a=b\n";
+  run.config_resolved = "model:\n  name: mlp\n";
+  run.settings = {{"model.name", "mlp"}, {"training.global_batch", "64"}};
+  run.ranks = {{.host = "h0",
+                .device = "cpu",
+                .cpu = "P",
+                .driver = "",
+                .cores_bound = 2,
+                .threads = 1,
+                .memory_bytes = 7},
+               {.host = "h1",
+                .device = "cpu",
+                .cpu = "P",
+                .driver = "",
+                .cores_bound = 3,
+                .threads = 1,
+                .memory_bytes = 8,
+                .clock_offset = 0.25,
+                .clock_error = 0.5}};
+  run.environment = {{"libtorch", "2.11.0"}, {"mpi", "x"}};
+  run.fingerprint = "f00d";
+  run.metric = "accuracy";
+  run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
+  run.model = {"mlp", 222360, 889440, 1e6, {"flatten", "head"}, {0, 222360}};
+  run.data = {"synthetic", 900, 100, 50, 4, "d1"};
+  return run;
+}
+
+inline StepTable sample_steps(std::int64_t steps, std::int32_t epoch) {
+  StepTable table;
+  double next = 1 + 100 * epoch;
+  for (Matrix<double> StepTable::*m :
+       {&StepTable::start, &StepTable::wall, &StepTable::data, &StepTable::h2d, &StepTable::forward,
+        &StepTable::backward, &StepTable::comm, &StepTable::comm_exposed, &StepTable::optimizer,
+        &StepTable::bubble, &StepTable::other}) {
+    table.*m = Matrix<double>(2, steps);
+    for (double& v : (table.*m).values) v = next += 0.5;
+  }
+  table.samples = Matrix<std::int32_t>(2, steps, 32);
+  table.epoch = Matrix<std::int32_t>(2, steps, epoch);
+  table.loss = Matrix<float>(2, steps, 0.75f);
+  table.grad_norm = Matrix<float>(2, steps, 1.5f);
+  return table;
+}
+
+// Two events a rank; in order of rank, then time.
+inline CommTable sample_comm(std::int32_t step) {
+  CommTable comm;
+  for (std::int32_t rank = 0; rank < 2; ++rank)
+    for (std::int32_t i = 0; i < 2; ++i) {
+      comm.rank.push_back(rank);
+      comm.step.push_back(step);
+      comm.bucket.push_back(i);
+      comm.sequence.push_back(10 * step + i);
+      comm.bytes.push_back(100 * (i + 1));
+      comm.kind.push_back(i == 0 ? "all_reduce" : "broadcast");
+      comm.ready.push_back(step + 0.1 * i);
+      comm.start.push_back(step + 0.1 * i + 0.01);
+      comm.end.push_back(step + 0.1 * i + 0.05);
+    }
+  return comm;
+}
+
+inline EpochRow sample_epoch(double value) {
+  EpochRow row{value, value + 1, 0.5, 0.625, 3, 4, 1e-3, 1 << 20, Matrix<std::int64_t>(2, 2)};
+  row.confusion.values = {5, 1, 2, 7};
+  return row;
+}
+
+inline AuditRow sample_audit() { return {{450, 451}, {1, ~std::uint64_t{0}}, 0, 1, 2}; }
+
+// A whole run of two epochs.
+inline void write_sample(const std::string& path) {
+  RunWriter writer(path, sample_start());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(2, 1), sample_comm(3), sample_epoch(0.5), sample_audit());
+  writer.finish("complete", true, {}, 12.5);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,85 @@
+#include "timing/recorder.hpp"
+
+#include <thread>
+
+#include "support/catch.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+// A device that reaches its marks only when told to, `lag` marks late, on a clock of its own.
+class LateTimeline : public DeviceTimeline {
+ public:
+  LateTimeline(std::size_t slots, SteadyTime origin) : times_(slots), origin_(origin) {}
+  void mark(std::size_t slot) override { times_[slot] = ++marks_; }
+  bool reached(std::size_t slot) override { return times_[slot] + lag <= marks_; }
+  SteadyTime time_of(std::size_t slot) override { return origin_ + std::chrono::milliseconds(times_[slot]); }
+  std::int64_t lag = 0;
+
+ private:
+  std::vector<std::int64_t> times_;
+  SteadyTime origin_;
+  std::int64_t marks_ = 0;
+};
+
+void one_step(StepRecorder& recorder) {
+  recorder.begin_step();
+  recorder.enter(Phase::forward);
+  recorder.enter(Phase::backward);
+  recorder.end_step();
+}
+
+}  // namespace
+
+TEST_CASE("phases follow each other without gaps and steps cover the time between") {
+  StepRecorder recorder(steady_now(), 2);
+  recorder.begin_epoch(3);
+  for (int i = 0; i < 3; ++i) {
+    one_step(recorder);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  const auto steps = recorder.take_epoch();
+  REQUIRE(steps.size() == 3);
+  for (std::size_t s = 0; s < 3; ++s) {
+    double sum = 0;
+    for (const PhaseSpan& span : steps[s].phases) sum += span.interval.end - span.interval.begin;
+    CHECK(sum == Approx(steps[s].whole.end - steps[s].whole.begin));
+    if (s > 0) CHECK(steps[s].whole.begin == steps[s - 1].whole.end);
+  }
+  CHECK(steps[0].whole.end - steps[0].whole.begin > 0.002);  // the sleep after it belongs to it
+  CHECK(recorder.resolved_steps() == 3);
+}
+
+TEST_CASE("an excluded gap belongs to no step") {
+  StepRecorder recorder(steady_now(), 2);
+  recorder.begin_epoch(2);
+  one_step(recorder);
+  recorder.exclude_gap();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  one_step(recorder);
+  const auto steps = recorder.take_epoch();
+  CHECK(steps[0].whole.end - steps[0].whole.begin < 0.004);
+  CHECK(steps[1].whole.begin - steps[0].whole.end > 0.004);
+}
+
+TEST_CASE("device marks are read late, in order, and completely") {
+  const SteadyTime origin = steady_now();
+  for (const std::int64_t lag : {0, 3, 100}) {
+    LateTimeline timeline(StepRecorder::timeline_slots(2), origin);
+    timeline.lag = lag;
+    StepRecorder recorder(origin, 2, &timeline);
+    recorder.begin_epoch(20);
+    for (int i = 0; i < 20; ++i) one_step(recorder);
+    CHECK(recorder.resolved_steps() < 20);
+    const auto steps = recorder.take_epoch();
+    REQUIRE(steps.size() == 20);
+    for (std::size_t s = 0; s < 20; ++s) {  // four marks a step, a millisecond apart
+      CHECK(steps[s].whole.begin == Approx(1e-3 * static_cast<double>(4 * s + 1)));
+      CHECK(steps[s].phases[1].phase == Phase::forward);
+      CHECK(steps[s].phases[1].interval.end - steps[s].phases[1].interval.begin == Approx(1e-3));
+    }
+  }
+}
+
+TEST_CASE("a mark costs less than a tenth of a millisecond") { CHECK(measure_mark_cost(nullptr) < 1e-4); }
