@@ -27,12 +27,15 @@ class ArrayDataset : public Dataset {
       : info_(std::move(info)),
         split_(std::move(split)),
         rows_(std::move(rows)),
-        sample_(product(info_->sample_shape)) {}
+        sample_(product(info_->sample_shape)),
+        row_bytes_(sample_ * (info_->kind == DatasetInfo::Kind::text ? sizeof(std::int32_t) : 1)) {}
 
   const DatasetInfo& info() const override { return *info_; }
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
 
   void fetch(std::span<const std::int64_t> ids, std::int64_t, Batch& out) const override {
+    // Shuffled rows lie anywhere in memory: asking for them a few ahead hides most of the wait.
+    constexpr std::size_t kAhead = 6;
     if (static_cast<std::int64_t>(ids.size()) > out.targets.size(0))
       throw run_error("a batch of {} samples was asked for, but it holds {}", ids.size(),
                       out.targets.size(0));
@@ -40,6 +43,7 @@ class ArrayDataset : public Dataset {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] < 0 || ids[i] >= size())
         throw run_error("sample {} of '{}' was asked for, but there are {}", ids[i], info_->name, size());
+      if (i + kAhead < ids.size()) prefetch(ids[i + kAhead]);
       const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(ids[i])]);
       targets[i] = split_.labels.get()[row];
       write_row(row, i, out);
@@ -52,12 +56,21 @@ class ArrayDataset : public Dataset {
   const std::byte* stored() const { return split_.inputs.get(); }
 
  private:
+  void prefetch(std::int64_t id) const {
+    constexpr std::size_t kLine = 64, kMost = 8192;
+    if (id < 0 || id >= size()) return;  // reported when its turn comes
+    const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(id)]);
+    const std::byte* start = split_.inputs.get() + row * row_bytes_;
+    for (std::size_t at = 0; at < std::min(row_bytes_, kMost); at += kLine) __builtin_prefetch(start + at);
+    __builtin_prefetch(split_.labels.get() + row);
+  }
+
   virtual void write_row(std::size_t row, std::size_t slot, Batch& out) const = 0;
 
   std::shared_ptr<const DatasetInfo> info_;
   EncodedSplit split_;
   std::vector<std::int64_t> rows_;
-  std::size_t sample_;
+  std::size_t sample_, row_bytes_;
 };
 
 class ImageDataset final : public ArrayDataset {

@@ -170,9 +170,9 @@ class WordFinder {
       const std::uint64_t text = ~block_white_space();
       const std::uint64_t edges = text ^ (text << 1 | (open_ ? 1 : 0));
       for (std::uint64_t left = edges & text; left != 0; left &= left - 1)
-        lanes.begin[begins++] = at_ + std::countr_zero(left);
+        lanes.begin[begins++] = at_ + static_cast<std::size_t>(std::countr_zero(left));
       for (std::uint64_t left = edges & ~text; left != 0; left &= left - 1)
-        lanes.end[ends++] = at_ + std::countr_zero(left);
+        lanes.end[ends++] = at_ + static_cast<std::size_t>(std::countr_zero(left));
       open_ = text >> 63 != 0;
       at_ = end_ - at_ > 64 ? at_ + 64 : end_;
     }
