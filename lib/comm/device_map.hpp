@@ -13,10 +13,18 @@ namespace lockstep {
 // CUDA devices this process sees; 0 in a build without CUDA or without a driver.
 int visible_gpus();
 
-// cuda: GPU number local_rank, modulo the GPUs of the node when the back end stages through the host (mpi);
-// also makes it the calling thread's current device. automatic: cuda where there is a GPU for this rank, else
-// cpu. Error(bad_input) naming `place` (RunConfig::place("parallel.device")) and the remedy.
+// cuda: the GPU of number local_rank, modulo the GPUs that this process sees (one, where the launcher binds
+// each rank to its own); makes it the calling thread's current device. Several ranks may get the same GPU:
+// back end mpi allows that, and make_communicator refuses it for nccl. automatic: cuda where this process
+// sees a GPU, else cpu. Error(bad_input) naming `place` (RunConfig::place("parallel.device")) and the remedy.
 c10::Device choose_device(DeviceKind kind, BackendKind backend, const World& world,
                           const std::string& place = "'parallel.device'");
+
+// What identifies a GPU within its host, whatever its number in this process (its UUID); empty for the CPU.
+std::string device_identity(const c10::Device& device);
+// "NVIDIA H200"; "cpu" for the CPU.
+std::string device_model(const c10::Device& device);
+
+std::string host_name();
 
 }  // namespace lockstep

@@ -1,0 +1,85 @@
+// Lifeline: one TCP connection from every rank to rank 0, which tells at once when a process dies: the kernel
+// closes it. Carries a few bytes on how a rank ended; never data. A random token, exchanged through MPI,
+// keeps strangers out.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+// Owns a file descriptor.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  void reset() { *this = FileDescriptor(); }
+
+ private:
+  int fd_ = -1;
+};
+
+enum class LifelineKind : char {
+  bye = 'b',        // a clean end; the connection closes next
+  signalled = 's',  // to rank 0; text: the signal's number
+  error = 'e',      // to rank 0; text: exit code, a blank, the message
+  ending = 'x',     // from rank 0, which ends all ranks; text: exit code, a blank, the message
+};
+
+struct LifelineMessage {
+  LifelineKind kind;
+  std::string text;
+};
+
+class LifelineConnection {
+ public:
+  explicit LifelineConnection(FileDescriptor fd);
+  int fd() const { return fd_.get(); }
+  bool open() const { return fd_.valid(); }
+  void close() { fd_.reset(); }
+  // Never blocks and never throws: a peer that is gone needs no message.
+  void send(LifelineKind kind, const std::string& text = {});
+  // What has come, without blocking; closes itself when the peer has closed or died.
+  std::vector<LifelineMessage> receive();
+
+ private:
+  FileDescriptor fd_;
+  std::string pending_;  // the beginning of a message
+};
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// Rank 0's end.
+class LifelineListener {
+ public:
+  explicit LifelineListener(bool loopback_only);
+  // "token port address..." for the other ranks.
+  std::string invitation() const;
+  // The connections of ranks 1..peers, in that order. Error when they have not all come by the deadline.
+  std::vector<LifelineConnection> accept_all(int peers, Deadline deadline);
+
+ private:
+  FileDescriptor fd_;
+  std::string token_;
+  std::string addresses_;
+  int port_ = 0;
+};
+
+// Tries the addresses of the invitation, on rank 0's own node the loopback alone, until the deadline, then
+// Error.
+LifelineConnection connect_lifeline(const std::string& invitation, bool same_node, int rank,
+                                    Deadline deadline);
+
+}  // namespace lockstep

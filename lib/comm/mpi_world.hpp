@@ -1,0 +1,68 @@
+// World over MPI: ranks and nodes, the control plane, the lifeline between the ranks. Made by mpi_world().
+#pragma once
+
+#include <mpi.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "comm/watchdog.hpp"
+#include "comm/world.hpp"
+
+namespace lockstep {
+
+// MPI itself, initialised with MPI_THREAD_MULTIPLE; left alone, also at the end, when the caller had done so
+// before.
+class MpiLibrary {
+ public:
+  MpiLibrary(int argc, char** argv);
+  ~MpiLibrary();
+  MpiLibrary(const MpiLibrary&) = delete;
+  MpiLibrary& operator=(const MpiLibrary&) = delete;
+  int thread_level() const { return level_; }
+
+ private:
+  bool ours_ = false;
+  int level_ = MPI_THREAD_SINGLE;
+};
+
+class MpiWorld final : public World {
+ public:
+  MpiWorld(int argc, char** argv);
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_rank() const override { return local_rank_; }
+  int local_size() const override { return local_size_; }
+  int nodes() const override { return nodes_; }
+  std::string library() const override;
+  std::string thread_level() const override;
+  std::vector<std::string> gather(const std::string& bytes) override;
+  std::vector<std::string> all_gather(const std::string& bytes) override;
+  std::string broadcast(const std::string& bytes) override;
+  void barrier() override;
+  ClockOffset measure_clock_offset() override;
+  void on_emergency(std::function<void(const Emergency&)> handler) override;
+
+  MPI_Comm comm() const { return comm_; }
+  // Ends all ranks, with one line on stderr for a fault, however many ranks it shows itself on.
+  [[noreturn]] void fail(ExitCode code, const std::string& message) { watchdog_->fail(code, message); }
+
+ private:
+  void find_nodes();
+  void broadcast_bytes(std::string& bytes, int root);
+  std::vector<LifelineConnection> connect_ranks(const std::vector<std::string>& hosts);
+  ClockOffset answer_clock();
+  ClockOffset ask_clock(int peer);
+
+  SignalBlock block_;  // before MPI starts its threads
+  MpiLibrary mpi_;
+  MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize
+  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, nodes_ = 1;
+  bool beside_root_ = true;  // on rank 0's node
+  std::unique_ptr<Watchdog> watchdog_;
+};
+
+}  // namespace lockstep

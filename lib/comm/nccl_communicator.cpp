@@ -1,0 +1,311 @@
+#include "comm/nccl_communicator.hpp"
+
+#include <ATen/ops/zeros.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <nccl.h>
+
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+#include "base/error.hpp"
+#include "comm/device_clock.hpp"
+#include "comm/tensor_check.hpp"
+
+namespace lockstep {
+namespace {
+
+void check_nccl(ncclResult_t code, std::string_view call, ncclComm_t comm = nullptr) {
+  if (code == ncclSuccess || code == ncclInProgress) return;
+  const char* const detail = ncclGetLastError(comm);
+  throw run_error("{} failed: {}{}{}", call.substr(0, call.find('(')), ncclGetErrorString(code),
+                  detail != nullptr && *detail != '\0' ? ": " : "", detail != nullptr ? detail : "");
+}
+
+#define LOCKSTEP_NCCL(call) check_nccl((call), #call)
+
+ncclDataType_t nccl_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return ncclFloat32;
+    case at::kDouble:
+      return ncclFloat64;
+    case at::kBFloat16:
+      return ncclBfloat16;
+    case at::kHalf:
+      return ncclFloat16;
+    case at::kInt:
+      return ncclInt32;
+    case at::kLong:
+      return ncclInt64;
+    case at::kByte:
+      return ncclUint8;
+    default:
+      throw run_error("NCCL has no type for dtype {}", c10::toString(type));
+  }
+}
+
+ncclRedOp_t nccl_op(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::sum:
+      return ncclSum;
+    case ReduceOp::max:
+      return ncclMax;
+    case ReduceOp::min:
+      return ncclMin;
+  }
+  throw run_error("NCCL has no such reduction");
+}
+
+struct TimedEvents {
+  CudaEvent start{cudaEventBlockingSync}, end{cudaEventBlockingSync};
+};
+
+// Events are made before the first step and handed round: making one costs a call into the driver.
+class EventPool {
+ public:
+  explicit EventPool(std::size_t count) : free_(count) {}
+  TimedEvents take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return {};
+    TimedEvents events = std::move(free_.back());
+    free_.pop_back();
+    return events;
+  }
+  void give_back(TimedEvents events) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(events));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<TimedEvents> free_;
+};
+
+// The library's communicator: destroyed cleanly after success, aborted after a failure or while an exception
+// passes, when the other ranks may not come.
+class NcclHandle {
+ public:
+  NcclHandle(int size, int rank, const ncclUniqueId& id) {
+    LOCKSTEP_NCCL(ncclCommInitRank(&comm_, size, id, rank));
+  }
+  ~NcclHandle() {
+    if (failed_ || std::uncaught_exceptions() > 0)
+      ncclCommAbort(comm_);
+    else
+      ncclCommDestroy(comm_);
+  }
+  NcclHandle(const NcclHandle&) = delete;
+  NcclHandle& operator=(const NcclHandle&) = delete;
+
+  ncclComm_t get() const { return comm_; }
+  // Throws what has gone wrong since the last look, here or on another rank. Does not block.
+  void check() {
+    ncclResult_t state = ncclSuccess;
+    check(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError");
+    check(state, "NCCL");
+  }
+  void check(ncclResult_t code, std::string_view call) {
+    failed_ = failed_ || (code != ncclSuccess && code != ncclInProgress);
+    check_nccl(code, call, comm_);
+  }
+
+ private:
+  ncclComm_t comm_ = nullptr;
+  bool failed_ = false;
+};
+
+// What a Work needs, also after its communicator has gone.
+struct NcclState {
+  explicit NcclState(const c10::Device& d)
+      : device(d), stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, d.index())) {}
+  c10::Device device;
+  c10::cuda::CUDAStream stream;
+  EventPool pool{256};
+  std::mutex mutex;  // of handle, which the communicator resets
+  std::unique_ptr<NcclHandle> handle;
+  cudaStream_t callers_stream() const { return c10::cuda::getCurrentCUDAStream(device.index()).stream(); }
+};
+
+class NcclWork final : public Work {
+ public:
+  NcclWork(std::shared_ptr<NcclState> state, std::shared_ptr<const ClockAnchor> anchor)
+      : state_(std::move(state)),
+        anchor_(std::move(anchor)),
+        events_(state_->pool.take()),
+        ready_(steady_now()) {}
+  ~NcclWork() override { state_->pool.give_back(std::move(events_)); }
+
+  void begin() { events_.start.record(state_->stream.stream()); }
+  void finish() { events_.end.record(state_->stream.stream()); }
+
+  void wait() override {
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->handle) state_->handle->check();
+    }
+    const c10::cuda::CUDAGuard on_device(state_->device);
+    events_.end.order(state_->callers_stream());
+  }
+
+  WorkTimes times() override {
+    const c10::cuda::CUDAGuard on_device(state_->device);
+    events_.end.synchronize();
+    anchor_->event.synchronize();
+    return {ready_, anchor_->when(events_.start), anchor_->when(events_.end)};
+  }
+
+ private:
+  std::shared_ptr<NcclState> state_;
+  std::shared_ptr<const ClockAnchor> anchor_;
+  TimedEvents events_;
+  SteadyTime ready_;
+};
+
+ncclUniqueId agree_on_id(World& world) {
+  ncclUniqueId id{};
+  if (world.rank() == 0) LOCKSTEP_NCCL(ncclGetUniqueId(&id));
+  const std::string bytes = world.broadcast(std::string(id.internal, sizeof id.internal));
+  std::memcpy(id.internal, bytes.data(), sizeof id.internal);
+  world.barrier();
+  return id;
+}
+
+class NcclCommunicator final : public Communicator {
+ public:
+  // device is the calling thread's current one: events and streams are made on it.
+  NcclCommunicator(World& world, const c10::Device& device)
+      : state_(std::make_shared<NcclState>(device)), rank_(world.rank()), size_(world.size()) {
+    state_->handle = std::make_unique<NcclHandle>(size_, rank_, agree_on_id(world));
+    sent_.resize(static_cast<std::size_t>(size_));
+    received_.resize(static_cast<std::size_t>(size_));
+  }
+  ~NcclCommunicator() override {
+    const std::lock_guard lock(state_->mutex);
+    state_->handle.reset();
+  }
+
+  std::string backend() const override { return "nccl"; }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+
+  WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
+    check(CollectiveKind::all_reduce, tensor);
+    return launch(CollectiveKind::all_reduce, {tensor}, bytes_of(tensor), collectives_,
+                  [&](auto comm, auto stream) {
+                    return ncclAllReduce(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
+                                         nccl_type(tensor.scalar_type()), nccl_op(op), comm, stream);
+                  });
+  }
+  WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
+    check_parts(CollectiveKind::reduce_scatter, input, output, size_);
+    check(CollectiveKind::reduce_scatter, output);
+    return launch(CollectiveKind::reduce_scatter, {output, input}, bytes_of(input), collectives_,
+                  [&](auto comm, auto stream) {
+                    return ncclReduceScatter(input.data_ptr(), output.data_ptr(), count(output),
+                                             nccl_type(output.scalar_type()), ncclSum, comm, stream);
+                  });
+  }
+  WorkPtr all_gather(const at::Tensor& output, const at::Tensor& input) override {
+    check_parts(CollectiveKind::all_gather, output, input, size_);
+    check(CollectiveKind::all_gather, output);
+    return launch(CollectiveKind::all_gather, {output, input}, bytes_of(output), collectives_,
+                  [&](auto comm, auto stream) {
+                    return ncclAllGather(input.data_ptr(), output.data_ptr(), count(input),
+                                         nccl_type(input.scalar_type()), comm, stream);
+                  });
+  }
+  WorkPtr broadcast(const at::Tensor& tensor, int root) override {
+    check(CollectiveKind::broadcast, tensor);
+    check_peer(CollectiveKind::broadcast, root, rank_, size_);
+    return launch(CollectiveKind::broadcast, {tensor}, bytes_of(tensor), collectives_,
+                  [&](auto comm, auto stream) {
+                    return ncclBroadcast(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
+                                         nccl_type(tensor.scalar_type()), root, comm, stream);
+                  });
+  }
+  WorkPtr barrier() override {
+    if (!token_.defined())
+      token_ = at::zeros({1}, at::TensorOptions().dtype(at::kFloat).device(state_->device));
+    return launch(CollectiveKind::barrier, {token_}, 0, collectives_, [&](auto comm, auto stream) {
+      return ncclAllReduce(token_.data_ptr(), token_.data_ptr(), 1, ncclFloat32, ncclMax, comm, stream);
+    });
+  }
+  WorkPtr send(const at::Tensor& tensor, int to) override {
+    check(CollectiveKind::send, tensor);
+    check_peer(CollectiveKind::send, to, rank_, size_);
+    return launch(CollectiveKind::send, {tensor}, bytes_of(tensor), sent_[static_cast<std::size_t>(to)],
+                  [&](auto comm, auto stream) {
+                    return ncclSend(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), to,
+                                    comm, stream);
+                  });
+  }
+  WorkPtr recv(const at::Tensor& tensor, int from) override {
+    check(CollectiveKind::recv, tensor);
+    check_peer(CollectiveKind::recv, from, rank_, size_);
+    return launch(CollectiveKind::recv, {tensor}, bytes_of(tensor), received_[static_cast<std::size_t>(from)],
+                  [&](auto comm, auto stream) {
+                    return ncclRecv(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), from,
+                                    comm, stream);
+                  });
+  }
+
+ private:
+  static std::size_t count(const at::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }
+
+  void check(CollectiveKind kind, const at::Tensor& tensor) const {
+    check_tensor(kind, tensor);
+    if (tensor.device() != state_->device)
+      throw run_error("{}: this nccl communicator takes tensors on {}, not on {}", name_of(kind),
+                      state_->device.str(), tensor.device().str());
+  }
+
+  // Enqueues call(comm, stream) behind what the caller's current stream holds.
+  template <typename Call>
+  WorkPtr launch(CollectiveKind kind, std::initializer_list<at::Tensor> tensors, std::int64_t bytes,
+                 std::int64_t& sequence, const Call& call) {
+    const c10::cuda::CUDAGuard on_device(state_->device);
+    state_->handle->check();
+    auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
+    work->kind = kind;
+    work->bytes = bytes;
+    work->sequence = sequence++;
+    behind_caller_.record(state_->callers_stream());
+    behind_caller_.order(state_->stream.stream());
+    work->begin();
+    if (tensors.begin()->numel() > 0)
+      state_->handle->check(call(state_->handle->get(), state_->stream.stream()), name_of(kind));
+    work->finish();
+    // A tensor freed on another stream than the one that waited must not be handed out while NCCL still uses
+    // it.
+    for (const at::Tensor& tensor : tensors)
+      c10::cuda::CUDACachingAllocator::recordStream(tensor.storage().data_ptr(), state_->stream);
+    return work;
+  }
+
+  std::shared_ptr<NcclState> state_;
+  DeviceClock clock_;
+  CudaEvent behind_caller_;  // free again as soon as the stream has been told to wait for it
+  at::Tensor token_;         // of barrier
+  int rank_, size_;
+  std::int64_t collectives_ = 0;
+  std::vector<std::int64_t> sent_, received_;  // messages so far, by peer
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_nccl_communicator(World& world, const c10::Device& device) {
+  const c10::cuda::CUDAGuard on_device(device);
+  return std::make_unique<NcclCommunicator>(world, device);
+}
+
+std::string nccl_version() {
+  int version = 0;
+  LOCKSTEP_NCCL(ncclGetVersion(&version));
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+}  // namespace lockstep

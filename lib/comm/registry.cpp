@@ -1,0 +1,117 @@
+#include "comm/registry.hpp"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/error.hpp"
+#include "comm/device_map.hpp"
+#include "comm/mpi_communicator.hpp"
+#include "comm/mpi_world.hpp"
+#include "comm/nccl_communicator.hpp"
+#include "comm/self_communicator.hpp"
+
+namespace lockstep {
+namespace {
+
+struct Seat {
+  std::string host, device;  // device: "" for the CPU, else what identifies the GPU within its host
+};
+
+std::vector<Seat> gather_seats(const c10::Device& device, World& world) {
+  std::vector<Seat> seats;
+  for (const std::string& text : world.all_gather(host_name() + "\n" + device_identity(device))) {
+    const std::size_t split = text.find('\n');
+    seats.push_back({text.substr(0, split), text.substr(split + 1)});
+  }
+  return seats;
+}
+
+// Why a back end cannot serve these ranks, with the remedy; empty: it can.
+using Objection = std::string (*)(const std::vector<Seat>&);
+using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, World&);
+
+struct Backend {
+  BackendKind kind;
+  const char* name;
+  Objection objection;
+  Factory make;
+};
+
+std::string shared_gpus(const std::vector<Seat>& seats) {
+  std::map<std::string, std::multiset<std::string>> hosts;
+  for (const Seat& seat : seats) hosts[seat.host].insert(seat.device);
+  for (const auto& [host, devices] : hosts) {
+    const std::set<std::string> distinct(devices.begin(), devices.end());
+    if (distinct.size() == devices.size()) continue;
+    return fmt::format(
+        "{} ranks on this node, {} GPU{}: NCCL needs one GPU per rank; use --set parallel.backend=mpi",
+        devices.size(), distinct.size(), distinct.size() == 1 ? "" : "s");
+  }
+  return {};
+}
+
+std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
+#ifdef LOCKSTEP_WITH_CUDA
+  for (std::size_t rank = 0; rank < seats.size(); ++rank)
+    if (seats[rank].device.empty())
+      return fmt::format(
+          "rank {} computes on the CPU, and NCCL takes tensors on GPUs only; use --set "
+          "parallel.backend=mpi, or parallel.device=cuda where there are GPUs",
+          rank);
+  return shared_gpus(seats);
+#else
+  static_cast<void>(shared_gpus);
+  return "this build has no CUDA, and so no NCCL; use --set parallel.backend=mpi, or configure with "
+         "-DLOCKSTEP_CUDA=ON";
+#endif
+}
+
+std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& device,
+                                        [[maybe_unused]] World& world) {
+#ifdef LOCKSTEP_WITH_CUDA
+  return make_nccl_communicator(world, device);
+#else
+  throw run_error("this build has no NCCL");
+#endif
+}
+
+std::unique_ptr<Communicator> make_mpi(const c10::Device&, World& world) {
+  return make_mpi_communicator(dynamic_cast<MpiWorld&>(world).comm());
+}
+
+// In order of preference: automatic takes the first without an objection.
+constexpr std::array kBackends = {
+    Backend{BackendKind::nccl, "nccl", nccl_objection, make_nccl},
+    Backend{BackendKind::mpi, "mpi", [](const std::vector<Seat>&) { return std::string(); }, make_mpi},
+};
+
+const Backend& choose_backend(BackendKind kind, const c10::Device& device, World& world,
+                              const std::string& place) {
+  const std::vector<Seat> seats = gather_seats(device, world);
+  for (const Backend& backend : kBackends) {
+    if (kind != BackendKind::automatic && kind != backend.kind) continue;
+    const std::string objection = backend.objection(seats);
+    if (objection.empty()) return backend;
+    if (kind == backend.kind) throw input_error("{}: {}", place, objection);
+  }
+  throw input_error("{}: no such back end in this build; use --set parallel.backend=mpi", place);
+}
+
+bool without_mpi(const World& world) { return dynamic_cast<const MpiWorld*>(&world) == nullptr; }
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, World& world,
+                                                const std::string& place) {
+  if (without_mpi(world)) return make_self_communicator();
+  return choose_backend(kind, device, world, place).make(device, world);
+}
+
+std::string resolve_backend(BackendKind kind, const c10::Device& device, World& world,
+                            const std::string& place) {
+  if (without_mpi(world)) return "self";
+  return choose_backend(kind, device, world, place).name;
+}
+
+}  // namespace lockstep

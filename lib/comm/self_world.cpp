@@ -1,0 +1,40 @@
+#include "base/error.hpp"
+#include "comm/session.hpp"
+#include "comm/watchdog.hpp"
+
+namespace lockstep {
+namespace {
+
+class SelfWorld final : public World {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  int local_rank() const override { return 0; }
+  int local_size() const override { return 1; }
+  int nodes() const override { return 1; }
+  std::string library() const override { return "none"; }
+  std::string thread_level() const override { return "none"; }
+  std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
+  std::vector<std::string> all_gather(const std::string& bytes) override { return {bytes}; }
+  std::string broadcast(const std::string& bytes) override { return bytes; }
+  void barrier() override {}
+  ClockOffset measure_clock_offset() override { return {}; }
+  void on_emergency(std::function<void(const Emergency&)> handler) override {
+    watchdog_.on_emergency(std::move(handler));
+  }
+
+ private:
+  static WatchdogOptions options() {
+    WatchdogOptions result;
+    result.program = program_invocation_short_name;
+    return result;
+  }
+  SignalBlock block_;
+  Watchdog watchdog_{options()};
+};
+
+}  // namespace
+
+std::unique_ptr<World> self_world() { return std::make_unique<SelfWorld>(); }
+
+}  // namespace lockstep

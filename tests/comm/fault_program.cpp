@@ -1,0 +1,71 @@
+// fault_program MODE FOLDER: the victim of faults.sh. Every rank writes FOLDER/pid.RANK once it is in its
+// loop of collectives; the emergency handler writes FOLDER/emergency.RANK.
+#include <ATen/ATen.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "base/error.hpp"
+#include "comm/registry.hpp"
+#include "comm/session.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+const char* name_of(Emergency::Reason reason) {
+  switch (reason) {
+    case Emergency::Reason::signal:
+      return "signal";
+    case Emergency::Reason::lost_rank:
+      return "lost_rank";
+    default:
+      return "error";
+  }
+}
+
+void throw_if_asked(const std::string& mode, int rank, int round) {
+  if (mode == "throw_all" && round == 0)
+    throw input_error("conf.yaml:3: unknown key 'training.batchsize'; did you mean 'training.global_batch'?");
+  if (round != 20) return;
+  if (mode == "throw_one" && rank == 1) throw run_error("the loss is not finite in step 20");
+  if (mode == "throw_root" && rank == 0) throw run_error("the disk is full");
+}
+
+ExitCode loop(World& world, const std::string& mode, const std::string& folder) {
+  if (mode == "clean") return ExitCode::done;
+  if (mode == "not_valid") return ExitCode::not_valid;
+  if (mode == "late_throw") {  // the other ranks have ended well and wait in MPI_Finalize
+    if (world.rank() != 1) return ExitCode::done;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    throw run_error("too late");
+  }
+  const auto communicator = make_communicator(BackendKind::mpi, c10::kCPU, world);
+  const at::Tensor x = at::zeros({1 << 18});
+  for (int round = 0;; ++round) {
+    throw_if_asked(mode, world.rank(), round);
+    communicator->all_reduce(x)->wait();
+    if (round == 10) std::ofstream(folder + "/pid." + std::to_string(world.rank())) << getpid() << std::endl;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string mode = argc > 1 ? argv[1] : "clean";
+  const std::string folder = argc > 2 ? argv[2] : ".";
+  const UseMpi use_mpi = mode == "single_signal" ? UseMpi::no : UseMpi::yes;
+  return run_main(argc, argv, use_mpi, [&](World& world) {
+    world.on_emergency([&](const Emergency& emergency) {
+      std::ofstream(folder + "/emergency." + std::to_string(world.rank()))
+          << name_of(emergency.reason) << ' ' << emergency.message << std::endl;
+    });
+    const ExitCode code = loop(world, mode, folder);
+    world.on_emergency({});
+    return code;
+  });
+}
