@@ -168,9 +168,8 @@ class PendingFile {
     }
   }
   void publish() {
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    ::fchmod(fd_, 0666 & ~mask);  // mkstemp made it private; others on the machine may share the cache
+    if (::fchmod(fd_, 0644) != 0)  // mkstemp made it private, but others on the machine may share the cache
+      throw run_error("cannot write '{}': {}", path_, errno_text(errno));
     if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
       throw run_error("cannot write '{}': {}", path_, errno_text(errno));
     temporary_.clear();

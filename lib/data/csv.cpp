@@ -154,6 +154,7 @@ void read_piece(std::string_view file, int text_fields, std::int64_t classes, Pi
   Scanner scanner(file, piece.begin, text_fields, classes);
   piece.rows.clear();
   piece.fault.reset();
+  piece.largest = 0;
   piece.rows.reserve((piece.end - piece.begin) / 200 + 16);
   try {
     for (scanner.skip_empty_lines(); scanner.at() < piece.end; scanner.skip_empty_lines()) {
