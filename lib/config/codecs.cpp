@@ -71,7 +71,7 @@ RealBounds from_to_below(double low, double high) {
   return {fmt::format(">= {} and < {}", low, high), [low, high](double x) { return x >= low && x < high; }};
 }
 
-Codec<double> real(RealBounds bounds) {
+Codec<double> real(const RealBounds& bounds) {
   return {"a number " + bounds.text,
           [holds = bounds.holds](const Value& v) -> std::optional<double> {
             const auto value = parse_scalar<double>(v);

@@ -35,7 +35,7 @@ struct RealBounds {
 RealBounds above(double low);
 RealBounds at_least(double low);
 RealBounds from_to_below(double low, double high);  // low <= x < high
-Codec<double> real(RealBounds bounds);
+Codec<double> real(const RealBounds& bounds);
 
 Codec<bool> boolean();
 Codec<std::string> text(std::string allowed);  // never empty; an empty member has no value

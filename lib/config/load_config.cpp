@@ -72,7 +72,7 @@ class Source {
       if (!entry.first.IsScalar())
         throw input_error("{}: a key must be a word, not a list or a map", at.text());
       const std::string& key = entry.first.Scalar();
-      apply(name.empty() ? key : name + "." + key, entry.second, at);
+      apply(name.empty() ? key : fmt::format("{}.{}", name, key), entry.second, at);
     }
   }
 
