@@ -1,0 +1,28 @@
+// The verdict: a few sentences, each derived by one rule from numbers that the report shows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/metrics/budget.hpp"
+#include "analysis/model/analysis.hpp"
+
+namespace lockstep {
+
+enum class Outcome { faster, slower, undecided };
+
+// By the interval where there is one: it lies above 1, below 1, or holds it. For single launches a difference
+// of 5 % decides.
+Outcome outcome_of(const Estimate& speedup);
+
+// "ddp x2 is 1.42 times as fast as seq ..."
+std::string speedup_sentence(const GroupSummary& group, const Comparison& comparison,
+                             const GroupSummary& baseline);
+
+// "Of the 1.23 ms that a step takes beyond the ideal 2.05 ms, 61 % goes into ..."; "" when there is nothing
+// to tell.
+std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline);
+
+std::vector<std::string> verdict(const Analysis& analysis);
+
+}  // namespace lockstep

@@ -1,0 +1,173 @@
+// Rules that look at a group, at a group and its baseline, or at the speedup between them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "analysis/checks/rule_functions.hpp"
+#include "analysis/metrics/statistics.hpp"
+
+namespace lockstep::checks {
+
+namespace {
+
+// Keys that say how work is spread and measured, not what it is. The batch is compared as it was measured.
+bool spreads_work(const std::string& key) {
+  constexpr std::array kKeys = {"training.global_batch", "training.micro_batch", "training.accumulate",
+                                "data.workers", "measure.scaling"};
+  return key.starts_with("parallel.") || std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+}
+
+void compare(std::string& differences, const std::string& what, const std::string& here,
+             const std::string& there) {
+  if (here == there) return;
+  differences += fmt::format("{}{} {}, baseline {}", differences.empty() ? "" : "; ", what, here, there);
+}
+void compare(std::string& differences, const std::string& what, std::int64_t here, std::int64_t there) {
+  compare(differences, what, std::to_string(here), std::to_string(there));
+}
+Detail unless_empty(const std::string& text) { return text.empty() ? Detail() : Detail(text); }
+
+void compare_settings(std::string& differences, const Launch& here, const Launch& there) {
+  std::set<std::string> keys;
+  for (const Launch* l : {&here, &there})
+    for (const auto& [key, value] : l->settings) keys.insert(key);
+  for (const std::string& key : keys)
+    if (!ignored_setting(key) && !spreads_work(key))
+      compare(differences, key, here.setting(key), there.setting(key));
+}
+
+const Launch* with_seed(const Group& group, const std::string& seed) {
+  for (const Launch* l : group.launches)
+    if (l->setting("run.seed") == seed) return l;
+  return nullptr;
+}
+
+bool same_batch_per_rank(const Launch& here, const Launch& there) {
+  return here.global_batch * there.ranks == there.global_batch * here.ranks;
+}
+
+double learned(const Launch& launch) {
+  return std::isnan(launch.test_metric) ? launch.validation_metric : launch.test_metric;
+}
+
+double median_learned(const Group& group) {
+  std::vector<double> values;
+  for (const Launch* l : group.launches)
+    if (!std::isnan(learned(*l))) values.push_back(learned(*l));
+  return median(values);
+}
+
+// Three standard errors and a twentieth of the way from chance to perfect.
+double clearly_above_chance(const Launch& launch) {
+  const double chance = 1 / static_cast<double>(launch.data.classes);
+  const std::int64_t rows =
+      std::isnan(launch.test_metric) ? launch.data.validation_rows : launch.data.test_rows;
+  const double error =
+      std::sqrt(chance * (1 - chance) / static_cast<double>(std::max<std::int64_t>(rows, 1)));
+  return chance + std::max(rows > 0 ? 3 * error : 0, 0.05 * (1 - chance));
+}
+
+Detail below_chance(const Group& group) {
+  const Launch& launch = group.any();
+  const double value = median_learned(group);
+  if (launch.data.classes < 2 || std::isnan(value) || value > clearly_above_chance(launch)) return {};
+  return fmt::format("{} of '{}' is {:.3f}, chance is {:.3f}, clearly above it begins at {:.3f}",
+                     launch.metric, group.label, value, 1 / static_cast<double>(launch.data.classes),
+                     clearly_above_chance(launch));
+}
+
+}  // namespace
+
+Detail single(const Group& group) {
+  if (!group.single()) return {};
+  return "run it again for an interval";
+}
+
+Detail other_hardware(const Group& group, const Group& baseline) {
+  std::string differences;
+  compare(differences, "fingerprint", group.any().fingerprint, baseline.any().fingerprint);
+  compare(differences, "device", group.any().setting("parallel.device"),
+          baseline.any().setting("parallel.device"));
+  return unless_empty(differences);
+}
+
+Detail weak_as_strong(const Group& group, const Group& baseline) {
+  const Launch &here = group.any(), &there = baseline.any();
+  if (here.weak_scaling() || here.global_batch == there.global_batch || !same_batch_per_rank(here, there))
+    return {};
+  return fmt::format("{} samples a step on {} ranks, {} on {}; set measure.scaling to weak",
+                     here.global_batch, here.ranks, there.global_batch, there.ranks);
+}
+
+Detail other_work(const Group& group, const Group& baseline) {
+  const Launch &here = group.any(), &there = baseline.any();
+  std::string differences;
+  for (const Launch* mine : group.launches)
+    if (const Launch* theirs = with_seed(baseline, mine->setting("run.seed")); theirs && differences.empty())
+      compare(differences, "data digest", mine->data.digest, theirs->data.digest);
+  compare(differences, "training rows", here.data.train_rows, there.data.train_rows);
+  compare(differences, "parameters", here.parameters, there.parameters);
+  compare_settings(differences, here, there);
+  compare(differences, "epochs", here.epochs, there.epochs);
+  if (here.weak_scaling()) {
+    if (!same_batch_per_rank(here, there))
+      compare(differences, "samples a step and rank", here.global_batch / here.ranks,
+              there.global_batch / there.ranks);
+    return unless_empty(differences);
+  }
+  if (!weak_as_strong(group, baseline))
+    compare(differences, "samples a step", here.global_batch, there.global_batch);
+  if (here.global_batch == there.global_batch)
+    compare(differences, "steps", std::ssize(here.steps), std::ssize(there.steps));
+  return unless_empty(differences);
+}
+
+Detail at_chance(const Group& group, const Group& baseline) {
+  const Detail here = below_chance(group);
+  return here ? here : below_chance(baseline);
+}
+
+Detail no_metric(const Group& group, const Group& baseline) {
+  for (const Group* g : {&group, &baseline})
+    if (std::isnan(median_learned(*g)) || g->any().data.classes < 2)
+      return fmt::format("'{}' has neither test nor validation metric with a known chance level", g->label);
+  return {};
+}
+
+Detail other_versions(const Group& group, const Group& baseline) {
+  std::string differences;
+  for (const auto& [name, version] : group.any().environment) {
+    const auto there = baseline.any().environment.find(name);
+    // train_seq starts no MPI, hence has no version of it: "none" is no difference.
+    if (there == baseline.any().environment.end() || name == "mpi_threads") continue;
+    if (version != "none" && there->second != "none") compare(differences, name, version, there->second);
+  }
+  return unless_empty(differences);
+}
+
+Detail other_threads(const Group& group, const Group& baseline) {
+  std::string differences;
+  compare(differences, "threads a rank", group.any().threads, baseline.any().threads);
+  return unless_empty(differences);
+}
+
+Detail no_common_seed(const Group& group, const Group& baseline) {
+  for (const Launch* l : group.launches)
+    if (with_seed(baseline, l->setting("run.seed"))) return {};
+  return "no seed was used on both sides";
+}
+
+Detail slower_than_one(double speedup, std::int64_t) {
+  if (!(speedup < 1)) return {};
+  return fmt::format("the speedup is {:.3f}, below 1", speedup);
+}
+
+Detail faster_than_ranks(double speedup, std::int64_t ranks) {
+  if (!(speedup > static_cast<double>(ranks))) return {};
+  return fmt::format("the speedup is {:.3f}, above the {} ranks", speedup, ranks);
+}
+
+}  // namespace lockstep::checks

@@ -1,0 +1,31 @@
+// The check functions that rules.cpp's table names. Each gives the detail of its sentence, or nothing.
+#pragma once
+
+#include "analysis/checks/rules.hpp"
+
+namespace lockstep::checks {
+
+Detail incomplete(const RunData& run, const Launch& launch);
+Detail replicas_diverged(const RunData& run, const Launch& launch);
+Detail invalid(const RunData& run, const Launch& launch);
+Detail audit_violated(const RunData& run, const Launch& launch);
+Detail audit_absent(const RunData& run, const Launch& launch);
+Detail steps_out_of_order(const RunData& run, const Launch& launch);
+Detail budget_open(const RunData& run, const Launch& launch);
+
+Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
+Detail single(const Group& group);
+
+Detail other_hardware(const Group& group, const Group& baseline);
+Detail other_work(const Group& group, const Group& baseline);
+Detail weak_as_strong(const Group& group, const Group& baseline);
+Detail at_chance(const Group& group, const Group& baseline);
+Detail no_metric(const Group& group, const Group& baseline);
+Detail other_versions(const Group& group, const Group& baseline);
+Detail other_threads(const Group& group, const Group& baseline);
+Detail no_common_seed(const Group& group, const Group& baseline);
+
+Detail slower_than_one(double speedup, std::int64_t ranks);
+Detail faster_than_ranks(double speedup, std::int64_t ranks);
+
+}  // namespace lockstep::checks

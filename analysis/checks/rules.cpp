@@ -1,0 +1,133 @@
+#include "analysis/checks/rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/checks/rule_functions.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// The order is that of importance: where several rules refuse a claim, the first speaks.
+constexpr Rule kRules[] = {
+    {.code = "incomplete-run",
+     .refuses = Claim::whole_run,
+     .sentence = "the run did not come to its end: {}",
+     .on_run = checks::incomplete},
+    {.code = "replicas-diverged",
+     .refuses = Claim::whole_run,
+     .sentence = "the ranks did not train one model: {}",
+     .invalidates = true,
+     .on_run = checks::replicas_diverged},
+    {.code = "invalid-run",
+     .refuses = Claim::whole_run,
+     .sentence = "the run calls itself invalid: {}",
+     .invalidates = true,
+     .on_run = checks::invalid},
+    {.code = "work-audit",
+     .refuses = Claim::whole_run,
+     .sentence = "the ranks did not share out the data set: {}",
+     .invalidates = true,
+     .on_run = checks::audit_violated},
+    {.code = "step-order",
+     .refuses = Claim::whole_run,
+     .sentence = "the steps are not one sequence of times: {}",
+     .invalidates = true,
+     .on_run = checks::steps_out_of_order},
+    {.code = "duplicate-run",
+     .refuses = Claim::whole_run,
+     .sentence = "the same run is here twice and counts once: {}",
+     .on_launch_among = checks::duplicate},
+    {.code = "budget-open",
+     .refuses = Claim::budget,
+     .sentence = "the phases do not explain the wall time: {}",
+     .on_run = checks::budget_open},
+    {.code = "cross-hardware",
+     .refuses = Claim::speedup,
+     .sentence = "the two ran on different hardware: {}",
+     .on_pair = checks::other_hardware},
+    {.code = "weak-as-strong",
+     .refuses = Claim::speedup,
+     .sentence = "called strong scaling, but the batch grows with the ranks: {}",
+     .on_pair = checks::weak_as_strong},
+    {.code = "different-work",
+     .refuses = Claim::speedup,
+     .sentence = "the two did not do the same work: {}",
+     .on_pair = checks::other_work},
+    {.code = "chance-level",
+     .refuses = Claim::speedup,
+     .sentence = "a run that has learned nothing is no run to speed up: {}",
+     .on_pair = checks::at_chance},
+    {.code = "amdahl-slowdown",
+     .refuses = Claim::amdahl,
+     .sentence = "Amdahl's law has no parallel share for this: {}",
+     .on_speedup = checks::slower_than_one},
+    {.code = "amdahl-superlinear",
+     .refuses = Claim::amdahl,
+     .sentence = "Amdahl's law has no parallel share for this: {}",
+     .on_speedup = checks::faster_than_ranks},
+    {.code = "single",
+     .refuses = Claim::nothing,
+     .sentence = "single launch: no interval can be given, and the next launch may differ ({})",
+     .on_group = checks::single},
+    {.code = "no-audit",
+     .refuses = Claim::nothing,
+     .sentence = "nothing shows that each row was trained on once: {}",
+     .on_run = checks::audit_absent},
+    {.code = "no-metric",
+     .refuses = Claim::nothing,
+     .sentence = "nothing shows that the runs learned anything: {}",
+     .on_pair = checks::no_metric},
+    {.code = "no-common-seed",
+     .refuses = Claim::nothing,
+     .sentence = "the contents of the data cannot be compared, only the number of rows: {}",
+     .on_pair = checks::no_common_seed},
+    {.code = "different-versions",
+     .refuses = Claim::nothing,
+     .sentence = "part of the difference may come from the software: {}",
+     .on_pair = checks::other_versions},
+    {.code = "unequal-threads",
+     .refuses = Claim::nothing,
+     .sentence = "a rank of the two computes with different numbers of threads: {}",
+     .on_pair = checks::other_threads},
+};
+
+// Runs every rule that has the given kind of check.
+template <typename Check, typename... Args>
+std::vector<Finding> findings_of(Check Rule::*check, const Args&... args) {
+  std::vector<Finding> findings;
+  for (const Rule& rule : kRules) {
+    if (!(rule.*check)) continue;
+    if (const Detail detail = (rule.*check)(args...))
+      findings.push_back({&rule, fmt::format(fmt::runtime(rule.sentence), *detail)});
+  }
+  return findings;
+}
+
+}  // namespace
+
+std::span<const Rule> rules() { return kRules; }
+
+const Finding* refusal_of(std::span<const Finding> findings, Claim claim) {
+  const auto found = std::find_if(findings.begin(), findings.end(),
+                                  [&](const Finding& f) { return f.rule->refuses == claim; });
+  return found == findings.end() ? nullptr : &*found;
+}
+
+std::vector<Finding> check_run(const RunData& run, const Launch& launch) {
+  return findings_of(&Rule::on_run, run, launch);
+}
+std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> earlier) {
+  return findings_of(&Rule::on_launch_among, launch, earlier);
+}
+std::vector<Finding> check_group(const Group& group) { return findings_of(&Rule::on_group, group); }
+std::vector<Finding> check_pair(const Group& group, const Group& baseline) {
+  return findings_of(&Rule::on_pair, group, baseline);
+}
+std::vector<Finding> check_speedup(double speedup, std::int64_t ranks) {
+  return findings_of(&Rule::on_speedup, speedup, ranks);
+}
+
+}  // namespace lockstep

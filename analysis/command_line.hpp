@@ -1,0 +1,28 @@
+// The command line of analyze. Its help text is made from the tables that it is parsed by.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/model/compare.hpp"
+
+namespace lockstep {
+
+enum class Verb { report, summary };
+enum class Format { table, json, csv, md };
+
+struct AnalyzeOptions {
+  Verb verb = Verb::report;
+  std::vector<std::string> paths;
+  Format format = Format::table;
+  std::string output;  // file; empty: stdout
+  bool strict = false, help = false, version = false;
+  Baseline baseline = Baseline::seq;
+};
+
+// arguments: without the program's name. Error(bad_input) for what it does not know.
+AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments);
+
+std::string analyze_help();
+
+}  // namespace lockstep

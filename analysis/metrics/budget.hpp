@@ -1,0 +1,35 @@
+// The closed time budget of a step, and where the time goes that parallel training loses. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/model/quantities.hpp"
+
+namespace lockstep {
+
+// The mean step of several launches: sums over all of their steps, divided once, so that the parts add up to
+// wall.
+Quantities mean_step(std::span<const std::span<const Quantities>> launches);
+
+// (sum of the parts - wall) / wall: 0 when the budget closes, above 0 when something is counted twice.
+double budget_gap(const Quantities& step);
+
+// Seconds of a rank's step beyond the ideal, and what they were spent on. Parts add up to total, and may be
+// below 0 where parallel training is the better one.
+struct LostTime {
+  double total = 0;
+  struct Part {
+    std::string name;  // data, h2d, compute, optimizer, comm_wait, comm_transfer, bubble, other
+    double seconds = 0;
+  };
+  std::vector<Part> parts;
+};
+
+// strong: the ideal step is the baseline's divided by ranks; weak: the baseline's. Exposed communication is
+// split into waiting and transfer in the proportion that all of the step's collectives have.
+LostTime lost_time(const Quantities& step, const Quantities& baseline, std::int64_t ranks, bool strong);
+
+}  // namespace lockstep

@@ -1,0 +1,28 @@
+// Order statistics. Pure; no input is changed.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace lockstep {
+
+// A number and, where there are repetitions, its 95 % interval.
+struct Estimate {
+  double value = 0;
+  struct Bounds {
+    double low = 0, high = 0;
+  };
+  std::optional<Bounds> interval;
+};
+
+double mean(std::span<const double> values);    // NaN when empty
+double median(std::span<const double> values);  // NaN when empty
+
+// share in [0, 1]; linear interpolation between order statistics (type 7 of Hyndman and Fan 1996, the default
+// of R and numpy). NaN when empty.
+double percentile(std::span<const double> values, double share);
+// Several percentiles for the price of one sort.
+std::vector<double> percentiles(std::span<const double> values, std::span<const double> shares);
+
+}  // namespace lockstep

@@ -1,0 +1,51 @@
+// Launch: one run, reduced to what metrics and checks of groups need, so that the file's samples can be let
+// go.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/checks/finding.hpp"
+#include "analysis/model/quantities.hpp"
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+struct Launch {
+  std::string path;  // the run's folder, or the file when it was given
+  RunHeader header;
+  std::map<std::string, std::string> settings, environment;
+  std::string fingerprint;
+  std::string model, metric;
+  std::int64_t parameters = 0;
+  DataFacts data;
+  std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
+
+  std::vector<Quantities> steps;  // mean over ranks, warm-up included
+  std::int64_t warmup = 0;
+  bool warmup_given = false;  // by measure.warmup; otherwise by the change-point test
+
+  double training_seconds = 0;                    // of all steps
+  double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
+  std::int64_t rows_trained = 0;                  // by the audit; -1: the file has none
+  std::vector<std::int64_t> last_arrivals;        // [ranks], collectives in which the rank came last
+  std::int64_t unmatched_collectives = 0;
+  double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
+
+  std::vector<Finding> findings;
+  bool usable() const;  // no finding says that the run must not be used
+
+  std::span<const Quantities> steady() const {
+    return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
+  }
+  std::string setting(const std::string& key) const;  // "" when the file has none
+  bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
+};
+
+// Reduces and checks by the rules that look at one run.
+Launch make_launch(const RunData& run, const std::string& path);
+
+}  // namespace lockstep

@@ -1,0 +1,49 @@
+// What is known of one step, averaged over the ranks: the terms of every metric of this first kind.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace lockstep {
+
+// Seconds, but for samples. The budget: wall = data + ... + other, the eight from data to other.
+enum class Quantity : std::size_t {
+  data,
+  h2d,
+  forward,
+  backward,
+  comm_exposed,
+  optimizer,
+  bubble,
+  other,
+  wall,
+  samples,   // of all ranks together
+  comm,      // length of the union of the rank's communication intervals
+  transfer,  // of the step's collectives, what the fastest rank needed
+  wait,      // what a rank spent in collectives beyond that
+};
+inline constexpr std::size_t kQuantities = 13;
+inline constexpr std::size_t kBudgetParts = 8;  // the first so many add up to wall
+
+inline constexpr std::array<const char*, kQuantities> kQuantityNames = {
+    "data",  "h2d",  "forward", "backward", "comm_exposed", "optimizer", "bubble",
+    "other", "wall", "samples", "comm",     "transfer",     "wait"};
+
+struct Quantities {
+  std::array<double, kQuantities> values{};
+  double& operator[](Quantity q) { return values[static_cast<std::size_t>(q)]; }
+  double operator[](Quantity q) const { return values[static_cast<std::size_t>(q)]; }
+  Quantities& operator+=(const Quantities& more) {
+    for (std::size_t i = 0; i < kQuantities; ++i) values[i] += more.values[i];
+    return *this;
+  }
+  Quantities& operator*=(double factor) {
+    for (double& v : values) v *= factor;
+    return *this;
+  }
+  double compute() const {
+    return (*this)[Quantity::forward] + (*this)[Quantity::backward] + (*this)[Quantity::optimizer];
+  }
+};
+
+}  // namespace lockstep

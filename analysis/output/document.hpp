@@ -1,0 +1,43 @@
+// A document of headings, tables and lists, and its two renderings: aligned text for a terminal, Markdown.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+struct TextTable {
+  struct Row {
+    std::vector<std::string> cells;
+    std::string rest;  // in place of the cells that are missing: a sentence
+  };
+  std::vector<std::string> header;  // the first column is aligned to the left, the others to the right
+  std::vector<Row> rows;
+};
+
+struct Block {
+  enum class Kind { title, heading, text, items, table };
+  Kind kind = Kind::text;
+  std::vector<std::string> lines;  // one for title, heading and text
+  TextTable table;
+};
+
+struct Document {
+  std::vector<Block> blocks;
+  void title(std::string text) { blocks.push_back({Block::Kind::title, {std::move(text)}, {}}); }
+  void heading(std::string text) { blocks.push_back({Block::Kind::heading, {std::move(text)}, {}}); }
+  void text(std::string text) { blocks.push_back({Block::Kind::text, {std::move(text)}, {}}); }
+  void items(std::vector<std::string> lines) { blocks.push_back({Block::Kind::items, std::move(lines), {}}); }
+  void table(TextTable table) { blocks.push_back({Block::Kind::table, {}, std::move(table)}); }
+};
+
+inline constexpr std::size_t kPageColumns = 100;
+
+// Sentences are broken at kPageColumns; tables keep their lines.
+std::string render_text(const Document& document);
+std::string render_markdown(const Document& document);
+
+// Columns that a UTF-8 text takes on a terminal, counting one a code point.
+std::size_t display_width(const std::string& text);
+
+}  // namespace lockstep

@@ -1,0 +1,49 @@
+#include "analysis/output/numbers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace lockstep {
+
+namespace {
+
+const char* const kNothing = "-";
+
+// Decimals with which the value has three significant digits.
+int decimals_of(double value) {
+  if (value == 0) return 0;
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9)), 0, 9);
+}
+
+}  // namespace
+
+std::string number(double value) {
+  if (!std::isfinite(value)) return kNothing;
+  return fmt::format("{:.{}f}", value, decimals_of(value));
+}
+
+std::string number(const std::optional<double>& value) { return value ? number(*value) : kNothing; }
+
+std::string milliseconds(double seconds) { return number(1000 * seconds); }
+
+std::string percent(double share) {
+  return std::isfinite(share) ? fmt::format("{:.1f}", 100 * share) : kNothing;
+}
+
+std::string percent(const std::optional<double>& share) { return share ? percent(*share) : kNothing; }
+
+std::string with_interval(const Estimate& estimate, double factor) {
+  const double value = factor * estimate.value;
+  if (!estimate.interval || !std::isfinite(value)) return number(value);
+  const int decimals = decimals_of(value);
+  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", value, decimals, factor * estimate.interval->low, decimals,
+                     factor * estimate.interval->high, decimals);
+}
+
+std::string with_interval(const std::optional<Estimate>& estimate, double factor) {
+  return estimate ? with_interval(*estimate, factor) : kNothing;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,35 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "analysis/output/csv.hpp"
+#include "analysis/output/json.hpp"
+#include "analysis/output/sections.hpp"
+#include "analysis/output/write_file.hpp"
+#include "analysis/verbs/verbs.hpp"
+
+namespace lockstep {
+
+std::string render(const Analysis& analysis, Format format) {
+  switch (format) {
+    case Format::table:
+      return render_text(summary_document(analysis));
+    case Format::json:
+      return render_json(analysis);
+    case Format::csv:
+      return render_csv(analysis);
+    case Format::md:
+      return render_markdown(summary_document(analysis));
+  }
+  return "";
+}
+
+void run_summary(const Analysis& analysis, const AnalyzeOptions& options) {
+  const std::string text = render(analysis, options.format);
+  if (options.output.empty())
+    fmt::print("{}", text);
+  else
+    write_file(options.output, text);
+}
+
+}  // namespace lockstep
