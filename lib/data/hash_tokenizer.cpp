@@ -11,6 +11,10 @@
 #include "base/error.hpp"
 #include "data/tokenizer.hpp"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 // Lanes are as wide as the processor's vectors, chosen when the program is loaded.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define LOCKSTEP_WIDE_LANES __attribute__((target_clones("avx2", "default")))
@@ -47,26 +51,32 @@ constexpr std::array<std::uint64_t, kRound + 1> kKeep = [] {
   return masks;
 }();
 
-constexpr std::uint64_t repeat(std::uint64_t byte) { return 0x0101010101010101ULL * byte; }
-
-// 0x80 in every byte of x, all below 0x80, that is at least `low`.
-constexpr std::uint64_t at_least(std::uint64_t x, std::uint64_t low) {
-  return (x + repeat(0x80 - low)) & repeat(0x80);
-}
-
-// Bit i: byte i of eight is a space, \t, \n, \v, \f or \r.
-constexpr std::uint64_t white_space(std::uint64_t bytes) {
-  const std::uint64_t low = bytes & repeat(0x7f);
-  const std::uint64_t control = at_least(low, '\t') & ~at_least(low, '\r' + 1);
-  const std::uint64_t space = ~at_least(low ^ repeat(' '), 1);
-  return (((control | space) & ~bytes & repeat(0x80)) >> 7) * 0x0102040810204080ULL >> 56;
-}
-
 std::uint64_t load(const char* bytes, std::size_t count) {
   std::uint64_t word = 0;
   std::memcpy(&word, bytes, count);
   if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
   return word;
+}
+
+// Bit i: byte i of 64 is a space, \t, \n, \v, \f or \r.
+std::uint64_t white_space_of_64(const char* bytes) {
+  std::uint64_t mask = 0;
+#if defined(__SSE2__)
+  const __m128i space = _mm_set1_epi8(' '), tab = _mm_set1_epi8('\t'), span = _mm_set1_epi8('\r' - '\t');
+  for (unsigned i = 0; i < 64; i += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
+    const __m128i above_tab = _mm_sub_epi8(block, tab);  // bytes below \t wrap to large values
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(above_tab, span), above_tab);
+    const auto found = _mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(block, space)));
+    mask |= static_cast<std::uint64_t>(static_cast<unsigned>(found)) << i;
+  }
+#else
+  for (unsigned i = 0; i < 64; ++i) {
+    const bool white = bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r');
+    mask |= std::uint64_t{white} << i;
+  }
+#endif
+  return mask;
 }
 
 // Up to eight bytes of the text from `at`, without reading beyond its end; what is not text is 0.
@@ -95,10 +105,10 @@ struct Lanes {
 
   Each<std::uint32_t> first, second;  // the bytes of a round, four and four
   Each<std::uint32_t> take_back, lane_hash;
-  Each<std::uint32_t> hash;      // of each word
-  Each<const char*> begin, end;  // what is left of each word
-  Each<std::uint16_t> round;     // the word in each lane of the second and later rounds
-  Each<std::uint16_t> longer;    // words that go on after this round
+  Each<std::uint32_t> hash;                              // of each word
+  std::array<const char*, 2 * (kWords + kSlack)> edges;  // begin and end of what is left of each word
+  Each<std::uint16_t> round;   // the word in each lane of the second and later rounds
+  Each<std::uint16_t> longer;  // words that go on after this round
   std::size_t words = 0, longer_words = 0;
 };
 
@@ -118,14 +128,15 @@ LOCKSTEP_WIDE_LANES void hash_round(const std::uint32_t* __restrict first,
 
 // Puts the next bytes of word `from` into lane `to`.
 void fill_lane(Lanes& lanes, std::size_t to, std::size_t from, std::string_view text) {
-  const auto length = static_cast<std::size_t>(lanes.end[from] - lanes.begin[from]);
-  // The smaller of length and kRound; as a branch it would be guessed wrong for every few words.
-  const std::size_t taken = kRound ^ ((length ^ kRound) & (std::size_t{0} - (length < kRound)));
-  const std::uint64_t bytes = load_within(text, lanes.begin[from]) & kKeep[taken];
+  const auto length = static_cast<std::size_t>(lanes.edges[2 * from + 1] - lanes.edges[2 * from]);
+  // The smaller of the two, without a branch, which would be guessed wrong every few words.
+  const std::int64_t over = static_cast<std::int64_t>(length) - static_cast<std::int64_t>(kRound);
+  const auto taken = static_cast<std::size_t>(static_cast<std::int64_t>(kRound) + (over & over >> 63));
+  const std::uint64_t bytes = load_within(text, lanes.edges[2 * from]) & kKeep[taken];
   lanes.first[to] = static_cast<std::uint32_t>(bytes);
   lanes.second[to] = static_cast<std::uint32_t>(bytes >> 32);
   lanes.take_back[to] = kTakeBack[taken];
-  lanes.begin[from] += taken;
+  lanes.edges[2 * from] += taken;
   lanes.longer[lanes.longer_words] = static_cast<std::uint16_t>(from);
   lanes.longer_words += length > kRound;
 }
@@ -164,43 +175,33 @@ class WordFinder {
 
   // Finds words until there are `wanted` or the text ends; up to one block's words more.
   void find(Lanes& lanes, std::size_t wanted) {
-    std::size_t begins = 0, ends = 0;
-    if (open_) lanes.begin[begins++] = open_at_;
-    while (ends < wanted && at_ < end_) {
+    std::size_t edges = 0;
+    if (open_ != nullptr) lanes.edges[edges++] = open_;
+    while (edges < 2 * wanted && at_ < end_) {
       const std::uint64_t text = ~block_white_space();
-      const std::uint64_t edges = text ^ (text << 1 | (open_ ? 1 : 0));
-      for (std::uint64_t left = edges & text; left != 0; left &= left - 1)
-        lanes.begin[begins++] = at_ + static_cast<std::size_t>(std::countr_zero(left));
-      for (std::uint64_t left = edges & ~text; left != 0; left &= left - 1)
-        lanes.end[ends++] = at_ + static_cast<std::size_t>(std::countr_zero(left));
-      open_ = text >> 63 != 0;
+      for (std::uint64_t left = text ^ (text << 1 | (edges & 1)); left != 0; left &= left - 1)
+        lanes.edges[edges++] = at_ + static_cast<std::size_t>(std::countr_zero(left));
       at_ = end_ - at_ > 64 ? at_ + 64 : end_;
     }
-    if (at_ == end_ && begins > ends) lanes.end[ends++] = end_;
-    if (begins > ends) open_at_ = lanes.begin[ends];
-    lanes.words = ends;
+    if (at_ == end_ && edges % 2 == 1) lanes.edges[edges++] = end_;
+    lanes.words = edges / 2;
+    open_ = edges % 2 == 1 ? lanes.edges[edges - 1] : nullptr;
   }
 
  private:
   // Bit i: byte i of the block is white space, or lies beyond the text.
   std::uint64_t block_white_space() const {
-    std::uint64_t mask = 0;
-    if (end_ - at_ >= 64) {
-      for (int i = 0; i < 8; ++i) mask |= white_space(load(at_ + 8 * i, 8)) << (8 * i);
-      return mask;
-    }
     const auto left = static_cast<std::size_t>(end_ - at_);
+    if (left >= 64) return white_space_of_64(at_);
     std::array<char, 64> padded;
     padded.fill(' ');
     std::memcpy(padded.data(), at_, left);
-    for (int i = 0; i < 8; ++i) mask |= white_space(load(padded.data() + 8 * i, 8)) << (8 * i);
-    return mask;
+    return white_space_of_64(padded.data());
   }
 
   const char* at_;
   const char* end_;
-  bool open_ = false;              // the last block ended within a word ...
-  const char* open_at_ = nullptr;  // ... that begins here, where the last words found were the blocks' before
+  const char* open_ = nullptr;  // where a word began that the words found before did not hold
 };
 
 class HashEncoder final : public TextEncoder {
