@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real AG News on four ranks trains, and ends where sequential training ends.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 data=${LOCKSTEP_REALDATA:-$SOURCE/../shared/data}/ag_news

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every mistake of a user ends in one line that names the place and the remedy, exit code 2, and no run folder.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 cat > "$work/typo.yaml" <<'Y'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A disk that fills up while the run file is written: one line, exit code 1, no hang.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 mkdir -p "$work/runs"

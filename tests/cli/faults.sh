@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What ends a run before its time: signals, killed ranks, a loss that is not finite. Nobody hangs, one line is said, and
 # the run file tells what happened.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 long="--set training.epochs=100000"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A resumed run goes on with the same bits as one that was never stopped.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 losses() { dataset "$1/run.h5" /steps/loss | tr -d ' \n' | sed 's/([0-9,]*)://g; s/DATA{//; s/}//' | tr ',' '\n' | tail -n "$2"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Whole runs: run file, validity, reproducibility, the audit.
-# shellcheck source=tests/cli/support.sh disable=SC2154
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
 seq_run 0

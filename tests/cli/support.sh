@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the scripts of this folder share: run a command, expect an exit code and words. Sourced.
 # Wanted from the environment: BIN, SOURCE, MPIRUN.
+# shellcheck disable=SC2086  # $small is a list of words
 set -uo pipefail
 
 work=$(mktemp -d)
