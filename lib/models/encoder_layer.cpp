@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "models/attention.hpp"
+
 namespace lockstep {
 
 SelfAttention::SelfAttention(const EncoderOptions& options, Dropout dropout)
@@ -17,15 +19,8 @@ SelfAttention::SelfAttention(const EncoderOptions& options, Dropout dropout)
 }
 
 torch::Tensor SelfAttention::forward(const torch::Tensor& x, const torch::Tensor& bias) {
-  const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
-  const torch::Tensor qkv =
-      at::linear(x, in_proj_weight_, in_proj_bias_)  // (B, T, 3E) -> (3, B, heads, T, E / heads)
-          .view({batch, length, 3, heads_, width / heads_})
-          .permute({2, 0, 3, 1, 4});
-  torch::Tensor y =
-      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], bias, is_training() ? dropout_.p() : 0.0);
-  y = y.transpose(1, 2).reshape({batch, length, width});  // (B, heads, T, E / heads) -> (B, T, E)
-  return out_proj_->forward(y);
+  const torch::Tensor qkv = at::linear(x, in_proj_weight_, in_proj_bias_);  // (B, T, 3E)
+  return out_proj_->forward(self_attention(qkv, bias, heads_, dropout_, is_training()));
 }
 
 EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
@@ -42,16 +37,13 @@ EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_si
       norm2_(register_module("norm2", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.width})))) {}
 
 Flow EncoderLayer::forward(Flow inputs) {
-  const bool drop = is_training();
-  const torch::Tensor& x = inputs[0];                          // (B, T, E)
-  torch::Tensor attended = self_attn_->forward(x, inputs[1]);  // (B, T, E)
-  if (drop) attended = dropout1_(attended);
-  const torch::Tensor y = norm1_->forward(x + attended);  // (B, T, E)
-  torch::Tensor hidden = linear1_->forward(y).relu_();    // (B, T, FF)
-  if (drop) hidden = dropout_hidden_(hidden);
-  torch::Tensor fed = linear2_->forward(hidden);  // (B, T, E)
-  if (drop) fed = dropout2_(fed);
-  inputs[0] = norm2_->forward(y + fed);
+  const bool training = is_training();
+  const torch::Tensor& x = inputs[0];                                                       // (B, T, E)
+  const torch::Tensor attended = self_attn_->forward(x, inputs[1]);                         // (B, T, E)
+  const torch::Tensor y = norm1_->forward(dropout1_.apply_add(attended, x, training));      // (B, T, E)
+  const torch::Tensor hidden = dropout_hidden_.apply_relu(linear1_->forward(y), training);  // (B, T, FF)
+  const torch::Tensor fed = linear2_->forward(hidden);                                      // (B, T, E)
+  inputs[0] = norm2_->forward(dropout2_.apply_add(fed, y, training));
   return inputs;
 }
 

@@ -35,9 +35,8 @@ class EmbeddingLayer : public Layer {
 
   Flow forward(Flow inputs) override {
     const torch::Tensor& tokens = inputs[0];
-    torch::Tensor x = embedding_->forward(tokens) + positions_.narrow(0, 0, tokens.size(1));
-    if (is_training()) x = dropout_(x);
-    return {x, attention_bias(tokens)};
+    const torch::Tensor x = embedding_->forward(tokens) + positions_.narrow(0, 0, tokens.size(1));
+    return {dropout_.apply(x, is_training()), attention_bias(tokens)};
   }
 
   double forward_flops() const override { return 0; }  // a look-up multiplies nothing
