@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "base/provenance.hpp"
 #include "comm/topology.hpp"
@@ -20,13 +18,6 @@ namespace lockstep {
 
 namespace {
 
-std::string given_text(const CommandLine& line) {
-  std::ostringstream text;
-  text << std::ifstream(line.config).rdbuf();
-  for (const std::string& set : line.sets) text << "# --set " << set << '\n';
-  return text.str();
-}
-
 RunData describe_run(const Setup& setup, World& world, const std::string& uuid) {
   RankEnvironment mine = describe_rank(world, setup.device, setup.threads);
   const World::ClockOffset clock = world.measure_clock_offset();
@@ -36,7 +27,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.header.uuid = uuid;
   run.header.mode = setup.mode;
   run.header.started = utc_timestamp();
-  run.config_given = setup.config_given;
+  run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
   run.settings = flatten(setup.config, setup.hyper);
   run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
@@ -141,7 +132,7 @@ ExitCode run_command(const CommandLine& line, const TrainerProgram& program, Wor
   CommandLine source = line;
   if (source.config.empty())
     source.config = line.resume + "/config.yaml";  // --resume DIR goes on as DIR began
-  Setup setup = make_setup(load_config(source.config, line.sets), given_text(source), program.mode, world);
+  Setup setup = make_setup(load_config(source.config, line.sets), program.mode, world);
   if (!line.dry_run) return train(line, setup, world);
   fmt::print("{}", dry_run_text(setup, world));
   return ExitCode::done;

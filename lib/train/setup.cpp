@@ -45,11 +45,13 @@ BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
 
 }  // namespace
 
-Setup make_setup(RunConfig config, const std::string& config_given, const std::string& mode, World& world) {
+Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup;
   setup.config = std::move(config);
-  setup.config_given = config_given;
   setup.mode = mode;
+  check_model(setup.config.model);
+  setup.config.model.preset = resolved_preset(setup.config.model);
+  if (setup.config.run.name.empty()) setup.config.run.name = setup.config.model.name;
   const RunConfig& c = setup.config;
   setup.hyper = resolved_hyper_parameters(c.model);
   setup.threads = threads_per_rank(c, world);

@@ -22,7 +22,6 @@ namespace lockstep {
 struct Setup {
   RunConfig config;
   std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
-  std::string config_given;    // what the user wrote, as YAML with the --set values as comments
   std::string mode;            // "seq", "ddp"
   torch::Device device = torch::kCPU;
   int threads = 1;  // compute threads of this rank
@@ -35,7 +34,7 @@ struct Setup {
 
 // Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
 // data.
-Setup make_setup(RunConfig config, const std::string& config_given, const std::string& mode, World& world);
+Setup make_setup(RunConfig config, const std::string& mode, World& world);
 
 ModelFacts model_facts(const Model& model);
 DataFacts data_facts(const DataSplits& data);
