@@ -38,6 +38,12 @@ function(lockstep_use_torch target)
     target_precompile_headers(lockstep_pch PRIVATE <ATen/ATen.h> <torch/types.h> <torch/nn/module.h>
       <torch/csrc/autograd/variable.h> <map> <memory> <string> <vector>)
   endif()
+  # The precompiled header is of -fPIC code, and is ignored by -fPIE, which CMake would give to programs.
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${target} REUSE_FROM lockstep_pch)
 endfunction()
 

@@ -26,7 +26,6 @@ function(_lockstep_test_program NAME)
   target_compile_definitions(${NAME} PRIVATE LOCKSTEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   if(T_TORCH)
     lockstep_use_torch(${NAME})
-    set_target_properties(${NAME} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   endif()
 endfunction()
 
