@@ -6,7 +6,7 @@ target_compile_options(lockstep_options INTERFACE
 # g++ 12 sees these inside libstdc++'s own strings and regex at -O3 and under sanitizers (GCC bugs 105651, 105562).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
   target_compile_options(lockstep_options INTERFACE
-    $<BUILD_INTERFACE:-Wno-restrict;-Wno-stringop-overflow;-Wno-maybe-uninitialized>)
+    $<BUILD_INTERFACE:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds;-Wno-maybe-uninitialized>)
 endif()
 if(LOCKSTEP_WERROR)
   target_compile_options(lockstep_options INTERFACE $<BUILD_INTERFACE:-Werror>)

@@ -49,7 +49,7 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup;
   setup.config = std::move(config);
   setup.mode = mode;
-  check_model(setup.config.model);
+  check_model(setup.config);
   setup.config.model.preset = resolved_preset(setup.config.model);
   if (setup.config.run.name.empty()) setup.config.run.name = setup.config.model.name;
   const RunConfig& c = setup.config;

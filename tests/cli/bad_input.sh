@@ -29,7 +29,7 @@ seq_run 2 --set parallel.stages=2
 said_once "unknown key 'parallel.stages'"
 seq_run 2 --set training.global_batch=100000
 said_once "600"
-seq_run 2 --set data.name=mnist --set "data.path=$work/nowhere"
+run 2 "$BIN/train_seq" --config "$SOURCE/configs/mnist_mlp.yaml" --set "data.path=$work/nowhere"
 said_once "$work/nowhere"
 seq_run 2 --set model.name=transformer
 said_once "model.name"
