@@ -105,6 +105,9 @@ DataSplits load_ag_news(const RunConfig& config, int threads) {
   if (config.data.max_length < 1)
     throw input_error("{} must be at least 1, not {}", config.place("data.max_length"),
                       config.data.max_length);
+  if (config.data.tokenizer == Tokenizer::hash && config.data.min_freq > 1)
+    throw input_error("{} means nothing to data.tokenizer hash, which counts no words; remove it",
+                      config.place("data.min_freq"));
   const Files files = open_files(config);
   const std::string digest = content_digest(config, files);
   std::vector<std::string> notes;

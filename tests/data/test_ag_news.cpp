@@ -129,6 +129,9 @@ TEST_CASE("what is missing is named") {
   config = config_for(folder);
   config.data.max_length = 0;
   contains(input_error_of([&] { load_data(config, 1); }), "data.max_length");
+  config = config_for(folder);
+  config.data.min_freq = 2;
+  contains(input_error_of([&] { load_data(config, 1); }), "data.min_freq");
 }
 
 TEST_CASE("the digest follows the content and the settings") {
