@@ -28,7 +28,7 @@ said_once "mlp"
 seq_run 2 --set parallel.stages=2
 said_once "unknown key 'parallel.stages'"
 seq_run 2 --set training.global_batch=100000
-said_once "600"
+said_once "the training split has 540 rows"
 run 2 "$BIN/train_seq" --config "$SOURCE/configs/mnist_mlp.yaml" --set "data.path=$work/nowhere"
 said_once "$work/nowhere"
 seq_run 2 --set model.name=transformer
@@ -39,7 +39,7 @@ run 2 "$BIN/train_seq" --config "$work/empty.yaml" $small --output "$work/file"
 said_once "--output"
 
 # The same through mpirun: one line from one rank, and the same code.
-ddp_run 2 3 --set training.global_batch=20
+ddp_run 2 3 --set training.global_batch=25
 said_once "training.global_batch"
 ddp_run 2 2 --set training.optimiser.lr=1
 said_once "did you mean 'training.optimizer"

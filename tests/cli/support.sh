@@ -13,7 +13,7 @@ export OMPI_MCA_mpi_yield_when_idle=1
 
 # A small run: a second or two.
 small="--set model.name=mlp --set data.name=synthetic_images --set data.samples=600 --set data.test_samples=100
-  --set data.shape=[1,8,8] --set data.classes=4 --set training.global_batch=20
+  --set data.shape=[1,8,8] --set data.classes=4 --set training.global_batch=24
   --set training.epochs=2 --set parallel.device=cpu --set parallel.threads=1 --quiet"
 : > "$work/empty.yaml"
 
@@ -56,7 +56,7 @@ status_is() {
   [ -e "$file" ] || { fail "no $file"; return; }
   [ "$(attribute "$file" status)" = "$1" ] || fail "status is '$(attribute "$file" status)', not '$1'"
 }
-dataset() { h5dump -m "%.17g" -y -d "$2" "$1" | sed -n '/DATA {/,/}/p'; }
+dataset() { h5dump -A 0 -m "%.17g" -y -d "$2" "$1" | sed -n "/DATA {/,/}/p"; }
 
 finish() {
   [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
