@@ -27,25 +27,26 @@ struct Channel {
 
 Tensor per_channel(const Tensor& v) { return v.view({1, -1, 1, 1}); }  // (C) -> (1, C, 1, 1)
 
-// The statistics are exchanged in fp64: sums of squares cancel, and C numbers cost nothing.
+// Sums over samples and pixels, (N, C, H, W) -> (C), in fp64: their rounding must not depend on how the batch is cut, or
+// a max pool behind them picks another pixel of two that are nearly equal, and N ranks part from one.
+Tensor channel_sums(const Tensor& x) { return x.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, torch::kFloat64); }
+
 struct Statistics {
   Tensor mean, variance;  // (C) fp32, biased
   double count = 0;       // samples x height x width, all ranks
 };
 
-Statistics global_statistics(const Tensor& x, const Channel& channel) {
+// Around the running mean, which is the same on all ranks, so that the sum of squares does not cancel.
+Statistics global_statistics(const Tensor& x, const Tensor& running_mean, const Channel& channel) {
   const std::int64_t channels = x.size(1);
-  const double local_count = static_cast<double>(x.numel() / channels);
-  auto [variance, mean] = at::var_mean(x, at::IntArrayRef{0, 2, 3}, /*correction=*/0, /*keepdim=*/false);
-  const Tensor m = mean.to(torch::kFloat64);
-  Tensor sums = torch::cat({m * local_count, (variance.to(torch::kFloat64) + m * m) * local_count,
-                            torch::full({1}, local_count, m.options())});  // (2C + 1)
+  const Tensor centred = x - per_channel(running_mean);
+  const Tensor count = torch::full({1}, static_cast<double>(x.numel() / channels), x.options().dtype(torch::kFloat64));
+  Tensor sums = torch::cat({channel_sums(centred), channel_sums(centred.square()), count});  // (2C + 1)
   channel.sum(sums);
   const Tensor total = sums.narrow(0, 2 * channels, 1);
-  const Tensor global_mean = sums.narrow(0, 0, channels) / total;
-  const Tensor second_moment = sums.narrow(0, channels, channels) / total;
-  const Tensor global_variance = (second_moment - global_mean * global_mean).clamp_min(0);
-  return {global_mean.to(torch::kFloat32), global_variance.to(torch::kFloat32),
+  const Tensor mean = sums.narrow(0, 0, channels) / total;
+  const Tensor variance = (sums.narrow(0, channels, channels) / total - mean * mean).clamp_min(0);
+  return {(mean + running_mean).to(torch::kFloat32), variance.to(torch::kFloat32),
           total.to(torch::kCPU).data_ptr<double>()[0]};
 }
 
@@ -67,16 +68,16 @@ class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunc
     const double count = context->saved_data["count"].toDouble();
     const auto* channel = reinterpret_cast<const Channel*>(context->saved_data["channel"].toInt());
     const Tensor dy = gradients[0].to(torch::kFloat32);
-    const Tensor bias_gradient = dy.sum(at::IntArrayRef{0, 2, 3});                   // (C), of this rank: the
-    const Tensor weight_gradient = (dy * normalised).sum(at::IntArrayRef{0, 2, 3});  // reducer sums it
-    Tensor sums = torch::cat({bias_gradient, weight_gradient}).to(torch::kFloat64);
+    const std::int64_t channels = weight.size(0);
+    Tensor sums = torch::cat({channel_sums(dy), channel_sums(dy * normalised)});
+    const Tensor mine = sums.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);  // the reducer sums it
     channel->sum(sums);
     sums = (sums / count).to(torch::kFloat32);
-    const std::int64_t channels = weight.size(0);
     const Tensor mean_dy = per_channel(sums.narrow(0, 0, channels));
     const Tensor mean_dy_normalised = per_channel(sums.narrow(0, channels, channels));
     const Tensor dx = per_channel(weight * inverse_std) * (dy - mean_dy - normalised * mean_dy_normalised);
-    return {dx, weight_gradient, bias_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dx,       mine.narrow(0, channels, channels), mine.narrow(0, 0, channels), Tensor(), Tensor(), Tensor(),
+            Tensor()};
   }
 };
 
@@ -92,7 +93,7 @@ Tensor synchronised_forward(const Tensor& input, BatchNorm2dImpl& layer, const C
   Statistics statistics;
   {
     const torch::NoGradGuard no_grad;
-    statistics = global_statistics(x, *channel);
+    statistics = global_statistics(x, layer.running_mean, *channel);
     update_running(layer, statistics);
   }
   const Tensor inverse_std = (statistics.variance + layer.eps).rsqrt();
@@ -106,7 +107,7 @@ Tensor synchronised_forward(const Tensor& input, BatchNorm2dImpl& layer, const C
 int synchronise_batch_norm(Model& model, Communicator& communicator, WorkLog* log) {
   const auto channel = std::make_shared<Channel>(Channel{communicator, log});
   int converted = 0;
-  for (const auto& module : model.modules()) {
+  for (const auto& module : model.modules(/*include_self=*/false)) {
     if (auto* layer = module->as<BatchNorm2dImpl>()) {
       layer->set_training_forward([channel](const Tensor& x, BatchNorm2dImpl& self) {
         return synchronised_forward(x, self, channel.get());

@@ -62,8 +62,8 @@ class ReplicatedStrategy : public Strategy {
                   .average = false},  // step_loss is already a share of the global mean
                  log) {
     synchronise_buffers();
-    if (config.parallel.sync_batchnorm && communicator.size() > 1)
-      synchronise_batch_norm(*model_, communicator, log);
+    // On one rank too: the same arithmetic, so that N ranks can be compared with one.
+    if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
   }
 
   std::string mode() const override { return mode_; }

@@ -1,8 +1,6 @@
 // Correctness gates the numbers: parameters after 50 SGD steps on N ranks equal those of sequential training.
 #include <mpi.h>
 
-#include <cstdlib>
-#include <optional>
 
 #include "comm/mpi_communicator.hpp"
 #include "comm/self_communicator.hpp"
@@ -47,7 +45,6 @@ RunConfig configure(const Case& c, double dropout) {
   config.data.classes = 4;
   config.data.samples = 300;
   config.data.test_samples = 10;
-  config.data.cache = "none";
   config.training.global_batch = 12;
   config.training.steps = kSteps;
   config.training.optimizer.name = OptimizerKind::sgd;
