@@ -27,9 +27,12 @@ struct Channel {
 
 Tensor per_channel(const Tensor& v) { return v.view({1, -1, 1, 1}); }  // (C) -> (1, C, 1, 1)
 
-// Sums over samples and pixels, (N, C, H, W) -> (C), in fp64: their rounding must not depend on how the batch is cut, or
-// a max pool behind them picks another pixel of two that are nearly equal, and N ranks part from one.
-Tensor channel_sums(const Tensor& x) { return x.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, torch::kFloat64); }
+// Sums over samples and pixels, (N, C, H, W) -> (C), in fp64: their rounding must not depend on how the batch
+// is cut, or a max pool behind them picks another pixel of two that are nearly equal, and N ranks part from
+// one.
+Tensor channel_sums(const Tensor& x) {
+  return x.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, torch::kFloat64);
+}
 
 struct Statistics {
   Tensor mean, variance;  // (C) fp32, biased
@@ -40,7 +43,8 @@ struct Statistics {
 Statistics global_statistics(const Tensor& x, const Tensor& running_mean, const Channel& channel) {
   const std::int64_t channels = x.size(1);
   const Tensor centred = x - per_channel(running_mean);
-  const Tensor count = torch::full({1}, static_cast<double>(x.numel() / channels), x.options().dtype(torch::kFloat64));
+  const Tensor count =
+      torch::full({1}, static_cast<double>(x.numel() / channels), x.options().dtype(torch::kFloat64));
   Tensor sums = torch::cat({channel_sums(centred), channel_sums(centred.square()), count});  // (2C + 1)
   channel.sum(sums);
   const Tensor total = sums.narrow(0, 2 * channels, 1);
@@ -70,13 +74,19 @@ class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunc
     const Tensor dy = gradients[0].to(torch::kFloat32);
     const std::int64_t channels = weight.size(0);
     Tensor sums = torch::cat({channel_sums(dy), channel_sums(dy * normalised)});
-    const Tensor mine = sums.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);  // the reducer sums it
+    const Tensor mine =
+        sums.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);  // the reducer sums it
     channel->sum(sums);
     sums = (sums / count).to(torch::kFloat32);
     const Tensor mean_dy = per_channel(sums.narrow(0, 0, channels));
     const Tensor mean_dy_normalised = per_channel(sums.narrow(0, channels, channels));
     const Tensor dx = per_channel(weight * inverse_std) * (dy - mean_dy - normalised * mean_dy_normalised);
-    return {dx,       mine.narrow(0, channels, channels), mine.narrow(0, 0, channels), Tensor(), Tensor(), Tensor(),
+    return {dx,
+            mine.narrow(0, channels, channels),
+            mine.narrow(0, 0, channels),
+            Tensor(),
+            Tensor(),
+            Tensor(),
             Tensor()};
   }
 };

@@ -1,7 +1,6 @@
 // Correctness gates the numbers: parameters after 50 SGD steps on N ranks equal those of sequential training.
 #include <mpi.h>
 
-
 #include "comm/mpi_communicator.hpp"
 #include "comm/self_communicator.hpp"
 #include "data/loader.hpp"
