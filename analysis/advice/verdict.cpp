@@ -95,9 +95,11 @@ std::string closing_sentence(const WorkloadSummary& workload, const Analysis& an
     if (outcome_of(*c.speedup) != Outcome::faster) continue;
     if (!best || c.speedup->value > analysis.comparison(*best).speedup->value) best = &group;
   }
-  if (best)
-    return fmt::format("Parallel training pays here: {} is the fastest, {} times.", best->group->label,
-                       number(analysis.comparison(*best).speedup->value));
+  if (best) {
+    const Estimate& most = *analysis.comparison(*best).speedup;
+    return fmt::format("Parallel training pays here: {} is the fastest, {} times{}.", best->group->label,
+                       number(most.value), most.interval ? "" : " (single launches)");
+  }
   if (compared) return "Parallel training does not pay here: no number of ranks that was tried is faster.";
   if (!parallel) return "Nothing ran on more than one rank, so there is no speedup to speak of.";
   return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";

@@ -29,7 +29,9 @@ std::string number(const std::optional<double>& value) { return value ? number(*
 std::string milliseconds(double seconds) { return number(1000 * seconds); }
 
 std::string percent(double share) {
-  return std::isfinite(share) ? fmt::format("{:.1f}", 100 * share) : kNothing;
+  if (!std::isfinite(share)) return kNothing;
+  const double tenths = std::round(1000 * share);
+  return fmt::format("{:.1f}", (tenths == 0 ? 0 : tenths) / 10);  // no "-0.0"
 }
 
 std::string percent(const std::optional<double>& share) { return share ? percent(*share) : kNothing; }

@@ -58,13 +58,20 @@ Row speedup_row(const GroupSummary& s, const Comparison& c, const Comparison& se
 
 Row comm_row(const GroupSummary& s) {
   if (const Finding* finding = refusal_of(s.findings, Claim::budget))
-    return {{s.group->label}, refused("ratios", *finding)};
+    return {{s.group->label}, refused("communication", *finding)};
   const std::string last =
       s.last_rank < 0 ? "-" : fmt::format("{} ({} %)", s.last_rank, percent(s.last_share));
   const auto gigabytes = [](const std::optional<double>& b) { return b ? number(*b / 1e9) : "-"; };
   return {{s.group->label, percent(s.comm_share), percent(s.exposed_share), percent(s.overlap_share),
-           with_interval(s.ratio_total), with_interval(s.ratio_transfer), with_interval(s.ratio_exposed),
-           percent(s.wait_share), last, gigabytes(s.bus_bandwidth)},
+           percent(s.wait_share), last, gigabytes(s.algorithm_bandwidth), gigabytes(s.bus_bandwidth)},
+          ""};
+}
+
+Row ratio_row(const GroupSummary& s) {
+  if (const Finding* finding = refusal_of(s.findings, Claim::budget))
+    return {{s.group->label}, refused("ratios", *finding)};
+  return {{s.group->label, with_interval(s.ratio_total), with_interval(s.ratio_transfer),
+           with_interval(s.ratio_exposed)},
           ""};
 }
 
@@ -117,8 +124,8 @@ void add_speedups(Document& page, const WorkloadSummary& workload, const Analysi
     return speedup_row(s, c, seq ? s.against_one : s.against_seq, summary_of(workload, c.baseline));
   };
   TextTable table = table_of(workload,
-                             {"", "against", "scaling", "its ms/step", "ms/step", "speedup", "efficiency %",
-                              seq ? "vs 1 rank" : "vs seq", "Karp-Flatt", "Amdahl share"},
+                             {"", "vs", "scaling", "base ms", "step ms", "speedup", "effic. %",
+                              seq ? "vs x1" : "vs seq", "Karp-Flatt", "Amdahl"},
                              row, compared);
   if (table.rows.empty()) return;
   page.heading(seq ? "Speedup against train_seq" : "Speedup against one rank of the same mode");
@@ -126,14 +133,16 @@ void add_speedups(Document& page, const WorkloadSummary& workload, const Analysi
 }
 
 void add_communication(Document& page, const WorkloadSummary& workload) {
-  TextTable table =
-      table_of(workload,
-               {"", "comm %", "exposed %", "hidden %", "R total", "R transfer", "R exposed", "waiting %",
-                "last rank", "busbw GB/s"},
-               comm_row, [](const GroupSummary& s) { return s.measured() && s.group->any().ranks > 1; });
-  if (table.rows.empty()) return;
-  page.heading("Communication (R = compute / communication; hidden: share of comm under compute)");
-  page.table(std::move(table));
+  const auto communicates = [](const GroupSummary& s) { return s.measured() && s.group->any().ranks > 1; };
+  TextTable lengths = table_of(workload,
+                               {"", "% of wall", "exposed %", "hidden % of it", "waiting % of it",
+                                "last rank", "algbw GB/s", "busbw GB/s"},
+                               comm_row, communicates);
+  if (lengths.rows.empty()) return;
+  page.heading("Communication");
+  page.table(std::move(lengths));
+  page.heading("Compute / communication");
+  page.table(table_of(workload, {"", "all of it", "transfer only", "exposed only"}, ratio_row, communicates));
 }
 
 void add_workload(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
@@ -141,10 +150,10 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
   page.heading(fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
                            workload.workload->data, launch.parameters, launch.data.train_rows,
                            launch.setting("training.precision")));
-  page.table(table_of(workload,
-                      {"", "launches", "ranks", "batch", "step p50 ms", "p95", "p99", "samples/s",
-                       "training s", "whole run s"},
-                      time_row, [](const GroupSummary&) { return true; }));
+  page.table(table_of(
+      workload,
+      {"", "launches", "ranks", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "training s", "run s"},
+      time_row, [](const GroupSummary&) { return true; }));
   add_speedups(page, workload, analysis);
   add_communication(page, workload);
   if (std::none_of(workload.groups.begin(), workload.groups.end(), measured)) return;
@@ -154,10 +163,10 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
       {"", "ms/step", "data", "h2d", "forward", "backward", "comm exp.", "optimizer", "bubble", "other"},
       budget_row, measured));
   page.heading("What was learned, and from what");
-  page.table(table_of(workload,
-                      {"", fmt::format("test {}", launch.metric), "validation", "epochs", "rows trained on",
-                       "warm-up steps left out"},
-                      learning_row, measured));
+  page.table(table_of(
+      workload,
+      {"", fmt::format("test {}", launch.metric), "validation", "epochs", "rows trained", "warm-up left out"},
+      learning_row, measured));
 }
 
 // A finding is said once, however many subjects it has.

@@ -1,0 +1,191 @@
+// The program from end to end: run files written by RunWriter, exit codes, what it says and what it writes.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "analysis/support/synthetic_run.hpp"
+#include "results/run_writer.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder of its own for each test case.
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("analyze_test." + std::to_string(getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+// Written in one piece: the epochs of the tables are not told apart by the reader of the file.
+void write_run(const std::string& folder, const RunData& run) {
+  fs::create_directories(folder);
+  RunWriter writer(folder + "/run.h5", run);
+  writer.append_epoch(run.steps, run.comm, run.epochs.front(), run.audit.front());
+  if (run.header.status != "running")
+    writer.finish(run.header.status, run.header.valid, run.header.invalid_reasons, run.header.wall_seconds);
+}
+
+// Runs of one epoch, for write_run.
+RunData one_epoch(SyntheticRun s) {
+  s.epochs = 1;
+  return make_run(s);
+}
+
+void write_usual(const Folder& folder) {
+  for (int seed = 1; seed <= 2; ++seed) {
+    write_run(folder / ("seq" + std::to_string(seed)), one_epoch(usual_seq(seed)));
+    write_run(folder / ("nested/deeper/ddp" + std::to_string(seed)), one_epoch(usual_ddp(seed)));
+  }
+}
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+std::string text_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+Outcome analyze(const Folder& folder, const std::string& arguments) {
+  const std::string command = std::string("'") + ANALYZE_PROGRAM + "' " + arguments + " >'" +
+                              (folder / "out") + "' 2>'" + (folder / "err") + "'";
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder / "out"), text_of(folder / "err")};
+}
+
+}  // namespace
+
+TEST_CASE("a report is printed, and written below the first path") {
+  const Folder folder;
+  write_usual(folder);
+  const Outcome result = analyze(folder, folder.path());
+  CHECK(result.code == 0);
+  CHECK(result.err == "");
+  CHECK(says(result.out, "4 runs of 2 configurations"));
+  CHECK(says(result.out, "times as fast as seq (95 % interval"));
+  for (const char* name : {"summary.md", "summary.json", "summary.csv"})
+    CHECK(fs::file_size(folder / (std::string("report/") + name)) > 500);
+  CHECK(says(text_of(folder / "report/summary.json"), "\"speedup\": 1.6"));
+  CHECK(analyze(folder, folder.path()).out == result.out);  // its own report is no run, and nothing is random
+}
+
+TEST_CASE("a summary writes nothing, and goes where --output says") {
+  const Folder folder;
+  write_usual(folder);
+  const Outcome printed = analyze(folder, "summary --format csv " + folder.path());
+  CHECK(printed.code == 0);
+  CHECK_FALSE(fs::exists(folder / "report"));
+  const Outcome written =
+      analyze(folder, folder.path() + " summary --format=csv --output " + (folder / "x.csv"));
+  CHECK(written.out == "");
+  CHECK(text_of(folder / "x.csv") == printed.out);
+}
+
+TEST_CASE("a run may be given by its file, its folder, or both") {
+  const Folder folder;
+  write_usual(folder);
+  CHECK(says(analyze(folder, "summary " + (folder / "seq1/run.h5")).out, "1 runs of 1 configurations"));
+  const Outcome both = analyze(folder, "summary " + (folder / "seq1") + " " + folder.path());
+  CHECK(says(both.out, "4 runs of 2 configurations"));
+  CHECK(lacks(both.out, "duplicate-run"));
+}
+
+TEST_CASE("broken files among good ones are named, one line each, and the good ones used") {
+  const Folder folder;
+  write_usual(folder);
+  fs::create_directories(folder / "empty");
+  fs::create_directories(folder / "text");
+  std::ofstream(folder / "text/run.h5") << "this is no run file\n";
+  fs::create_directories(folder / "short");
+  fs::copy_file(folder / "seq1/run.h5", folder / "short/run.h5");
+  fs::resize_file(folder / "short/run.h5", fs::file_size(folder / "short/run.h5") / 2);
+  const Outcome result = analyze(folder, "summary " + folder.path());
+  CHECK(result.code == 0);
+  CHECK(says(result.out, "4 runs of 2 configurations"));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 2);
+  CHECK(says(result.err, "text/run.h5"));
+  CHECK(says(result.err, "short/run.h5"));
+}
+
+TEST_CASE("exit code 2: nothing to read, or not understood") {
+  const Folder folder;
+  CHECK(analyze(folder, folder.path()).code == 2);
+  CHECK(says(analyze(folder, folder.path()).err, "no run below it; a run is a folder with a run.h5"));
+  CHECK(says(analyze(folder, folder / "nowhere").err, "nowhere: no such file or folder"));
+  CHECK(analyze(folder, "--frobnicate").code == 2);
+  std::ofstream(folder / "run.h5") << "x";
+  const Outcome none = analyze(folder, folder.path());
+  CHECK(none.code == 2);
+  CHECK(says(none.err, "none of 1 run files can be read"));
+  CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
+  write_run(folder / "good", one_epoch({}));
+  CHECK(says(analyze(folder, folder / "good/run.h5").err, "a report needs a folder"));
+  CHECK(analyze(folder, "summary --output /nowhere/x " + (folder / "good")).code == 2);
+}
+
+TEST_CASE("exit code 3: a refused claim under --strict, an invalid run always") {
+  const Folder folder;
+  write_usual(folder);
+  CHECK(analyze(folder, "summary --strict " + folder.path()).code == 0);
+  RunData elsewhere = one_epoch(usual_ddp(1, 4));
+  elsewhere.fingerprint = "ffffffffffffffff";
+  write_run(folder / "elsewhere", elsewhere);
+  const Outcome lenient = analyze(folder, "summary " + folder.path());
+  CHECK(lenient.code == 0);
+  CHECK(says(lenient.out, "speedup refused [cross-hardware]: the two ran on different hardware"));
+  CHECK(analyze(folder, "summary --strict " + folder.path()).code == 3);
+
+  fs::remove_all(folder / "elsewhere");
+  RunData invalid = one_epoch(usual_ddp(3));
+  invalid.header.valid = false;
+  invalid.header.invalid_reasons = {"epoch 0: 64 rows were trained on twice"};
+  write_run(folder / "invalid", invalid);
+  const Outcome result = analyze(folder, "summary " + folder.path());
+  CHECK(result.code == 3);
+  CHECK(says(result.out, "refused [invalid-run]"));
+  CHECK(says(result.out, "epoch 0: 64 rows"));
+}
+
+TEST_CASE("a run that is still running, or was killed, is incomplete") {
+  const Folder folder;
+  write_usual(folder);
+  RunData running = one_epoch(usual_seq(7));
+  running.header.status = "running";
+  write_run(folder / "killed", running);
+  REQUIRE(fs::exists(folder / "killed/run.h5.partial"));
+  const Outcome result = analyze(folder, "summary --format md " + folder.path());
+  CHECK(result.code == 0);
+  CHECK(says(result.out, "refused [incomplete-run]"));
+  CHECK(says(result.out, "status running, 40 steps recorded"));
+  CHECK(analyze(folder, "summary --strict " + folder.path()).code == 3);
+}
+
+TEST_CASE("--help and --version") {
+  const Folder folder;
+  CHECK(says(analyze(folder, "--help").out, "Usage: analyze [verb] PATH... [flags]"));
+  CHECK(says(analyze(folder, "--version").out, "analyze "));
+  CHECK(analyze(folder, "--help").code == 0);
+}

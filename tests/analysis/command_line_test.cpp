@@ -1,0 +1,64 @@
+#include "analysis/command_line.hpp"
+
+#include "base/error.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+std::string refusal(const std::vector<std::string>& arguments) {
+  try {
+    parse_analyze(arguments);
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::bad_input);
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("paths alone are reported on") {
+  const AnalyzeOptions o = parse_analyze({"a", "b"});
+  CHECK(o.verb == Verb::report);
+  CHECK(o.paths == std::vector<std::string>{"a", "b"});
+  CHECK(o.format == Format::table);
+  CHECK(o.baseline == Baseline::seq);
+  CHECK_FALSE(o.strict);
+}
+
+TEST_CASE("the verb stands before the paths or after them") {
+  CHECK(parse_analyze({"summary", "a"}).verb == Verb::summary);
+  CHECK(parse_analyze({"a", "summary"}).verb == Verb::summary);
+  CHECK(parse_analyze({"summary", "summary"}).paths == std::vector<std::string>{"summary"});
+  CHECK(parse_analyze({"report", "a"}).paths == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("flags") {
+  const AnalyzeOptions o =
+      parse_analyze({"--format", "json", "a", "--output=x.json", "--strict", "--baseline", "ddp1"});
+  CHECK(o.format == Format::json);
+  CHECK(o.output == "x.json");
+  CHECK(o.strict);
+  CHECK(o.baseline == Baseline::one_rank);
+  CHECK(parse_analyze({"--help"}).help);
+  CHECK(parse_analyze({"--version"}).version);
+}
+
+TEST_CASE("what is wrong is said with what is right") {
+  CHECK(refusal({}) == "no path given; analyze PATH... reads the runs below each PATH, see analyze --help");
+  CHECK(refusal({"summary"}) == refusal({}));
+  CHECK(refusal({"a", "--fromat", "md"}) == "unknown flag '--fromat'; see analyze --help");
+  CHECK(refusal({"a", "--format", "xml"}) == "--format xml: not one of table, json, csv, md");
+  CHECK(refusal({"a", "--baseline=me"}) == "--baseline me: not one of seq, ddp1");
+  CHECK(refusal({"a", "--output"}) == "--output needs a value: print to FILE instead of the terminal");
+  CHECK(refusal({"a", "--strict=no"}) == "--strict takes no value");
+}
+
+TEST_CASE("the help names every verb and flag") {
+  const std::string help = analyze_help();
+  for (const char* word : {"report", "summary", "--format F", "--output FILE", "--baseline B", "--strict",
+                           "--help", "--version"})
+    CHECK(help.find(word) != std::string::npos);
+}

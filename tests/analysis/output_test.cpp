@@ -1,0 +1,71 @@
+// What analyze prints for known runs, in every format, against files kept in golden/.
+// After a wanted change: LOCKSTEP_UPDATE_GOLDEN=1 analysis_test "[golden]", and read the difference.
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "analysis/support/synthetic_run.hpp"
+#include "analysis/verbs/verbs.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+// Of everything something: repeated and single launches, refused pairs, a run left out, one rank, an open
+// budget.
+Analysis varied_analysis() {
+  std::vector<RunData> runs = usual_runs();
+  runs.push_back(make_run({.mode = "ddp", .other = 0.3e-3}));
+  runs.push_back(make_run(usual_ddp(1, 4)));
+  runs.back().fingerprint = "ffffffffffffffff";
+  runs.push_back(make_run(usual_ddp(1, 8)));
+  for (double& v : runs.back().steps.other.values) v += 1e-3;
+  runs.push_back(make_run(usual_ddp(1, 16)));
+  runs.back().header.status = "interrupted";
+  return analyse(runs);
+}
+
+std::string masked(const std::string& text) {
+  return std::regex_replace(text, std::regex(R"(analyze \d+\.\d+\.\d+)"), "analyze VERSION");
+}
+
+void check_golden(Format format, const std::string& name) {
+  const std::string path = LOCKSTEP_SOURCE_DIR "/tests/analysis/golden/" + name;
+  const std::string text = masked(render(varied_analysis(), format));
+  if (std::getenv("LOCKSTEP_UPDATE_GOLDEN")) std::ofstream(path) << text;
+  std::ostringstream kept;
+  kept << std::ifstream(path).rdbuf();
+  CHECK(text == kept.str());
+}
+
+}  // namespace
+
+TEST_CASE("the table", "[golden]") { check_golden(Format::table, "summary.txt"); }
+TEST_CASE("the JSON", "[golden]") { check_golden(Format::json, "summary.json"); }
+TEST_CASE("the CSV", "[golden]") { check_golden(Format::csv, "summary.csv"); }
+TEST_CASE("the Markdown", "[golden]") { check_golden(Format::md, "summary.md"); }
+
+TEST_CASE("a usual summary fits on a page of 100 columns and holds no escape codes") {
+  const std::string text = render(analyse(usual_runs()), Format::table);
+  CHECK(text.find('\x1b') == std::string::npos);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(line.size() <= 100);
+  }
+}
+
+TEST_CASE("every row of the CSV has as many fields as its header") {
+  std::istringstream lines(render(analyse(usual_runs()), Format::csv));
+  std::size_t fields = 0, rows = 0;
+  for (std::string line; std::getline(lines, line); ++rows) {
+    const auto commas = static_cast<std::size_t>(std::count(line.begin(), line.end(), ','));
+    if (rows == 0) fields = commas;
+    CHECK(commas == fields);
+  }
+  CHECK(rows == 3);
+}
