@@ -163,10 +163,10 @@ TEST_CASE("exit code 3: a refused claim under --strict, an invalid run always") 
   invalid.header.valid = false;
   invalid.header.invalid_reasons = {"epoch 0: 64 rows were trained on twice"};
   write_run(folder / "invalid", invalid);
-  const Outcome result = analyze(folder, "summary " + folder.path());
+  const Outcome result = analyze(folder, "summary --format md " + folder.path());
   CHECK(result.code == 3);
   CHECK(says(result.out, "refused [invalid-run]"));
-  CHECK(says(result.out, "epoch 0: 64 rows"));
+  CHECK(says(result.out, "epoch 0: 64 rows were trained on twice"));
 }
 
 TEST_CASE("a run that is still running, or was killed, is incomplete") {
