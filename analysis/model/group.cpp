@@ -71,24 +71,40 @@ std::string plain_label(const Launch& launch) {
 // "parallel.overlap" is known by its last word.
 std::string short_key(const std::string& key) { return key.substr(key.rfind('.') + 1); }
 
-// Gives equal labels what they differ in, at most three keys.
-void tell_apart(std::vector<Named*>& alike) {
+std::string value_in(const Identity& id, const std::string& key) {
+  const auto found = id.find(key);
+  return found == id.end() ? "none" : found->second;
+}
+
+// The keys that name the groups apart: the shortest one that does so alone, else the first three that differ.
+std::vector<std::string> telling_keys(const std::vector<Named*>& alike) {
   std::set<std::string> keys;
   for (const Named* n : alike)
     for (const auto& [key, value] : n->identity) keys.insert(key);
-  std::vector<std::string> differing;
+  std::vector<std::string> differing, alone;
+  std::size_t shortest = std::string::npos;
   for (const std::string& key : keys) {
     std::set<std::string> values;
-    for (const Named* n : alike) values.insert(n->identity.contains(key) ? n->identity.at(key) : "none");
+    std::size_t length = 0;
+    for (const Named* n : alike) values.insert(value_in(n->identity, key));
+    for (const std::string& value : values) length += short_key(key).size() + value.size();
     if (values.size() > 1) differing.push_back(key);
+    if (values.size() < alike.size() || values.size() < 2 || length >= shortest) continue;
+    shortest = length;
+    alone = {key};
   }
+  differing.resize(std::min<std::size_t>(differing.size(), 3));
+  return alone.empty() ? differing : alone;
+}
+
+// Gives equal labels what they differ in.
+void tell_apart(std::vector<Named*>& alike) {
+  const std::vector<std::string> keys = telling_keys(alike);
   for (std::size_t i = 0; i < alike.size(); ++i) {
     std::string& label = alike[i]->group.label;
-    const Identity& id = alike[i]->identity;
-    if (differing.empty()) label += fmt::format(" #{}", i + 1);
-    for (std::size_t k = 0; k < std::min<std::size_t>(differing.size(), 3); ++k)
-      label += fmt::format(" {}={}", short_key(differing[k]),
-                           id.contains(differing[k]) ? id.at(differing[k]) : "none");
+    if (keys.empty()) label += fmt::format(" #{}", i + 1);
+    for (const std::string& key : keys)
+      label += fmt::format(" {}={}", short_key(key), value_in(alike[i]->identity, key));
   }
 }
 

@@ -11,10 +11,10 @@ namespace {
 
 const char* const kNothing = "-";
 
-// Decimals with which the value has three significant digits.
+// Decimals with which the value has three significant digits once it is rounded to them.
 int decimals_of(double value) {
   if (value == 0) return 0;
-  return std::clamp(2 - static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9)), 0, 9);
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(1.0005 * std::abs(value)))), 0, 9);
 }
 
 }  // namespace

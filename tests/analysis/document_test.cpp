@@ -14,6 +14,7 @@ TEST_CASE("numbers have three significant digits and no powers of ten") {
   CHECK(number(1.2345) == "1.23");
   CHECK(number(12.345) == "12.3");
   CHECK(number(100.0) == "100");
+  CHECK(number(0.9996) == "1.00");
   CHECK(number(12345.6) == "12346");
   CHECK(number(0.0) == "0");
   CHECK(number(-1.5) == "-1.50");
