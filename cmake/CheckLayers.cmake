@@ -1,5 +1,6 @@
 # Fails when a file includes a header of a layer above its own, or a third-party header that another layer owns.
 # Run as: cmake -DSOURCE_DIR=... -P CheckLayers.cmake
+cmake_minimum_required(VERSION 3.22)
 set(may_base base)
 set(may_config base config)
 set(may_timing base timing)
