@@ -113,6 +113,8 @@ MpiEngine::Next MpiEngine::take(MpiOperation& operation) {
     wake_.wait(lock, due);
   else if (waiters_->count.load(std::memory_order_relaxed) == 0)
     wake_.wait_for(lock, kNap, due);
+  else if (queue_.empty())
+    sched_yield();
   if (stop_) return Next::stop;
   if (queue_.empty()) return Next::messages;
   operation = std::move(queue_.front());
