@@ -16,7 +16,7 @@ namespace {
 
 std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer()}; }
 
-ModelRow find_row(const std::string& name) {
+ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {
     if (row.name == name) return row;
   }
@@ -24,13 +24,14 @@ ModelRow find_row(const std::string& name) {
                     did_you_mean(name, model_names()), fmt::join(model_names(), ", "));
 }
 
-std::size_t preset_index(const ModelRow& row, const std::string& preset) {
+std::size_t preset_index(const ModelRow& row, const std::string& preset,
+                         const std::string& place = "'model.preset'") {
   if (preset.empty()) return 0;
   const auto found = std::find(row.presets.begin(), row.presets.end(), preset);
   if (found != row.presets.end()) return static_cast<std::size_t>(found - row.presets.begin());
   if (row.presets.empty())
-    throw input_error("'model.preset': model '{}' has no presets; leave the key out", row.name);
-  throw input_error("'model.preset': model '{}' has no preset '{}'{}; it has {}", row.name, preset,
+    throw input_error("{}: model '{}' has no presets; leave the key out", place, row.name);
+  throw input_error("{}: model '{}' has no preset '{}'{}; it has {}", place, row.name, preset,
                     did_you_mean(preset, row.presets), fmt::join(row.presets, ", "));
 }
 
@@ -54,17 +55,23 @@ void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
 
 }  // namespace
 
-std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
-                                  std::uint64_t seed) {
-  const ModelRow row = find_row(config.name);
+std::shared_ptr<Model> make_model(const ModelRow& row, const RunConfig::Model& config,
+                                  const ModelInputs& inputs, std::uint64_t seed) {
   const HyperParameters hyper = checked(row, config);
   check_inputs(row, inputs);
   torch::manual_seed(seed);
   return row.build(hyper, inputs);
 }
 
-void check_model(const RunConfig::Model& config) {
-  static_cast<void>(checked(find_row(config.name), config));
+std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
+                                  std::uint64_t seed) {
+  return make_model(find_row(config.name), config, inputs, seed);
+}
+
+void check_model(const RunConfig& config) {
+  const ModelRow row = find_row(config.model.name, config.place("model.name"));
+  preset_index(row, config.model.preset, config.place("model.preset"));
+  static_cast<void>(checked(row, config.model));
 }
 
 std::vector<Setting> resolved_hyper_parameters(const RunConfig::Model& config) {

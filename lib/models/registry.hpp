@@ -32,8 +32,13 @@ struct ModelRow {
 std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
                                   std::uint64_t seed);
 
-// As make_model without building: what can be checked before the data is read. Same errors but the last.
-void check_model(const RunConfig::Model& config);
+// The same for a row that need not be in the registry: a model of one's own.
+std::shared_ptr<Model> make_model(const ModelRow& row, const RunConfig::Model& config,
+                                  const ModelInputs& inputs, std::uint64_t seed);
+
+// What can be checked before the data is read: model, preset and hyper-parameters, with file and line in
+// every message.
+void check_model(const RunConfig& config);
 
 // Every hyper-parameter with the value that make_model uses, as YAML text.
 std::vector<Setting> resolved_hyper_parameters(const RunConfig::Model& config);

@@ -31,6 +31,25 @@ TEST_CASE("An unknown model names the nearest") {
   REQUIRE(contains(text, "unknown model 'tranformer'; did you mean 'transformer'?"));
 }
 
+TEST_CASE("The check before the data is read names the place of model and preset too") {
+  const auto text = [](const std::string& name, const std::string& preset) -> std::string {
+    RunConfig config;
+    config.model = choose(name, preset);
+    config.given = {{"model.name", {"configs/x.yaml", 2}}, {"model.preset", {"configs/x.yaml", 3}}};
+    try {
+      check_model(config);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  REQUIRE(
+      contains(text("cn", ""), "configs/x.yaml:2: 'model.name': unknown model 'cn'; did you mean 'cnn'?"));
+  REQUIRE(
+      contains(text("cnn", "mnst"), "configs/x.yaml:3: 'model.preset': model 'cnn' has no preset 'mnst'"));
+  REQUIRE(text("cnn", "cifar10") == "no error");
+}
+
 TEST_CASE("An unknown hyper-parameter names file, line and the nearest key") {
   REQUIRE(message(choose("mlp", "", {{"hiden", "[10]"}}), kMnist) ==
           "configs/x.yaml:5: unknown key 'model.hiden'; did you mean 'model.hidden'?");
