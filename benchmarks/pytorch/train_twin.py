@@ -38,6 +38,12 @@ def load_images(folder, split):
     return torch.from_numpy(images.astype(numpy.float32) / 255).unsqueeze(1), torch.from_numpy(labels.astype(numpy.int64))
 
 
+def normalised(train, test):
+    """By mean and deviation of the training pixels, as ours."""
+    mean, deviation = train[0].mean(), train[0].std()
+    return tuple(((images - mean) / deviation, labels) for images, labels in (train, test))
+
+
 def fnv1a(word):
     value = 2166136261
     for byte in word.encode():
@@ -99,7 +105,7 @@ def main():
     if len(shape) == 1:
         train, test = load_text(args.data, "train", shape[0], args.rows), load_text(args.data, "test", shape[0], -1)
     else:
-        train, test = load_images(args.data, "train"), load_images(args.data, "t10k")
+        train, test = normalised(load_images(args.data, "train"), load_images(args.data, "t10k"))
     model = build(args.model, args.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     print(f"{args.model}: {len(train[1])} rows to train on, {len(test[1])} to test", flush=True)
