@@ -1,10 +1,15 @@
 #include "results/hdf5_handle.hpp"
 
+#include <algorithm>
 #include <regex>
 
 namespace lockstep {
 
 Hdf5Silence::Hdf5Silence() {
+  // What could not be written cannot be closed either, and HDF5 would go on trying when the program ends, and
+  // then crash. Our handles close all there is. Has an effect only before the first use of HDF5, which is
+  // here.
+  H5dont_atexit();
   H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
@@ -21,7 +26,16 @@ std::string hdf5_reason() {
   // "... errno = 28, error message = 'No space left on device', ..." holds what a person wants to know.
   std::smatch match;
   if (std::regex_search(reason, match, std::regex("error message = '([^']*)'"))) return match[1];
+  std::replace(reason.begin(), reason.end(), '\n', ' ');
   return reason.empty() ? "unknown HDF5 error" : reason;
+}
+
+void without_locks(hid_t file_access) {
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(file_access, false, true);
+#else
+  static_cast<void>(file_access);
+#endif
 }
 
 }  // namespace lockstep

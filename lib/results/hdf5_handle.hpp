@@ -53,4 +53,7 @@ class Hdf5Silence {
 // The deepest description on HDF5's error stack, without its line breaks: what the system said.
 std::string hdf5_reason();
 
+// File access without advisory locks, where this HDF5 can be told so.
+void without_locks(hid_t file_access);
+
 }  // namespace lockstep

@@ -1,6 +1,6 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
-#include <limits>
 
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
@@ -9,10 +9,12 @@ namespace lockstep {
 
 namespace {
 
-// Chunked data may be compressed; nobody's times compress better than this.
-constexpr std::uint64_t kLargestRatio = 2000;
-constexpr std::uint64_t kSmallestLimit =
-    1 << 20;  // bytes; unwritten (fill value) data takes no room in the file
+// A damaged or hostile file may claim anything; what it claims is held against its size before any memory is
+// asked for. Deflate cannot do better than 1032 to 1.
+constexpr std::uint64_t kLargestRatio = 1100;
+constexpr std::uint64_t kAlwaysAllowed = 1 << 20;  // bytes a dataset; what was never written takes no room
+constexpr std::uint64_t kFileAllowance = 64 << 20, kFileRatio = 256;  // all datasets together
+constexpr std::size_t kLongestList = 256;                             // elements of an attribute
 
 Hdf5Handle memory_string_type(hid_t dataset_type) {
   Hdf5Handle type = string_type();
@@ -20,59 +22,100 @@ Hdf5Handle memory_string_type(hid_t dataset_type) {
   return type;
 }
 
-// Strings of fixed length come without a terminator.
-std::vector<std::string> read_fixed(hid_t object, hid_t type, std::size_t count,
-                                    herr_t (*read)(hid_t, hid_t, void*)) {
+using Read = herr_t (*)(hid_t object, hid_t type, hid_t transfer, void* into);
+
+// Strings of fixed length come without a terminator, and some languages pad them with spaces.
+std::vector<std::string> read_fixed(hid_t object, hid_t type, std::size_t count, Read read) {
   const std::size_t width = H5Tget_size(type);
+  const bool padded = H5Tget_strpad(type) == H5T_STR_SPACEPAD;
   std::string buffer(width * count, '\0');
   std::vector<std::string> result;
-  if (read(object, type, buffer.data()) < 0) return result;
+  if (read(object, type, H5P_DEFAULT, buffer.data()) < 0) return result;
   for (std::size_t i = 0; i < count; ++i) {
     std::string text = buffer.substr(i * width, width);
     text.resize(std::min(text.find('\0'), text.size()));
+    if (padded) text.resize(text.find_last_not_of(' ') + 1);
     result.push_back(std::move(text));
   }
   return result;
 }
 
-std::vector<std::string> read_variable(hid_t object, hid_t type, hid_t space, std::size_t count,
-                                       herr_t (*read)(hid_t, hid_t, void*)) {
+// Many elements may share one long text in the file, which in memory they do not: HDF5 is given so much and
+// no more.
+void* allocate_within(std::size_t bytes, void* budget) {
+  auto& left = *static_cast<std::uint64_t*>(budget);
+  if (bytes > left) return nullptr;
+  left -= bytes;
+  return std::malloc(bytes);
+}
+
+void release(void* memory, void*) { std::free(memory); }
+
+std::vector<std::string> read_variable(hid_t object, hid_t type, hid_t space, std::size_t count, Read read) {
+  std::uint64_t budget = kFileAllowance;
+  const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose), memory = memory_string_type(type);
+  H5Pset_vlen_mem_manager(transfer.get(), allocate_within, &budget, release, nullptr);
   std::vector<char*> pointers(count, nullptr);
-  const Hdf5Handle memory = memory_string_type(type);
   std::vector<std::string> result;
-  if (read(object, memory.get(), pointers.data()) < 0) return result;
-  for (const char* text : pointers) result.emplace_back(text ? text : "");
-  H5Dvlen_reclaim(memory.get(), space, H5P_DEFAULT, pointers.data());
+  if (read(object, memory.get(), transfer.get(), pointers.data()) >= 0)
+    for (const char* text : pointers) result.emplace_back(text ? text : "");
+  // Attributes cannot be read with an allocator of one's own; the default one is malloc, too.
+  H5Dvlen_reclaim(memory.get(), space, transfer.get(), pointers.data());
   return result;
 }
 
-std::vector<std::string> read_text(hid_t object, hid_t type, hid_t space, std::size_t count,
-                                   herr_t (*read)(hid_t, hid_t, void*)) {
+std::vector<std::string> read_text(hid_t object, hid_t type, hid_t space, std::size_t count, Read read) {
   return H5Tis_variable_str(type) > 0 ? read_variable(object, type, space, count, read)
                                       : read_fixed(object, type, count, read);
 }
 
-herr_t read_dataset(hid_t object, hid_t type, void* into) {
-  return H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, into);
+herr_t read_dataset(hid_t object, hid_t type, hid_t transfer, void* into) {
+  return H5Dread(object, type, H5S_ALL, H5S_ALL, transfer, into);
 }
+
+herr_t read_attribute(hid_t object, hid_t type, hid_t, void* into) { return H5Aread(object, type, into); }
 
 struct OpenAttribute {
   Hdf5Handle object, attribute, type, space;
   std::size_t count = 0;
+  H5T_class_t kind() const { return H5Tget_class(type.get()); }
 };
 
+// Empty when there is no such object or attribute; count is kLongestList + 1 when it cannot be read.
 std::optional<OpenAttribute> open_attribute(hid_t file, const std::string& path, const std::string& name) {
   OpenAttribute open;
   open.object = {H5Oopen(file, path.c_str(), H5P_DEFAULT), H5Oclose};
-  if (!open.object.valid() || H5Aexists(open.object.get(), name.c_str()) <= 0) return std::nullopt;
+  if (!open.object.valid() || H5Aexists(open.object.get(), name.c_str()) == 0) return std::nullopt;
   open.attribute = {H5Aopen(open.object.get(), name.c_str(), H5P_DEFAULT), H5Aclose};
   open.type = {H5Aget_type(open.attribute.get()), H5Tclose};
   open.space = {H5Aget_space(open.attribute.get()), H5Sclose};
   const hssize_t points = H5Sget_simple_extent_npoints(open.space.get());
-  if (!open.attribute.valid() || points < 0 || H5Aget_storage_size(open.attribute.get()) > kSmallestLimit)
-    return std::nullopt;
-  open.count = static_cast<std::size_t>(points);
+  const bool readable = open.attribute.valid() && points >= 0 &&
+                        points <= static_cast<hssize_t>(kLongestList) &&
+                        H5Aget_storage_size(open.attribute.get()) <= kAlwaysAllowed;
+  open.count = readable ? static_cast<std::size_t>(points) : kLongestList + 1;
   return open;
+}
+
+// Empty when it is not one number. h5py writes booleans as enumerations.
+std::optional<double> one_number(const OpenAttribute& open) {
+  const H5T_class_t kind = open.kind();
+  if (open.count != 1 || (kind != H5T_INTEGER && kind != H5T_FLOAT && kind != H5T_ENUM)) return std::nullopt;
+  double value = 0;
+  if (H5Aread(open.attribute.get(), H5T_NATIVE_DOUBLE, &value) < 0) return std::nullopt;
+  return value;
+}
+
+bool is_chunk_sane(hid_t creation, std::size_t rank, std::size_t element, std::uint64_t limit) {
+  if (H5Pget_layout(creation) != H5D_CHUNKED) return true;
+  Extent chunk(rank);
+  if (H5Pget_chunk(creation, static_cast<int>(rank), chunk.data()) < 0) return false;
+  std::uint64_t bytes = element;
+  for (const hsize_t n : chunk) {
+    if (n == 0 || bytes > limit / n) return false;
+    bytes *= n;
+  }
+  return true;
 }
 
 }  // namespace
@@ -82,7 +125,9 @@ Hdf5Input::Hdf5Input(const std::string& path) : path_(path) {
   std::error_code error;
   file_bytes_ = std::filesystem::file_size(path, error);
   if (error) throw input_error("{}: cannot read: {}", path, error.message());
-  file_ = {H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose};
+  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  without_locks(access.get());  // a run that goes on may be looked at
+  file_ = {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
   if (!file_.valid()) throw input_error("{}: not a run file, or damaged: {}", path, hdf5_reason());
 }
 
@@ -92,9 +137,15 @@ void Hdf5Input::fail(const std::string& path, const std::string& what) const {
 
 bool Hdf5Input::has(const std::string& path) const {
   const Hdf5Silence silence;
-  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    if (H5Lexists(file_.get(), path.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
-  return H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0;
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (H5Lexists(file_.get(), part.c_str(), H5P_DEFAULT) <= 0) return false;
+    H5L_info_t link;
+    if (H5Lget_info(file_.get(), part.c_str(), &link, H5P_DEFAULT) < 0 || link.type == H5L_TYPE_EXTERNAL)
+      fail(part, "is kept in another file");
+  }
+  return true;
 }
 
 Hdf5Handle Hdf5Input::open_dataset(const std::string& path) const {
@@ -111,18 +162,35 @@ Extent Hdf5Input::extent_of(const std::string& path, hid_t dataset) const {
   Extent extent(static_cast<std::size_t>(rank));
   if (rank > 0 && H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr) < 0)
     fail(path, "has no readable shape");
-  // Refuse before allocating: a damaged or hostile file may claim anything.
-  const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
-  const std::uint64_t limit =
-      std::max(kSmallestLimit, file_bytes_ > std::numeric_limits<std::uint64_t>::max() / kLargestRatio
-                                   ? std::numeric_limits<std::uint64_t>::max()
-                                   : file_bytes_ * kLargestRatio);
-  std::uint64_t bytes = std::max<std::uint64_t>(H5Tget_size(type.get()), 1);
-  for (const hsize_t n : extent) {
-    if (n != 0 && bytes > limit / n) fail(path, "claims more data than the file can hold");
-    bytes *= n;
-  }
   return extent;
+}
+
+Extent Hdf5Input::extent(const std::string& path) const {
+  const Hdf5Silence silence;
+  return extent_of(path, open_dataset(path).get());
+}
+
+void Hdf5Input::admit(const std::string& path, hid_t dataset, const Extent& extent,
+                      std::size_t element) const {
+  const Hdf5Handle creation(H5Dget_create_plist(dataset), H5Pclose), type(H5Dget_type(dataset), H5Tclose);
+  const H5D_layout_t layout = H5Pget_layout(creation.get());
+  if (layout < H5D_COMPACT || layout > H5D_CHUNKED || H5Pget_external_count(creation.get()) != 0)
+    fail(path, "is kept in another file");
+  const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset), file_bytes_);
+  const std::uint64_t ratio = H5Pget_nfilters(creation.get()) > 0 ? kLargestRatio : 1;
+  const std::uint64_t limit = std::max(kAlwaysAllowed, stored * ratio);
+  const std::size_t in_file = H5Tget_size(type.get());
+  std::uint64_t elements = 1;
+  for (const hsize_t n : extent) {
+    if (n != 0 && elements > limit / n) fail(path, "claims more data than the file can hold");
+    elements *= n;
+  }
+  if (in_file == 0 || in_file > limit || elements > limit / in_file ||
+      !is_chunk_sane(creation.get(), extent.size(), in_file, limit))
+    fail(path, "claims more data than the file can hold");
+  admitted_ += elements * element;
+  if (admitted_ > kFileAllowance + file_bytes_ * kFileRatio)
+    fail(path, "and its neighbours claim more data than the file can hold");
 }
 
 template <typename T>
@@ -134,6 +202,7 @@ std::vector<T> Hdf5Input::read(const std::string& path, std::size_t rank, Extent
   const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose);
   const H5T_class_t kind = H5Tget_class(type.get());
   if (kind != H5T_INTEGER && kind != H5T_FLOAT) fail(path, "does not hold numbers");
+  admit(path, dataset.get(), extent, sizeof(T));
   std::size_t count = 1;
   for (const hsize_t n : extent) count *= n;
   std::vector<T> values(count);
@@ -148,6 +217,7 @@ std::vector<std::string> Hdf5Input::read_strings(const std::string& path) const 
   const Extent extent = extent_of(path, dataset.get());
   const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose), space(H5Dget_space(dataset.get()), H5Sclose);
   if (extent.size() > 1 || H5Tget_class(type.get()) != H5T_STRING) fail(path, "is not a list of strings");
+  admit(path, dataset.get(), extent, sizeof(std::string));
   const std::size_t count = extent.empty() ? 1 : extent[0];
   if (count == 0) return {};
   std::vector<std::string> result = read_text(dataset.get(), type.get(), space.get(), count, read_dataset);
@@ -156,20 +226,22 @@ std::vector<std::string> Hdf5Input::read_strings(const std::string& path) const 
 }
 
 std::optional<std::string> Hdf5Input::text_attribute(const std::string& path, const std::string& name) const {
-  std::vector<std::string> list = text_list_attribute(path, name);
-  if (list.empty()) return std::nullopt;
-  return std::move(list.front());
+  const Hdf5Silence silence;
+  const auto open = open_attribute(file_.get(), path, name);
+  if (!open) return std::nullopt;
+  if (const auto number = one_number(*open)) return fmt::format("{}", *number);
+  if (open->count == 0) return "";
+  std::string text;
+  for (const std::string& line : text_list_attribute(path, name)) text += (text.empty() ? "" : "\n") + line;
+  return text;
 }
 
 std::optional<double> Hdf5Input::number_attribute(const std::string& path, const std::string& name) const {
   const Hdf5Silence silence;
   const auto open = open_attribute(file_.get(), path, name);
-  if (!open || open->count != 1) return std::nullopt;
-  const H5T_class_t kind = H5Tget_class(open->type.get());
-  double value = 0;
-  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) ||
-      H5Aread(open->attribute.get(), H5T_NATIVE_DOUBLE, &value) < 0)
-    return std::nullopt;
+  if (!open) return std::nullopt;
+  const auto value = one_number(*open);
+  if (!value) fail(path, fmt::format("has an attribute '{}' that is not one number", name));
   return value;
 }
 
@@ -177,8 +249,13 @@ std::vector<std::string> Hdf5Input::text_list_attribute(const std::string& path,
                                                         const std::string& name) const {
   const Hdf5Silence silence;
   const auto open = open_attribute(file_.get(), path, name);
-  if (!open || open->count == 0 || H5Tget_class(open->type.get()) != H5T_STRING) return {};
-  return read_text(open->attribute.get(), open->type.get(), open->space.get(), open->count, H5Aread);
+  if (!open || open->count == 0) return {};
+  std::vector<std::string> result;
+  if (open->count <= kLongestList && open->kind() == H5T_STRING)
+    result =
+        read_text(open->attribute.get(), open->type.get(), open->space.get(), open->count, read_attribute);
+  if (result.empty()) fail(path, fmt::format("has an attribute '{}' that is not text", name));
+  return result;
 }
 
 std::vector<std::string> Hdf5Input::attribute_names(const std::string& path) const {

@@ -17,14 +17,26 @@ class Hdf5Output {
  public:
   // Creates the file; never an existing one. Error(bad_input) when it exists or cannot be made.
   explicit Hdf5Output(const std::string& path);
+  ~Hdf5Output();
+  Hdf5Output(const Hdf5Output&) = delete;
+  Hdf5Output& operator=(const Hdf5Output&) = delete;
 
-  // A dataset of fixed size; takes the place of an earlier one of that name.
+  // All of these: Error(failed) naming the file when the disk or HDF5 does not take it.
+
+  bool has(const std::string& path) const;
+  // A dataset or group with all in it; nothing happens when there is none.
+  void remove(const std::string& path);
+  // A new dataset of fixed size.
   template <typename T>
   void write(const std::string& path, const std::vector<T>& values, const Extent& extent);
   void write(const std::string& path, const std::string& text);  // scalar
   // Adds a block along one axis, creating the dataset with the first block.
   template <typename T>
   void append(const std::string& path, const std::vector<T>& block, const Extent& extent, std::size_t axis);
+
+  // All of a one-dimensional dataset, read back.
+  template <typename T>
+  std::vector<T> column(const std::string& path) const;
 
   // On the object at `path`; replaces an earlier value.
   void attribute(const std::string& path, const std::string& name, const std::string& value);
@@ -40,7 +52,8 @@ class Hdf5Output {
 
  private:
   [[noreturn]] void fail(const std::string& what) const;
-  void describe(const std::string& path, hid_t dataset);
+  void require_size(const std::string& path, std::size_t values, const Extent& extent) const;
+  void describe(const std::string& path);
   template <typename T>
   Hdf5Handle create(const std::string& path, const Extent& extent, std::optional<std::size_t> growing_axis);
   void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
@@ -56,12 +69,16 @@ class Hdf5Input {
   explicit Hdf5Input(const std::string& path);
 
   bool has(const std::string& path) const;
+  // The shape of a dataset, nothing read.
+  Extent extent(const std::string& path) const;
   // Numbers are converted to T. Error naming file and dataset when it is absent, of another rank or kind, or
   // claims more than the file can hold.
   template <typename T>
   std::vector<T> read(const std::string& path, std::size_t rank, Extent& extent) const;
   std::vector<std::string> read_strings(const std::string& path) const;  // [] or [n]
 
+  // Empty when there is no such object or attribute; Error when there is one that cannot be read as asked.
+  // A number reads as text, too.
   std::optional<std::string> text_attribute(const std::string& path, const std::string& name) const;
   std::optional<double> number_attribute(const std::string& path, const std::string& name) const;
   std::vector<std::string> text_list_attribute(const std::string& path, const std::string& name) const;
@@ -73,10 +90,12 @@ class Hdf5Input {
  private:
   Hdf5Handle open_dataset(const std::string& path) const;
   Extent extent_of(const std::string& path, hid_t dataset) const;
+  void admit(const std::string& path, hid_t dataset, const Extent& extent, std::size_t element) const;
 
   std::string path_;
   Hdf5Handle file_;
   std::uint64_t file_bytes_ = 0;
+  mutable std::uint64_t admitted_ = 0;  // bytes of memory that all reads so far have asked for
 };
 
 }  // namespace lockstep

@@ -12,18 +12,38 @@ namespace lockstep {
 
 namespace {
 
-constexpr hsize_t kChunkElements =
-    16384;  // 128 KiB of times: few chunks a column, little waste in a short run
+// Elements of a chunk: not so few that a long run has very many chunks, not so many that a short one is
+// mostly padding.
+constexpr hsize_t kFewest = 64, kMost = 16384;
 
-// Chunks keep whole rows of the other axes, so that an epoch touches few of them.
-Extent chunk_of(const Extent& extent, std::size_t axis) {
-  Extent chunk = extent;
-  hsize_t others = 1;
-  for (std::size_t a = 0; a < extent.size(); ++a)
-    if (a != axis) others *= std::max<hsize_t>(extent[a], 1);
-  chunk[axis] = std::clamp<hsize_t>(kChunkElements / others, 1, 1024);
+// One block (an epoch) a chunk where that is a sensible size: then no padding, and no chunk is ever
+// rewritten.
+Extent chunk_of(const Extent& block, std::size_t axis) {
+  Extent chunk = block;
   for (hsize_t& c : chunk) c = std::max<hsize_t>(c, 1);
+  hsize_t others = 1;
+  for (std::size_t a = 0; a < chunk.size(); ++a)
+    if (a != axis) others *= chunk[a];
+  chunk[axis] =
+      std::clamp(chunk[axis], std::max<hsize_t>(kFewest / others, 1), std::max<hsize_t>(kMost / others, 1));
   return chunk;
+}
+
+// What is on disk must be readable if the process is killed at any time between two flushes: metadata stays
+// in memory until flush(), and the earliest format has no mark of an open writer. No file locks: exclusive
+// creation keeps other writers out, readers are welcome, and some cluster file systems have none.
+Hdf5Handle file_access() {
+  Hdf5Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5AC_cache_config_t cache{};
+  cache.version = H5AC__CURR_CACHE_CONFIG_VERSION;
+  H5Pget_mdc_config(list.get(), &cache);
+  cache.evictions_enabled = false;
+  cache.incr_mode = H5C_incr__off;
+  cache.flash_incr_mode = H5C_flash_incr__off;
+  cache.decr_mode = H5C_decr__off;
+  H5Pset_mdc_config(list.get(), &cache);
+  without_locks(list.get());
+  return list;
 }
 
 // Intermediate groups are made on the way.
@@ -47,19 +67,40 @@ Hdf5Handle simple_space(const Extent& extent) {
 
 Hdf5Output::Hdf5Output(const std::string& path) : path_(path) {
   const Hdf5Silence silence;
-  // The earliest format has no marks of an open writer: a file whose writer was killed after a flush stays
-  // readable.
-  file_ = {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT), H5Fclose};
+  const Hdf5Handle access = file_access();
+  file_ = {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose};
   if (!file_.valid()) throw input_error("{}: cannot create the run file: {}", path, hdf5_reason());
+}
+
+Hdf5Output::~Hdf5Output() { abandon(); }
+
+bool Hdf5Output::has(const std::string& path) const {
+  const Hdf5Silence silence;
+  const std::string group = path.substr(0, path.rfind('/'));
+  return (group.empty() || H5Lexists(file_.get(), group.c_str(), H5P_DEFAULT) > 0) &&
+         H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0;
+}
+
+void Hdf5Output::remove(const std::string& path) {
+  if (!has(path)) return;
+  const Hdf5Silence silence;
+  if (H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT) < 0) fail(path);
+  // Freed space is used again: the old dataset has to be gone from the disk before new data may lie there.
+  if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
+}
+
+void Hdf5Output::require_size(const std::string& path, std::size_t values, const Extent& extent) const {
+  hsize_t wanted = 1;
+  for (const hsize_t n : extent) wanted *= n;
+  if (values != wanted) throw run_error("{}: '{}' got {} values, not {}", path_, path, values, wanted);
 }
 
 void Hdf5Output::fail(const std::string& what) const {
   throw run_error("{}: cannot write {}: {}", path_, what, hdf5_reason());
 }
 
-void Hdf5Output::describe(const std::string& path, hid_t dataset) {
+void Hdf5Output::describe(const std::string& path) {
   const SchemaEntry& entry = schema_entry(path);
-  static_cast<void>(dataset);
   attribute(path, "unit", entry.unit);
   attribute(path, "about", entry.about);
 }
@@ -85,26 +126,23 @@ Hdf5Handle Hdf5Output::create(const std::string& path, const Extent& extent,
       H5Dcreate2(file_.get(), path.c_str(), type_id, space.get(), links.get(), creation.get(), H5P_DEFAULT),
       H5Dclose);
   if (!dataset.valid()) fail(path);
-  describe(path, dataset.get());
+  describe(path);
   return dataset;
 }
 
 template <typename T>
 void Hdf5Output::write(const std::string& path, const std::vector<T>& values, const Extent& extent) {
   const Hdf5Silence silence;
-  if (H5Lexists(file_.get(), path.substr(0, path.rfind('/')).c_str(), H5P_DEFAULT) > 0 &&
-      H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0)
-    H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT);
-  const Hdf5Handle dataset = create<T>(path, extent, std::nullopt);
+  require_size(path, values.size(), extent);
+  Hdf5Handle dataset = create<T>(path, extent, std::nullopt);
+  if (values.empty()) return;
+  const Hdf5Handle text = string_type();
   herr_t status = 0;
-  if constexpr (std::is_same_v<T, std::string>) {
-    const Hdf5Handle type = string_type();
-    if (!values.empty())
-      status = H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers(values).data());
-  } else if (!values.empty()) {
+  if constexpr (std::is_same_v<T, std::string>)
+    status = H5Dwrite(dataset.get(), text.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers(values).data());
+  else
     status = H5Dwrite(dataset.get(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
-  }
-  if (status < 0) fail(path);
+  if (status < 0 || !dataset.reset()) fail(path);
 }
 
 void Hdf5Output::write(const std::string& path, const std::string& text) {
@@ -115,12 +153,11 @@ template <typename T>
 void Hdf5Output::append(const std::string& path, const std::vector<T>& block, const Extent& extent,
                         std::size_t axis) {
   const Hdf5Silence silence;
-  const std::string group = path.substr(0, path.rfind('/'));
-  const bool exists = H5Lexists(file_.get(), group.c_str(), H5P_DEFAULT) > 0 &&
-                      H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) > 0;
-  const Hdf5Handle dataset = exists ? Hdf5Handle(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose)
-                                    : create<T>(path, extent, axis);
-  Extent size(extent.size()), offset(extent.size(), 0);
+  require_size(path, block.size(), extent);
+  Hdf5Handle dataset = has(path) ? Hdf5Handle(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose)
+                                 : create<T>(path, extent, axis);
+  if (!dataset.valid()) fail(path);
+  Extent size = extent, offset(extent.size(), 0);
   {
     const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
     H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
@@ -132,15 +169,30 @@ void Hdf5Output::append(const std::string& path, const std::vector<T>& block, co
   const Hdf5Handle file_space(H5Dget_space(dataset.get()), H5Sclose);
   H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, offset.data(), nullptr, extent.data(), nullptr);
   const Hdf5Handle memory_space = simple_space(extent);
+  // Closing writes the chunks that H5Dwrite has only cached: the disk may be full there as well.
   if (H5Dwrite(dataset.get(), native_type<T>(), memory_space.get(), file_space.get(), H5P_DEFAULT,
-               block.data()) < 0)
+               block.data()) < 0 ||
+      !dataset.reset())
     fail(path);
+}
+
+template <typename T>
+std::vector<T> Hdf5Output::column(const std::string& path) const {
+  const Hdf5Silence silence;
+  const Hdf5Handle dataset(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+  if (count < 0) throw run_error("{}: cannot read back {}: {}", path_, path, hdf5_reason());
+  std::vector<T> values(static_cast<std::size_t>(count));
+  if (H5Dread(dataset.get(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+    throw run_error("{}: cannot read back {}: {}", path_, path, hdf5_reason());
+  return values;
 }
 
 void Hdf5Output::attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
                                const void* data) {
   const Hdf5Silence silence;
-  if (path != "/" && H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) <= 0) {
+  if (path != "/" && !has(path)) {
     const Hdf5Handle links = link_creation();
     const Hdf5Handle group(H5Gcreate2(file_.get(), path.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
                            H5Gclose);
@@ -208,5 +260,8 @@ template void Hdf5Output::append(const std::string&, const std::vector<std::int6
                                  std::size_t);
 template void Hdf5Output::append(const std::string&, const std::vector<std::uint64_t>&, const Extent&,
                                  std::size_t);
+template std::vector<double> Hdf5Output::column(const std::string&) const;
+template std::vector<std::int32_t> Hdf5Output::column(const std::string&) const;
+template std::vector<std::int64_t> Hdf5Output::column(const std::string&) const;
 
 }  // namespace lockstep

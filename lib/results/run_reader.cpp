@@ -1,11 +1,17 @@
 #include "results/run_reader.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string_view>
 
 #include "results/columns.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/schema.hpp"
+#include "results/trial.hpp"
 
 namespace lockstep {
 
@@ -25,8 +31,12 @@ class Reader {
     h.uuid = required_text("/", "uuid");
     h.mode = required_text("/", "mode");
     h.status = required_text("/", "status");
-    h.valid = in_.number_attribute("/", "valid").value_or(1) != 0;
+    if (h.status != "running" && h.status != "complete" && h.status != "failed" && h.status != "interrupted")
+      throw input_error("{}: unknown status '{}'", in_.path(), h.status);
+    const auto valid = in_.number_attribute("/", "valid");
+    h.valid = valid == 1.0;
     h.invalid_reasons = lines(in_.text_attribute("/", "invalid_reasons").value_or(""));
+    if (!valid) h.invalid_reasons.emplace_back("the file does not say whether its checks held");
     h.started = in_.text_attribute("/", "started").value_or("");
     h.wall_seconds = in_.number_attribute("/", "wall_seconds").value_or(0);
     return h;
@@ -133,8 +143,10 @@ class Reader {
       absent_.emplace_back("/steps");
       return;
     }
-    Extent shape, extent;
-    read_matrix("/steps/wall", run.steps.wall, nullptr, shape);
+    if (!in_.has("/steps/wall")) in_.fail("/steps/wall", "is missing");
+    const Extent shape = in_.extent("/steps/wall");
+    if (shape.size() != 2 || shape[0] == 0) in_.fail("/steps/wall", "is not ranks x steps");
+    Extent extent;
     for (const auto& c : kStepTimes) {
       read_matrix(c.path, run.steps.*c.member, &shape, extent);
       require_finite(c.path, (run.steps.*c.member).values);
@@ -158,8 +170,8 @@ class Reader {
 
   void read_comm(RunData& run) {
     if (!present("/comm/rank")) return;
-    Extent extent;
-    const std::size_t events = in_.read<std::int32_t>("/comm/rank", 1, extent).size();
+    const Extent shape = in_.extent("/comm/rank");
+    const std::size_t events = shape.empty() ? 0 : shape[0];
     for (const auto& c : kCommSmall) run.comm.*c.member = read_column<std::int32_t>(c.path, events);
     for (const auto& c : kCommLarge) run.comm.*c.member = read_column<std::int64_t>(c.path, events);
     for (const auto& c : kCommTimes) {
@@ -167,6 +179,9 @@ class Reader {
       require_finite(c.path, run.comm.*c.member);
     }
     const std::vector<std::string> names = in_.text_list_attribute("/comm/kind", "names");
+    for (const std::int32_t rank : run.comm.rank)
+      if (rank < 0 || rank >= run.steps.ranks()) in_.fail("/comm/rank", "names a rank that is not in /steps");
+    run.comm.kind.reserve(events);
     for (const std::int32_t kind : read_column<std::int32_t>("/comm/kind", events)) {
       if (kind < 0 || static_cast<std::size_t>(kind) >= names.size())
         in_.fail("/comm/kind", "names a kind that it does not list");
@@ -182,6 +197,9 @@ class Reader {
       run.buckets.parameters = read_column<std::int64_t>("/buckets/parameters", run.buckets.bytes.size());
     if (present("/buckets/first_parameter"))
       run.buckets.first_parameter = in_.read_strings("/buckets/first_parameter");
+    if (!run.buckets.first_parameter.empty() &&
+        run.buckets.first_parameter.size() != run.buckets.bytes.size())
+      in_.fail("/buckets/first_parameter", "has another length than its neighbours");
   }
 
   void read_epochs(RunData& run) {
@@ -224,6 +242,11 @@ class Reader {
     Matrix<std::uint64_t> digest;
     read_matrix("/audit/samples", samples, nullptr, extent);
     const Extent shape = extent;
+    if (!run.steps.wall.values.empty() && samples.rows != run.steps.ranks())
+      in_.fail("/audit/samples", fmt::format("has {} ranks, /steps has {}", samples.rows, run.steps.ranks()));
+    if (!run.epochs.empty() && static_cast<std::size_t>(samples.columns) != run.epochs.size())
+      in_.fail("/audit/samples",
+               fmt::format("has {} epochs, /epochs has {}", samples.columns, run.epochs.size()));
     read_matrix("/audit/digest", digest, &shape, extent);
     run.audit.resize(static_cast<std::size_t>(samples.columns));
     for (std::int64_t e = 0; e < samples.columns; ++e)
@@ -265,11 +288,44 @@ class Reader {
   std::vector<std::string> absent_;
 };
 
+// The earliest format says in its first bytes how long the file should be; most damage is found here, at
+// once.
+bool is_cut_short(const std::string& path) {
+  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+  std::array<char, 48> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  const bool earliest = std::string_view(start.data(), 8) == kSignature && start[8] == 0 && start[13] == 8;
+  std::uint64_t end = 0;
+  for (std::size_t i = 48; i-- > 40;) end = end << 8 | static_cast<unsigned char>(start[i]);
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  return earliest && !error && size < end;
+}
+
+// Of processor time, for what takes milliseconds a megabyte.
+unsigned seconds_for(const std::string& path) {
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path, error);
+  return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
+}
+
+void require_survivable(const std::string& path, const std::function<void()>& read) {
+  if (is_cut_short(path)) throw input_error("{}: damaged: the file is cut short", path);
+  if (!survives(read, seconds_for(path)))
+    throw input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
+}
+
 }  // namespace
 
-RunData read_run(const std::string& path) { return Reader(path).run(); }
+RunData read_run(const std::string& path) {
+  require_survivable(path, [&] { Reader(path).run(); });
+  return Reader(path).run();
+}
 
-RunHeader read_header(const std::string& path) { return Reader(path).header(); }
+RunHeader read_header(const std::string& path) {
+  require_survivable(path, [&] { Reader(path).header(); });
+  return Reader(path).header();
+}
 
 std::string find_run_file(const std::string& folder) {
   for (const char* name : {"/run.h5", "/run.h5.partial"})

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <numeric>
 
@@ -34,12 +33,25 @@ void rename_into_place(const std::string& from, const std::string& to) {
   if (errno == EINVAL || errno == ENOSYS) {
     if (link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0) return;
   }
-  throw run_error("{}: cannot be renamed to {}: {}", from, to, errno_text(errno));
+  throw run_error("{}: is whole but cannot be renamed to {}: {}", from, to, errno_text(errno));
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+// So that a power failure does not undo the rename. Not every file system can: no error.
+void sync_folder_of(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);
+  ::close(descriptor);
+}
+
+// One sentence a line; an attribute that is a list could not be empty in every reader.
+std::string joined(const std::vector<std::string>& sentences) {
   std::string text;
-  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + line;
+  for (std::string sentence : sentences) {
+    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+    text += (text.empty() ? "" : "\n") + sentence;
+  }
   return text;
 }
 
@@ -115,6 +127,7 @@ struct RunWriter::Impl {
   }
 
   void write_buckets(const BucketTable& buckets) {
+    file.remove("/buckets");
     const Extent extent{buckets.bytes.size()};
     file.write("/buckets/bytes", buckets.bytes, extent);
     file.write("/buckets/parameters", buckets.parameters, extent);
@@ -147,31 +160,37 @@ struct RunWriter::Impl {
     for (const auto& c : kCommTimes) file.append(c.path, comm.*c.member, extent, 0);
     file.append("/comm/kind", numbers, extent, 0);
     file.attribute("/comm/kind", "names", kinds);
-    remember(comm, numbers);
   }
 
-  // For the order at the end; one epoch alone is in order already.
-  void remember(const CommTable& comm, const std::vector<std::int32_t>& numbers) {
-    const auto extend = [](auto& into, const auto& from) {
-      into.insert(into.end(), from.begin(), from.end());
-    };
-    for (const auto& c : kCommSmall) extend(all_comm.*c.member, comm.*c.member);
-    for (const auto& c : kCommLarge) extend(all_comm.*c.member, comm.*c.member);
-    for (const auto& c : kCommTimes) extend(all_comm.*c.member, comm.*c.member);
-    extend(all_kinds, numbers);
-  }
-
+  // Each epoch's block came in order of rank; over the whole run only a stable sort makes that so.
   void order_comm() {
-    if (std::is_sorted(all_comm.rank.begin(), all_comm.rank.end())) return;
-    std::vector<std::size_t> order(all_comm.size());
+    if (!file.has("/comm/rank")) return;
+    const auto ranks = file.column<std::int32_t>("/comm/rank");
+    if (std::is_sorted(ranks.begin(), ranks.end())) return;
+    std::vector<std::size_t> order(ranks.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return all_comm.rank[a] < all_comm.rank[b]; });
-    const Extent extent{order.size()};
-    for (const auto& c : kCommSmall) file.write(c.path, permuted(all_comm.*c.member, order), extent);
-    for (const auto& c : kCommLarge) file.write(c.path, permuted(all_comm.*c.member, order), extent);
-    for (const auto& c : kCommTimes) file.write(c.path, permuted(all_comm.*c.member, order), extent);
-    file.write("/comm/kind", permuted(all_kinds, order), extent);
+                     [&](std::size_t a, std::size_t b) { return ranks[a] < ranks[b]; });
+    const auto ordered = [&](const char* path, auto& into) {
+      into = permuted(file.column<typename std::decay_t<decltype(into)>::value_type>(path), order);
+    };
+    CommTable comm;
+    std::vector<std::int32_t> numbers;
+    for (const auto& c : kCommSmall) ordered(c.path, comm.*c.member);
+    for (const auto& c : kCommLarge) ordered(c.path, comm.*c.member);
+    for (const auto& c : kCommTimes) ordered(c.path, comm.*c.member);
+    ordered("/comm/kind", numbers);
+    // All columns or none: killed from here on, the file has no /comm rather than a half-ordered one.
+    file.remove("/comm");
+    write_comm(comm, numbers);
+  }
+
+  void write_comm(const CommTable& comm, const std::vector<std::int32_t>& numbers) {
+    const Extent extent{numbers.size()};
+    for (const auto& c : kCommSmall) file.write(c.path, comm.*c.member, extent);
+    for (const auto& c : kCommLarge) file.write(c.path, comm.*c.member, extent);
+    for (const auto& c : kCommTimes) file.write(c.path, comm.*c.member, extent);
+    file.write("/comm/kind", numbers, extent);
     file.attribute("/comm/kind", "names", kinds);
   }
 
@@ -191,11 +210,24 @@ struct RunWriter::Impl {
 
   void close(const std::string& status, bool valid, const std::vector<std::string>& reasons,
              double wall_seconds) {
+    if (status != "complete" && status != "failed" && status != "interrupted")
+      throw run_error("{}: '{}' is not how a run ends", file.path(), status);
     finished = true;  // also when what follows fails: there is no second chance to close a file
     order_comm();
     write_status(status, valid, reasons, wall_seconds);
     file.close();
     rename_into_place(file.path(), final_path);
+    sync_folder_of(final_path);
+  }
+
+  bool close_quietly(const std::string& status, const std::string& reason) {
+    try {
+      close(status, false, {reason}, seconds_between(began, steady_now()));
+      return true;
+    } catch (...) {
+      file.abandon();
+      return false;
+    }
   }
 
   // Runs a change of the file unless it is finished. After a failure nothing more is written.
@@ -217,8 +249,6 @@ struct RunWriter::Impl {
   Hdf5Output file;
   SteadyTime began = steady_now();
   std::vector<std::string> kinds;  // names behind the numbers of /comm/kind
-  CommTable all_comm;              // without its kind column
-  std::vector<std::int32_t> all_kinds;
   bool finished = false;
 };
 
@@ -226,11 +256,15 @@ RunWriter::RunWriter(const std::string& final_path, const RunData& start)
     : impl_(std::make_unique<Impl>(final_path, start)) {}
 
 RunWriter::~RunWriter() {
-  if (!impl_->finished) impl_->file.abandon();
+  const std::lock_guard lock(impl_->mutex);  // an emergency may be finishing the file
+  impl_->file.abandon();
 }
 
 void RunWriter::set_buckets(const BucketTable& buckets) {
-  impl_->change([&] { impl_->write_buckets(buckets); });
+  impl_->change([&] {
+    impl_->write_buckets(buckets);
+    impl_->file.flush();
+  });
 }
 
 void RunWriter::set_recorder_overhead(double share) {
@@ -257,10 +291,8 @@ bool RunWriter::finish_emergency(const std::string& status, const std::string& r
   try {
     const std::unique_lock lock(impl_->mutex, std::chrono::seconds(2));
     if (!lock.owns_lock() || impl_->finished) return false;
-    impl_->close(status, false, {reason}, seconds_between(impl_->began, steady_now()));
-    return true;
+    return impl_->close_quietly(status, reason);
   } catch (...) {
-    impl_->file.abandon();
     return false;
   }
 }

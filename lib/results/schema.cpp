@@ -10,11 +10,11 @@ namespace lockstep {
 namespace {
 
 constexpr SchemaEntry kSchema[] = {
-    {"/@schema", "", "i4", "1", "version of this layout", true},
+    {"/@schema", "", "i8", "1", "version of this layout", true},
     {"/@uuid", "", "string", "1", "identifies the run", true},
     {"/@mode", "", "string", "1", "seq or ddp", true},
     {"/@status", "", "string", "1", "running, complete, failed or interrupted", true},
-    {"/@valid", "", "i4", "1",
+    {"/@valid", "", "i8", "1",
      "1: the audit and the replica checks held; 0: invalid_reasons says what did not", false},
     {"/@invalid_reasons", "", "string", "1", "sentences, one a line; empty when valid", false},
     {"/@started", "", "string", "1", "ISO 8601, UTC", false},
