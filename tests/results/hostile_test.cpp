@@ -99,7 +99,7 @@ void replace(hid_t file, const char* path, const std::vector<hsize_t>& extent, d
 TEST_CASE("bits flipped anywhere are refused or read within a gigabyte") {
   const TemporaryFolder folder;
   const std::string whole = sample_bytes(folder);
-  const int cases = kSanitized ? 200 : 1500;
+  const int cases = kSanitized ? 100 : 400;
   const auto flip = [&](int i) {
     std::string damaged = whole;
     RandomStream random({2026, static_cast<std::uint64_t>(i)});
