@@ -20,8 +20,8 @@ ModelRow find_row(const std::string& name, const std::string& place = "'model.na
   for (ModelRow& row : rows()) {
     if (row.name == name) return row;
   }
-  throw input_error("'model.name': unknown model '{}'{}; known are {}", name,
-                    did_you_mean(name, model_names()), fmt::join(model_names(), ", "));
+  throw input_error("{}: unknown model '{}'{}; known are {}", place, name, did_you_mean(name, model_names()),
+                    fmt::join(model_names(), ", "));
 }
 
 std::size_t preset_index(const ModelRow& row, const std::string& preset,

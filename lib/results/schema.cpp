@@ -60,7 +60,7 @@ constexpr SchemaEntry kSchema[] = {
      false},
 
     {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
-    {"/comm/step", "[events]", "i4", "1", "step, from 0 over the whole run", false},
+    {"/comm/step", "[events]", "i4", "1", "column of /steps that the event belongs to", false},
     {"/comm/sequence", "[events]", "i8", "1", "number of the collective, equal on all ranks", false},
     {"/comm/kind", "[events]", "i4", "1", "index into the attribute names", false},
     {"/comm/bucket", "[events]", "i4", "1", "gradient bucket, or -1", false},

@@ -122,6 +122,7 @@ void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   strategy_->synchronise_buffers();
   write_epoch(epoch, mine, evaluate_epoch(epoch, result), audit);
   steps_done_ += steps;
+  recorded_steps_ += steps;
 }
 
 void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
@@ -135,8 +136,8 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
     const std::int64_t global_step = steps_done_ + step;
     step_.run(loader_, step, global_step,
               learning_rate(setup_.config.training, global_step, setup_.total_steps));
-    comm_log_.take(log_, static_cast<std::int32_t>(global_step));
-    comm_log_.resolve_below(steps_done_ + recorder_.resolved_steps());
+    comm_log_.take(log_, static_cast<std::int32_t>(recorded_steps_ + step));
+    comm_log_.resolve_below(recorded_steps_ + recorder_.resolved_steps());
     require_finite_losses();
     if (progress_) show_progress(epoch, step);
     if (step == 0 && epoch == first_epoch_) adopt_rebuilt_buckets();
@@ -191,7 +192,7 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   auto next = epoch.comm.begin();
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
-    for (; next != epoch.comm.end() && next->step == steps_done_ + s; ++next) of_step.push_back(*next);
+    for (; next != epoch.comm.end() && next->step == recorded_steps_ + s; ++next) of_step.push_back(*next);
     epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step));
     epoch.samples.push_back(static_cast<std::int32_t>(step_.samples(s)));
     epoch.loss.push_back(step_.mean_loss(s));

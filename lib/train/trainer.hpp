@@ -75,7 +75,8 @@ class Trainer {
   Loader loader_;
   std::string checkpoint_folder_;    // empty: none
   std::int64_t first_epoch_ = 0;     // of this run; later when resumed
-  std::int64_t steps_done_ = 0;      // before this epoch
+  std::int64_t steps_done_ = 0;      // before this epoch, by this run and those it resumes
+  std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file
   std::int64_t losses_checked_ = 0;  // within this epoch
   double comm_share_ = -1;
 };

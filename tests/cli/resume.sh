@@ -17,6 +17,9 @@ for ranks in 1 2; do
   # The last epoch of the first rank, a third of its steps.
   [ "$(head -n "$per_rank" <<< "$straight" | tail -n $((per_rank / 3)))" = "$(losses "$(newest)" | head -n $((per_rank / 3)))" ] ||
     fail "resumed on $ranks ranks, the third epoch has other losses"
+  # Events are numbered as the columns of this file are, not as those of the run before it.
+  [ "$(dataset "$(newest)/run.h5" /comm/step | grep -oE "[0-9]+" | sort -n | tail -1)" -lt "$per_rank" ] ||
+    fail "/comm/step counts beyond the columns of /steps"
 done
 
 seq_run 0
