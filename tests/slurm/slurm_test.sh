@@ -34,7 +34,7 @@ fail() {
 
 cat >"$work/small.yaml" <<'EOF'
 model: {name: mlp}
-data: {name: synthetic_images, samples: 256, test_samples: 64, cache: none}
+data: {name: synthetic_images, samples: 256, test_samples: 64}
 training: {steps: 6, global_batch: 16}
 EOF
 
