@@ -1,5 +1,6 @@
-// main() of the tests that run under mpirun. A test that did not start on the ranks it asked for fails; rank 0 reports,
-// and any other rank only when it failed; a failed test case ends all ranks, which might else wait for the failed one.
+// main() of the tests that run under mpirun. A test that did not start on the ranks it asked for fails; rank
+// 0 reports, and any other rank only when it failed; a failed test case ends all ranks, which might else wait
+// for the failed one.
 #include <mpi.h>
 
 #include <cstdlib>
