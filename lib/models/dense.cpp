@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "models/linear_function.hpp"
+
 namespace lockstep {
 
 DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation activation)
@@ -12,7 +14,7 @@ DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation activation)
 Flow DenseLayer::forward(Flow inputs) {
   torch::Tensor x = inputs[0];  // (B, ...)
   if (x.dim() > 2) x = x.flatten(1);
-  x = linear_->forward(x);  // (B, out)
+  x = fast_linear(x, linear_->weight, linear_->bias);  // (B, out)
   if (activation_ == Activation::relu) x.relu_();
   inputs[0] = std::move(x);
   return inputs;

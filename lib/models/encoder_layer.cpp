@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "models/attention.hpp"
+#include "models/linear_function.hpp"
 
 namespace lockstep {
 
@@ -19,8 +20,9 @@ SelfAttention::SelfAttention(const EncoderOptions& options, Dropout dropout)
 }
 
 torch::Tensor SelfAttention::forward(const torch::Tensor& x, const torch::Tensor& bias) {
-  const torch::Tensor qkv = at::linear(x, in_proj_weight_, in_proj_bias_);  // (B, T, 3E)
-  return out_proj_->forward(self_attention(qkv, bias, heads_, dropout_, is_training()));
+  const torch::Tensor qkv = fast_linear(x, in_proj_weight_, in_proj_bias_);  // (B, T, 3E)
+  const torch::Tensor attended = self_attention(qkv, bias, heads_, dropout_, is_training());
+  return fast_linear(attended, out_proj_->weight, out_proj_->bias);
 }
 
 EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
@@ -38,11 +40,12 @@ EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_si
 
 Flow EncoderLayer::forward(Flow inputs) {
   const bool training = is_training();
-  const torch::Tensor& x = inputs[0];                                                       // (B, T, E)
-  const torch::Tensor attended = self_attn_->forward(x, inputs[1]);                         // (B, T, E)
-  const torch::Tensor y = norm1_->forward(dropout1_.apply_add(attended, x, training));      // (B, T, E)
-  const torch::Tensor hidden = dropout_hidden_.apply_relu(linear1_->forward(y), training);  // (B, T, FF)
-  const torch::Tensor fed = linear2_->forward(hidden);                                      // (B, T, E)
+  const torch::Tensor& x = inputs[0];                                                   // (B, T, E)
+  const torch::Tensor attended = self_attn_->forward(x, inputs[1]);                     // (B, T, E)
+  const torch::Tensor y = norm1_->forward(dropout1_.apply_add(attended, x, training));  // (B, T, E)
+  const torch::Tensor hidden =
+      dropout_hidden_.apply_relu(fast_linear(y, linear1_->weight, linear1_->bias), training);  // (B, T, FF)
+  const torch::Tensor fed = fast_linear(hidden, linear2_->weight, linear2_->bias);             // (B, T, E)
   inputs[0] = norm2_->forward(dropout2_.apply_add(fed, y, training));
   return inputs;
 }

@@ -22,6 +22,8 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
     counted += 2 * product(tensor(1)) * static_cast<double>(tensor(2).size(1));
   } else if (name == "aten::mm" || name == "aten::bmm" || name == "aten::bmm.out") {
     counted += 2 * product(tensor(0)) * static_cast<double>(tensor(1).size(-1));
+  } else if (name == "mkldnn::_linear_pointwise") {  // (..., k), (n, k)
+    counted += 2 * product(tensor(0)) * static_cast<double>(tensor(1).size(0));
   } else if (name == "aten::convolution") {  // images (N, C, H, W), kernels (O, C, K, K), ..., padding
     const std::int64_t padding = call.inputs()[4].toIntVector()[0], kernel = tensor(1).size(2);
     const std::int64_t height = tensor(0).size(2) + 2 * padding - kernel + 1;
