@@ -54,7 +54,7 @@ std::string absolute_times(const GroupSummary& group, const GroupSummary& baseli
 }
 
 std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
-  const std::string reason = kReasons.at(part.name);
+  std::string reason = kReasons.at(part.name);
   if (part.name != "comm_wait" || group.last_rank < 0 || group.last_share < kPersistent) return reason;
   return fmt::format("{} (rank {} comes last in {} % of them)", reason, group.last_rank,
                      number(100 * group.last_share));
