@@ -34,7 +34,7 @@ torch::Tensor FlatOptimizer::clip_gradient(double max_norm) {
   if (max_norm > 0) {
     // As torch.nn.utils.clip_grad_norm_: the small term keeps a zero gradient from dividing by zero.
     const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
-    for (torch::Tensor gradient : buckets_.gradients()) gradient.mul_(scale);
+    for (const torch::Tensor& gradient : buckets_.gradients()) gradient.mul_(scale);
   }
   return norm;
 }
