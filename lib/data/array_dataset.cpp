@@ -28,7 +28,7 @@ class ArrayDataset : public Dataset {
         split_(std::move(split)),
         rows_(std::move(rows)),
         sample_(product(info_->sample_shape)),
-        row_bytes_(sample_ * (info_->kind == DatasetInfo::Kind::text ? sizeof(std::int32_t) : 1)) {}
+        row_bytes_(sample_ * (info_->kind == SampleKind::text ? sizeof(std::int32_t) : 1)) {}
 
   const DatasetInfo& info() const override { return *info_; }
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
@@ -117,7 +117,7 @@ std::vector<std::int64_t> all_rows(std::int64_t count) {
 DatasetInfo describe(const EncodedData& data, const RunConfig& config, const std::string& source_digest) {
   DatasetInfo info;
   info.name = config.data.name;
-  info.kind = data.text ? DatasetInfo::Kind::text : DatasetInfo::Kind::images;
+  info.kind = data.text ? SampleKind::text : SampleKind::images;
   info.sample_shape = data.sample_shape;
   info.vocabulary = data.vocabulary;
   info.classes = data.classes;
@@ -153,7 +153,7 @@ RowSplit split_rows(std::int64_t rows, std::int64_t max_rows, double validation,
 std::shared_ptr<const Dataset> array_dataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split,
                                              std::vector<std::int64_t> rows,
                                              const Normalisation& normalisation) {
-  if (info->kind == DatasetInfo::Kind::images)
+  if (info->kind == SampleKind::images)
     return std::make_shared<ImageDataset>(std::move(info), std::move(split), std::move(rows), normalisation);
   return std::make_shared<TextDataset>(std::move(info), std::move(split), std::move(rows));
 }

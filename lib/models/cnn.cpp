@@ -101,7 +101,7 @@ ModelRow cnn() {
   return {
       "cnn",
       "Convolutional network for images",
-      ModelRow::Reads::images,
+      SampleKind::images,
       {"mnist", "cifar10"},
       {{"channels", Kind::integers, {"[32]", "[32, 64, 128]"}, "Output channels of each convolution block"},
        {"kernel", Kind::integer, {"3"}, "Height and width of the kernels"},

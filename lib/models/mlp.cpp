@@ -23,7 +23,7 @@ ModelRow mlp() {
   using Kind = HyperParameter::Kind;
   return {"mlp",
           "Multi-layer perceptron for images",
-          ModelRow::Reads::images,
+          SampleKind::images,
           {},
           {{"hidden", Kind::integers, {"[250, 100]"}, "Widths of the hidden layers"}},
           build_mlp};

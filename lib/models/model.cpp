@@ -9,8 +9,7 @@ void Model::append(const std::string& name, std::shared_ptr<Layer> layer) {
   layers_.push_back({name, std::move(layer)});
 }
 
-torch::Tensor Model::forward(const torch::Tensor& inputs) {
-  Flow flow{inputs};
+torch::Tensor Model::forward(Flow flow) {
   for (const Entry& entry : layers_) flow = entry.layer->forward(std::move(flow));
   return std::move(flow[0]);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sample_kind.hpp"
 #include "models/dropout_context.hpp"
 
 namespace lockstep {
@@ -36,8 +37,11 @@ class Model : public torch::nn::Module {
   explicit Model(std::string name) : torch::nn::Module(name) {}
   void append(const std::string& name, std::shared_ptr<Layer> layer);
 
-  // inputs: (B, C, H, W) float for images, (B, T) int64 token ids for text. Returns logits (B, classes).
-  torch::Tensor forward(const torch::Tensor& inputs);
+  // inputs: (B, C, H, W) float for images, (B, T) int64 token ids for text; for a translation model the
+  // source (B, T) and the whole target (B, U) with its begin and end. Returns logits (B, classes), or what
+  // TaskKind says.
+  torch::Tensor forward(Flow inputs);
+  torch::Tensor forward(const torch::Tensor& inputs) { return forward(Flow{inputs}); }
 
   const std::vector<Entry>& layers() const { return layers_; }
   std::int64_t parameter_count() const;
@@ -52,11 +56,21 @@ class Model : public torch::nn::Module {
   std::shared_ptr<DropoutContext> dropout_context_ = std::make_shared<DropoutContext>();
 };
 
+// What a model is trained for, and what its forward pass returns.
+enum class TaskKind {
+  classification,  // logits (B, classes)
+  reconstruction,  // images of the shape of the inputs, pixels in [0, 1]
+  translation,     // logits (B, U - 1, target vocabulary): of each token of the target after its first
+  language_model,  // logits (B, T, vocabulary): of the token after each
+};
+
 // What a model must know of the data it is built for.
 struct ModelInputs {
-  std::vector<std::int64_t> sample_shape;  // (C, H, W), or (T) for text
-  std::int64_t vocabulary = 0;             // text
+  std::vector<std::int64_t> sample_shape;  // (C, H, W), or (T): the longest there is
+  std::int64_t vocabulary = 0;             // of text; 0 is padding but for running text
   std::int64_t classes = 0;
+  SampleKind kind = SampleKind::images;
+  std::int64_t target_length = 0, target_vocabulary = 0;  // pairs: U, and ids of the target below this
 };
 
 }  // namespace lockstep

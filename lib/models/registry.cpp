@@ -39,17 +39,30 @@ HyperParameters checked(const ModelRow& row, const RunConfig::Model& config) {
   return HyperParameters(row.name, row.keys, preset_index(row, config.preset), config.hyper);
 }
 
-void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
-  const bool images = row.reads == ModelRow::Reads::images;
-  if (inputs.sample_shape.size() != (images ? 3U : 1U)) {
-    throw input_error(
-        "'model.name': {} reads {}, but a sample of the data set 'data.name' has shape ({}); choose {}",
-        row.name, images ? "images (channels, height, width)" : "text (tokens)",
-        fmt::join(inputs.sample_shape, ", "),
-        images ? "a model for text or an image data set" : "a model for images or a text data set");
+const char* name_of(SampleKind kind) {
+  switch (kind) {
+    case SampleKind::images:
+      return "images (channels, height, width)";
+    case SampleKind::text:
+      return "text with a class";
+    case SampleKind::pairs:
+      return "pairs of sentences";
+    case SampleKind::tokens:
+      return "running text";
   }
-  if (inputs.classes < 1) throw input_error("'data.name': {} needs at least one class", row.name);
-  if (!images && inputs.vocabulary < 2)
+  return "";
+}
+
+void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
+  if (inputs.kind != row.reads) {
+    throw input_error(
+        "'model.name': {} reads {}, but the data set 'data.name' gives {}, of shape ({}); choose another model "
+        "or data set",
+        row.name, name_of(row.reads), name_of(inputs.kind), fmt::join(inputs.sample_shape, ", "));
+  }
+  if (row.task == TaskKind::classification && inputs.classes < 1)
+    throw input_error("'data.name': {} needs at least one class", row.name);
+  if (row.reads != SampleKind::images && inputs.vocabulary < 2)
     throw input_error("'data.vocabulary': {} needs at least two tokens", row.name);
 }
 
@@ -82,6 +95,8 @@ std::string resolved_preset(const RunConfig::Model& config) {
   const ModelRow row = find_row(config.name);
   return row.presets.empty() ? "" : row.presets[preset_index(row, config.preset)];
 }
+
+TaskKind model_task(const RunConfig::Model& config) { return find_row(config.name).task; }
 
 std::vector<std::string> model_names() {
   std::vector<std::string> names;

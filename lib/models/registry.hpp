@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sample_kind.hpp"
 #include "config/key_docs.hpp"
 #include "config/run_config.hpp"
 #include "models/hyper_parameters.hpp"
@@ -16,14 +17,13 @@ namespace lockstep {
 
 // One row of the registry.
 struct ModelRow {
-  enum class Reads { images, text };
-
   std::string name;
   std::string doc;  // one line
-  Reads reads = Reads::images;
+  SampleKind reads = SampleKind::images;
   std::vector<std::string> presets;  // the first is the default; empty when the model has none
   std::vector<HyperParameter> keys;
   std::shared_ptr<Model> (*build)(const HyperParameters&, const ModelInputs&) = nullptr;
+  TaskKind task = TaskKind::classification;
 };
 
 // Builds the model on the CPU in fp32. Its initial weights follow from the seed alone (LibTorch's global CPU
@@ -45,6 +45,9 @@ std::vector<Setting> resolved_hyper_parameters(const RunConfig::Model& config);
 
 // The preset that is used: the one given, or the model's default; empty when the model has none.
 std::string resolved_preset(const RunConfig::Model& config);
+
+// What the model of that name is trained for. Error(bad_input) for an unknown model.
+TaskKind model_task(const RunConfig::Model& config);
 
 std::vector<std::string> model_names();
 

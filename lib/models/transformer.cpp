@@ -109,7 +109,7 @@ ModelRow transformer() {
   using Kind = HyperParameter::Kind;
   return {"transformer",
           "Transformer encoder for text",
-          ModelRow::Reads::text,
+          SampleKind::text,
           {"small", "large"},
           {{"embedding", Kind::integer, {"128", "256"}, "Width of the embedding and of the encoder"},
            {"heads", Kind::integer, {"4", "8"}, "Attention heads; a divisor of embedding"},

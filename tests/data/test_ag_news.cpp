@@ -44,7 +44,7 @@ TEST_CASE("labels count from 0, classes follow from the file, documents are cut 
   write_set(folder);
   const DataSplits splits = load_data(config_for(folder), 2);
   const DatasetInfo& info = splits.train->info();
-  CHECK(info.kind == DatasetInfo::Kind::text);
+  CHECK(info.kind == SampleKind::text);
   CHECK(info.sample_shape == std::vector<std::int64_t>{4});
   CHECK(info.classes == 3);
   CHECK(info.class_names == std::vector<std::string>{"1", "2", "3"});

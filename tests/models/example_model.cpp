@@ -44,7 +44,7 @@ ModelRow residual_mlp() {
   using Kind = HyperParameter::Kind;
   return {"residual_mlp",
           "Perceptron with residual blocks for images",
-          ModelRow::Reads::images,
+          SampleKind::images,
           {"narrow", "wide"},
           {{"width", Kind::integer, {"64", "512"}, "Width of every block"},
            {"blocks", Kind::integer, {"4"}, "Residual blocks"}},
