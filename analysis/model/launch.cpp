@@ -102,6 +102,8 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.fingerprint = run.fingerprint;
   launch.model = run.model.name;
   launch.metric = run.metric;
+  launch.chance = run.chance;
+  launch.higher_is_better = run.higher_is_better;
   launch.parameters = run.model.parameters;
   launch.data = run.data;
   launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "comm/cuda_event.hpp"
+#include "timing/cuda_event.hpp"
 #include "timing/clock.hpp"
 
 namespace lockstep {

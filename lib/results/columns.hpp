@@ -20,6 +20,11 @@ inline constexpr ColumnOf<StepTable, Matrix<double>> kStepTimes[] = {
     {"/steps/other", &StepTable::other}};
 inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kStepCounts[] = {
     {"/steps/samples", &StepTable::samples}, {"/steps/epoch", &StepTable::epoch}};
+// Files of other programs, and of earlier versions, need not have these.
+inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kOptionalStepCounts[] = {
+    {"/steps/loss_terms", &StepTable::loss_terms},
+    {"/steps/tokens", &StepTable::tokens},
+    {"/steps/padded_tokens", &StepTable::padded_tokens}};
 inline constexpr ColumnOf<StepTable, Matrix<float>> kStepValues[] = {
     {"/steps/loss", &StepTable::loss}, {"/steps/grad_norm", &StepTable::grad_norm}};
 
@@ -38,6 +43,10 @@ inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_seconds", &EpochRow::train_seconds},
     {"/epochs/validation_seconds", &EpochRow::validation_seconds},
     {"/epochs/learning_rate", &EpochRow::learning_rate}};
+
+// Of EpochRow::more, by name: only what the task measures is there.
+inline constexpr const char* kEpochMeasures[] = {"validation_perplexity", "test_perplexity", "test_bleu",
+                                                 "validation_psnr", "test_psnr"};
 
 inline constexpr ColumnOf<AuditRow, std::int64_t> kAuditCounts[] = {{"/audit/missing", &AuditRow::missing},
                                                                     {"/audit/repeated", &AuditRow::repeated},

@@ -92,6 +92,8 @@ struct RunWriter::Impl {
     file.write("/config/resolved", run.config_resolved);
     for (const auto& [key, value] : run.settings) file.attribute("/config", key, value);
     file.attribute("/epochs", "metric", run.metric);
+    file.attribute("/epochs", "better", std::string(run.higher_is_better ? "higher" : "lower"));
+    file.attribute("/epochs", "chance", run.chance);
   }
 
   void write_status(const std::string& status, bool valid, const std::vector<std::string>& reasons,
@@ -138,6 +140,8 @@ struct RunWriter::Impl {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
     for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
     for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for (const auto& c : kOptionalStepCounts)
+      if (!(steps.*c.member).values.empty()) file.append(c.path, (steps.*c.member).values, extent, 1);
     for (const auto& c : kStepValues) file.append(c.path, (steps.*c.member).values, extent, 1);
   }
 
@@ -197,6 +201,8 @@ struct RunWriter::Impl {
   void append_epoch_row(const EpochRow& row) {
     for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
     file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
+    for (const auto& [name, value] : row.more)
+      file.append("/epochs/" + name, std::vector<double>{value}, {1}, 0);
     const auto classes = static_cast<hsize_t>(row.confusion.rows);
     if (classes > 0) file.append("/epochs/confusion", row.confusion.values, {1, classes, classes}, 0);
   }

@@ -28,10 +28,21 @@ std::vector<T> take(std::string_view& bytes) {
   return values;
 }
 
+struct CountColumn {
+  Matrix<std::int32_t> StepTable::*to;
+  std::vector<std::int32_t> RankEpoch::*from;
+};
+constexpr CountColumn kCountColumns[] = {
+    {&StepTable::samples, &RankEpoch::samples},
+    {&StepTable::loss_terms, &RankEpoch::loss_terms},
+    {&StepTable::tokens, &RankEpoch::tokens},
+    {&StepTable::padded_tokens, &RankEpoch::padded_tokens},
+};
+
 std::string serialise(const RankEpoch& epoch) {
   std::string bytes;
   append(bytes, epoch.rows);
-  append(bytes, epoch.samples);
+  for (const CountColumn& column : kCountColumns) append(bytes, epoch.*column.from);
   append(bytes, epoch.loss);
   append(bytes, epoch.grad_norm);
   append(bytes, epoch.comm);
@@ -41,7 +52,7 @@ std::string serialise(const RankEpoch& epoch) {
 RankEpoch deserialise(std::string_view bytes) {
   RankEpoch epoch;
   epoch.rows = take<StepRow>(bytes);
-  epoch.samples = take<std::int32_t>(bytes);
+  for (const CountColumn& column : kCountColumns) epoch.*column.from = take<std::int32_t>(bytes);
   epoch.loss = take<float>(bytes);
   epoch.grad_norm = take<float>(bytes);
   epoch.comm = take<CommInterval>(bytes);
@@ -64,7 +75,7 @@ constexpr TimeColumn kTimeColumns[] = {
 StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {
   StepTable table;
   for (const TimeColumn& column : kTimeColumns) table.*column.to = Matrix<double>(ranks, steps);
-  table.samples = Matrix<std::int32_t>(ranks, steps);
+  for (const CountColumn& column : kCountColumns) table.*column.to = Matrix<std::int32_t>(ranks, steps);
   table.epoch = Matrix<std::int32_t>(ranks, steps, epoch);
   table.loss = Matrix<float>(ranks, steps);
   table.grad_norm = Matrix<float>(ranks, steps);
@@ -75,7 +86,7 @@ void fill_rank(StepTable& table, std::int64_t rank, const RankEpoch& epoch) {
   for (std::int64_t s = 0; s < table.steps(); ++s) {
     const auto i = static_cast<std::size_t>(s);
     for (const TimeColumn& column : kTimeColumns) (table.*column.to).at(rank, s) = epoch.rows[i].*column.from;
-    table.samples.at(rank, s) = epoch.samples[i];
+    for (const CountColumn& column : kCountColumns) (table.*column.to).at(rank, s) = (epoch.*column.from)[i];
     table.loss.at(rank, s) = epoch.loss[i];
     table.grad_norm.at(rank, s) = epoch.grad_norm[i];
   }

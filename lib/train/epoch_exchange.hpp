@@ -13,7 +13,7 @@ namespace lockstep {
 // One rank's epoch. Columns of equal length, one entry a step.
 struct RankEpoch {
   std::vector<StepRow> rows;
-  std::vector<std::int32_t> samples;
+  std::vector<std::int32_t> samples, loss_terms, tokens, padded_tokens;
   std::vector<float> loss, grad_norm;  // mean over this rank's samples; norm of the reduced gradient
   std::vector<CommInterval> comm;
 };

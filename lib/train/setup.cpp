@@ -25,12 +25,14 @@ DataSplits load_data_in_turn(const RunConfig& config, World& world) {
   return splits;
 }
 
-BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
+BatchPlan plan_batches(const RunConfig& config, const Dataset& split, int ranks) {
+  const std::int64_t rows = split.size();
   BatchPlan plan{.dataset_size = rows,
                  .global_batch = config.global_batch(ranks),
                  .accumulate = config.training.accumulate,
                  .ranks = ranks,
                  .seed = config.run.seed};
+  if (config.data.batching == Batching::length) plan.lengths = split.batching_lengths();
   if (plan.global_batch > rows) {
     throw input_error(
         "{} is {}, the training split has {} rows; make the batch smaller",
@@ -44,6 +46,15 @@ BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
 }
 
 }  // namespace
+
+ModelInputs model_inputs(const DatasetInfo& info) {
+  return {.sample_shape = info.sample_shape,
+          .vocabulary = info.vocabulary,
+          .classes = info.classes,
+          .kind = info.kind,
+          .target_length = info.target_shape.empty() ? 0 : info.target_shape[0],
+          .target_vocabulary = info.target_vocabulary};
+}
 
 Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup;
@@ -60,11 +71,12 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   setup.communicator =
       make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
   setup.data = load_data_in_turn(c, world);
-  setup.batches = plan_batches(c, setup.data.train->size(), world.size());
+  setup.batches = plan_batches(c, *setup.data.train, world.size());
   setup.total_steps =
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
   const DatasetInfo& info = setup.data.train->info();
-  setup.model = make_model(c.model, {info.sample_shape, info.vocabulary, info.classes}, c.run.seed);
+  setup.task = model_task(c.model);
+  setup.model = make_model(c.model, model_inputs(info), c.run.seed);
   setup.model->to(setup.device);
   setup.model->train();
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.

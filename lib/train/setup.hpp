@@ -27,6 +27,7 @@ struct Setup {
   int threads = 1;  // compute threads of this rank
   std::unique_ptr<Communicator> communicator;
   DataSplits data;
+  TaskKind task = TaskKind::classification;
   std::shared_ptr<Model> model;  // on the device, in training mode
   BatchPlan batches;
   std::int64_t total_steps = 0;
@@ -35,6 +36,9 @@ struct Setup {
 // Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
 // data.
 Setup make_setup(RunConfig config, const std::string& mode, World& world);
+
+// What a model must know of a data set.
+ModelInputs model_inputs(const DatasetInfo& info);
 
 ModelFacts model_facts(const Model& model);
 DataFacts data_facts(const DataSplits& data);

@@ -59,7 +59,7 @@ class ReplicatedStrategy : public Strategy {
                  {.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb},
                   .overlap = config.parallel.overlap,
                   .reduce_dtype = wire_dtype(config.parallel.reduce_dtype),
-                  .average = false},  // step_loss is already a share of the global mean
+                  .average = false},  // a loss share is already part of the global mean
                  log) {
     synchronise_buffers();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
@@ -68,14 +68,24 @@ class ReplicatedStrategy : public Strategy {
 
   std::string mode() const override { return mode_; }
 
-  torch::Tensor forward(const torch::Tensor& inputs) override {
+  int replica() const override { return communicator_.rank(); }
+  int replicas() const override { return communicator_.size(); }
+
+  torch::Tensor forward(const Flow& inputs) override {
     const AutocastGuard autocast(bf16_, device_);
     return model_->forward(inputs);
   }
 
-  void backward(const torch::Tensor& loss, bool last) override {
-    reducer_.set_synchronising(last);
+  torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
+                     PassPlace place) override {
+    recorder.enter(Phase::forward);
+    const torch::Tensor loss = task.loss_share(forward(batch.inputs), batch);
+
+    recorder.enter(Phase::backward);
+    if (place.first) reducer_.buckets().zero_gradients();
+    reducer_.set_synchronising(place.last);
     loss.backward();
+    return loss.detach();
   }
 
   void finish_gradients() override { reducer_.finish(); }

@@ -10,17 +10,29 @@
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/gradient_reducer.hpp"
+#include "timing/recorder.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
+
+// A pass among those of its step.
+struct PassPlace {
+  bool first, last;
+};
 
 class Strategy {
  public:
   virtual ~Strategy() = default;
   virtual std::string mode() const = 0;  // "seq", "ddp"
-  // inputs as Model::forward takes them; logits (B, classes).
-  virtual torch::Tensor forward(const torch::Tensor& inputs) = 0;
-  // last: of the step's micro batches; gradients are complete on this rank after it.
-  virtual void backward(const torch::Tensor& loss, bool last) = 0;
+  // Which share of each batch this rank works on, of how many.
+  virtual int replica() const = 0;
+  virtual int replicas() const = 0;
+  // Forward and backward pass of one batch; marks its phases. The first of a step's passes sets the
+  // gradients, the others add to them. Returns this rank's share of the step's loss, (), without a graph.
+  virtual torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
+                             PassPlace place) = 0;
+  // For evaluation: what the model returns for these inputs.
+  virtual torch::Tensor forward(const Flow& inputs) = 0;
   // Collective. On return every rank holds the step's whole gradient.
   virtual void finish_gradients() = 0;
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
