@@ -26,6 +26,7 @@ struct Setting {
 };
 
 enum class Tokenizer { hash, basic_english };
+enum class Batching { fixed, length };
 enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, linear, cosine };
 enum class Precision { fp32, bf16 };
@@ -49,18 +50,27 @@ struct RunConfig {
 
   struct Data {
     std::string name;
-    std::string path;  // folder with the files; relative to the working directory
+    std::string path;  // folder with the files, or the file; relative to the working directory
     std::int64_t max_length = 128;
+    Batching batching = Batching::fixed;
     Tokenizer tokenizer = Tokenizer::hash;
-    std::int64_t vocabulary = 20000;        // hash: table size; basic_english: largest vocabulary
-    std::int64_t min_freq = 1;              // basic_english: rarer words are unknown
-    double validation = 0.1;                // share of the training split held out, by seed
-    int workers = 1;                        // prefetching threads per rank
+    std::int64_t vocabulary = 20000;       // hash: table size; basic_english: largest vocabulary
+    std::optional<std::int64_t> min_freq;  // rarer words are unknown; empty: 2 for multi30k, else 1
+    std::string embeddings;                // file of word vectors; empty: none
+    std::vector<std::string> languages = {"de", "en"};  // multi30k: from, to
+    double validation = 0.1;                            // share of the training split held out, by seed
+    double test_share = 0.1;                            // text_file: share of the file, at its end
+    int workers = 1;                                    // prefetching threads per rank
     std::int64_t max_train_rows = 0;        // 0: all; else the first so many rows of the training file
     std::string cache = ".cache/lockstep";  // folder of the encoded data; "none": no cache
+    bool normalise = true;                  // images: by mean and deviation; false: in [0, 1]
+    std::int64_t resize = 0;                // images: to N x N; 0: as they are
+    std::int64_t crop_padding = 0;          // images, training: zero pixels around, then cut at random
+    bool flip = false;                      // images, training: left to right, every other one
+    double rotation = 0;                    // images, training: by up to so many degrees either way
     std::int64_t samples = 10000;           // synthetic_*: training samples
     std::int64_t test_samples = 2000;       // synthetic_*: test samples
-    std::int64_t classes = 10;              // synthetic_*
+    std::int64_t classes = 10;              // synthetic_images, synthetic_text
     std::vector<std::int64_t> shape = {1, 28, 28};  // synthetic_images: channels, height, width
   } data;
 

@@ -63,7 +63,7 @@ std::unique_ptr<TextEncoder> make_encoder(const RunConfig& config, const CsvTabl
   // Words that only held-out rows use are unknown, as words of the test split are.
   const auto rows = split_rows(static_cast<std::int64_t>(train.rows.size()), data.max_train_rows,
                                data.validation, config.run.seed);
-  return basic_english_encoder(train, rows.train, data.min_freq, data.vocabulary, threads);
+  return basic_english_encoder(train, rows.train, data.min_freq.value_or(1), data.vocabulary, threads);
 }
 
 EncodedData build(const RunConfig& config, const Files& files, int threads) {
@@ -93,7 +93,7 @@ std::string content_digest(const RunConfig& config, const Files& files) {
   digest.add(files.train.bytes()).add(files.test.bytes()).add(files.classes);
   digest.add_value(data.max_length).add_value(data.tokenizer).add_value(data.vocabulary);
   if (data.tokenizer == Tokenizer::basic_english) {
-    digest.add_value(data.min_freq).add_value(data.max_train_rows).add_value(data.validation);
+    digest.add_value(data.min_freq.value_or(1)).add_value(data.max_train_rows).add_value(data.validation);
     if (data.validation > 0) digest.add_value(config.run.seed);
   }
   return digest.hex();
@@ -105,7 +105,7 @@ DataSplits load_ag_news(const RunConfig& config, int threads) {
   if (config.data.max_length < 1)
     throw input_error("{} must be at least 1, not {}", config.place("data.max_length"),
                       config.data.max_length);
-  if (config.data.tokenizer == Tokenizer::hash && config.data.min_freq > 1)
+  if (config.data.tokenizer == Tokenizer::hash && config.data.min_freq.value_or(1) > 1)
     throw input_error("{} means nothing to data.tokenizer hash, which counts no words; remove it",
                       config.place("data.min_freq"));
   const Files files = open_files(config);

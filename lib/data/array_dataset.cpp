@@ -9,6 +9,8 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "data/convert.hpp"
+#include "data/fetch_checks.hpp"
+#include "data/row_dataset.hpp"
 
 namespace lockstep {
 
@@ -21,64 +23,13 @@ std::size_t product(const std::vector<std::int64_t>& extents) {
       std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>()));
 }
 
-class ArrayDataset : public Dataset {
+class ImageDataset final : public RowDataset {
  public:
-  ArrayDataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split, std::vector<std::int64_t> rows)
-      : info_(std::move(info)),
-        split_(std::move(split)),
-        rows_(std::move(rows)),
-        sample_(product(info_->sample_shape)),
-        row_bytes_(sample_ * (info_->kind == SampleKind::text ? sizeof(std::int32_t) : 1)) {}
-
-  const DatasetInfo& info() const override { return *info_; }
-  std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
-
-  void fetch(std::span<const std::int64_t> ids, std::int64_t, Batch& out) const override {
-    // Shuffled rows lie anywhere in memory: asking for them a few ahead hides most of the wait.
-    constexpr std::size_t kAhead = 6;
-    if (static_cast<std::int64_t>(ids.size()) > out.targets.size(0))
-      throw run_error("a batch of {} samples was asked for, but it holds {}", ids.size(),
-                      out.targets.size(0));
-    auto* targets = out.targets.data_ptr<std::int64_t>();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < 0 || ids[i] >= size())
-        throw run_error("sample {} of '{}' was asked for, but there are {}", ids[i], info_->name, size());
-      if (i + kAhead < ids.size()) prefetch(ids[i + kAhead]);
-      const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(ids[i])]);
-      targets[i] = split_.labels.get()[row];
-      write_row(row, i, out);
-    }
-    out.size = static_cast<std::int64_t>(ids.size());
-  }
-
- protected:
-  std::size_t sample() const { return sample_; }  // elements of a sample
-  const std::byte* stored() const { return split_.inputs.get(); }
-
- private:
-  void prefetch(std::int64_t id) const {
-    constexpr std::size_t kLine = 64, kMost = 8192;
-    if (id < 0 || id >= size()) return;  // reported when its turn comes
-    const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(id)]);
-    const std::byte* start = split_.inputs.get() + row * row_bytes_;
-    for (std::size_t at = 0; at < std::min(row_bytes_, kMost); at += kLine) __builtin_prefetch(start + at);
-    __builtin_prefetch(split_.labels.get() + row);
-  }
-
-  virtual void write_row(std::size_t row, std::size_t slot, Batch& out) const = 0;
-
-  std::shared_ptr<const DatasetInfo> info_;
-  EncodedSplit split_;
-  std::vector<std::int64_t> rows_;
-  std::size_t sample_, row_bytes_;
-};
-
-class ImageDataset final : public ArrayDataset {
- public:
-  ImageDataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split, std::vector<std::int64_t> rows,
+  ImageDataset(std::shared_ptr<const DatasetInfo> about, EncodedSplit split, std::vector<std::int64_t> rows,
                const Normalisation& normalisation)
-      : ArrayDataset(std::move(info), std::move(split), std::move(rows)),
-        channels_(static_cast<std::size_t>(this->info().sample_shape.at(0))) {
+      : RowDataset(about, std::move(split), std::move(rows), product(about->sample_shape)),
+        sample_(product(about->sample_shape)),
+        channels_(static_cast<std::size_t>(about->sample_shape.at(0))) {
     for (std::size_t c = 0; c < channels_; ++c) {
       const std::size_t entry = normalisation.mean.size() == 1 ? 0 : c;
       const float deviation = normalisation.deviation.at(entry);
@@ -88,24 +39,44 @@ class ImageDataset final : public ArrayDataset {
   }
 
  private:
-  void write_row(std::size_t row, std::size_t slot, Batch& out) const override {
-    const auto* pixels = reinterpret_cast<const std::uint8_t*>(stored()) + row * sample();
-    float* values = out.inputs.data_ptr<float>() + slot * sample();
-    const std::size_t plane = sample() / channels_;
+  void write_sample(std::int64_t id, std::int64_t, std::size_t slot, Batch& out) const override {
+    const auto* pixels = reinterpret_cast<const std::uint8_t*>(stored(id));
+    float* values = out.inputs.data_ptr<float>() + slot * sample_;
+    const std::size_t plane = sample_ / channels_;
     for (std::size_t c = 0; c < channels_; ++c)
       normalise_pixels(pixels + c * plane, plane, scale_[c], shift_[c], values + c * plane);
   }
 
-  std::size_t channels_;
+  std::size_t sample_, channels_;
   std::vector<float> scale_, shift_;  // [channels]
 };
 
-class TextDataset final : public ArrayDataset {
-  using ArrayDataset::ArrayDataset;
-  void write_row(std::size_t row, std::size_t slot, Batch& out) const override {
-    const auto* ids = reinterpret_cast<const std::int32_t*>(stored()) + row * sample();
-    widen_tokens(ids, sample(), out.inputs.data_ptr<std::int64_t>() + slot * sample());
+class TextDataset final : public RowDataset {
+ public:
+  TextDataset(std::shared_ptr<const DatasetInfo> about, EncodedSplit split, std::vector<std::int64_t> rows)
+      : RowDataset(about, std::move(split), std::move(rows),
+                   product(about->sample_shape) * sizeof(std::int32_t)) {
+    lengths_.reserve(static_cast<std::size_t>(size()));
+    for (std::int64_t id = 0; id < size(); ++id) {
+      std::int64_t length = about->sample_shape.at(0);
+      while (length > 0 && tokens(id)[length - 1] == 0) --length;
+      lengths_.push_back(static_cast<std::int32_t>(length));
+    }
   }
+  Lengths lengths_of(std::int64_t id) const override { return {lengths_[static_cast<std::size_t>(id)], 0}; }
+
+ private:
+  const std::int32_t* tokens(std::int64_t id) const {
+    return reinterpret_cast<const std::int32_t*>(stored(id));
+  }
+  void write_sample(std::int64_t id, std::int64_t, std::size_t slot, Batch& out) const override {
+    const std::int64_t length = out.lengths.input;
+    check_length(lengths_[static_cast<std::size_t>(id)], length, out.inputs);
+    widen_tokens(tokens(id), static_cast<std::size_t>(length),
+                 out.inputs.data_ptr<std::int64_t>() + slot * static_cast<std::size_t>(length));
+  }
+
+  std::vector<std::int32_t> lengths_;  // tokens of each sample without its padding
 };
 
 std::vector<std::int64_t> all_rows(std::int64_t count) {
