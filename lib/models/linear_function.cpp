@@ -51,7 +51,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     if (context->needs_input_grad(0)) dx = multiply(dy, weight.t(), {});
     if (context->needs_input_grad(1))
       dw = dy.size(0) > kManyRows ? dy.t().mm(x) : multiply(dy.t(), x.t(), {});
-    return {dx, dw, dy.sum(0)};
+    return {dx, dw, context->needs_input_grad(2) ? dy.sum(0) : Tensor()};
   }
 };
 

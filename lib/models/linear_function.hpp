@@ -5,7 +5,7 @@
 
 namespace lockstep {
 
-// x: (..., in), weight: (out, in), bias: (out). Returns (..., out), as at::linear; with its gradients. Under
+// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out), as at::linear; with its gradients. Under
 // autocast and on a GPU it is at::linear.
 torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 

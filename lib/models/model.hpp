@@ -25,6 +25,12 @@ class Layer : public torch::nn::Module {
   // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see
   // Model).
   virtual double forward_flops() const = 0;
+  // A parameter of another layer that this one reads too (tied weights); undefined for most. It counts once,
+  // among the other layer's parameters.
+  virtual torch::Tensor tied_weight() const { return {}; }
+  // Gives the layer a copy of its tied weight as a parameter of its own, for a split that puts the two layers
+  // on different ranks: their gradients must then be summed. Without a tied weight nothing happens.
+  virtual void own_tied_weight() {}
 };
 
 class Model : public torch::nn::Module {

@@ -8,5 +8,6 @@ namespace lockstep {
 ModelRow mlp();
 ModelRow cnn();
 ModelRow transformer();
+ModelRow gpt();
 
 }  // namespace lockstep
