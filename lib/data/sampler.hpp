@@ -21,7 +21,7 @@ struct BatchPlan {
   // Null: batches by plain shuffling, padded to the data set's longest sample. Else a length for each sample:
   // with `shuffle` global batches are made of samples of similar length, and every batch is padded to the
   // longest sample of its global batch only.
-  std::shared_ptr<const std::vector<std::int32_t>> lengths;
+  std::shared_ptr<const std::vector<std::int32_t>> lengths = nullptr;
 
   std::int64_t steps_per_epoch() const;      // the last step may be short; none is dropped
   std::int64_t largest_micro_batch() const;  // samples of the largest share: what a batch must hold

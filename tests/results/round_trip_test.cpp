@@ -42,6 +42,8 @@ TEST_CASE("what is written is read back") {
     CHECK(run.steps.epoch.at(rank, 3) == 1);
   }
   CHECK(run.steps.loss.at(1, 4) == 0.75f);
+  CHECK(run.steps.loss_terms.at(0, 4) == 320);
+  CHECK(run.steps.padded_tokens.at(1, 0) == 7);
 
   CHECK(run.comm.rank == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1});  // by rank over both epochs
   CHECK(run.comm.step == std::vector<std::int32_t>{0, 0, 3, 3, 0, 0, 3, 3});
@@ -49,7 +51,11 @@ TEST_CASE("what is written is read back") {
   CHECK(run.comm.kind[2] == "all_reduce");
   CHECK(run.buckets.first_parameter == start.buckets.first_parameter);
   REQUIRE(run.epochs.size() == 2);
+  CHECK(run.metric == "perplexity");
+  CHECK_FALSE(run.higher_is_better);
+  CHECK(run.chance == 4);
   CHECK(run.epochs[1].train_loss == 0.5);
+  CHECK(run.epochs[1].more == std::map<std::string, double>{{"test_bleu", 2.5}});
   CHECK(run.epochs[1].confusion.at(1, 0) == 2);
   REQUIRE(run.audit.size() == 2);
   CHECK(run.audit[0].digest[1] == ~std::uint64_t{0});

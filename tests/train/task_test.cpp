@@ -132,7 +132,7 @@ TEST_CASE("metrics follow from the loss as their names say") {
   const auto task = make_task(TaskKind::language_model, bytes);
   CHECK(task->metric() == "bits_per_byte");
   Tally uniform = task->start_tally(torch::kCPU);
-  StepBatch batch{.targets = torch::randint(256, {2, 3}), .samples = 2};
+  const StepBatch batch{.inputs = {}, .targets = torch::randint(256, {2, 3}), .samples = 2};
   task->add(torch::zeros({2, 3, 256}), batch, uniform);
   CHECK(task->finish(uniform).metric == Approx(8));
 }
