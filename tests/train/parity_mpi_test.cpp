@@ -53,10 +53,9 @@ RunConfig configure(const Case& c) {
   config.model.preset = c.preset;
   config.model.hyper = c.hyper;
   config.data.name = c.data;
-  config.data.vocabulary = 200;
-  config.data.max_length = 16;
-  if (!c.shape.empty()) config.data.shape = c.shape;
-  config.data.classes = 4;
+  if (c.data == "synthetic_images") config.data.shape = c.shape;
+  if (c.data != "synthetic_images") config.data.vocabulary = 200, config.data.max_length = 16;
+  if (c.data == "synthetic_images" || c.data == "synthetic_text") config.data.classes = 4;
   config.data.samples = 300;
   config.data.test_samples = 10;
   config.training.global_batch = 12;
