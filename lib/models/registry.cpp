@@ -14,7 +14,7 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer(), gpt()}; }
+std::vector<ModelRow> rows() { return {mlp(), cnn(), vgg11(), conv_autoencoder(), transformer(), gpt()}; }
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {

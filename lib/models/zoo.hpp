@@ -7,6 +7,8 @@ namespace lockstep {
 
 ModelRow mlp();
 ModelRow cnn();
+ModelRow vgg11();
+ModelRow conv_autoencoder();
 ModelRow transformer();
 ModelRow gpt();
 
