@@ -27,10 +27,12 @@ const std::optional<c10::OperatorHandle>& onednn_linear() {
   return handle;
 }
 
-// x (rows, in), weight (out, in), bias (out) or undefined.
-Tensor multiply(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+using OptionalTensor = std::optional<Tensor>;
+
+// x (rows, in), weight (out, in), bias (out).
+Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
   c10::List<std::optional<at::Scalar>> no_scalars;
-  torch::jit::Stack stack{x,      weight,     bias.defined() ? c10::IValue(bias) : c10::IValue(),
+  torch::jit::Stack stack{x,      weight,     bias ? c10::IValue(*bias) : c10::IValue(),
                           "none", no_scalars, ""};
   onednn_linear()->callBoxed(&stack);
   return stack[0].toTensor();
@@ -38,8 +40,10 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
+                        const OptionalTensor& bias) {
     context->save_for_backward({x, weight});
+    context->saved_data["bias"] = bias.has_value();
     return multiply(x, weight, bias);
   }
 
@@ -48,10 +52,10 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor &x = saved[0], &weight = saved[1];
     const Tensor dy = gradients[0].contiguous();  // (rows, out)
     Tensor dx, dw;
-    if (context->needs_input_grad(0)) dx = multiply(dy, weight.t(), {});
+    if (context->needs_input_grad(0)) dx = multiply(dy, weight.t(), std::nullopt);
     if (context->needs_input_grad(1))
-      dw = dy.size(0) > kManyRows ? dy.t().mm(x) : multiply(dy.t(), x.t(), {});
-    return {dx, dw, context->needs_input_grad(2) ? dy.sum(0) : Tensor()};
+      dw = dy.size(0) > kManyRows ? dy.t().mm(x) : multiply(dy.t(), x.t(), std::nullopt);
+    return {dx, dw, context->saved_data["bias"].toBool() ? dy.sum(0) : Tensor()};
   }
 };
 
@@ -67,7 +71,8 @@ Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (!takes_onednn(x, weight)) return at::linear(x, weight, bias);
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
-  return LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, bias).view(shape);
+  const OptionalTensor given = bias.defined() ? OptionalTensor(bias) : std::nullopt;
+  return LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, given).view(shape);
 }
 
 }  // namespace lockstep

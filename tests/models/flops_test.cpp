@@ -51,7 +51,9 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
   };
   const std::int64_t batch = 2;
   for (const Case& c : {Case{"mlp", "", kMnist}, Case{"cnn", "mnist", kMnist}, Case{"cnn", "cifar10", kCifar},
-                        Case{"transformer", "small", kNews}, Case{"transformer", "large", kLongNews}}) {
+                        Case{"transformer", "small", kNews}, Case{"transformer", "large", kLongNews},
+                        // Short enough for attention to be computed whole.
+                        Case{"gpt", "mini", {{64}, 256, 0, SampleKind::tokens}}}) {
     CAPTURE(c.name, c.preset);
     const auto model = make(c.name, c.preset, c.inputs);
     const double forward =

@@ -13,8 +13,8 @@ namespace lockstep::test {
 
 inline const ModelInputs kMnist{{1, 28, 28}, 0, 10};
 inline const ModelInputs kCifar{{3, 32, 32}, 0, 10};
-inline const ModelInputs kNews{{128}, 20000, 4};
-inline const ModelInputs kLongNews{{256}, 20000, 4};
+inline const ModelInputs kNews{{128}, 20000, 4, SampleKind::text};
+inline const ModelInputs kLongNews{{256}, 20000, 4, SampleKind::text};
 
 using Given = std::vector<std::pair<std::string, std::string>>;
 
@@ -26,9 +26,10 @@ inline RunConfig::Model choose(const std::string& name, const std::string& prese
   return model;
 }
 
-inline std::shared_ptr<Model> make(const std::string& name, const std::string& preset,
-                                   const ModelInputs& inputs, const Given& given = {},
-                                   std::uint64_t seed = 42) {
+// Inputs with a vocabulary are text with a class unless they say otherwise.
+inline std::shared_ptr<Model> make(const std::string& name, const std::string& preset, ModelInputs inputs,
+                                   const Given& given = {}, std::uint64_t seed = 42) {
+  if (inputs.vocabulary > 0 && inputs.kind == SampleKind::images) inputs.kind = SampleKind::text;
   return make_model(choose(name, preset, given), inputs, seed);
 }
 
