@@ -11,16 +11,6 @@ def image_batch(random, data, batch):
     return images, torch.from_numpy(random.integers(0, data["classes"], batch))
 
 
-def lengths_of(random, longest, batch):
-    shortest = max(1, longest // 4)
-    return random.integers(shortest, longest + 1, (batch, 1))
-
-
-def common_words(random, first, vocabulary, shape):
-    """Small ids are the likelier: their share falls as that of words does."""
-    return first + (random.random(shape) ** 3 * (vocabulary - first)).astype(numpy.int64)
-
-
 def text_batch(random, data, batch):
     vocabulary, classes, longest = data["vocabulary"], data["classes"], data["max_length"]
     own = min(50, (vocabulary - 1) // (2 * classes))  # words of each class
@@ -28,28 +18,30 @@ def text_batch(random, data, batch):
     shape = (batch, longest)
     kind, of_class = random.random(shape), 1 + random.integers(0, own, shape)
     others = (labels + random.integers(1, classes, (batch, 1))) % classes
-    tokens = common_words(random, 1 + own * classes, vocabulary, shape)
+    first = 1 + own * classes  # of the words common to all; small ids are the likelier
+    tokens = first + (random.random(shape) ** 3 * (vocabulary - first)).astype(numpy.int64)
     tokens = numpy.where(kind < 0.20, of_class + others * own, tokens)
     tokens = numpy.where(kind < 0.14, of_class + labels * own, tokens)
-    tokens[numpy.arange(longest) >= lengths_of(random, longest, batch)] = 0
+    lengths = random.integers(max(1, longest // 4), longest + 1, (batch, 1))
+    tokens[numpy.arange(longest) >= lengths] = 0
     return torch.from_numpy(tokens), torch.from_numpy(labels[:, 0])
 
 
 def pair_batch(random, data, batch):
-    """Source and target of one length; the target has its begin (2) and end (3)."""
-    longest = data["max_length"]
-    lengths, place = lengths_of(random, longest - 2, batch), numpy.arange(longest)
-    source = common_words(random, 4, data["vocabulary"], (batch, longest))
-    target = common_words(random, 4, data["vocabulary"], (batch, longest))
-    source[place >= lengths] = 0
-    target[:, 0] = 2
-    target[place == lengths + 1] = 3
-    target[place > lengths + 1] = 0
-    return torch.from_numpy(source[:, : lengths.max()].copy()), torch.from_numpy(target[:, : lengths.max() + 2].copy())
+    """Begin (2), words, end (3), padding; the target is the source reversed."""
+    longest, vocabulary = data["max_length"], data["vocabulary"]
+    source = torch.zeros((batch, longest), dtype=torch.int64)
+    target = source.clone()
+    for row in range(batch):
+        length = random.integers(1, longest - 1)
+        words = torch.from_numpy(4 + (random.random(length) ** 2 * (vocabulary - 4)).astype(numpy.int64))
+        for sentence, text in ((source, words), (target, words.flip(0))):
+            sentence[row, 0], sentence[row, 1 : length + 1], sentence[row, length + 1] = 2, text, 3
+    return source, target
 
 
 def token_batch(random, data, batch):
-    tokens = torch.from_numpy(common_words(random, 0, data["vocabulary"], (batch, data["max_length"] + 1)))
+    tokens = torch.from_numpy(random.integers(0, data["vocabulary"], (batch, data["max_length"] + 1)))
     return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
 
 

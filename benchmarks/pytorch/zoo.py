@@ -38,6 +38,6 @@ ZOO = {
     "transformer_small": Row("transformer_small", {"name": "transformer", "preset": "small"}, AG_NEWS, 64, 12),
     "transformer_large": Row("transformer_large", {"name": "transformer", "preset": "large"}, {**AG_NEWS, "max_length": 256}, 64, 4),
     "seq2seq": Row("seq2seq", {"name": "seq2seq"}, MULTI30K, 128, 6, clip=1),
-    "gpt_mini": Row("gpt_mini", {"name": "gpt", "preset": "mini"}, BYTES, 64, 10),
-    "gpt2_124m": Row("gpt2_124m", {"name": "gpt", "preset": "gpt2_124m"}, GPT2_TOKENS, 1, 3),
+    "gpt_mini": Row("gpt_mini", {"name": "gpt", "preset": "mini"}, BYTES, 32, 10, clip=1),
+    "gpt2_124m": Row("gpt2_124m", {"name": "gpt", "preset": "gpt2_124m"}, GPT2_TOKENS, 1, 3, clip=1),
 }
