@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -106,7 +107,7 @@ std::int64_t fullest_device(const PartitionProblem& problem, const Boundaries& b
       static_cast<double>(*problem.memory_limit) / kMiB);
 }
 
-// Several chunks a stage: improves a partition by moving single layers over its boundaries.
+// Several chunks a stage: improves a partition by moving one or two of its boundaries by a layer.
 class Improvement {
  public:
   Improvement(const ChunkCosts& costs, double limit) : costs_(costs), limit_(limit) {}
@@ -141,14 +142,9 @@ class Improvement {
       for (std::size_t b = 1; b + 1 < boundaries.size(); ++b) {
         for (const int step : {-1, 1}) {
           boundaries[b] += step;
-          const bool filled = boundaries[b - 1] < boundaries[b] && boundaries[b] < boundaries[b + 1];
-          const Score now = filled ? score(boundaries) : best;
-          if (now < best) {
-            best = now;
-            moved = true;
-          } else {
-            boundaries[b] -= step;
-          }
+          const bool better = lowers(boundaries, best) || move_another(boundaries, b, best);
+          if (!better) boundaries[b] -= step;
+          moved = moved || better;
         }
       }
     }
@@ -156,6 +152,31 @@ class Improvement {
   }
 
  private:
+  // Boundaries up to which also two are moved at once: that finds more, in time that grows with their square.
+  static constexpr std::size_t kPairs = 64;
+
+  bool lowers(const Boundaries& boundaries, Score& best) const {
+    const bool filled =
+        std::adjacent_find(boundaries.begin(), boundaries.end(), std::greater_equal<>()) == boundaries.end();
+    if (!filled) return false;
+    const Score now = score(boundaries);
+    if (!(now < best)) return false;
+    best = now;
+    return true;
+  }
+
+  bool move_another(Boundaries& boundaries, std::size_t moved, Score& best) const {
+    if (boundaries.size() > kPairs + 1) return false;
+    for (std::size_t b = moved + 1; b + 1 < boundaries.size(); ++b) {
+      for (const int step : {-1, 1}) {
+        boundaries[b] += step;
+        if (lowers(boundaries, best)) return true;
+        boundaries[b] -= step;
+      }
+    }
+    return false;
+  }
+
   const ChunkCosts& costs_;
   double limit_;
 };

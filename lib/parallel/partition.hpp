@@ -54,13 +54,14 @@ Boundaries explicit_partition(std::span<const std::int64_t> counts, int layers, 
 
 // The partition whose slowest stage is fastest. A stage's seconds are those of its layers, forward and
 // backward, and of the messages at both its ends, two at each (activation and gradient): a device is taken to
-// be as busy with a message it receives as with one it sends. With one chunk a stage: the exact minimum over
-// all partitions that keep within memory_limit, by dynamic programming in O(chunks x layers^2); of partitions
-// within 1e-9 of it, that with the least sum of squares of the devices' memory, and of those, of the stages'
-// seconds. The same input gives the same answer. With several: the least slowest chunk found in the same way,
-// and the even partition, are each improved by moving single layers while the slowest stage (all its chunks)
-// gets faster; the better one. Not always the optimum. Error(bad_input) when none fits into memory_limit,
-// with the least that would do (of those tried).
+// be as busy with a message it receives as with one it sends. The same input gives the same answer.
+//  * One chunk a stage: the exact minimum over all partitions that keep within memory_limit, by dynamic
+//    programming in O(chunks x layers^2). Of partitions within 1e-9 of it, that with the least sum of squares
+//    of the devices' memory, and of those, of the stages' seconds.
+//  * Several: the least slowest chunk, found in the same way, and the even partition are each improved by
+//    moving boundaries by a layer while the slowest stage (all its chunks) gets faster; the better of them.
+//    Never slower than even where even fits, but not always the optimum.
+// Error(bad_input) when none fits into memory_limit (of those tried), with the least that would do.
 Boundaries auto_partition(const PartitionProblem& problem);
 
 struct StagePrediction {

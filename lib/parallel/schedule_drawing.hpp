@@ -24,7 +24,7 @@ struct SvgOptions {
 
 // A self-contained SVG: a bar a stage with its passes at their times, the time axis, a legend, each stage's
 // idle share and most micro-batches in flight. Forward passes are dark, backward passes light and hatched, so
-// that they differ in grey print and for any colour vision; chunks of a stage differ in shade and in number.
+// that they differ in grey print and for any colour vision; chunks of a stage differ in shade.
 // Where passes would be too narrow to see, only the first part of the step is drawn and the cut is marked.
 std::string schedule_svg(const Timeline& timeline, const SvgOptions& options);
 

@@ -120,7 +120,8 @@ class Picture {
                         px(left), px(top), px(right - left), px(kBar));
   }
 
-  void pass_box(const Action& action, double left, double right, double top, const std::string& label) {
+  void pass_box(const Action& action, double left, double right, double top, int micro_batch) {
+    const std::string label = std::to_string(micro_batch);
     const bool forward = action.kind == Action::Kind::forward;
     const std::size_t shade = static_cast<std::size_t>(action.chunk / stages_) % kShades;
     box("p", fmt::format(" fill=\"{}\"", forward ? kForward[shade] : kBackward[shade]), left, right, top);
@@ -132,11 +133,6 @@ class Picture {
     out_ += '\n';
   }
 
-  std::string label(const Action& action) const {
-    return chunks_ > 1 ? fmt::format("{}.{}", action.micro_batch, action.chunk / stages_)
-                       : fmt::format("{}", action.micro_batch);
-  }
-
   void draw_stage(int stage) {
     const auto s = static_cast<std::size_t>(stage);
     const double top = row(stage);
@@ -146,7 +142,7 @@ class Picture {
     out_ += '\n';
     for (const TimedAction& timed : timeline_.stages[s]) {
       if (timed.start >= shown_) break;
-      pass_box(timed.action, x(timed.start), x(std::min(timed.end, shown_)), top, label(timed.action));
+      pass_box(timed.action, x(timed.start), x(std::min(timed.end, shown_)), top, timed.action.micro_batch);
     }
     const double share = timeline_.makespan > 0 ? timeline_.idle[s] / timeline_.makespan : 0;
     out_ += fmt::format("<text x=\"{}\" y=\"{}\">{:.1f} %, {}</text>\n", px(width_ - kRight + 10),
@@ -176,26 +172,28 @@ class Picture {
         100 * shown_ / timeline_.makespan);
   }
 
-  void legend() {
-    const double top = row(stages_) + kAxis - 34;
-    double left = kLeft;
-    const auto entry = [&](const std::string& text) {
-      out_ += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", px(left + 30), px(top + kBar / 2 + 4), text);
-      left += 44 + kDigit * static_cast<double>(text.size());
-    };
-    const std::string number = chunks_ > 1 ? "0.1" : "0";
-    const int chunk = chunks_ > 1 ? stages_ : 0;
-    pass_box({Action::Kind::forward, chunk, 0}, left, left + 24, top, number);
-    entry("forward pass");
-    pass_box({Action::Kind::backward, chunk, 0}, left, left + 24, top, number);
-    entry("backward pass");
-    box("i", "", left, left + 24, top);
-    entry("idle");
-    entry_note(chunks_ > 1 ? "number: micro-batch.chunk of the stage" : "number: micro-batch", left, top);
+  void note(const std::string& text, double left, double top) {
+    out_ += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", px(left), px(top + kBar / 2 + 4), text);
   }
 
-  void entry_note(const std::string& text, double left, double top) {
-    out_ += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", px(left), px(top + kBar / 2 + 4), text);
+  // One box a chunk, then what they are.
+  double passes_entry(Action::Kind kind, const std::string& text, double left, double top) {
+    const int shades = std::min(chunks_, static_cast<int>(kShades));
+    for (int chunk = 0; chunk < shades; ++chunk, left += 26)
+      pass_box({kind, chunk * stages_, 0}, left, left + 24, top, 0);
+    const std::string full = shades > 1 ? fmt::format("{}, chunk 0 to {}", text, shades - 1) : text;
+    note(full, left + 4, top);
+    return left + 22 + kDigit * static_cast<double>(full.size());
+  }
+
+  void legend() {
+    const double top = row(stages_) + kAxis - 34;
+    double left = passes_entry(Action::Kind::forward, "forward pass", kLeft, top);
+    left = passes_entry(Action::Kind::backward, "backward pass", left, top);
+    box("i", "", left, left + 24, top);
+    note("idle", left + 30, top);
+    const bool repeated = chunks_ > static_cast<int>(kShades);
+    note(repeated ? "number: micro-batch; shades repeat" : "number: micro-batch", left + 70, top);
   }
 
   const Timeline& timeline_;
