@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <limits>
 #include <utility>
 
@@ -64,8 +63,14 @@ std::optional<Boundaries> least_slowest_chunk(const ChunkCosts& costs, double li
   const auto fits = [&](int begin, int end, int chunk) {
     return static_cast<double>(costs.memory(begin, end, chunk)) <= limit;
   };
+  // Where the even partition fits, no run that alone is slower than its slowest chunk is worth a look.
+  const Boundaries even = even_partition(costs.layers(), costs.chunks());
+  bool even_fits = true;
+  for (int c = 0; c < costs.chunks(); ++c)
+    even_fits =
+        even_fits && fits(even[static_cast<std::size_t>(c)], even[static_cast<std::size_t>(c) + 1], c);
   const auto fastest = best_partition(
-      costs, kInfinite, kInfinite,
+      costs, even_fits ? slowest_chunk(costs, even) : kInfinite, kInfinite,
       [&](int begin, int end, int chunk) {
         return fits(begin, end, chunk) ? costs.seconds(begin, end) : kInfinite;
       },
@@ -110,105 +115,123 @@ std::int64_t fullest_device(const PartitionProblem& problem, const Boundaries& b
 // Several chunks a stage: improves a partition by moving one or two of its boundaries by a layer.
 class Improvement {
  public:
-  Improvement(const ChunkCosts& costs, double limit) : costs_(costs), limit_(limit) {}
+  Improvement(const ChunkCosts& costs, double limit, Boundaries boundaries)
+      : costs_(costs),
+        limit_(limit),
+        stages_(static_cast<std::size_t>(costs.stages())),
+        boundaries_(std::move(boundaries)),
+        seconds_(stages_),
+        memory_(stages_) {
+    for (std::size_t stage = 0; stage < stages_; ++stage) measure(stage);
+  }
 
-  // Less is better: bytes above the limit, slowest stage, sum of squares of the stages' seconds, slowest
-  // chunk.
-  using Score = std::array<double, 4>;
+  // Less is better: bytes above the limit, slowest stage, sum of squares of the stages' seconds.
+  using Score = std::array<double, 3>;
 
-  Score score(const Boundaries& boundaries) const {
-    const auto stages = static_cast<std::size_t>(costs_.stages());
+  Score score() const {
     Score score{};
-    for (std::size_t stage = 0; stage < stages; ++stage) {
-      double seconds = 0;
-      double memory = 0;
-      for (std::size_t c = stage; c + 1 < boundaries.size(); c += stages) {
-        seconds += costs_.seconds(boundaries[c], boundaries[c + 1]);
-        memory += static_cast<double>(costs_.memory(boundaries[c], boundaries[c + 1], static_cast<int>(c)));
-      }
-      score[0] = std::max(score[0], memory - limit_);
-      score[1] = std::max(score[1], seconds);
-      score[2] += squared(seconds);
+    for (std::size_t stage = 0; stage < stages_; ++stage) {
+      score[0] = std::max(score[0], memory_[stage] - limit_);
+      score[1] = std::max(score[1], seconds_[stage]);
+      score[2] += squared(seconds_[stage]);
     }
-    score[3] = slowest_chunk(costs_, boundaries);
     return score;
   }
 
   // Ends, because each move lowers the score.
-  Boundaries improve(Boundaries boundaries) const {
-    Score best = score(boundaries);
+  Boundaries run() {
+    best_ = score();
     for (bool moved = true; moved;) {
       moved = false;
-      for (std::size_t b = 1; b + 1 < boundaries.size(); ++b) {
-        for (const int step : {-1, 1}) {
-          boundaries[b] += step;
-          const bool better = lowers(boundaries, best) || move_another(boundaries, b, best);
-          if (!better) boundaries[b] -= step;
-          moved = moved || better;
-        }
-      }
+      for (std::size_t b = 1; b + 1 < boundaries_.size(); ++b)
+        for (const int step : {-1, 1}) moved = try_move(b, step) || moved;
     }
-    return boundaries;
+    return boundaries_;
   }
 
  private:
   // Boundaries up to which also two are moved at once: that finds more, in time that grows with their square.
-  static constexpr std::size_t kPairs = 64;
+  static constexpr std::size_t kPairs = 32;
 
-  bool lowers(const Boundaries& boundaries, Score& best) const {
-    const bool filled =
-        std::adjacent_find(boundaries.begin(), boundaries.end(), std::greater_equal<>()) == boundaries.end();
-    if (!filled) return false;
-    const Score now = score(boundaries);
-    if (!(now < best)) return false;
-    best = now;
+  void measure(std::size_t stage) {
+    seconds_[stage] = memory_[stage] = 0;
+    for (std::size_t c = stage; c + 1 < boundaries_.size(); c += stages_) {
+      seconds_[stage] += costs_.seconds(boundaries_[c], boundaries_[c + 1]);
+      memory_[stage] +=
+          static_cast<double>(costs_.memory(boundaries_[c], boundaries_[c + 1], static_cast<int>(c)));
+    }
+  }
+
+  void shift(std::size_t b, int step) {
+    boundaries_[b] += step;
+    measure((b - 1) % stages_);
+    measure(b % stages_);
+  }
+
+  bool filled(std::size_t b) const {
+    return boundaries_[b - 1] < boundaries_[b] && boundaries_[b] < boundaries_[b + 1];
+  }
+
+  bool lowers() {
+    const Score now = score();
+    if (!(now < best_)) return false;
+    best_ = now;
     return true;
   }
 
-  bool move_another(Boundaries& boundaries, std::size_t moved, Score& best) const {
-    if (boundaries.size() > kPairs + 1) return false;
-    for (std::size_t b = moved + 1; b + 1 < boundaries.size(); ++b) {
-      for (const int step : {-1, 1}) {
-        boundaries[b] += step;
-        if (lowers(boundaries, best)) return true;
-        boundaries[b] -= step;
+  bool try_move(std::size_t b, int step) {
+    shift(b, step);
+    if (filled(b) && lowers()) return true;
+    for (std::size_t other = b + 1; boundaries_.size() <= kPairs && other + 1 < boundaries_.size(); ++other) {
+      for (const int other_step : {-1, 1}) {
+        shift(other, other_step);
+        if (filled(b) && filled(other) && lowers()) return true;
+        shift(other, -other_step);
       }
     }
+    shift(b, -step);
     return false;
   }
 
   const ChunkCosts& costs_;
   double limit_;
+  std::size_t stages_;
+  Boundaries boundaries_;
+  std::vector<double> seconds_, memory_;  // by stage
+  Score best_{};
 };
+
+// The best of the starts and of what they are improved to that fits; `least` becomes the least memory seen.
+std::optional<Boundaries> best_improved(const PartitionProblem& problem, const ChunkCosts& costs,
+                                        double limit, const std::vector<Boundaries>& starts,
+                                        std::int64_t& least) {
+  std::optional<Boundaries> best;
+  Improvement::Score best_score{};
+  for (const Boundaries& start : starts) {
+    for (const Boundaries& candidate : {start, Improvement(costs, limit, start).run()}) {
+      const std::int64_t memory = fullest_device(problem, candidate);
+      least = std::min(least, memory);
+      if (static_cast<double>(memory) > limit) continue;
+      Improvement::Score score = Improvement(costs, limit, candidate).score();
+      score[0] = 0;  // its bytes are a bound; those of the prediction fit
+      if (best && !(score < best_score)) continue;
+      best = candidate;
+      best_score = score;
+    }
+  }
+  return best;
+}
 
 Boundaries interleaved_partition(const PartitionProblem& problem, const ChunkCosts& costs, double limit) {
   const int chunks_per_stage = costs.chunks() / costs.stages();
-  std::vector<Boundaries> starts = {even_partition(costs.layers(), costs.stages(), chunks_per_stage),
-                                    *least_slowest_chunk(costs, kInfinite)};
-  if (limit < kInfinite) {
-    starts.push_back(*least_memory(costs));
-    if (auto start = least_slowest_chunk(costs, limit / chunks_per_stage)) starts.push_back(*start);
-  }
-  const Improvement improvement(costs, limit);
-  std::optional<Boundaries> best;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  for (const Boundaries& start : starts) {
-    for (const Boundaries& candidate : {start, improvement.improve(start)}) {
-      if (problem.memory_limit) {
-        const std::int64_t memory = fullest_device(problem, candidate);
-        least = std::min(least, memory);
-        if (memory > *problem.memory_limit) continue;
-      }
-      auto time_only = [&](const Boundaries& b) {
-        Improvement::Score score = improvement.score(b);
-        score[0] = 0;  // its bytes are a bound; those of the prediction fit
-        return score;
-      };
-      if (!best || time_only(candidate) < time_only(*best)) best = candidate;
-    }
-  }
-  if (!best) throw too_large(problem, least);
-  return *best;
+  std::vector<Boundaries> starts = {even_partition(costs.layers(), costs.chunks()),
+                                    *least_slowest_chunk(costs, kInfinite)};
+  if (const auto best = best_improved(problem, costs, limit, starts, least)) return *best;
+  starts = {*least_memory(costs)};
+  if (auto start = least_slowest_chunk(costs, limit / chunks_per_stage)) starts.push_back(*start);
+  if (const auto best = best_improved(problem, costs, limit, starts, least)) return *best;
+  throw too_large(problem, least);
 }
 
 }  // namespace
