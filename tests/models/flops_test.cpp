@@ -24,6 +24,9 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
     counted += 2 * product(tensor(0)) * static_cast<double>(tensor(1).size(-1));
   } else if (name == "mkldnn::_linear_pointwise") {  // (..., k), (n, k)
     counted += 2 * product(tensor(0)) * static_cast<double>(tensor(1).size(0));
+  } else if (name == "aten::convolution" && call.inputs()[6].toBool()) {  // transposed: (N, C, H, W), (C, O, K, K)
+    const at::Tensor images = tensor(0);
+    counted += 2 * product(tensor(1)) * static_cast<double>(images.size(0) * images.size(2) * images.size(3));
   } else if (name == "aten::convolution") {  // images (N, C, H, W), kernels (O, C, K, K), ..., padding
     const std::int64_t padding = call.inputs()[4].toIntVector()[0], kernel = tensor(1).size(2);
     const std::int64_t height = tensor(0).size(2) + 2 * padding - kernel + 1;
@@ -51,6 +54,7 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
   };
   const std::int64_t batch = 2;
   for (const Case& c : {Case{"mlp", "", kMnist}, Case{"cnn", "mnist", kMnist}, Case{"cnn", "cifar10", kCifar},
+                        Case{"vgg11", "", kCifar}, Case{"conv_autoencoder", "", kMnist},
                         Case{"transformer", "small", kNews}, Case{"transformer", "large", kLongNews},
                         // Short enough for attention to be computed whole.
                         Case{"gpt", "mini", {{64}, 256, 0, SampleKind::tokens}}}) {

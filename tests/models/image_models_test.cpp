@@ -1,6 +1,7 @@
 // vgg11 and conv_autoencoder: what the tests of the whole zoo do not say.
 #include <torch/nn/modules/conv.h>
 
+#include "base/error.hpp"
 #include "models/helpers.hpp"
 #include "support/catch.hpp"
 
@@ -67,4 +68,19 @@ TEST_CASE("conv_autoencoder gives back images of the shape it got, in [0, 1]") {
   }
   CHECK(refusal("conv_autoencoder", {{1, 30, 28}, 0, 10}).find("4 divides; these are 30 x 28") !=
         std::string::npos);
+}
+
+TEST_CASE("conv_autoencoder learns to give back what it sees") {
+  const ModelInputs inputs{{1, 8, 8}, 0, 10};
+  const auto model = make("conv_autoencoder", "", inputs);
+  const torch::Tensor batch = (torch::arange(8 * 64).reshape({8, 1, 8, 8}).remainder(7) > 3).to(torch::kFloat32);
+  const auto loss = [&] { return at::mse_loss(model->forward(batch), batch); };
+  const double before = loss().item<double>();
+  for (int step = 0; step < 200; ++step) {
+    model->zero_grad();
+    loss().backward();
+    const torch::NoGradGuard no_grad;
+    for (torch::Tensor& parameter : model->parameters()) parameter.sub_(parameter.grad(), 1.0);
+  }
+  CHECK(loss().item<double>() < 0.85 * before);
 }
