@@ -24,6 +24,7 @@ struct Files {
 Files open_files(const RunConfig& config) {
   const std::string& folder = config.data.path;
   require_folder(config, folder, "train.csv and test.csv");
+  for (const char* name : {"/train.csv", "/test.csv"}) require_file(config, folder + name);
   const std::string classes = folder + "/classes.txt";
   return {MappedFile(folder + "/train.csv"), MappedFile(folder + "/test.csv"),
           std::filesystem::exists(classes) ? std::string(MappedFile(classes).bytes()) : std::string()};

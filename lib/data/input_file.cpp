@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "base/error.hpp"
 
@@ -114,12 +113,6 @@ std::size_t ByteReader::read(void* out, std::size_t count) {
 std::uint64_t ByteReader::most_bytes() const {
   constexpr std::uint64_t kDeflateLimit = 1032;  // no deflate stream expands more
   return inflater_ ? file_bytes_ * kDeflateLimit : file_bytes_;
-}
-
-std::string find_raw_or_gzip(const std::string& path) {
-  for (const std::string& candidate : {path, path + ".gz"})
-    if (std::filesystem::exists(candidate)) return candidate;
-  throw input_error("neither '{}' nor '{}.gz' exists", path, path);
 }
 
 }  // namespace lockstep

@@ -48,7 +48,4 @@ class ByteReader {
   std::unique_ptr<Inflater> inflater_;  // null: the file is not compressed
 };
 
-// The one of `path` and `path`.gz that exists, the first before the second. Error(bad_input) naming both.
-std::string find_raw_or_gzip(const std::string& path);
-
 }  // namespace lockstep

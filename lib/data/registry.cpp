@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "config/suggestions.hpp"
@@ -12,6 +14,10 @@
 namespace lockstep {
 
 namespace {
+
+// The sets that scripts/get-data knows.
+constexpr std::array<std::string_view, 6> kFetched = {"mnist",   "fashion_mnist", "cifar10",
+                                                      "ag_news", "imdb",          "multi30k"};
 
 // Which keys belong to some data sets only, and whether a configuration has them at another value than the
 // default: a key that does nothing must not look as if it did.
@@ -62,19 +68,24 @@ const std::vector<DataSetRow>& data_set_rows() {
   static const std::vector<DataSetRow> rows = {
       {"mnist",
        "handwritten digits, or any IDX files of that layout, raw or .gz",
-       {"path", "cache"},
+       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
        load_mnist},
       {"fashion_mnist",
        "articles of clothing, IDX; path defaults to Debian's package dataset-fashion-mnist",
-       {"path", "cache"},
+       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
        load_fashion_mnist},
+      {"cifar10",
+       "photographs of ten kinds of things, binary version",
+       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
+       load_cifar10},
       {"ag_news",
        "train.csv and test.csv of class, title, description; any number of classes",
        {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq"},
        load_ag_news},
       {"synthetic_images",
        "images made from the seed",
-       {"samples", "test_samples", "classes", "shape"},
+       {"samples", "test_samples", "classes", "shape", "normalise", "resize", "crop_padding", "flip",
+        "rotation"},
        load_synthetic_images},
       {"synthetic_text",
        "token ids made from the seed",
@@ -94,13 +105,38 @@ const DataSetRow& find_data_set(const RunConfig& config) {
                     did_you_mean(config.data.name, names), fmt::join(names, ", "));
 }
 
+namespace {
+
+// What to do about files that are not there.
+std::string remedy(const RunConfig& config, const std::string& folder) {
+  const std::string& name = config.data.name;
+  const bool fetched = std::find(kFetched.begin(), kFetched.end(), name) != kFetched.end();
+  if (!fetched) return "correct data.path";
+  return fmt::format("run scripts/get-data {} {}, or set data.path", name, folder.empty() ? "DIR" : folder);
+}
+
+}  // namespace
+
 void require_folder(const RunConfig& config, const std::string& folder, const std::string& content) {
   if (folder.empty())
-    throw input_error("{} is missing: data set '{}' needs the folder with {}", config.place("data.path"),
-                      config.data.name, content);
+    throw input_error("{} is missing: data set '{}' needs the folder with {}; {}", config.place("data.path"),
+                      config.data.name, content, remedy(config, folder));
   if (!std::filesystem::is_directory(folder))
-    throw input_error("{}: there is no folder '{}'; data set '{}' needs the one with {}",
-                      config.place("data.path"), folder, config.data.name, content);
+    throw input_error("{}: there is no folder '{}'; data set '{}' needs the one with {}; {}",
+                      config.place("data.path"), folder, config.data.name, content, remedy(config, folder));
+}
+
+void require_file(const RunConfig& config, const std::string& file) {
+  if (!std::filesystem::exists(file))
+    throw input_error("{}: '{}' does not exist; {}", config.place("data.path"), file,
+                      remedy(config, config.data.path));
+}
+
+std::string require_raw_or_gzip(const RunConfig& config, const std::string& file) {
+  for (const std::string& candidate : {file, file + ".gz"})
+    if (std::filesystem::exists(candidate)) return candidate;
+  throw input_error("{}: neither '{}' nor '{}.gz' exists; {}", config.place("data.path"), file, file,
+                    remedy(config, config.data.path));
 }
 
 DataSplits load_data(const RunConfig& config, int threads) {
