@@ -14,7 +14,7 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer(), gpt()}; }
+std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer(), gpt(), seq2seq()}; }
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {

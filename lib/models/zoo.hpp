@@ -9,5 +9,6 @@ ModelRow mlp();
 ModelRow cnn();
 ModelRow transformer();
 ModelRow gpt();
+ModelRow seq2seq();
 
 }  // namespace lockstep

@@ -1,0 +1,10 @@
+// Ids that mean the same in every vocabulary of words.
+#pragma once
+
+#include <cstdint>
+
+namespace lockstep {
+
+inline constexpr std::int64_t kPaddingToken = 0, kUnknownToken = 1, kBeginToken = 2, kEndToken = 3;
+
+}  // namespace lockstep
