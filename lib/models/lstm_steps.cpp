@@ -25,8 +25,6 @@ std::span<float> row(const Tensor& x, std::int64_t r) {
   return {x.data_ptr<float>() + r * width, static_cast<std::size_t>(width)};
 }
 
-std::int64_t sum(const StepRows& rows) { return std::accumulate(rows.begin(), rows.end(), std::int64_t{0}); }
-
 // work(r) for each row, over LibTorch's threads.
 template <typename Work>
 void for_rows(std::int64_t rows, const Work& work) {
