@@ -1,6 +1,5 @@
 #include "models/gelu_kernels.hpp"
 
-#include <cmath>
 #include <cstdint>
 
 #include "models/vector_math.hpp"
@@ -11,11 +10,6 @@ namespace {
 
 // 0.5 (1 + tanh(u)) is the logistic function of 2u, u = sqrt(2 / pi) (x + 0.044715 x^3).
 constexpr float kLinear = 1.59576912F, kCubic = 0.0713548163F;  // 2u = kLinear x + kCubic x^3
-
-LOCKSTEP_INLINE float logistic(float z) {
-  const float e = exponential(-std::fabs(z));
-  return (z >= 0.0F ? 1.0F : e) / (1.0F + e);
-}
 
 }  // namespace
 

@@ -38,6 +38,12 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bia
   return stack[0].toTensor();
 }
 
+bool takes_onednn(const Tensor& x, const Tensor& weight) {
+  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.numel() * weight.size(0) >= kWorthACall &&
+         !at::autocast::is_autocast_enabled(at::kCPU) && at::globalContext().userEnabledMkldnn() &&
+         onednn_linear();
+}
+
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
@@ -53,17 +59,10 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor dy = gradients[0].contiguous();  // (rows, out)
     Tensor dx, dw;
     if (context->needs_input_grad(0)) dx = multiply(dy, weight.t(), std::nullopt);
-    if (context->needs_input_grad(1))
-      dw = dy.size(0) > kManyRows ? dy.t().mm(x) : multiply(dy.t(), x.t(), std::nullopt);
+    if (context->needs_input_grad(1)) dw = fast_product(dy.t(), x.t());
     return {dx, dw, context->saved_data["bias"].toBool() ? dy.sum(0) : Tensor()};
   }
 };
-
-bool takes_onednn(const Tensor& x, const Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.numel() * weight.size(0) >= kWorthACall &&
-         !at::autocast::is_autocast_enabled(at::kCPU) && at::globalContext().userEnabledMkldnn() &&
-         onednn_linear();
-}
 
 }  // namespace
 
@@ -73,6 +72,12 @@ Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   shape.back() = weight.size(0);
   const OptionalTensor given = bias.defined() ? OptionalTensor(bias) : std::nullopt;
   return LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, given).view(shape);
+}
+
+Tensor fast_product(const Tensor& x, const Tensor& weight) {
+  const bool weight_gradient = x.stride(1) != 1;  // columns of x are rows of a batch
+  if (weight_gradient && x.size(1) > kManyRows) return at::mm(x, weight.t());
+  return takes_onednn(x, weight) ? multiply(x, weight, std::nullopt) : at::mm(x, weight.t());
 }
 
 }  // namespace lockstep

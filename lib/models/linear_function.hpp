@@ -9,4 +9,7 @@ namespace lockstep {
 // autocast and on a GPU it is at::linear.
 torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
+// x (rows, in) times weight (out, in) transposed, without gradients: (rows, out). Both may be strided views.
+torch::Tensor fast_product(const torch::Tensor& x, const torch::Tensor& weight);
+
 }  // namespace lockstep

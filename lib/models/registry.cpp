@@ -14,7 +14,9 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp(), cnn(), vgg11(), conv_autoencoder(), transformer(), gpt()}; }
+std::vector<ModelRow> rows() {
+  return {mlp(), cnn(), vgg11(), conv_autoencoder(), transformer(), gpt(), seq2seq()};
+}
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {

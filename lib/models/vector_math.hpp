@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 // One copy of each loop for every instruction set worth it, chosen when the program is loaded. The resolvers
@@ -33,6 +34,12 @@ LOCKSTEP_INLINE float exponential(float x) {
   const std::uint32_t power = (std::bit_cast<std::uint32_t>(shifted) + 127U) << 23;
   const float value = p * std::bit_cast<float>(power);
   return x < -87.0F ? 0.0F : value;
+}
+
+// 1 / (1 + e^-x).
+LOCKSTEP_INLINE float logistic(float x) {
+  const float e = exponential(-std::fabs(x));
+  return (x >= 0.0F ? 1.0F : e) / (1.0F + e);
 }
 
 }  // namespace lockstep::kernels

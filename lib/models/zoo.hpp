@@ -11,5 +11,6 @@ ModelRow vgg11();
 ModelRow conv_autoencoder();
 ModelRow transformer();
 ModelRow gpt();
+ModelRow seq2seq();
 
 }  // namespace lockstep

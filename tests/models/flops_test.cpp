@@ -33,7 +33,7 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
   return nullptr;
 }
 
-double measured_forward_flops(Model& model, const torch::Tensor& batch) {
+double measured_forward_flops(Model& model, const Flow& batch) {
   counted = 0;
   const auto handle = at::addThreadLocalCallback(
       at::RecordFunctionCallback(count).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
@@ -57,8 +57,15 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
     CAPTURE(c.name, c.preset);
     const auto model = make(c.name, c.preset, c.inputs);
     const double forward =
-        measured_forward_flops(*model, random_batch(c.inputs, batch)) / static_cast<double>(batch);
+        measured_forward_flops(*model, {random_batch(c.inputs, batch)}) / static_cast<double>(batch);
     // Pooling's weighted mean is a product too, of 2 T E: below a thousandth.
     REQUIRE(model->flops_per_sample() == Approx(3 * forward).epsilon(1e-3));
   }
+}
+
+TEST_CASE("Stated FLOPs of a translation model are those of full sentences, each position read once") {
+  const ModelInputs inputs{{12}, 300, 0, SampleKind::pairs, 9, 200};
+  const auto model = make("seq2seq", "", inputs, {{"teacher_forcing", "1"}});
+  const Flow batch{torch::randint(1, 300, {2, 12}, torch::kInt64), torch::randint(1, 200, {2, 9}, torch::kInt64)};
+  REQUIRE(model->flops_per_sample() == Approx(3 * measured_forward_flops(*model, batch) / 2).epsilon(1e-9));
 }
