@@ -17,6 +17,7 @@ const std::vector<Case>& cases() {
   static const std::vector<Case> all{{"mlp", "", kMnist, 222'360},
                                      {"cnn", "mnist", kMnist, 2'770'634},
                                      {"cnn", "cifar10", kCifar, 1'147'914},
+                                     {"nbow", "", kReviews, 6'491'102},
                                      {"transformer", "small", kNews, 2'825'476},
                                      {"transformer", "large", kLongNews, 8'280'068}};
   return all;
@@ -28,6 +29,7 @@ const std::vector<std::pair<Case, Given>>& toys() {
       {{"mlp", "", {{1, 6, 6}, 0, 3}, 0}, {{"hidden", "[16, 8]"}}},
       {{"cnn", "mnist", {{1, 8, 8}, 0, 3}, 0}, {{"channels", "[4]"}, {"hidden", "[8]"}}},
       {{"cnn", "cifar10", {{3, 8, 8}, 0, 3}, 0}, {{"channels", "[4, 8]"}, {"hidden", "[8]"}}},
+      {{"nbow", "", {{12}, 50, 3}, 0}, {{"embedding", "16"}}},
       {{"transformer", "small", {{12}, 50, 3}, 0},
        {{"embedding", "16"}, {"heads", "2"}, {"feed_forward", "24"}}},
       {{"transformer", "small", {{12}, 50, 3}, 0},
