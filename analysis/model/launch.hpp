@@ -32,8 +32,8 @@ struct Launch {
   double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
   double chance = 0;                              // the metric of a guess; NaN: not known
   bool higher_is_better = true;
-  std::int64_t rows_trained = 0;                  // by the audit; -1: the file has none
-  std::vector<std::int64_t> last_arrivals;        // [ranks], collectives in which the rank came last
+  std::int64_t rows_trained = 0;            // by the audit; -1: the file has none
+  std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
   std::int64_t unmatched_collectives = 0;
   double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
 

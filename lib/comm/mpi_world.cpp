@@ -59,7 +59,11 @@ MpiLibrary::~MpiLibrary() {
 }
 
 MpiWorld::MpiWorld(int argc, char** argv)
-    : mpi_(argc, argv), group_(duplicate_world()), comm_(group_.comm()), rank_(group_.rank()), size_(group_.size()) {
+    : mpi_(argc, argv),
+      group_(duplicate_world()),
+      comm_(group_.comm()),
+      rank_(group_.rank()),
+      size_(group_.size()) {
   find_nodes();
   WatchdogOptions options;
   options.program = program_invocation_short_name;

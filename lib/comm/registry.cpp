@@ -107,7 +107,6 @@ const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group
   throw input_error("{}: no such back end in this build; use --set parallel.backend=mpi", place);
 }
 
-
 }  // namespace
 
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,

@@ -20,9 +20,9 @@ class UpsamplingBlock : public Layer {
       : in_(in),
         channels_(channels),
         ending_(ending),
-        conv_(register_module(
-            "conv", torch::nn::ConvTranspose2d(
-                        torch::nn::ConvTranspose2dOptions(in.channels, channels, 2).stride(2)))) {}
+        conv_(register_module("conv",
+                              torch::nn::ConvTranspose2d(
+                                  torch::nn::ConvTranspose2dOptions(in.channels, channels, 2).stride(2)))) {}
 
   Flow forward(Flow inputs) override {
     const torch::Tensor x = conv_->forward(inputs[0]);
@@ -49,9 +49,10 @@ std::shared_ptr<Model> build_conv_autoencoder(const HyperParameters& hyper, cons
   const ImageShape image = image_shape(inputs);
   const std::int64_t factor = std::int64_t{1} << channels.size();
   if (image.height % factor != 0 || image.width % factor != 0) {
-    throw input_error("{}: {} poolings by 2 want images whose height and width {} divides; these are {} x {}; "
-                      "take fewer, or set 'data.resize'",
-                      hyper.place("channels"), channels.size(), factor, image.height, image.width);
+    throw input_error(
+        "{}: {} poolings by 2 want images whose height and width {} divides; these are {} x {}; "
+        "take fewer, or set 'data.resize'",
+        hyper.place("channels"), channels.size(), factor, image.height, image.width);
   }
   auto model = std::make_shared<Model>("conv_autoencoder");
   ImageShape shape = image;

@@ -9,7 +9,8 @@ ImageShape image_shape(const ModelInputs& inputs) {
 ConvolutionBlock::ConvolutionBlock(const ImageShape& in, const BlockOptions& options)
     : options_(options),
       in_(in),
-      conv_(torch::nn::Conv2dOptions(in.channels, options.channels, options.kernel).padding(options.padding)) {
+      conv_(
+          torch::nn::Conv2dOptions(in.channels, options.channels, options.kernel).padding(options.padding)) {
   register_module("conv", conv_);
   if (options.batch_norm)
     norm_ = register_module("norm", std::make_shared<BatchNorm2dImpl>(options.channels));

@@ -36,8 +36,7 @@ void append_classifier(Model& model, std::int64_t in, const std::vector<std::int
                        std::int64_t classes, double dropout) {
   for (std::size_t i = 0; i < hidden.size(); ++i) {
     std::optional<Dropout> drop;
-    if (dropout > 0)
-      drop.emplace(dropout, static_cast<std::uint32_t>(i), model.shared_dropout_context());
+    if (dropout > 0) drop.emplace(dropout, static_cast<std::uint32_t>(i), model.shared_dropout_context());
     model.append(fmt::format("hidden{}", i + 1),
                  std::make_shared<DenseLayer>(in, hidden[i], Activation::relu, std::move(drop)));
     in = hidden[i];

@@ -27,8 +27,8 @@ class DenseLayer : public Layer {
   std::optional<Dropout> dropout_;
 };
 
-// Appends the ReLU layers "hidden1", "hidden2", ... and the layer "output" of `classes` logits. dropout: after
-// each hidden layer; its masks take the model's sites 0, 1, ...
+// Appends the ReLU layers "hidden1", "hidden2", ... and the layer "output" of `classes` logits. dropout:
+// after each hidden layer; its masks take the model's sites 0, 1, ...
 void append_classifier(Model& model, std::int64_t in, const std::vector<std::int64_t>& hidden,
                        std::int64_t classes, double dropout = 0);
 

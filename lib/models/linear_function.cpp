@@ -32,8 +32,7 @@ using OptionalTensor = std::optional<Tensor>;
 // x (rows, in), weight (out, in), bias (out).
 Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
   c10::List<std::optional<at::Scalar>> no_scalars;
-  torch::jit::Stack stack{x,      weight,     bias ? c10::IValue(*bias) : c10::IValue(),
-                          "none", no_scalars, ""};
+  torch::jit::Stack stack{x, weight, bias ? c10::IValue(*bias) : c10::IValue(), "none", no_scalars, ""};
   onednn_linear()->callBoxed(&stack);
   return stack[0].toTensor();
 }

@@ -1,5 +1,5 @@
-// VGG for images (Simonyan and Zisserman 2015, configuration A, with batch normalisation): convolution blocks,
-// adaptive average pooling, linear layers with dropout.
+// VGG for images (Simonyan and Zisserman 2015, configuration A, with batch normalisation): convolution
+// blocks, adaptive average pooling, linear layers with dropout.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,21 +34,21 @@ std::shared_ptr<Model> build_vgg11(const HyperParameters& hyper, const ModelInpu
   const std::vector<std::int64_t> channels = hyper.integers("channels"), pools = hyper.integers("pool_after");
   for (const std::int64_t pool : pools) {
     if (pool > static_cast<std::int64_t>(channels.size()))
-      throw input_error("{}: there is no convolution {}; 'model.channels' has {}", hyper.place("pool_after"), pool,
-                        channels.size());
+      throw input_error("{}: there is no convolution {}; 'model.channels' has {}", hyper.place("pool_after"),
+                        pool, channels.size());
   }
   auto model = std::make_shared<Model>("vgg11");
   ImageShape shape = image_shape(inputs);
   for (std::int64_t number = 1; const std::int64_t width : channels) {
     const bool pool = std::find(pools.begin(), pools.end(), number) != pools.end();
     auto block = std::make_shared<ConvolutionBlock>(
-        shape,
-        BlockOptions{.channels = width, .kernel = 3, .padding = 1, .batch_norm = true, .pool = pool});
+        shape, BlockOptions{.channels = width, .kernel = 3, .padding = 1, .batch_norm = true, .pool = pool});
     shape = block->out_shape();
     if (shape.height < 1 || shape.width < 1) {
-      throw input_error("{}: no pixel is left of a {} x {} image after convolution {}; pool less often, or raise "
-                        "'data.resize'",
-                        hyper.place("pool_after"), inputs.sample_shape[1], inputs.sample_shape[2], number);
+      throw input_error(
+          "{}: no pixel is left of a {} x {} image after convolution {}; pool less often, or raise "
+          "'data.resize'",
+          hyper.place("pool_after"), inputs.sample_shape[1], inputs.sample_shape[2], number);
     }
     model->append(fmt::format("conv{}", number++), std::move(block));
   }

@@ -9,6 +9,7 @@ ModelRow mlp();
 ModelRow cnn();
 ModelRow vgg11();
 ModelRow conv_autoencoder();
+ModelRow nbow();
 ModelRow transformer();
 ModelRow gpt();
 ModelRow seq2seq();

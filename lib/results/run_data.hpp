@@ -29,7 +29,7 @@ struct Matrix {
 struct StepTable {
   Matrix<double> start;  // since the common start
   Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
-  Matrix<std::int32_t> samples, epoch;  // samples this rank trained on; epoch, 0-based
+  Matrix<std::int32_t> samples, epoch;                     // samples this rank trained on; epoch, 0-based
   Matrix<std::int32_t> loss_terms, tokens, padded_tokens;  // optional: empty in files without them
   Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
   std::int64_t ranks() const { return wall.rows; }

@@ -205,7 +205,8 @@ class Reader {
 
   void read_epochs(RunData& run) {
     run.metric = in_.has("/epochs") ? in_.text_attribute("/epochs", "metric").value_or("") : "";
-    run.higher_is_better = !in_.has("/epochs") || in_.text_attribute("/epochs", "better").value_or("") != "lower";
+    run.higher_is_better =
+        !in_.has("/epochs") || in_.text_attribute("/epochs", "better").value_or("") != "lower";
     const auto chance = in_.has("/epochs") ? in_.number_attribute("/epochs", "chance") : std::nullopt;
     // Files from before the attribute was there know one metric.
     if (chance)

@@ -56,9 +56,11 @@ constexpr SchemaEntry kSchema[] = {
     {"/steps/samples", "[ranks, steps]", "i4", "1", "samples the rank trained on", true},
     {"/steps/epoch", "[ranks, steps]", "i4", "1", "epoch, from 0", true},
     {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's loss_terms", false},
-    {"/steps/loss_terms", "[ranks, steps]", "i4", "1", "the rank's samples, or the tokens it predicted", false},
+    {"/steps/loss_terms", "[ranks, steps]", "i4", "1", "the rank's samples, or the tokens it predicted",
+     false},
     {"/steps/tokens", "[ranks, steps]", "i4", "1", "real tokens of the rank's texts; 0 for images", false},
-    {"/steps/padded_tokens", "[ranks, steps]", "i4", "1", "places of the rank's texts that held padding", false},
+    {"/steps/padded_tokens", "[ranks, steps]", "i4", "1", "places of the rank's texts that held padding",
+     false},
     {"/steps/grad_norm", "[ranks, steps]", "f4", "1", "2-norm of the reduced gradient before clipping",
      false},
 

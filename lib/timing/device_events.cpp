@@ -30,8 +30,8 @@ class CudaTimeline : public DeviceTimeline {
     events_[slot].synchronize();
     const double seconds = events_[slot].seconds_since(base_);
     // A float of milliseconds loses microseconds after some minutes: the base moves along with the marks.
-    const SteadyTime time = base_time_ + std::chrono::duration_cast<SteadyTime::duration>(
-                                             std::chrono::duration<double>(seconds));
+    const SteadyTime time =
+        base_time_ + std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(seconds));
     if (seconds > kRebaseSeconds) {
       std::swap(base_, events_[slot]);
       base_time_ = time;

@@ -20,8 +20,8 @@ bool digit(char c) { return c >= '0' && c <= '9'; }
 // The class [\{-\~\[-\` -\&\(-\+\:-\@\/] of mteval-v13a: ASCII punctuation but ' , - .
 bool splits_always(char c) {
   const auto u = static_cast<unsigned char>(c);
-  return (u >= '{' && u <= '~') || (u >= '[' && u <= '`') || (u >= ' ' && u <= '&') || (u >= '(' && u <= '+') ||
-         (u >= ':' && u <= '@') || u == '/';
+  return (u >= '{' && u <= '~') || (u >= '[' && u <= '`') || (u >= ' ' && u <= '&') ||
+         (u >= '(' && u <= '+') || (u >= ':' && u <= '@') || u == '/';
 }
 
 // Puts spaces around punctuation by the four rules of mteval-v13a, one after the other.
@@ -37,13 +37,15 @@ std::string spaced(const std::string& text) {
   // digit. As sacrebleu's regular expressions: pairs that a match has consumed are not looked at again.
   std::string second;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    const bool pair = i + 1 < first.size() && !digit(first[i]) && (first[i + 1] == '.' || first[i + 1] == ',');
+    const bool pair =
+        i + 1 < first.size() && !digit(first[i]) && (first[i + 1] == '.' || first[i + 1] == ',');
     second += first[i];
     if (pair) second += {' ', first[++i], ' '};
   }
   std::string third;
   for (std::size_t i = 0; i < second.size(); ++i) {
-    const bool pair = i + 1 < second.size() && (second[i] == '.' || second[i] == ',') && !digit(second[i + 1]);
+    const bool pair =
+        i + 1 < second.size() && (second[i] == '.' || second[i] == ',') && !digit(second[i + 1]);
     if (pair)
       third += {' ', second[i], ' ', second[i + 1]}, ++i;
     else

@@ -25,8 +25,8 @@ class Classification : public Task {
   torch::Tensor loss_share(const torch::Tensor& logits, const StepBatch& batch) const override {
     if (batch.samples == 0) return logits.sum() * 0;  // takes part in backward, and so in every collective
     // Softmax in fp32 whatever the precision of the model.
-    const torch::Tensor mean = at::cross_entropy_loss(real_rows(logits, batch).to(torch::kFloat32),
-                                                      real_rows(batch.targets, batch));
+    const torch::Tensor mean =
+        at::cross_entropy_loss(real_rows(logits, batch).to(torch::kFloat32), real_rows(batch.targets, batch));
     if (batch.samples == batch.step_terms) return mean;
     return mean * (static_cast<double>(batch.samples) / static_cast<double>(batch.step_terms));
   }

@@ -17,8 +17,9 @@ constexpr std::int64_t kGap = 2;  // pixels between images
 torch::Tensor paste(const std::vector<torch::Tensor>& rows) {
   const std::int64_t count = rows[0].size(0), channels = rows[0].size(1), height = rows[0].size(2),
                      width = rows[0].size(3);
-  torch::Tensor picture = torch::ones({channels, static_cast<std::int64_t>(rows.size()) * (height + kGap) - kGap,
-                                       count * (width + kGap) - kGap});
+  torch::Tensor picture =
+      torch::ones({channels, static_cast<std::int64_t>(rows.size()) * (height + kGap) - kGap,
+                   count * (width + kGap) - kGap});
   for (std::size_t r = 0; r < rows.size(); ++r) {
     for (std::int64_t i = 0; i < count; ++i) {
       picture.narrow(1, static_cast<std::int64_t>(r) * (height + kGap), height)

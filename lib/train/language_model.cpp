@@ -54,8 +54,8 @@ class LanguageModel : public Task {
   Tally start_tally(torch::Device device) const override { return zero_tally(1, 1, device); }
 
   void add(const torch::Tensor& logits, const StepBatch& batch, Tally& tally) const override {
-    tally.sums += at::cross_entropy_loss(logits.flatten(0, 1).to(torch::kFloat32), batch.targets.flatten(), {},
-                                         at::Reduction::Sum);
+    tally.sums += at::cross_entropy_loss(logits.flatten(0, 1).to(torch::kFloat32), batch.targets.flatten(),
+                                         {}, at::Reduction::Sum);
     tally.counts += batch.targets.numel();
   }
 
@@ -79,7 +79,8 @@ class LanguageModel : public Task {
     split.fetch({&first, 1}, 0, batch);
     const torch::Tensor all = batch.used_inputs();
     const torch::Tensor prompt = all.narrow(1, 0, std::min(kPrompt, all.size(1)));
-    const torch::Tensor made = generator->generate(prompt.to(device), kContinuation, kTemperature, /*seed=*/0);
+    const torch::Tensor made =
+        generator->generate(prompt.to(device), kContinuation, kTemperature, /*seed=*/0);
     return {"prompt: " + printable(prompt),
             "goes on: " + printable(made.narrow(1, prompt.size(1), made.size(1) - prompt.size(1)))};
   }

@@ -4,7 +4,8 @@ namespace lockstep {
 
 Flow Task::inputs(const torch::Tensor& inputs, const torch::Tensor&) const { return {inputs}; }
 
-void Task::add_generated(Model&, const StepBatch&, const Dataset&, std::span<const std::int64_t>, Tally&) const {}
+void Task::add_generated(Model&, const StepBatch&, const Dataset&, std::span<const std::int64_t>,
+                         Tally&) const {}
 
 std::vector<std::string> Task::show(Model&, const Dataset&, torch::Device, const std::string&) const {
   return {};

@@ -36,9 +36,9 @@ struct Tally {
 
 // Of a whole split.
 struct Evaluation {
-  double loss = 0, metric = 0;        // NaN without samples
+  double loss = 0, metric = 0;         // NaN without samples
   std::map<std::string, double> more;  // further measures by name: "psnr", "bleu"
-  Matrix<std::int64_t> confusion;     // classification: [classes, classes], rows are the true class
+  Matrix<std::int64_t> confusion;      // classification: [classes, classes], rows are the true class
 };
 
 class Task {

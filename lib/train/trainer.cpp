@@ -245,8 +245,7 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   EpochRow row;
   row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();
   if (setup_.data.validation) {
-    const Evaluation done =
-        evaluate(*strategy_, *setup_.model, *task_, setup_.data.validation, world_, plan);
+    const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.validation, world_, plan);
     row.validation_loss = done.loss;
     row.validation_metric = done.metric;
     row.confusion = done.confusion;

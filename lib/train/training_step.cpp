@@ -37,8 +37,9 @@ void StepScalars::write(std::int64_t step, const torch::Tensor& value) {
     host_.narrow(0, step, 1).copy_(value.view({1}), /*non_blocking=*/true);
 }
 
-TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, const Task& task,
-                           FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit)
+TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy,
+                           const Task& task, FlatOptimizer& optimizer, StepRecorder& recorder,
+                           WorkAudit& audit)
     : training_(config.training),
       training_seed_(config.run.seed),
       device_(device),
@@ -75,7 +76,8 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
     const StepBatch batch = to_device(loaded, task_, device_, loaded.targets.size(0));
 
     strategy_.dropout_context() = {training_seed_, global_step, batch.first_sample};
-    const torch::Tensor loss = strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
+    const torch::Tensor loss =
+        strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
     loss_share = loss_share.defined() ? loss_share + loss : loss;
     work.samples += batch.samples;
     work.loss_terms += loaded.terms;

@@ -143,6 +143,8 @@ class Translation : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> make_translation(const DatasetInfo& info) { return std::make_unique<Translation>(info); }
+std::unique_ptr<Task> make_translation(const DatasetInfo& info) {
+  return std::make_unique<Translation>(info);
+}
 
 }  // namespace lockstep

@@ -32,6 +32,8 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
     const std::int64_t height = tensor(0).size(2) + 2 * padding - kernel + 1;
     const std::int64_t width = tensor(0).size(3) + 2 * padding - kernel + 1;
     counted += 2 * product(tensor(1)) * static_cast<double>(tensor(0).size(0) * height * width);
+  } else if (name == "lockstep::mean_embedding") {  // (vocabulary, E), (B, T): an addition a token
+    counted += static_cast<double>(tensor(1).numel() * tensor(0).size(1));
   }
   return nullptr;
 }
@@ -55,7 +57,8 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
   const std::int64_t batch = 2;
   for (const Case& c : {Case{"mlp", "", kMnist}, Case{"cnn", "mnist", kMnist}, Case{"cnn", "cifar10", kCifar},
                         Case{"vgg11", "", kCifar}, Case{"conv_autoencoder", "", kMnist},
-                        Case{"transformer", "small", kNews}, Case{"transformer", "large", kLongNews},
+                        Case{"nbow", "", kReviews}, Case{"transformer", "small", kNews},
+                        Case{"transformer", "large", kLongNews},
                         // Short enough for attention to be computed whole.
                         Case{"gpt", "mini", {{64}, 256, 0, SampleKind::tokens}}}) {
     CAPTURE(c.name, c.preset);
@@ -70,6 +73,7 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
 TEST_CASE("Stated FLOPs of a translation model are those of full sentences, each position read once") {
   const ModelInputs inputs{{12}, 300, 0, SampleKind::pairs, 9, 200};
   const auto model = make("seq2seq", "", inputs, {{"teacher_forcing", "1"}});
-  const Flow batch{torch::randint(1, 300, {2, 12}, torch::kInt64), torch::randint(1, 200, {2, 9}, torch::kInt64)};
+  const Flow batch{torch::randint(1, 300, {2, 12}, torch::kInt64),
+                   torch::randint(1, 200, {2, 9}, torch::kInt64)};
   REQUIRE(model->flops_per_sample() == Approx(3 * measured_forward_flops(*model, batch) / 2).epsilon(1e-9));
 }

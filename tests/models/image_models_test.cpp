@@ -19,7 +19,8 @@ std::string refusal(const std::string& model, const ModelInputs& inputs, const G
   return "";
 }
 
-const Given kSmallVgg{{"hidden", "[16]"}, {"channels", "[4, 8, 8]"}, {"pool_after", "[1, 3]"}, {"pooled", "2"}};
+const Given kSmallVgg{
+    {"hidden", "[16]"}, {"channels", "[4, 8, 8]"}, {"pool_after", "[1, 3]"}, {"pooled", "2"}};
 
 }  // namespace
 
@@ -29,8 +30,8 @@ TEST_CASE("vgg11 takes images of any size, with the same parameters") {
     const ModelInputs inputs{{3, size, size}, 0, 10};
     const auto model = make("vgg11", "", inputs, kSmallVgg);
     model->eval();
-    CHECK(model->parameter_count() == 3 * 4 * 9 + 4 * 3 + 4 * 8 * 9 + 8 * 3 + 8 * 8 * 9 + 8 * 3 +
-                                          (8 * 4 + 1) * 16 + (16 + 1) * 10);
+    CHECK(model->parameter_count() ==
+          3 * 4 * 9 + 4 * 3 + 4 * 8 * 9 + 8 * 3 + 8 * 8 * 9 + 8 * 3 + (8 * 4 + 1) * 16 + (16 + 1) * 10);
     CHECK(model->forward(random_batch(inputs, 2)).sizes() == at::IntArrayRef({2, 10}));
   }
 }
@@ -52,8 +53,10 @@ TEST_CASE("vgg11 drops hidden activations out while training only") {
 }
 
 TEST_CASE("vgg11 refuses what leaves no pixel, and a pooling after no convolution") {
-  CHECK(refusal("vgg11", {{3, 16, 16}, 0, 10}).find("no pixel is left of a 16 x 16 image") != std::string::npos);
-  CHECK(refusal("vgg11", kCifar, {{"pool_after", "[9]"}}).find("there is no convolution 9") != std::string::npos);
+  CHECK(refusal("vgg11", {{3, 16, 16}, 0, 10}).find("no pixel is left of a 16 x 16 image") !=
+        std::string::npos);
+  CHECK(refusal("vgg11", kCifar, {{"pool_after", "[9]"}}).find("there is no convolution 9") !=
+        std::string::npos);
 }
 
 TEST_CASE("conv_autoencoder gives back images of the shape it got, in [0, 1]") {

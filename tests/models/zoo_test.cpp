@@ -18,6 +18,7 @@ const std::vector<Case>& cases() {
                                      {"cnn", "mnist", kMnist, 2'770'634},
                                      {"cnn", "cifar10", kCifar, 1'147'914},
                                      {"vgg11", "", kCifar, 128'812'810},
+                                     {"nbow", "", kReviews, 6'491'102},
                                      {"transformer", "small", kNews, 2'825'476},
                                      {"transformer", "large", kLongNews, 8'280'068}};
   return all;
@@ -31,6 +32,7 @@ const std::vector<std::pair<Case, Given>>& toys() {
       {{"cnn", "cifar10", {{3, 8, 8}, 0, 3}, 0}, {{"channels", "[4, 8]"}, {"hidden", "[8]"}}},
       {{"vgg11", "", {{3, 8, 8}, 0, 3}, 0},
        {{"channels", "[4, 8]"}, {"pool_after", "[1, 2]"}, {"pooled", "2"}, {"hidden", "[8]"}, {"dropout", "0"}}},
+      {{"nbow", "", {{12}, 50, 3}, 0}, {{"embedding", "16"}}},
       {{"transformer", "small", {{12}, 50, 3}, 0},
        {{"embedding", "16"}, {"heads", "2"}, {"feed_forward", "24"}}},
       {{"transformer", "small", {{12}, 50, 3}, 0},

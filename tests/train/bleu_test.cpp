@@ -25,9 +25,9 @@ TEST_CASE("13a splits as sacrebleu does") {
         Words{"a-b", "10", "-", "12", "(", "x", ")", "\"", "q", "\"", "&", "'tis"});
   CHECK(tokenize_13a("Ein M\u00e4dchen, gro\u00df.. und 5.") ==
         Words{"Ein", "M\u00e4dchen", ",", "gro\u00df", ".", ".", "und", "5", "."});
-  CHECK(tokenize_13a("<unk> foo/bar; e.g. U.S.A. 1.5% $3") ==
-        Words{"<", "unk", ">", "foo", "/", "bar", ";", "e", ".", "g", ".", "U", ".", "S", ".", "A", ".", "1.5",
-              "%", "$", "3"});
+  CHECK(tokenize_13a("<unk> foo/bar; e.g. U.S.A. 1.5% $3") == Words{"<", "unk", ">", "foo", "/", "bar", ";",
+                                                                    "e", ".",   "g", ".",   "U", ".",   "S",
+                                                                    ".", "A",   ".", "1.5", "%", "$",   "3"});
   CHECK(tokenize_13a("...") == Words{".", ".", "."});
   CHECK(tokenize_13a("a ,.b") == Words{"a", ",", ".", "b"});
   CHECK(tokenize_13a("").empty());

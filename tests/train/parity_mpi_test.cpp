@@ -42,8 +42,11 @@ const std::vector<Case>& cases() {
        {3, 16, 16}},
       {"conv_autoencoder", "", "synthetic_images", {}, {1, 16, 16}},
       {"transformer", "small", "synthetic_text", {hyper("dropout", "0")}, {}},
-      {"transformer", "large", "synthetic_text",
-       {hyper("dropout", "0"), hyper("pooling", "cls"), hyper("layers", "2")}, {}},
+      {"transformer",
+       "large",
+       "synthetic_text",
+       {hyper("dropout", "0"), hyper("pooling", "cls"), hyper("layers", "2")},
+       {}},
   };
   return all;
 }
@@ -80,13 +83,13 @@ std::vector<torch::Tensor> train(const RunConfig& config, Communicator& communic
   const auto model = make_model(config.model, model_inputs(info), config.run.seed);
   const auto task = make_task(model_task(config.model), info);
   model->train();
-  const BatchPlan plan{.dataset_size = data.train->size(),
-                       .global_batch = *config.training.global_batch,
-                       .accumulate = config.training.accumulate,
-                       .ranks = communicator.size(),
-                       .seed = config.run.seed,
-                       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths()
-                                                                           : nullptr};
+  const BatchPlan plan{
+      .dataset_size = data.train->size(),
+      .global_batch = *config.training.global_batch,
+      .accumulate = config.training.accumulate,
+      .ranks = communicator.size(),
+      .seed = config.run.seed,
+      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
   const auto strategy = make_replicated_strategy("test", model, communicator, config, nullptr);
   FlatOptimizer optimizer(config.training.optimizer, strategy->buckets());
   StepRecorder recorder(steady_now(), TrainingStep::phases(plan.accumulate));

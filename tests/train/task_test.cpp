@@ -53,8 +53,11 @@ Sample language_model() {
 
 // Targets of different lengths, padded.
 Sample translation() {
-  Sample s{make_task(TaskKind::translation, about(SampleKind::pairs)), torch::randint(1, 7, {10, 3}),
-           torch::randint(1, 7, {10, 6}), torch::randn({10, 5, 7}), {}};
+  Sample s{make_task(TaskKind::translation, about(SampleKind::pairs)),
+           torch::randint(1, 7, {10, 3}),
+           torch::randint(1, 7, {10, 6}),
+           torch::randn({10, 5, 7}),
+           {}};
   for (std::int64_t i = 0; i < 10; ++i) {
     const std::int64_t length = 2 + i % 5;
     s.targets[i].narrow(0, length, 6 - length).zero_();
@@ -87,7 +90,8 @@ TEST_CASE("the shares of a batch add up to the mean that evaluation finds") {
     CAPTURE(s.task->metric());
     double sum = 0;
     for (const auto& [first, count] : {std::pair<int, int>{0, 3}, {3, 3}, {6, 4}})
-      sum += s.task->loss_share(s.outputs.narrow(0, first, count), s.rows(first, count, count)).item<double>();
+      sum +=
+          s.task->loss_share(s.outputs.narrow(0, first, count), s.rows(first, count, count)).item<double>();
     CHECK(sum == Approx(evaluate_in_parts(s, {{0, 10}}).loss).epsilon(1e-6));
     CHECK(evaluate_in_parts(s, {{0, 1}, {1, 9}}).loss == Approx(sum).epsilon(1e-6));
   }
