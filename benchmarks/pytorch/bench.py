@@ -11,10 +11,12 @@ steps of a repeat, then over the repeats. compare.py gives this program the heap
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import statistics
+import sys
 import time
 
 import torch
@@ -30,33 +32,15 @@ VARIANTS = ("eager", "fused", "compile")
 BATCHES = 16  # held in memory, taken in turn
 
 
-class TimeLimit:
-    """Raises TimeoutError in the block when it takes longer."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-
-    def __enter__(self):
-        signal.signal(signal.SIGALRM, self.stop)
-        signal.alarm(self.seconds)
-
-    def __exit__(self, *_):
-        signal.alarm(0)
-
-    def stop(self, *_):
-        raise TimeoutError(f"torch.compile took more than {self.seconds} s")
-
-
 class Trainer:
     """One variant of a twin with its data."""
 
-    def __init__(self, args, variant, ranks):
-        row = ZOO[args.model]
-        batch = (args.batch or row.batch) // ranks
+    def __init__(self, args, variant):
+        row, batch = ZOO[args.model], batch_of(args) // args.ranks
         self.batches = make_batches(row.data, batch, min(BATCHES, args.warmup + args.steps))
         self.model = build(row.twin, row.data)
         self.model.train()
-        module = nn.parallel.DistributedDataParallel(self.model) if ranks > 1 else self.model
+        module = nn.parallel.DistributedDataParallel(self.model) if args.ranks > 1 else self.model
         loss, self.clip = TWINS[row.twin].loss, row.clip
         self.loss_of = lambda *tensors: loss(module, *tensors)
         if variant == "compile":
@@ -80,45 +64,73 @@ class Trainer:
         return seconds
 
 
-def time_variant(args, variant, ranks=1):
-    """Seconds of the steps of each repeat, or why there are none."""
-    trainer = Trainer(args, variant, ranks)
+def time_variant(args, variant, rank, results):
+    """Sends "warm" when the untimed steps are done, then the result; or else why there is none."""
+    trainer, begin = Trainer(args, variant), time.perf_counter()
     try:
-        begin = time.perf_counter()
-        with TimeLimit(args.compile_seconds if variant == "compile" else 0):
-            trainer.timed_steps(max(args.warmup, 1))
-        warmup = time.perf_counter() - begin
+        trainer.timed_steps(max(args.warmup, 1))
     except Exception as error:
         if variant != "compile":
             raise
         reason = (str(error).strip() or "no reason given").splitlines()[0]
-        return {"failed": f"{type(error).__name__}: {reason}"}
+        results.send({"failed": f"{type(error).__name__}: {reason}"})
+        return
+    warmup = time.perf_counter() - begin
+    if rank == 0:
+        results.send("warm")
     repeats = [statistics.median(trainer.timed_steps(args.steps)) for _ in range(args.repeats)]
-    return {"step_seconds": statistics.median(repeats), "repeats": repeats, "warmup_seconds": warmup}
+    if rank == 0:
+        seconds = statistics.median(repeats)
+        rate = batch_of(args) / seconds
+        results.send(
+            {"samples_per_second": rate, "step_seconds": seconds, "repeats": repeats, "warmup_seconds": warmup}
+        )
 
 
-def report(args, results):
-    batch = args.batch or ZOO[args.model].batch
-    for result in results.values():
-        if "step_seconds" in result:
-            result["samples_per_second"] = batch / result["step_seconds"]
-    facts = {"program": "pytorch", "torch": torch.__version__, "model": args.model, "batch": batch}
-    facts |= {"ranks": args.ranks, "threads": args.threads, "steps": args.steps, "variants": results}
-    print(json.dumps(facts), flush=True)
-
-
-def ddp_rank(rank, args):
+def rank_main(rank, args, variant, results):
+    torch.set_num_threads(args.threads)
+    if args.ranks == 1:
+        time_variant(args, variant, rank, results)
+        return
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(args.port))
-    torch.set_num_threads(args.threads)
     dist.init_process_group("gloo", rank=rank, world_size=args.ranks)
-    results = {}
-    for variant in args.variants:
-        results[variant] = time_variant(args, variant, args.ranks)
-        dist.barrier()
-    if rank == 0:
-        report(args, results)
+    time_variant(args, variant, rank, results)
+    dist.barrier()
     dist.destroy_process_group()
+
+
+def variant_main(args, variant, results):
+    os.setsid()  # so that run_variant can end torch.compile's workers too
+    if args.ranks == 1:
+        rank_main(0, args, variant, results)
+    else:
+        mp.spawn(rank_main, (args, variant, results), nprocs=args.ranks)
+
+
+def run_variant(args, variant):
+    """The variant's figures from a process of its own, or why there are none."""
+    context = mp.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=variant_main, args=(args, variant, sender))
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(args.compile_seconds if variant == "compile" else None):
+            return {"failed": f"torch.compile took more than {args.compile_seconds} s"}
+        first = receiver.recv()
+        return receiver.recv() if first == "warm" else first
+    except EOFError:
+        process.join()
+        return {"failed": f"the process ended with {process.exitcode}"}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+
+
+def batch_of(args):
+    return args.batch or ZOO[args.model].batch
 
 
 def main():
@@ -134,13 +146,13 @@ def main():
     parser.add_argument("--compile-seconds", type=int, default=600, help="compile: given up after that long")
     parser.add_argument("--port", type=int, default=29511)
     args = parser.parse_args()
-    if (args.batch or ZOO[args.model].batch) % args.ranks:
-        parser.error(f"the batch does not divide by --ranks {args.ranks}")
-    if args.ranks > 1:
-        mp.spawn(ddp_rank, (args,), nprocs=args.ranks)
-        return
-    torch.set_num_threads(args.threads)
-    report(args, {variant: time_variant(args, variant) for variant in args.variants})
+    if batch_of(args) % args.ranks:
+        parser.error(f"a batch of {batch_of(args)} does not divide by --ranks {args.ranks}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the processes of the variant
+    facts = {"program": "pytorch", "torch": torch.__version__, "model": args.model, "batch": batch_of(args)}
+    facts |= {"ranks": args.ranks, "threads": args.threads, "steps": args.steps}
+    facts["variants"] = {variant: run_variant(args, variant) for variant in args.variants}
+    print(json.dumps(facts))
 
 
 if __name__ == "__main__":
