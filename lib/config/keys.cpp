@@ -200,6 +200,21 @@ std::vector<Key> parallel_keys() {
           one_of<ReduceDtype>(
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients travel and are summed"),
+      LOCKSTEP_KEY(parallel.stages, auto_or(whole<int>(1, 65536)),
+                   "train_mp: ranks that share one model; replicas = ranks / stages; auto: all ranks"),
+      LOCKSTEP_KEY(parallel.schedule,
+                   one_of<PipelineSchedule>({{"layerwise", PipelineSchedule::layerwise},
+                                             {"gpipe", PipelineSchedule::gpipe},
+                                             {"1f1b", PipelineSchedule::one_f_one_b},
+                                             {"interleaved", PipelineSchedule::interleaved}}),
+                   "train_mp: the order in which stages work through the micro-batches"),
+      LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
+                   "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),
+      LOCKSTEP_KEY(parallel.chunks, auto_or(whole<int>(1, 64)),
+                   "train_mp: parts of the model a stage holds; auto: 1, with interleaved 2"),
+      LOCKSTEP_KEY(parallel.partition, partition(),
+                   "train_mp: which layers lie on which stage; published: as the published comparisons split the "
+                   "model; auto: the fastest for measured layers"),
   };
 }
 

@@ -92,7 +92,7 @@ std::vector<torch::Tensor> train(const RunConfig& config, Communicator& communic
       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
   const auto strategy = make_replicated_strategy("test", model, communicator, config, nullptr);
   FlatOptimizer optimizer(config.training.optimizer, strategy->buckets());
-  StepRecorder recorder(steady_now(), TrainingStep::phases(plan.accumulate));
+  StepRecorder recorder(steady_now(), TrainingStep::phases(*strategy, plan.accumulate));
   WorkAudit audit(plan.dataset_size);
   TrainingStep step(config, torch::kCPU, *strategy, *task, optimizer, recorder, audit);
   Loader loader(data.train, plan, communicator.rank(), 1, 2, false);
