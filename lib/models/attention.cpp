@@ -33,7 +33,11 @@ struct Block {
 
 struct Shape {
   Shape(const Tensor& qkv, std::int64_t head_count, bool is_causal)
-      : batch(qkv.size(0)), length(qkv.size(1)), width(qkv.size(2) / 3), heads(head_count), causal(is_causal) {
+      : batch(qkv.size(0)),
+        length(qkv.size(1)),
+        width(qkv.size(2) / 3),
+        heads(head_count),
+        causal(is_causal) {
     // What lies above the diagonal is left out but for the last block of each row.
     const std::int64_t fitting = kCacheFloats / length / kVector * kVector;
     const std::int64_t rows = causal ? std::clamp(fitting, kVector, kCausalRows) : length;
@@ -51,9 +55,7 @@ struct Shape {
   float scale() const { return 1.0F / std::sqrt(static_cast<float>(depth())); }
 
   // A place for the mask begins with a whole group: a head's, and when causal each row's.
-  std::int64_t mask_pitch() const {
-    return causal ? rounded_up(length, kernels::kMaskGroup) : length;
-  }
+  std::int64_t mask_pitch() const { return causal ? rounded_up(length, kernels::kMaskGroup) : length; }
   std::int64_t mask_place(std::int64_t head) const {
     return head * rounded_up(length * mask_pitch(), kernels::kMaskGroup);
   }
@@ -72,9 +74,9 @@ struct Heads {
   Tensor rows(const Tensor& x, const Shape& s, std::int64_t which, std::int64_t first,
               std::int64_t rows) const {
     const std::int64_t pitch = x.size(2);
-    return x.as_strided({count, rows, s.depth()}, {s.depth(), pitch, 1},
-                        x.storage_offset() + (sample * s.length + first) * pitch + which * s.width +
-                            head * s.depth());
+    return x.as_strided(
+        {count, rows, s.depth()}, {s.depth(), pitch, 1},
+        x.storage_offset() + (sample * s.length + first) * pitch + which * s.width + head * s.depth());
   }
 
   // Of (B, heads, stored): (count, rows, columns).
@@ -110,8 +112,8 @@ std::int64_t causal_columns(const Block& block, std::int64_t row) {
 void softmax_block(std::span<float> scores, const Block& block, const Shape& s, std::span<const float> bias) {
   if (!s.causal) return kernels::softmax_rows(scores, bias, s.scale());
   for (std::int64_t r = 0; r < block.rows; ++r) {
-    const auto row = scores.subspan(static_cast<std::size_t>(r * block.columns),
-                                    static_cast<std::size_t>(block.columns));
+    const auto row =
+        scores.subspan(static_cast<std::size_t>(r * block.columns), static_cast<std::size_t>(block.columns));
     const auto columns = static_cast<std::size_t>(causal_columns(block, r));
     const auto begin = static_cast<std::size_t>(s.length - 1 - block.first - r);
     kernels::softmax_rows(row.first(columns), bias.subspan(begin, columns), s.scale());
@@ -154,8 +156,8 @@ Tensor attend(const Tensor& qkv, const Tensor& bias, const Shape& s, const Batch
   Tensor out = at::empty({s.batch, s.length, s.width}, qkv.options());
   const bool drop = mask.first.threshold > 0;
   for_pieces(s, [&](const Heads& at) {
-    const auto row_bias = s.causal ? floats(bias, 0, bias.numel())
-                                   : floats(bias, at.sample * s.length, s.length);
+    const auto row_bias =
+        s.causal ? floats(bias, 0, bias.numel()) : floats(bias, at.sample * s.length, s.length);
     for (const Block& block : s.blocks) {
       Tensor scores = probabilities.defined()
                           ? at.scores(probabilities, s, block)

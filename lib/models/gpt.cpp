@@ -100,9 +100,10 @@ void check(const HyperParameters& hyper, const ModelInputs& inputs) {
                       heads, width);
   }
   if (hyper.integer("context") < inputs.sample_shape[0]) {
-    throw input_error("{}: a context of {} is shorter than the data's {} tokens; raise it, or lower "
-                      "'data.max_length'",
-                      hyper.place("context"), hyper.integer("context"), inputs.sample_shape[0]);
+    throw input_error(
+        "{}: a context of {} is shorter than the data's {} tokens; raise it, or lower "
+        "'data.max_length'",
+        hyper.place("context"), hyper.integer("context"), inputs.sample_shape[0]);
   }
 }
 

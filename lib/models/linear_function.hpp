@@ -5,8 +5,8 @@
 
 namespace lockstep {
 
-// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out), as at::linear; with its gradients. Under
-// autocast and on a GPU it is at::linear.
+// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out), as at::linear; with its
+// gradients. Under autocast and on a GPU it is at::linear.
 torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 // x (rows, in) times weight (out, in) transposed, without gradients: (rows, out). Both may be strided views.

@@ -25,8 +25,6 @@ std::span<float> row(const Tensor& x, std::int64_t r) {
   return {x.data_ptr<float>() + r * width, static_cast<std::size_t>(width)};
 }
 
-std::int64_t sum(const StepRows& rows) { return std::accumulate(rows.begin(), rows.end(), std::int64_t{0}); }
-
 // work(r) for each row, over LibTorch's threads.
 template <typename Work>
 void for_rows(std::int64_t rows, const Work& work) {
@@ -113,8 +111,7 @@ class LstmFunction : public torch::autograd::Function<LstmFunction> {
     if (!trace.gates.defined()) trace = new_trace(x, x.size(0), weight_hh.size(1));
     const auto steps = static_cast<std::int64_t>(rows.size());
     if (trace.steps < steps) {
-      const std::int64_t place =
-          std::accumulate(rows.begin(), rows.begin() + trace.steps, std::int64_t{0});
+      const std::int64_t place = std::accumulate(rows.begin(), rows.begin() + trace.steps, std::int64_t{0});
       const Tensor input = fast_linear(x.narrow(0, place, x.size(0) - place), weight_ih, bias_ih + bias_hh);
       advance(input, weight_hh, h0, c0, rows, steps, place, trace);
     }

@@ -1,6 +1,7 @@
-// One layer of an LSTM over sequences of unequal lengths that are packed: samples by falling length, all first
-// steps, then all second steps, and so on, so that a padded position is neither read nor computed. On the CPU
-// the steps can be taken a few at a time, for a decoder that reads what it wrote. Not a layer of a model.
+// One layer of an LSTM over sequences of unequal lengths that are packed: samples by falling length, all
+// first steps, then all second steps, and so on, so that a padded position is neither read nor computed. On
+// the CPU the steps can be taken a few at a time, for a decoder that reads what it wrote. Not a layer of a
+// model.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -41,8 +42,8 @@ class LstmCells : public torch::nn::Module {
                  const LstmTrace* taken = nullptr) const;
 
   // Takes the steps that follow trace.steps, as many as x, (n B, in), holds of B samples each, without
-  // gradients; on the CPU in fp32. An empty trace is made for `steps` of them. Returns their h as a view (n B,
-  // H).
+  // gradients; on the CPU in fp32. An empty trace is made for `steps` of them. Returns their h as a view (n
+  // B, H).
   torch::Tensor take(const torch::Tensor& x, const State& state, std::int64_t steps, LstmTrace& trace) const;
 
   double step_flops() const;  // of one sample

@@ -35,9 +35,10 @@ void check(const HyperParameters& hyper, const ModelInputs& inputs) {
     throw input_error("{}: {} is not a share; take 0 to 1", hyper.place("teacher_forcing"),
                       hyper.real("teacher_forcing"));
   }
-  if (inputs.target_length < 2 || inputs.target_vocabulary <= kEndToken) {
-    throw input_error("'data.name': seq2seq needs targets of at least 2 tokens, and more than {} ids for them",
-                      kEndToken);
+  if (inputs.target_length < 2 || inputs.target_vocabulary <= kEndToken + 1) {
+    throw input_error(
+        "'data.name': seq2seq needs targets of at least 2 tokens, and more than {} ids for them",
+        kEndToken + 1);
   }
 }
 
@@ -49,20 +50,16 @@ std::shared_ptr<Model> build_seq2seq(const HyperParameters& hyper, const ModelIn
   auto model = std::make_shared<Seq2Seq>();
   const auto& context = model->shared_dropout_context();
   std::uint32_t site = 0;
-  model->append("encoder_embedding", std::make_shared<SourceEmbedding>(inputs.vocabulary, width,
-                                                                       Dropout(p, site++, context)));
+  model->append("encoder_embedding",
+                std::make_shared<SourceEmbedding>(inputs.vocabulary, width, Dropout(p, site++, context)));
   for (std::int64_t i = 1; i <= layers; ++i) {
     const EncoderLstm::Options options{inputs.sample_shape[0], i == 1 ? width : units, units, i == layers};
     model->append(fmt::format("encoder{}", i),
                   std::make_shared<EncoderLstm>(options, Dropout(p, site++, context)));
   }
-  const SequenceDecoder::Options options{inputs.target_length - 1,
-                                         inputs.target_vocabulary,
-                                         width,
-                                         units,
-                                         layers,
-                                         p,
-                                         hyper.real("teacher_forcing")};
+  const SequenceDecoder::Options options{
+      inputs.target_length - 1,     inputs.target_vocabulary, width, units, layers, p,
+      hyper.real("teacher_forcing")};
   model->append("decoder", std::make_shared<SequenceDecoder>(options, site, context));
   const torch::NoGradGuard no_grad;
   for (torch::Tensor parameter : model->parameters()) parameter.uniform_(-0.08, 0.08);

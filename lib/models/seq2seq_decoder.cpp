@@ -30,9 +30,9 @@ SequenceDecoder::SequenceDecoder(const Options& options, std::uint32_t first_sit
       embedding_(register_parameter("embedding", torch::empty({options.vocabulary, options.width}))) {
   for (std::int64_t i = 0; i < options.layers; ++i) {
     dropouts_.emplace_back(options.dropout, ++first_site, context_);
-    cells_.push_back(register_module(
-        fmt::format("lstm{}", i + 1),
-        std::make_shared<LstmCells>(i == 0 ? options.width : options.units, options.units)));
+    cells_.push_back(
+        register_module(fmt::format("lstm{}", i + 1),
+                        std::make_shared<LstmCells>(i == 0 ? options.width : options.units, options.units)));
   }
   weight_ = register_parameter("weight", torch::empty({options.vocabulary, options.units}));
   bias_ = register_parameter("bias", torch::empty({options.vocabulary}));
@@ -40,8 +40,8 @@ SequenceDecoder::SequenceDecoder(const Options& options, std::uint32_t first_sit
 
 bool SequenceDecoder::heads(std::int64_t t) const {
   const auto low = [](auto value) { return static_cast<std::uint32_t>(static_cast<std::uint64_t>(value)); };
-  const auto bits = philox({low(t), 0, low(context_->step), coin_site_},
-                           {low(context_->seed), low(context_->seed >> 32)});
+  const auto bits =
+      philox({low(t), 0, low(context_->step), coin_site_}, {low(context_->seed), low(context_->seed >> 32)});
   return static_cast<double>(bits[0]) * 0x1.0p-32 < options_.teacher_forcing;
 }
 

@@ -1,5 +1,5 @@
-// The decoder of the translation model: embedding, LSTM layers and the projection to the vocabulary, one layer
-// of the model because what it writes can be what it reads next.
+// The decoder of the translation model: embedding, LSTM layers and the projection to the vocabulary, one
+// layer of the model because what it writes can be what it reads next.
 #pragma once
 
 #include <memory>

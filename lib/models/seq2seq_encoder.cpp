@@ -44,7 +44,8 @@ Packing pack(const torch::Tensor& lengths, std::int64_t longest) {
 }  // namespace
 
 SourceEmbedding::SourceEmbedding(std::int64_t vocabulary, std::int64_t width, Dropout dropout)
-    : dropout_(std::move(dropout)), weight_(register_parameter("weight", torch::empty({vocabulary, width}))) {}
+    : dropout_(std::move(dropout)),
+      weight_(register_parameter("weight", torch::empty({vocabulary, width}))) {}
 
 Flow SourceEmbedding::forward(Flow inputs) {
   const torch::Tensor& source = inputs[0];
@@ -65,8 +66,7 @@ Flow EncoderLstm::forward(Flow inputs) {
   const Packing packing = pack(inputs[1], length);
   const torch::Tensor packed = x.reshape({batch * length, x.size(2)}).index_select(0, packing.places);
   const LstmCells::Output out = cells_->forward(packed, packing.rows, {});
-  torch::Tensor states =
-      at::stack({out.last.h, out.last.c}, 1).index_select(0, packing.sorted);  // (B, 2, H)
+  torch::Tensor states = at::stack({out.last.h, out.last.c}, 1).index_select(0, packing.sorted);  // (B, 2, H)
   if (inputs.size() > 3) states = at::cat({inputs[3].to(states.scalar_type()), states}, 1);
   if (options_.last) return {states, std::move(inputs[2])};
   const torch::Tensor y = at::zeros({batch * length, options_.units}, out.h.options().requires_grad(false))

@@ -7,8 +7,8 @@
 
 namespace lockstep {
 
-// [source (B, S) int64, target (B, U) int64] -> [x (B, S, E), lengths (B) int64, target]. A length counts up to
-// the row's last token that is not padding, and is at least 1.
+// [source (B, S) int64, target (B, U) int64] -> [x (B, S, E), lengths (B) int64, target]. A length counts up
+// to the row's last token that is not padding, and is at least 1.
 class SourceEmbedding : public Layer {
  public:
   SourceEmbedding(std::int64_t vocabulary, std::int64_t width, Dropout dropout);
@@ -20,9 +20,9 @@ class SourceEmbedding : public Layer {
   torch::Tensor weight_;
 };
 
-// [x (B, S, in), lengths, target, states (B, 2 i, H)] -> [x (B, S, H), lengths, target, states (B, 2 i + 2, H)]:
-// the states (h, c) at each row's last token of this layer follow those of the layers before, of which the first
-// has none. The last layer gives [states, target]. Padded positions are not read.
+// [x (B, S, in), lengths, target, states (B, 2 i, H)] -> [x (B, S, H), lengths, target, states (B, 2 i + 2,
+// H)]: the states (h, c) at each row's last token of this layer follow those of the layers before, of which
+// the first has none. The last layer gives [states, target]. Padded positions are not read.
 class EncoderLstm : public Layer {
  public:
   struct Options {

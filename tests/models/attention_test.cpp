@@ -18,9 +18,9 @@ constexpr std::int64_t kHeads = 3;
 // the probabilities, (B, heads, T, T), or undefined.
 torch::Tensor defined_attention(const torch::Tensor& qkv, const torch::Tensor& weights) {
   const std::int64_t batch = qkv.size(0), length = qkv.size(1), width = qkv.size(2) / 3;
-  const torch::Tensor parts =
-      qkv.view({batch, length, 3, kHeads, width / kHeads}).permute({2, 0, 3, 1, 4});
-  torch::Tensor scores = parts[0].matmul(parts[1].transpose(2, 3)) / std::sqrt(static_cast<double>(width / kHeads));
+  const torch::Tensor parts = qkv.view({batch, length, 3, kHeads, width / kHeads}).permute({2, 0, 3, 1, 4});
+  torch::Tensor scores =
+      parts[0].matmul(parts[1].transpose(2, 3)) / std::sqrt(static_cast<double>(width / kHeads));
   const torch::Tensor above = torch::ones({length, length}, torch::kBool).triu(1);
   scores = scores.masked_fill(above, -std::numeric_limits<double>::infinity());
   torch::Tensor p = scores.softmax(-1);
@@ -75,9 +75,8 @@ TEST_CASE("Causal attention drops probabilities at the rate given, alike forward
   const torch::Tensor dropped = causal_self_attention(qkv, kHeads, dropout(0.3), true)
                                     .view({1, length, kHeads, depth})
                                     .transpose(1, 2);  // (1, heads, T, T)
-  const torch::Tensor whole = causal_self_attention(qkv, kHeads, dropout(0), true)
-                                  .view({1, length, kHeads, depth})
-                                  .transpose(1, 2);
+  const torch::Tensor whole =
+      causal_self_attention(qkv, kHeads, dropout(0), true).view({1, length, kHeads, depth}).transpose(1, 2);
   const torch::Tensor kept = (dropped != 0).to(torch::kFloat64);
   const torch::Tensor below = torch::ones({length, length}).tril().to(torch::kBool).expand_as(kept);
   REQUIRE(kept.masked_select(below).mean().item<double>() == Approx(0.7).margin(0.01));
@@ -89,8 +88,8 @@ TEST_CASE("Causal attention drops probabilities at the rate given, alike forward
   const double scale = 65536.0 / (65536.0 - 19661);
   const auto ours =
       run(qkv, [](const auto& x) { return causal_self_attention(x, kHeads, dropout(0.3), true); });
-  const auto theirs = run(qkv.to(torch::kFloat64),
-                          [&](const auto& x) { return defined_attention(x, kept * scale); });
+  const auto theirs =
+      run(qkv.to(torch::kFloat64), [&](const auto& x) { return defined_attention(x, kept * scale); });
   REQUIRE(largest_difference(ours.y, theirs.y) < 1e-5);
   REQUIRE(largest_difference(ours.gradient, theirs.gradient) < 1e-4);
 }

@@ -66,6 +66,7 @@ TEST_CASE("Stated FLOPs are those of the products executed") {
 TEST_CASE("Stated FLOPs of a translation model are those of full sentences, each position read once") {
   const ModelInputs inputs{{12}, 300, 0, SampleKind::pairs, 9, 200};
   const auto model = make("seq2seq", "", inputs, {{"teacher_forcing", "1"}});
-  const Flow batch{torch::randint(1, 300, {2, 12}, torch::kInt64), torch::randint(1, 200, {2, 9}, torch::kInt64)};
+  const Flow batch{torch::randint(1, 300, {2, 12}, torch::kInt64),
+                   torch::randint(1, 200, {2, 9}, torch::kInt64)};
   REQUIRE(model->flops_per_sample() == Approx(3 * measured_forward_flops(*model, batch) / 2).epsilon(1e-9));
 }

@@ -41,8 +41,8 @@ TEST_CASE("gpt starts as GPT-2 does") {
   for (const auto& item : model->named_parameters()) {
     CAPTURE(item.key());
     const bool norm = item.key().find("norm") != std::string::npos;
-    const bool residual = item.key().find("linear2") != std::string::npos ||
-                          item.key().find("out_proj") != std::string::npos;
+    const bool residual =
+        item.key().find("linear2") != std::string::npos || item.key().find("out_proj") != std::string::npos;
     if (item.value().dim() == 1) {
       const double expected = norm && item.key().find("weight") != std::string::npos ? 1 : 0;
       REQUIRE((item.value() == expected).all().item<bool>());
@@ -128,8 +128,8 @@ TEST_CASE("gpt runs in bf16, recomputed or not") {
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(torch::kCPU, false);
     REQUIRE(logits.scalar_type() == torch::kBFloat16);
-    const torch::Tensor loss = at::cross_entropy_loss(logits.to(torch::kFloat32).flatten(0, 1),
-                                                      text.narrow(1, 1, 19).flatten());
+    const torch::Tensor loss =
+        at::cross_entropy_loss(logits.to(torch::kFloat32).flatten(0, 1), text.narrow(1, 1, 19).flatten());
     REQUIRE(loss.item<double>() == Approx(expected.item<double>()).epsilon(1e-2));
     loss.backward();
     REQUIRE_FALSE(at::autocast::is_autocast_enabled(torch::kCPU));
@@ -167,8 +167,10 @@ TEST_CASE("gpt continues a text: by seed, within its context, and as it has lear
 }
 
 TEST_CASE("A context shorter than the data is one clear error") {
-  REQUIRE_THROWS_WITH(tiny({}, 25), "configs/x.yaml:8: 'model.context': a context of 24 is shorter than the "
-                                    "data's 25 tokens; raise it, or lower 'data.max_length'");
-  REQUIRE_THROWS_WITH(tiny({{"heads", "5"}}),
-                      "configs/x.yaml:9: 'model.heads': 5 heads do not divide an embedding of 24; take a divisor");
+  REQUIRE_THROWS_WITH(tiny({}, 25),
+                      "configs/x.yaml:8: 'model.context': a context of 24 is shorter than the "
+                      "data's 25 tokens; raise it, or lower 'data.max_length'");
+  REQUIRE_THROWS_WITH(
+      tiny({{"heads", "5"}}),
+      "configs/x.yaml:9: 'model.heads': 5 heads do not divide an embedding of 24; take a divisor");
 }

@@ -109,7 +109,8 @@ TEST_CASE("seq2seq has the published parameter count, and weights within 0.08") 
   }
 }
 
-TEST_CASE("An LSTM layer over packed sequences is LibTorch's: values and every gradient, taken ahead or not") {
+TEST_CASE(
+    "An LSTM layer over packed sequences is LibTorch's: values and every gradient, taken ahead or not") {
   torch::manual_seed(4);
   LstmCells ours(6, 20);
   for (const Tensor& parameter : ours.parameters()) parameter.data().uniform_(-0.5, 0.5);
@@ -132,8 +133,9 @@ TEST_CASE("An LSTM layer over packed sequences is LibTorch's: values and every g
       std::vector<Tensor> weights;
       for (const Tensor& parameter : ours.parameters())
         weights.push_back(parameter.detach().clone().requires_grad_());
-      const auto [y, last_h, last_c] = at::lstm(b[0], torch::tensor(rows), {b[1].unsqueeze(0), b[2].unsqueeze(0)},
-                                                weights, true, 1, 0.0, true, false);
+      const auto [y, last_h, last_c] =
+          at::lstm(b[0], torch::tensor(rows), {b[1].unsqueeze(0), b[2].unsqueeze(0)}, weights, true, 1, 0.0,
+                   true, false);
       REQUIRE(largest_difference(out.h, y) < 1e-5);
       REQUIRE(largest_difference(out.last.h, last_h[0]) < 1e-5);
       REQUIRE(largest_difference(out.last.c, last_c[0]) < 1e-5);
@@ -165,7 +167,8 @@ TEST_CASE("seq2seq is the tutorial's loop over torch::nn::LSTM, whatever the sha
     loss_of(logits, in[1]).backward();
     loss_of(expected, in[1]).backward();
     auto ours = model->named_parameters();
-    REQUIRE(largest_difference(ours["encoder_embedding.weight"].grad(), reference.source_embedding.grad()) < 1e-4);
+    REQUIRE(largest_difference(ours["encoder_embedding.weight"].grad(), reference.source_embedding.grad()) <
+            1e-4);
     REQUIRE(largest_difference(ours["decoder.embedding"].grad(), reference.embedding.grad()) < 1e-4);
     REQUIRE(largest_difference(ours["decoder.weight"].grad(), reference.weight.grad()) < 1e-4);
     REQUIRE(largest_difference(ours["decoder.bias"].grad(), reference.bias.grad()) < 1e-4);
@@ -223,8 +226,7 @@ TEST_CASE("Coins and dropout masks are those of the global batch: shares of it g
     for (std::int64_t t = 1; t < 30; ++t) thrown += decoder_of(*model).heads(t) ? 'h' : 't';
     for (const auto& [first, count] : {std::pair<std::int64_t, std::int64_t>{0, 2}, {2, 3}}) {
       model->dropout_context().first_sample = first;
-      const Tensor share =
-          model->forward(Flow{in[0].narrow(0, first, count), in[1].narrow(0, first, count)});
+      const Tensor share = model->forward(Flow{in[0].narrow(0, first, count), in[1].narrow(0, first, count)});
       REQUIRE(largest_difference(whole.narrow(0, first, count), share) < 1e-5);
     }
   }
@@ -290,6 +292,7 @@ TEST_CASE("seq2seq in double takes LibTorch's LSTM: the same logits") {
 TEST_CASE("A share of teacher forcing above 1 and a vocabulary without words are refused") {
   REQUIRE_THROWS_WITH(tiny({{"teacher_forcing", "1.5"}}),
                       "configs/x.yaml:7: 'model.teacher_forcing': 1.5 is not a share; take 0 to 1");
-  REQUIRE_THROWS_WITH(make("seq2seq", "", pairs(9, 30, 8, 4)),
-                      "'data.name': seq2seq needs targets of at least 2 tokens, and more than 3 ids for them");
+  REQUIRE_THROWS_WITH(
+      make("seq2seq", "", pairs(9, 30, 8, 4)),
+      "'data.name': seq2seq needs targets of at least 2 tokens, and more than 4 ids for them");
 }
