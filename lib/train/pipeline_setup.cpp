@@ -164,10 +164,10 @@ std::vector<LayerCost> measure_layers(Model& model, const Flow& batch) {
   return costs;
 }
 
-Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, World& world,
+Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const RunConfig& config) {
   Pipeline pipeline(std::move(plan));
-  const ProcessGrid::Place place = pipeline.plan.grid.place(world.rank());
+  const ProcessGrid::Place place = pipeline.plan.grid.place(ranks.rank());
   pipeline.stage = place.stage;
   pipeline.replica = place.replica;
   untie(pipeline, model);
@@ -180,10 +180,10 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
     pipeline.chunks.push_back(
         std::make_shared<Model>(model.name(), layers.subspan(first, last - first), model.shared_dropout_context()));
   }
-  const auto ranks = world.split(place.replica);
+  const auto pipe = ranks.split(place.replica);
   const std::string where = config.place("parallel.backend");
-  pipeline.activations = make_communicator(config.parallel.backend, device, *ranks, where);
-  pipeline.gradients = make_communicator(config.parallel.backend, device, *ranks, where);
+  pipeline.activations = make_communicator(config.parallel.backend, device, *pipe, where);
+  pipeline.gradients = make_communicator(config.parallel.backend, device, *pipe, where);
   return pipeline;
 }
 

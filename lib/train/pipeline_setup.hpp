@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "comm/world.hpp"
+#include "comm/group.hpp"
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/partition.hpp"
@@ -54,8 +54,8 @@ PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::spa
 // device of the model. batch: inputs of the model; targets of no consequence. Not collective.
 std::vector<LayerCost> measure_layers(Model& model, const Flow& batch);
 
-// Collective over the world. The model's layers that are not this stage's are let go with it.
-Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, World& world,
+// Collective over all ranks. The model's layers that are not this stage's are let go with it.
+Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const RunConfig& config);
 
 // All layers of this rank's chunks, as one module.
