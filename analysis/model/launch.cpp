@@ -38,7 +38,8 @@ void read_steps(Launch& launch, const RunData& run) {
   const StepTable& table = run.steps;
   const auto from_events = comm_from_events(table, run.comm);
   const Matrix<double>& comm = from_events ? *from_events : table.comm;
-  const WaitingTimes waiting = match_collectives(run.comm, table.ranks(), table.steps());
+  const Collectives collectives(run.comm, table.ranks(), table.steps());
+  const WaitingTimes waiting = match_collectives(run.comm, collectives);
   launch.steps.resize(static_cast<std::size_t>(table.steps()));
   for (std::int64_t s = 0; s < table.steps(); ++s) {
     Quantities& step = launch.steps[static_cast<std::size_t>(s)];
