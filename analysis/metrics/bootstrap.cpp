@@ -9,7 +9,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kBlocks = 200;
+constexpr std::size_t kBlocks = 50;
 
 struct Block {
   Quantities sum;

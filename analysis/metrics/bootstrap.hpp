@@ -22,7 +22,7 @@ struct StepEstimates {
   std::size_t launches = 0;
 };
 
-// launches: the steady steps of each, none empty. Steps are drawn in at most 200 blocks of neighbours,
+// launches: the steady steps of each, none empty. Steps are drawn in at most 50 blocks of neighbours,
 // because neighbours resemble each other.
 StepEstimates estimate_steps(std::span<const std::span<const Quantities>> launches, std::uint64_t seed);
 

@@ -48,7 +48,8 @@ class BucketSums {
   bool counts(std::size_t i) const { return comm_.bucket[i] >= 0 && belongs(i); }
 
   StepEnds ends_of_steps() const {
-    StepEnds ends{Matrix<double>(steps_.ranks(), steps_.steps()), Matrix<double>(steps_.ranks(), steps_.steps())};
+    StepEnds ends{Matrix<double>(steps_.ranks(), steps_.steps()),
+                  Matrix<double>(steps_.ranks(), steps_.steps())};
     for (std::size_t i = 0; i < comm_.size(); ++i) {
       if (!belongs(i)) continue;
       if (comm_.bucket[i] < 0) {
@@ -102,8 +103,7 @@ class BucketSums {
 }  // namespace
 
 std::vector<BucketTimes> bucket_times(const StepTable& steps, const CommTable& comm,
-                                      const Collectives& collectives,
-                                      std::int64_t first_steady_step) {
+                                      const Collectives& collectives, std::int64_t first_steady_step) {
   return BucketSums(steps, comm, collectives, first_steady_step).means();
 }
 

@@ -37,8 +37,8 @@ void visit_places(const CommTable& comm, const std::vector<bool>& admitted,
     if (place + 1 < numbers.size() && numbers[place + 1] == comm.sequence[i])
       ++place;
     else
-      place = static_cast<std::size_t>(
-          std::lower_bound(numbers.begin(), numbers.end(), comm.sequence[i]) - numbers.begin());
+      place = static_cast<std::size_t>(std::lower_bound(numbers.begin(), numbers.end(), comm.sequence[i]) -
+                                       numbers.begin());
     visit(i, place);
   }
 }

@@ -9,8 +9,8 @@
 
 namespace lockstep {
 
-// Collectives in order of their sequence numbers. Events of a rank or step that the run does not have are left
-// out.
+// Collectives in order of their sequence numbers. Events of a rank or step that the run does not have are
+// left out.
 class Collectives {
  public:
   using Event = std::uint32_t;  // index into the columns of the table

@@ -4,7 +4,8 @@
 
 namespace lockstep {
 
-const LearningPoint* first_at_target(std::span<const LearningPoint> curve, double target, bool higher_is_better) {
+const LearningPoint* first_at_target(std::span<const LearningPoint> curve, double target,
+                                     bool higher_is_better) {
   const auto reached = std::find_if(curve.begin(), curve.end(), [&](const LearningPoint& point) {
     return higher_is_better ? point.metric >= target : point.metric <= target;
   });

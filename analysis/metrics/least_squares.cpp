@@ -9,11 +9,13 @@ namespace lockstep {
 
 namespace {
 
-constexpr double kHuber = 1.345;      // sigmas; 95 % as precise as least squares where errors are normal
-constexpr double kNormalMad = 1.4826; // sigma / MAD of a normal distribution
+constexpr double kHuber = 1.345;       // sigmas; 95 % as precise as least squares where errors are normal
+constexpr double kNormalMad = 1.4826;  // sigma / MAD of a normal distribution
 constexpr int kRounds = 30;
 
-double residual(const Observation& o, const Coefficients& c) { return o.weight * (o.y - c.a * o.x1 - c.b * o.x2); }
+double residual(const Observation& o, const Coefficients& c) {
+  return o.weight * (o.y - c.a * o.x1 - c.b * o.x2);
+}
 
 double cost(std::span<const Observation> observations, const Coefficients& c) {
   double sum = 0;

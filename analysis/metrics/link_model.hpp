@@ -26,8 +26,8 @@ struct MessageTime {
 // than two sizes that differ by a factor of 1.5: latency and bandwidth could not be told apart.
 std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks);
 
-// The bucket size b that costs least, b* = sqrt(s o w): s gradient bytes, w algorithm bandwidth, o seconds that
-// starting one bucket costs; and what stays exposed then, b/w + (s/b) o.
+// The bucket size b that costs least, b* = sqrt(s o w): s gradient bytes, w algorithm bandwidth, o seconds
+// that starting one bucket costs; and what stays exposed then, b/w + (s/b) o.
 struct BucketAdvice {
   double bytes = 0, exposed = 0;
 };

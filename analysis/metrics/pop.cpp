@@ -6,8 +6,8 @@ namespace lockstep {
 
 namespace {
 
-// One rank on its way through the run. "now" is the replayed clock, "cursor" the recorded time up to which the
-// rank's work has been replayed.
+// One rank on its way through the run. "now" is the replayed clock, "cursor" the recorded time up to which
+// the rank's work has been replayed.
 class ReplayedRank {
  public:
   ReplayedRank(const StepTable& steps, std::int64_t rank, std::vector<double>& step_seconds)
@@ -68,15 +68,15 @@ class ReplayedRank {
   std::int64_t rank_, step_ = 0;
   std::vector<double>* step_seconds_;
   double now_ = 0, begun_ = 0, cursor_ = 0;
-  double exposed_left_ = 0;                    // of the recorded step
-  double pending_now_ = 0, pending_end_ = 0;   // of what has been started and not waited for
+  double exposed_left_ = 0;                   // of the recorded step
+  double pending_now_ = 0, pending_end_ = 0;  // of what has been started and not waited for
 };
 
 }  // namespace
 
 PopFactors pop_factors(double mean_useful, double most_useful, double seconds, double ideal_seconds) {
-  return {mean_useful / seconds, mean_useful / most_useful, most_useful / seconds, most_useful / ideal_seconds,
-          ideal_seconds / seconds};
+  return {mean_useful / seconds, mean_useful / most_useful, most_useful / seconds,
+          most_useful / ideal_seconds, ideal_seconds / seconds};
 }
 
 std::vector<double> replay_without_transfer(const StepTable& steps, const CommTable& comm,

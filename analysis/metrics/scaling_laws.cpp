@@ -15,16 +15,21 @@ std::int64_t rank_counts(std::span<const ScalingPoint> points) {
   return std::ssize(counts);
 }
 
-std::optional<double> amdahl_fit(std::span<const ScalingPoint> points) {
-  if (rank_counts(points) < kFewestRankCounts) return {};
+double amdahl_least_squares(std::span<const ScalingPoint> points) {
   double xx = 0, xy = 0;
   for (const ScalingPoint& point : points) {
-    if (point.ranks > 1 && point.speedup < 1) return {};
     const double x = 1 - 1 / static_cast<double>(point.ranks);
     xx += x * x;
     xy += x * (1 - 1 / point.speedup);
   }
-  const double share = xy / xx;
+  return xy / xx;
+}
+
+std::optional<double> amdahl_fit(std::span<const ScalingPoint> points) {
+  if (rank_counts(points) < kFewestRankCounts) return {};
+  for (const ScalingPoint& point : points)
+    if (point.ranks > 1 && point.speedup < 1) return {};
+  const double share = amdahl_least_squares(points);
   if (!(share >= 0 && share <= 1)) return {};
   return share;
 }

@@ -17,10 +17,12 @@ struct ScalingPoint {
 std::int64_t rank_counts(std::span<const ScalingPoint> points);
 inline constexpr std::int64_t kFewestRankCounts = 3;
 
-// Amdahl 1967: 1/S = (1 - f) + f/p, f the share of the work that runs in parallel, by least squares of 1 - 1/S
-// against 1 - 1/p: f = sum xy / sum xx. Nothing with fewer than three rank counts, where a speedup is below 1,
-// or where f leaves [0, 1].
+// Amdahl 1967: 1/S = (1 - f) + f/p, f the share of the work that runs in parallel, by least squares of 1 -
+// 1/S against 1 - 1/p: f = sum xy / sum xx. Nothing with fewer than three rank counts, where a speedup is
+// below 1, or where f leaves [0, 1].
 std::optional<double> amdahl_fit(std::span<const ScalingPoint> points);
+// The same without a refusal, for the draws of an interval: may lie outside [0, 1].
+double amdahl_least_squares(std::span<const ScalingPoint> points);
 
 // Gustafson 1988, for weak scaling: S = p - (p - 1) s, s the serial share of a rank's time, by least squares.
 // NaN without a point of more than one rank.
@@ -31,8 +33,8 @@ double gustafson_serial_share(std::span<const ScalingPoint> points);
 struct UslFit {
   double sigma = 0, kappa = 0;
   double speedup(double ranks) const;
-  // sqrt((1 - sigma) / kappa), where the law has its peak; nothing where it has none (kappa = 0), 1 where more
-  // than one rank slows down from the start.
+  // sqrt((1 - sigma) / kappa), where the law has its peak; nothing where it has none (kappa = 0), 1 where
+  // more than one rank slows down from the start.
   std::optional<double> best_ranks() const;
 };
 // Non-negative least squares of p/S - 1 = sigma (p - 1) + kappa p (p - 1), weighted by (S/p)^2 so that equal

@@ -31,9 +31,9 @@ TEST_CASE("Amdahl's law is found again") {
 }
 
 TEST_CASE("Amdahl's law is not fitted where it cannot hold") {
-  CHECK_FALSE(amdahl_fit(std::vector<ScalingPoint>{{4, 3.5}}));             // two rank counts: 1 and 4
+  CHECK_FALSE(amdahl_fit(std::vector<ScalingPoint>{{4, 3.5}}));              // two rank counts: 1 and 4
   CHECK_FALSE(amdahl_fit(std::vector<ScalingPoint>{{2, 0.79984}, {4, 1}}));  // slower than one rank
-  CHECK_FALSE(amdahl_fit(std::vector<ScalingPoint>{{2, 2.5}, {4, 5}}));     // faster than the ranks
+  CHECK_FALSE(amdahl_fit(std::vector<ScalingPoint>{{2, 2.5}, {4, 5}}));      // faster than the ranks
   CHECK(amdahl_fit(std::vector<ScalingPoint>{{1, 1}, {2, 1.9}, {4, 3.5}}));
   CHECK(rank_counts(std::vector<ScalingPoint>{{1, 1}, {2, 2}, {2, 1.9}}) == 2);
 }

@@ -16,7 +16,8 @@ std::vector<double> replay(const RunData& run) {
 }
 
 std::vector<BucketTimes> buckets(const RunData& run, std::int64_t first = 0) {
-  return bucket_times(run.steps, run.comm, Collectives(run.comm, run.steps.ranks(), run.steps.steps()), first);
+  return bucket_times(run.steps, run.comm, Collectives(run.comm, run.steps.ranks(), run.steps.steps()),
+                      first);
 }
 
 SyntheticRun four(double transfer, double hidden, double late) {
@@ -74,7 +75,8 @@ TEST_CASE("blocking collectives are replayed where they stand") {
 }
 
 TEST_CASE("a straggler is persistent, roams, or is something between") {
-  const double one[] = {0.1, 8, 0.2, 0.1}, all[] = {1, 1.1, 0.9, 1}, some[] = {5, 4.5, 0.5, 0}, none[] = {0, 0};
+  const double one[] = {0.1, 8, 0.2, 0.1}, all[] = {1, 1.1, 0.9, 1}, some[] = {5, 4.5, 0.5, 0},
+               none[] = {0, 0};
   CHECK(lateness(one).kind == Straggler::persistent);
   CHECK(lateness(one).rank == 1);
   CHECK(lateness(one).share == Approx(8 / 8.4));
