@@ -15,11 +15,12 @@ namespace {
 using Q = Quantity;
 
 constexpr double kWorthSaying = 1.01;
-constexpr double kWorthHiding = 0.01;  // of a step
+constexpr double kWorthHiding = 0.01;                                                          // of a step
 constexpr std::array kBucketSizes = {0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 25.0, 50.0, 100.0};  // MB
 constexpr double kMegabyte = 1 << 20;
 
-// What is known of a predictor's group, for the functions that advise. Each gives nothing where it has nothing to say.
+// What is known of a predictor's group, for the functions that advise. Each gives nothing where it has
+// nothing to say.
 struct Case {
   const Predictor& predictor;
   const WorkloadSummary& workload;
@@ -29,7 +30,8 @@ struct Case {
   double samples;  // of a rank
 
   // The gain of a step that is shorter by so much.
-  Estimate shorter(const std::function<double(const StepModel&, const Link&, const Quantities&)>& saving) const {
+  Estimate shorter(
+      const std::function<double(const StepModel&, const Link&, const Quantities&)>& saving) const {
     return predictor.estimate([&](const StepModel& m, const Link& link, const Quantities& q) {
       return q[Q::wall] / std::max(0.01 * q[Q::wall], q[Q::wall] - saving(m, link, q));
     });
@@ -53,14 +55,17 @@ Advised slow_rank(const Case& c) {
   const double wait = c.group.steps.point[Q::wait];
   const bool loader = late->phase == "data";
   Advice advice;
-  advice.what = loader ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
-                       : fmt::format("rank {} itself: its device, its cores, what else runs there", late->lateness.rank);
+  advice.what =
+      loader
+          ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
+          : fmt::format("rank {} itself: its device, its cores, what else runs there", late->lateness.rank);
   advice.gain = c.shorter([&](const StepModel&, const Link&, const Quantities& q) {
     return avoidable(*late, c.ranks, q[Q::wait], wait);
   });
-  advice.because = fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
-                               number(100 * late->lateness.share), late->lateness.rank, late->phase,
-                               milliseconds(late->seconds), milliseconds(late->others));
+  advice.because =
+      fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
+                  number(100 * late->lateness.share), late->lateness.rank, late->phase,
+                  milliseconds(late->seconds), milliseconds(late->others));
   return advice;
 }
 
@@ -106,13 +111,14 @@ Advised buckets(const Case& c) {
     best = size;
   }
   if (best == 0) return {};
-  return Advice{fmt::format("parallel.bucket_mb {}", number(best)),
-                saving(c, [=](StepModel& m) { set_buckets(m, bytes, best * kMegabyte, kMegabyte); }),
-                fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {} MB would "
-                            "leave {} ms",
-                            now.bucket_bytes.size(), milliseconds(exposed_now),
-                            number(1e6 * c.predictor.link().latency), number(c.predictor.link().bandwidth / 1e9),
-                            number(best), milliseconds(least))};
+  return Advice{
+      fmt::format("parallel.bucket_mb {}", number(best)),
+      saving(c, [=](StepModel& m) { set_buckets(m, bytes, best * kMegabyte, kMegabyte); }),
+      fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {} MB would "
+                  "leave {} ms",
+                  now.bucket_bytes.size(), milliseconds(exposed_now),
+                  number(1e6 * c.predictor.link().latency), number(c.predictor.link().bandwidth / 1e9),
+                  number(best), milliseconds(least))};
 }
 
 Advised overlap_on(const Case& c) {
@@ -152,7 +158,9 @@ std::vector<Advice> measured_siblings(const Case& c) {
     std::vector<std::string> differing;
     for (const auto& [key, value] : there.settings)
       if (!ignored_setting(key) && c.launch.setting(key) != value) differing.push_back(key);
-    if (differing.size() != 1 || !differing[0].starts_with("parallel.") || differing[0] == "parallel.ablation") continue;
+    if (differing.size() != 1 || !differing[0].starts_with("parallel.") ||
+        differing[0] == "parallel.ablation")
+      continue;
     const Estimate gain = estimate(other.steps, c.group.steps, [](const Quantities& a, const Quantities& b) {
       return a[Q::samples] / a[Q::wall] * b[Q::wall] / b[Q::samples];
     });
@@ -169,24 +177,24 @@ Advised fewer_ranks(const Case& c) {
   for (const GroupSummary& other : c.workload.groups) {
     if (!other.measured() || other.group->any().ranks >= c.ranks) continue;
     const Comparison &mine = c.group.against_seq, &theirs = other.against_seq;
-    const bool comparable = other.group == mine.baseline ? mine.speedup.has_value()
-                                                         : mine.speedup && theirs.speedup &&
-                                                               mine.baseline == theirs.baseline;
+    const bool comparable = other.group == mine.baseline
+                                ? mine.speedup.has_value()
+                                : mine.speedup && theirs.speedup && mine.baseline == theirs.baseline;
     if (!comparable) continue;
     const Estimate gain = estimate(other.steps, c.group.steps, [](const Quantities& a, const Quantities& b) {
       return a[Q::samples] / a[Q::wall] * b[Q::wall] / b[Q::samples];
     });
     if (best && gain.value <= best->gain.value) continue;
-    best = Advice{fmt::format("fewer ranks: {}", other.group->any().ranks), gain,
-                  fmt::format("measured: {} makes {} samples/s, {} makes {}", other.group->label,
-                              number(other.throughput.value), c.group.group->label,
-                              number(c.group.throughput.value))};
+    best = Advice{
+        fmt::format("fewer ranks: {}", other.group->any().ranks), gain,
+        fmt::format("measured: {} makes {} samples/s, {} makes {}", other.group->label,
+                    number(other.throughput.value), c.group.group->label, number(c.group.throughput.value))};
   }
   return best;
 }
 
-// Samples per second with twice the samples of a rank, by those of now. Accumulated: in two passes, of which the
-// last one alone hides communication.
+// Samples per second with twice the samples of a rank, by those of now. Accumulated: in two passes, of which
+// the last one alone hides communication.
 Estimate gain_of_batch(const Case& c, bool accumulated) {
   return c.predictor.estimate([&](const StepModel& m, const Link& link, const Quantities&) {
     const StepCost once = cost_of_step(m, link, c.ranks, c.samples);
@@ -198,19 +206,21 @@ Estimate gain_of_batch(const Case& c, bool accumulated) {
 
 Advised accumulate(const Case& c) {
   if (!c.predictor.has_link()) return {};
-  return Advice{"training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
-                fmt::format("communication and the optimizer take {} % of a step and would come half as often",
-                            number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer)))),
-                false};
+  return Advice{
+      "training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
+      fmt::format("communication and the optimizer take {} % of a step and would come half as often",
+                  number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer)))),
+      false};
 }
 
 Advised bigger_batch(const Case& c) {
   if (c.ranks > 1 && !c.predictor.has_link()) return {};
-  return Advice{"twice the global batch, if memory and learning allow", gain_of_batch(c, false),
-                fmt::format("{} % of a step does not grow with the batch",
-                            number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer) + c.share(Q::other) +
-                                          c.predictor.model().fixed_compute / c.group.steps.point[Q::wall]))),
-                false};
+  return Advice{
+      "twice the global batch, if memory and learning allow", gain_of_batch(c, false),
+      fmt::format("{} % of a step does not grow with the batch",
+                  number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer) + c.share(Q::other) +
+                                c.predictor.model().fixed_compute / c.group.steps.point[Q::wall]))),
+      false};
 }
 
 bool is_worth_saying(const Advice& advice) {
@@ -226,8 +236,8 @@ std::vector<Advice> advice_for(const Predictor& predictor, const WorkloadSummary
   const Case c{predictor, workload, group, launch, launch.ranks, predictor.samples_per_rank()};
   std::vector<Advice> all;
   constexpr Advised (*kAny[])(const Case&) = {slow_loader, bigger_batch};
-  constexpr Advised (*kParallel[])(const Case&) = {slow_rank, buckets, overlap_on, half_precision_messages, fewer_ranks,
-                                                   accumulate};
+  constexpr Advised (*kParallel[])(const Case&) = {
+      slow_rank, buckets, overlap_on, half_precision_messages, fewer_ranks, accumulate};
   for (const auto advise : kAny)
     if (Advised advice = advise(c)) all.push_back(std::move(*advice));
   if (c.ranks > 1) {

@@ -23,6 +23,12 @@ double at_share(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
+Estimate within(Estimate estimate, double least, double most) {
+  if (estimate.interval)
+    estimate.interval = {std::max(least, estimate.interval->low), std::min(most, estimate.interval->high)};
+  return estimate;
+}
+
 double mean(std::span<const double> values) {
   if (values.empty()) return kNothing;
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());

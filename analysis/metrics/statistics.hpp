@@ -17,6 +17,9 @@ struct Estimate {
   std::optional<Bounds> interval;
 };
 
+// The same with bounds that what is estimated cannot leave.
+Estimate within(Estimate estimate, double least, double most);
+
 double mean(std::span<const double> values);    // NaN when empty
 double median(std::span<const double> values);  // NaN when empty
 

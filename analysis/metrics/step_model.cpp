@@ -6,7 +6,8 @@
 
 namespace lockstep {
 
-double exposed_transfer(const StepModel& model, const Link& link, std::int64_t ranks, double backward_seconds) {
+double exposed_transfer(const StepModel& model, const Link& link, std::int64_t ranks,
+                        double backward_seconds) {
   double busy_until = 0;
   for (std::size_t i = 0; i < model.bucket_bytes.size(); ++i) {
     const double ready = model.overlap ? model.bucket_ready[i] * backward_seconds : backward_seconds;
@@ -33,7 +34,8 @@ void set_buckets(StepModel& model, double gradient_bytes, double bucket_bytes, d
   model.bucket_ready.clear();
   double done = 0;
   while (done < gradient_bytes && model.bucket_bytes.size() < 100'000) {
-    const double size = std::min(gradient_bytes - done, done == 0 ? std::min(first_bytes, bucket_bytes) : bucket_bytes);
+    const double size =
+        std::min(gradient_bytes - done, done == 0 ? std::min(first_bytes, bucket_bytes) : bucket_bytes);
     done += size;
     model.bucket_bytes.push_back(size);
     model.bucket_ready.push_back(done / gradient_bytes);

@@ -1,5 +1,5 @@
-// A model of one data-parallel step, made of what was measured: what a step would cost with other ranks, links,
-// buckets or batches. Pure.
+// A model of one data-parallel step, made of what was measured: what a step would cost with other ranks,
+// links, buckets or batches. Pure.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ struct StepCost {
 StepCost cost_of_step(const StepModel& model, const Link& link, std::int64_t ranks, double samples_per_rank);
 
 // Transfer that the backward pass does not cover, with its length and the model's buckets.
-double exposed_transfer(const StepModel& model, const Link& link, std::int64_t ranks, double backward_seconds);
+double exposed_transfer(const StepModel& model, const Link& link, std::int64_t ranks,
+                        double backward_seconds);
 
 // Buckets of so many bytes out of a gradient: a first one of at most `first`, the last one smaller; ready in
 // proportion to the bytes.

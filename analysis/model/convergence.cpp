@@ -46,8 +46,8 @@ void choose_targets(Convergence& convergence, const WorkloadSummary& workload) {
 }
 
 // Of one member of the points at which the launches reach the target.
-std::optional<Estimate> median_of(const std::vector<const LearningPoint*>& points, double LearningPoint::*member,
-                                  std::uint64_t seed) {
+std::optional<Estimate> median_of(const std::vector<const LearningPoint*>& points,
+                                  double LearningPoint::*member, std::uint64_t seed) {
   std::vector<std::optional<double>> values;
   for (const LearningPoint* point : points)
     values.push_back(point ? std::optional(point->*member) : std::nullopt);

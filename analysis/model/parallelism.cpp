@@ -1,6 +1,7 @@
 #include "analysis/model/parallelism.hpp"
 
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "analysis/metrics/pop.hpp"
@@ -13,12 +14,14 @@ namespace {
 
 using Q = Quantity;
 
-PopFactors factors_of(const Quantities& q) { return pop_factors(q.work(), q[Q::busiest], q[Q::wall], q[Q::ideal]); }
+PopFactors factors_of(const Quantities& q) {
+  return pop_factors(q.work(), q[Q::busiest], q[Q::wall], q[Q::ideal]);
+}
 
 PopSummary pop_of(const StepEstimates& steps) {
   PopSummary pop;
   const auto of = [&](double PopFactors::*factor) {
-    return estimate(steps, [factor](const Quantities& q) { return factors_of(q).*factor; });
+    return within(estimate(steps, [factor](const Quantities& q) { return factors_of(q).*factor; }), 0, 1);
   };
   pop.parallel = of(&PopFactors::parallel);
   pop.load_balance = of(&PopFactors::load_balance);
@@ -37,8 +40,8 @@ void add(BucketTimes& sum, const BucketTimes& more, double share) {
   sum.bucket = more.bucket;
   sum.events += more.events;
   for (double BucketTimes::*member :
-       {&BucketTimes::bytes, &BucketTimes::ready, &BucketTimes::start, &BucketTimes::end, &BucketTimes::transfer,
-        &BucketTimes::wait, &BucketTimes::exposed})
+       {&BucketTimes::bytes, &BucketTimes::ready, &BucketTimes::start, &BucketTimes::end,
+        &BucketTimes::transfer, &BucketTimes::wait, &BucketTimes::exposed})
     sum.*member += more.*member * share;
 }
 
@@ -69,10 +72,9 @@ std::optional<LinkSummary> link_of(const Group& group) {
   }
   if (latencies.empty()) return {};
   const std::uint64_t seed = Digest().add(group.label).add("link").value();
-  LinkSummary summary{estimate_launches(latencies, seed), estimate_launches(bandwidths, seed), sizes};
-  if (auto& interval = summary.latency.interval) interval->low = std::max(0.0, interval->low);
-  if (auto& interval = summary.bandwidth.interval) interval->low = std::max(0.0, interval->low);
-  return summary;
+  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+  return LinkSummary{within(estimate_launches(latencies, seed), 0, kUnbounded),
+                     within(estimate_launches(bandwidths, seed), 0, kUnbounded), sizes};
 }
 
 Parallelism parallelism_of(const Group& group, const StepEstimates& steps) {

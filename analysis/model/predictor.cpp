@@ -147,7 +147,8 @@ Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) con
     for (std::size_t i = 0; i < relatives.size(); ++i) relatives[i] = relatives_[i]->steps.draws[d];
     Link link = has_link() ? this->link() : Link{};
     if (!given_link_ && source_->parallel.link)
-      link = {drawn(source_->parallel.link->latency, random), drawn(source_->parallel.link->bandwidth, random)};
+      link = {drawn(source_->parallel.link->latency, random),
+              drawn(source_->parallel.link->bandwidth, random)};
     values.push_back(metric(model_of(source_->steps.draws[d], relatives), link, other.steps.draws[d]));
   }
   const Link link = has_link() ? this->link() : Link{};

@@ -13,12 +13,12 @@ namespace lockstep {
 
 class Predictor {
  public:
-  // source: the group that is modelled. relatives: groups whose compute per step, with other batches, tells what
-  // part of it does not grow with the batch; may hold the source.
+  // source: the group that is modelled. relatives: groups whose compute per step, with other batches, tells
+  // what part of it does not grow with the batch; may hold the source.
   Predictor(const GroupSummary& source, const std::vector<const GroupSummary*>& relatives);
 
-  // A number made of the model, with its interval from the draws of the source, the relatives and, where it is
-  // uncertain, the link. `also`: the step of one more group of the same draw, or of the source itself.
+  // A number made of the model, with its interval from the draws of the source, the relatives and, where it
+  // is uncertain, the link. `also`: the step of one more group of the same draw, or of the source itself.
   using Metric = std::function<double(const StepModel&, const Link&, const Quantities& also)>;
   Estimate estimate(const Metric& metric, const GroupSummary* also = nullptr) const;
 
@@ -30,8 +30,8 @@ class Predictor {
 
   double samples_per_rank() const;  // of the source
   const GroupSummary& source() const { return *source_; }
-  StepModel model() const;               // of the medians
-  bool knows_fixed_compute() const;      // whether the relatives have other batches
+  StepModel model() const;           // of the medians
+  bool knows_fixed_compute() const;  // whether the relatives have other batches
   bool knows_buckets() const { return !source_->parallel.buckets.empty(); }
 
  private:

@@ -69,10 +69,7 @@ Estimate fitted(const Speedups& speedups, const std::function<double(const Point
                 double most) {
   std::vector<double> draws;
   for (const Points& draw : speedups.draws) draws.push_back(fit(draw));
-  Estimate result = with_interval(fit(speedups.point), draws, speedups.launches);
-  if (result.interval)
-    result.interval = {std::max(least, result.interval->low), std::min(most, result.interval->high)};
-  return result;
+  return within(with_interval(fit(speedups.point), draws, speedups.launches), least, most);
 }
 
 void fit_laws(ScalingSeries& series, const GroupSummary& base) {
@@ -87,7 +84,8 @@ void fit_laws(ScalingSeries& series, const GroupSummary& base) {
     series.amdahl_parallel_share = fitted(speedups, amdahl_least_squares, 0, 1);
   if (refusal_of(series.findings, Claim::usl)) return;
   const auto coefficient = [&](double UslFit::*member) {
-    return fitted(speedups, [member](const Points& p) { return (*usl_fit(p)).*member; }, 0, kUnbounded);
+    return fitted(
+        speedups, [member](const Points& p) { return (*usl_fit(p)).*member; }, 0, kUnbounded);
   };
   series.usl_sigma = coefficient(&UslFit::sigma);
   series.usl_kappa = coefficient(&UslFit::kappa);
@@ -117,8 +115,8 @@ std::vector<ScalingSeries> scaling_series(const WorkloadSummary& workload, Basel
     std::stable_sort(series.groups.begin(), series.groups.end(), [](const auto* a, const auto* b) {
       return a->group->any().ranks < b->group->any().ranks;
     });
-    series.label =
-        fmt::format("{}, {}", series.groups.front()->group->any().header.mode, series.weak ? "weak" : "strong");
+    series.label = fmt::format("{}, {}", series.groups.front()->group->any().header.mode,
+                               series.weak ? "weak" : "strong");
     fit_laws(series, summary_of(workload, series.baseline));
   }
   return result;

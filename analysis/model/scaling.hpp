@@ -1,5 +1,5 @@
-// Series: groups of one configuration on several numbers of ranks against one baseline, and the laws of scaling
-// that fit them.
+// Series: groups of one configuration on several numbers of ranks against one baseline, and the laws of
+// scaling that fit them.
 #pragma once
 
 #include <optional>
@@ -22,8 +22,8 @@ struct ScalingSeries {
   std::optional<Estimate> gustafson_serial_share;  // weak scaling
 };
 
-// Groups belong to one series when mode, label of scaling, baseline and all settings are equal but the batch and
-// the threads of a rank. Groups without a speedup are in none.
+// Groups belong to one series when mode, label of scaling, baseline and all settings are equal but the batch
+// and the threads of a rank. Groups without a speedup are in none.
 std::vector<ScalingSeries> scaling_series(const WorkloadSummary& workload, Baseline baseline);
 
 }  // namespace lockstep

@@ -30,10 +30,12 @@ struct ReadableText {
 
 TextTable text_table(const Sheet& sheet) {
   TextTable table;
-  for (const SheetColumn& column : sheet.columns) table.header.push_back(column.heading);
+  for (const SheetColumn& column : sheet.columns)
+    if (column.in_text) table.header.push_back(column.heading);
   for (const std::vector<Cell>& row : sheet.rows) {
     TextTable::Row& line = table.rows.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!sheet.columns[i].in_text) continue;
       std::string text = std::visit(ReadableText{sheet.columns[i].factor}, row[i]);
       if (std::holds_alternative<NoCells>(row[i]))
         line.rest = std::move(text);

@@ -33,6 +33,7 @@ struct SheetColumn {
   std::string unit;     // "s", "1", "B/s"; "" for words
   std::string heading;  // text and Markdown
   double factor = 1;    // of the unit in which people read it: 1000 for ms, 100 for %
+  bool in_text = true;  // false: JSON and CSV alone, as the lead says it in a sentence
 };
 
 struct Sheet {

@@ -9,7 +9,8 @@ namespace lockstep {
 namespace {
 
 Sheet steps_sheet(const Analysis& analysis) {
-  Sheet sheet{"budget", "Mean step in ms, mean over ranks", {{"group", "", ""}, {"wall", "s", "wall", 1000}}, {}};
+  Sheet sheet{
+      "budget", "Mean step in ms, mean over ranks", {{"group", "", ""}, {"wall", "s", "wall", 1000}}, {}};
   for (std::size_t part = 0; part < kBudgetParts; ++part)
     sheet.columns.push_back({kQuantityNames[part], "s", kQuantityNames[part], 1000});
   sheet.columns.push_back({"other_share", "1", "other %", 100});
@@ -24,7 +25,8 @@ Sheet steps_sheet(const Analysis& analysis) {
   return sheet;
 }
 
-std::vector<Cell> lost_row(const Analysis& analysis, const WorkloadSummary& workload, const GroupSummary& group) {
+std::vector<Cell> lost_row(const Analysis& analysis, const WorkloadSummary& workload,
+                           const GroupSummary& group) {
   std::vector<Cell> row = {subject(analysis, workload, group.group->label)};
   const Comparison& c = analysis.comparison(group);
   if (!c.baseline) return row.push_back(NoCells{"", "no run to compare with"}), row;
@@ -43,14 +45,13 @@ std::vector<Cell> lost_row(const Analysis& analysis, const WorkloadSummary& work
 }
 
 Sheet lost_sheet(const Analysis& analysis) {
-  Sheet sheet{"lost",
-              "What a step takes beyond the ideal one, in ms",
-              {{"group", "", ""},
-               {"baseline", "", "vs"},
-               {"ideal", "s", "ideal", 1000},
-               {"lost", "s", "lost", 1000}},
-              {}};
-  for (const char* part : {"data", "h2d", "compute", "optimizer", "comm_wait", "comm_transfer", "bubble", "other"})
+  Sheet sheet{
+      "lost",
+      "What a step takes beyond the ideal one, in ms",
+      {{"group", "", ""}, {"baseline", "", "vs"}, {"ideal", "s", "ideal", 1000}, {"lost", "s", "lost", 1000}},
+      {}};
+  for (const char* part :
+       {"data", "h2d", "compute", "optimizer", "comm_wait", "comm_transfer", "bubble", "other"})
     sheet.columns.push_back({part, "s", part, 1000});
   visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
     if (group.group->any().ranks > 1) sheet.rows.push_back(lost_row(analysis, workload, group));

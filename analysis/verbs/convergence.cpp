@@ -13,9 +13,9 @@ std::vector<Cell> row_of(const Analysis& analysis, const WorkloadSummary& worklo
   const auto launches = std::ssize(time.group->group->launches);
   std::vector<Cell> row = {subject(analysis, workload, time.group->group->label), time.target,
                            fmt::format("{} of {}", time.reached, launches)};
-  if (!time.seconds)
-    return row.push_back(NoCells{"", "half of the launches or more never reach it"}), row;
-  row.insert(row.end(), {*time.seconds, *time.samples, cell(time.speedup), cell(time.statistical_efficiency)});
+  if (!time.seconds) return row.push_back(NoCells{"", "half of the launches or more never reach it"}), row;
+  row.insert(row.end(),
+             {*time.seconds, *time.samples, cell(time.speedup), cell(time.statistical_efficiency)});
   return row;
 }
 
@@ -64,14 +64,16 @@ Page convergence_page(const Analysis& analysis, const AnalyzeOptions&) {
     if (convergence.targets.empty())
       page.notes.push_back(subject(analysis, workload, "no run has a validation metric") + ".");
     else if (!convergence.given)
-      page.notes.push_back(
-          subject(analysis, workload, "training.target names no target: taken is 95 % of the way to the best") + ".");
+      page.notes.push_back(subject(analysis, workload,
+                                   "training.target names no target: taken is 95 % of the way to the best") +
+                           ".");
   }
   page.sheets.push_back(std::move(sheet));
   page.sheets.push_back(curves_sheet(analysis));
   page.notes.emplace_back("A launch that never reaches the target counts as later than all others.");
   page.notes.emplace_back(
-      "Statistical efficiency: samples to the target on the baseline by those here; S is about throughput times it.");
+      "Statistical efficiency: samples to the target on the baseline by those here; S is about throughput "
+      "times it.");
   page.notes.emplace_back("Gradient noise scale: the files have no norms of local gradients.");
   page.notes.emplace_back("Energy: the files have none.");
   return page;

@@ -79,12 +79,13 @@ std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
   const Change& wall = changes.front();
   const double percent = 100 * wall.difference.value / wall.before;
   if (!wall.significant)
-    return fmt::format("{}: no significant change of the step ({} -> {} ms).", pair.name, milliseconds(wall.before),
-                       milliseconds(wall.after));
+    return fmt::format("{}: no significant change of the step ({} -> {} ms).", pair.name,
+                       milliseconds(wall.before), milliseconds(wall.after));
   // The phase that explains most of it.
-  const Change& most = *std::max_element(changes.begin() + 1, changes.end(), [&](const Change& a, const Change& b) {
-    return (percent > 0 ? 1 : -1) * (a.difference.value - b.difference.value) < 0;
-  });
+  const Change& most =
+      *std::max_element(changes.begin() + 1, changes.end(), [&](const Change& a, const Change& b) {
+        return (percent > 0 ? 1 : -1) * (a.difference.value - b.difference.value) < 0;
+      });
   return fmt::format("{}: the step takes {} % {} ({} -> {} ms{}); most of it is {}: {} -> {} ms.", pair.name,
                      number(std::abs(percent)), percent > 0 ? "longer" : "less", milliseconds(wall.before),
                      milliseconds(wall.after), wall.difference.interval ? "" : ", single launches",
@@ -115,19 +116,21 @@ Difference difference(const Analysis& before, const Analysis& after, const Analy
     }
     const std::vector<Change> changes = changes_of(pair);
     for (const Change& c : changes)
-      sheet.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]), c.before,
-                            c.after, c.difference, c.difference.value / changes.front().before,
+      sheet.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
+                            c.before, c.after, c.difference, c.difference.value / changes.front().before,
                             std::string(c.significant ? "yes" : "no")});
     page.lead.push_back(sentence_of(pair, changes));
     const Change& wall = changes.front();
     if (!wall.significant || wall.difference.value <= options.threshold * wall.before) continue;
     result.regression = true;
-    page.lead.push_back(fmt::format("{}: a regression of more than {} %.", pair.name, number(100 * options.threshold)));
+    page.lead.push_back(
+        fmt::format("{}: a regression of more than {} %.", pair.name, number(100 * options.threshold)));
   }
   if (sheet.rows.empty()) page.lead.emplace_back("No configuration is in both.");
   page.sheets.push_back(std::move(sheet));
   page.notes.emplace_back(
-      "Significant: the 95 % interval of the difference does not hold 0; for single launches, more than 5 % of the "
+      "Significant: the 95 % interval of the difference does not hold 0; for single launches, more than 5 % "
+      "of the "
       "step.");
   return result;
 }

@@ -114,9 +114,10 @@ std::vector<std::string> absences(const Analysis& analysis) {
       notes.push_back(fmt::format("{}: {} collectives that not every rank recorded are left out.", name,
                                   group.unmatched_collectives));
     if (refused(group, Claim::budget) || group.parallel.link) return;
-    notes.push_back(group.parallel.buckets.empty()
-                        ? fmt::format("{}: the files have no events of gradient buckets.", name)
-                        : fmt::format("{}: no link can be fitted, the all-reduces are all of about one size.", name));
+    notes.push_back(
+        group.parallel.buckets.empty()
+            ? fmt::format("{}: the files have no events of gradient buckets.", name)
+            : fmt::format("{}: no link can be fitted, the all-reduces are all of about one size.", name));
   });
   return notes;
 }
@@ -130,7 +131,8 @@ Page overlap_page(const Analysis& analysis, const AnalyzeOptions&) {
   if (page.sheets.empty()) page.lead.emplace_back("No run communicates: all have one rank.");
   if (page.sheets.size() == 3)
     page.notes.emplace_back(
-        "Exposed time of a bucket: what of it lies after the end of compute, which is reckoned from how much of the "
+        "Exposed time of a bucket: what of it lies after the end of compute, which is reckoned from how much "
+        "of the "
         "step's communication is exposed.");
   return page;
 }

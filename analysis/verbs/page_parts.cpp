@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 namespace lockstep {
 
 std::string subject(const Analysis& analysis, const WorkloadSummary& workload, const std::string& label) {

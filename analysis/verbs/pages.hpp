@@ -26,8 +26,8 @@ Page predict_page(const Analysis& analysis, const AnalyzeOptions& options);
 // What would help, the most first.
 Page advise_page(const Analysis& analysis, const AnalyzeOptions& options);
 
-// What changed between the runs below two paths; regression is set where the second is slower than the first by
-// more than options.threshold, and significantly so.
+// What changed between the runs below two paths; regression is set where the second is slower than the first
+// by more than options.threshold, and significantly so.
 struct Difference {
   Page page;
   bool regression = false;

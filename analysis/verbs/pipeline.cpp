@@ -34,7 +34,8 @@ std::optional<double> bound_of(const Launch& launch, std::int64_t stages, std::i
   return measured_bubble(busy, pipeline_bound(times, micro_batches));
 }
 
-std::vector<Cell> row_of(const Analysis& analysis, const WorkloadSummary& workload, const GroupSummary& group) {
+std::vector<Cell> row_of(const Analysis& analysis, const WorkloadSummary& workload,
+                         const GroupSummary& group) {
   const Launch& launch = group.group->any();
   const std::int64_t stages = integer_setting(launch, "parallel.stages", launch.ranks);
   const std::int64_t micro_batches = integer_setting(launch, "parallel.micro_batches", 1);
@@ -70,9 +71,10 @@ Page pipeline_page(const Analysis& analysis, const AnalyzeOptions&) {
     return page;
   }
   page.sheets.push_back(std::move(sheet));
-  page.notes = {"equal stages: the bubble of the schedule if all stages took equal time.",
-                "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "
-                "sum t; where each rank is one stage."};
+  page.notes = {
+      "equal stages: the bubble of the schedule if all stages took equal time.",
+      "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "
+      "sum t; where each rank is one stage."};
   return page;
 }
 

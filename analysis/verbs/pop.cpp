@@ -60,14 +60,16 @@ Page pop_page(const Analysis& analysis, const AnalyzeOptions&) {
     times.rows.push_back({name, pop.mean_work, pop.most_work, cell(pop.ideal_step), pop.step});
     page.lead.push_back(lead_sentence(name, pop));
     if (!pop.transfer)
-      page.notes.push_back(fmt::format("{}: no events, so the step cannot be replayed without transfer.", name));
+      page.notes.push_back(
+          fmt::format("{}: no events, so the step cannot be replayed without transfer.", name));
   });
   if (sheet.rows.empty()) {
     page.lead.emplace_back("No run has more than one rank.");
     return page;
   }
   page.sheets = {std::move(sheet), std::move(times)};
-  page.notes.emplace_back("Work is all that a rank does apart from exposed communication and pipeline bubbles.");
+  page.notes.emplace_back(
+      "Work is all that a rank does apart from exposed communication and pipeline bubbles.");
   return page;
 }
 

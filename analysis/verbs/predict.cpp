@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "analysis/metrics/speedup.hpp"
 #include "analysis/model/predictor.hpp"
@@ -35,7 +36,8 @@ class Forecast {
   double samples(std::int64_t ranks) const {
     const double here = predictor_.samples_per_rank();
     return weak_ ? here
-                 : here * static_cast<double>(predictor_.source().group->any().ranks) / static_cast<double>(ranks);
+                 : here * static_cast<double>(predictor_.source().group->any().ranks) /
+                       static_cast<double>(ranks);
   }
 
   std::vector<Cell> row(std::int64_t ranks) const {
@@ -45,18 +47,22 @@ class Forecast {
     if (ranks > 1 && !predictor_.has_link())
       return row.push_back(NoCells{"", "the link is not known: give it with --link, as 200Gb:2us"}), row;
     const auto of = [&](auto metric) {
-      return predictor_.estimate([&, metric](const StepModel& m, const Link& link, const Quantities& base) {
+      const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
-      }, base_);
+      };
+      return within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity());
     };
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.seconds; }));
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.exposed; }));
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.waiting; }));
     if (base_) {
       const double scale = weak_ ? static_cast<double>(ranks) : 1;
-      const auto s = [=](const StepCost& c, const Quantities& base) { return scale * speedup(base[Q::wall], c.seconds); };
+      const auto s = [=](const StepCost& c, const Quantities& base) {
+        return scale * speedup(base[Q::wall], c.seconds);
+      };
       row.emplace_back(of(s));
-      row.emplace_back(of([=](const StepCost& c, const Quantities& base) { return efficiency(s(c, base), ranks); }));
+      row.emplace_back(
+          of([=](const StepCost& c, const Quantities& base) { return efficiency(s(c, base), ranks); }));
     } else {
       row.insert(row.end(), 2, Cell());
     }
@@ -67,25 +73,30 @@ class Forecast {
   // How well the model tells what it was made from.
   std::string check() const {
     const std::int64_t ranks = predictor_.source().group->any().ranks;
-    const double told = cost_of_step(predictor_.model(), predictor_.has_link() ? predictor_.link() : Link{}, ranks,
-                                     predictor_.samples_per_rank())
+    const double told = cost_of_step(predictor_.model(), predictor_.has_link() ? predictor_.link() : Link{},
+                                     ranks, predictor_.samples_per_rank())
                             .seconds;
     const double seen = predictor_.source().step_seconds.value;
-    return fmt::format("{}: made from this group; for it the model tells {} ms a step, measured are {} ms ({} %).",
-                       name_, milliseconds(told), milliseconds(seen), number(100 * (told / seen - 1)));
+    return fmt::format(
+        "{}: made from this group; for it the model tells {} ms a step, measured are {} ms ({} %).", name_,
+        milliseconds(told), milliseconds(seen), number(100 * (told / seen - 1)));
   }
 
   std::vector<std::string> assumptions() const {
     std::vector<std::string> lines = {check()};
     if (predictor_.has_link())
-      lines.push_back(fmt::format("{}: link of {} GB/s and {} us, {}; ring all-reduce, one bucket after another.", name_,
-                                  number(predictor_.link().bandwidth / 1e9), number(predictor_.link().latency * 1e6),
-                                  predictor_.link_is_given() ? "as given" : "as its own all-reduces show"));
-    lines.push_back(predictor_.knows_fixed_compute()
-                        ? name_ + ": compute a + b x samples, fitted to the batches per rank that were measured."
-                        : name_ + ": compute in proportion to the samples of a rank (one batch per rank was measured).");
+      lines.push_back(
+          fmt::format("{}: link of {} GB/s and {} us, {}; ring all-reduce, one bucket after another.", name_,
+                      number(predictor_.link().bandwidth / 1e9), number(predictor_.link().latency * 1e6),
+                      predictor_.link_is_given() ? "as given" : "as its own all-reduces show"));
+    lines.push_back(
+        predictor_.knows_fixed_compute()
+            ? name_ + ": compute a + b x samples, fitted to the batches per rank that were measured."
+            : name_ + ": compute in proportion to the samples of a rank (one batch per rank was measured).");
     if (!predictor_.knows_buckets())
-      lines.push_back(name_ + ": no buckets were recorded: sizes of parallel.bucket_mb, ready evenly in the backward pass.");
+      lines.push_back(
+          name_ +
+          ": no buckets were recorded: sizes of parallel.bucket_mb, ready evenly in the backward pass.");
     lines.push_back(predictor_.source().group->any().ranks > 1
                         ? name_ + ": ranks vary in their work as the measured ones do, each for itself."
                         : name_ + ": ranks vary in their work as the one rank does from step to step.");
@@ -132,7 +143,8 @@ Page predict_page(const Analysis& analysis, const AnalyzeOptions& options) {
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<Predictor> predictors = predictors_of(workload, analysis.baseline);
     if (predictors.empty())
-      page.notes.push_back(subject(analysis, workload, "no group with a closed budget to predict from") + ".");
+      page.notes.push_back(subject(analysis, workload, "no group with a closed budget to predict from") +
+                           ".");
     for (Predictor& predictor : predictors) {
       if (options.link) predictor.set_link(*options.link);
       const Forecast forecast(analysis, workload, predictor);

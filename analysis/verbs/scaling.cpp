@@ -9,16 +9,16 @@ namespace lockstep {
 
 namespace {
 
-std::vector<Cell> point_row(const Analysis& analysis, const WorkloadSummary& workload, const GroupSummary& group) {
+std::vector<Cell> point_row(const Analysis& analysis, const WorkloadSummary& workload,
+                            const GroupSummary& group) {
   const Launch& launch = group.group->any();
   std::vector<Cell> row = {subject(analysis, workload, group.group->label), launch.ranks,
-                           std::string(launch.weak_scaling() ? "weak" : "strong"), group.step_seconds,
-                           group.steady_training_seconds};
+                           std::string(launch.weak_scaling() ? "weak" : "strong")};
   const Comparison& c = analysis.comparison(group);
-  if (launch.ranks == 1 && !c.baseline) return row.insert(row.end(), 4, Cell()), row;
-  if (!c.baseline) return row.push_back(NoCells{"", "no run to compare with"}), row;
-  row.emplace_back(c.baseline->label);
-  if (const Finding* finding = c.refused()) return row.push_back(no_cells(*finding)), row;
+  if (const Finding* finding = c.baseline ? c.refused() : nullptr)
+    return row.push_back(no_cells(*finding)), row;
+  row.insert(row.end(), {group.step_seconds, group.steady_training_seconds});
+  row.push_back(c.baseline ? Cell(c.baseline->label) : Cell());
   row.insert(row.end(), {cell(c.speedup), cell(c.efficiency), cell(c.karp_flatt)});
   return row;
 }
@@ -65,7 +65,8 @@ void add_laws(Sheet& sheet, const std::string& name, const ScalingSeries& series
 }
 
 // Whether the serial fraction that the measurements imply grows with the ranks.
-std::string karp_flatt_sentence(const std::string& name, const Analysis& analysis, const ScalingSeries& series) {
+std::string karp_flatt_sentence(const std::string& name, const Analysis& analysis,
+                                const ScalingSeries& series) {
   if (series.groups.size() < 2) return "";
   const auto& first = analysis.comparison(*series.groups.front()).karp_flatt;
   const auto& last = analysis.comparison(*series.groups.back()).karp_flatt;
@@ -75,27 +76,30 @@ std::string karp_flatt_sentence(const std::string& name, const Analysis& analysi
   const char* meaning = last->value > 1 ? "above 1: the ranks do extra work"
                         : rises         ? "rising: overhead that grows with the ranks"
                                         : "not clearly rising: it behaves as a serial part";
-  return fmt::format("{}: the serial fraction of Karp and Flatt goes from {} on {} ranks to {} on {}, {}{}.", name,
-                     number(first->value), series.groups.front()->group->any().ranks, number(last->value),
-                     series.groups.back()->group->any().ranks, meaning, known ? "" : " (single launches)");
+  return fmt::format("{}: the serial fraction of Karp and Flatt goes from {} on {} ranks to {} on {}, {}{}.",
+                     name, number(first->value), series.groups.front()->group->any().ranks,
+                     number(last->value), series.groups.back()->group->any().ranks, meaning,
+                     known ? "" : " (single launches)");
 }
 
 std::string peak_sentence(const std::string& name, const ScalingSeries& series) {
   if (!series.usl_best_ranks) return "";
   const double peak = series.usl_best_ranks->value;
   const std::int64_t most = series.groups.back()->group->any().ranks;
-  return fmt::format("{}: by the universal law {} ranks are the fastest; more slow it down{}.", name, number(peak),
-                     peak > static_cast<double>(most) ? fmt::format(" (beyond the {} that were measured)", most) : "");
+  return fmt::format(
+      "{}: by the universal law {} ranks are the fastest; more slow it down{}.", name, number(peak),
+      peak > static_cast<double>(most) ? fmt::format(" (beyond the {} that were measured)", most) : "");
 }
 
 }  // namespace
 
 Page scaling_page(const Analysis& analysis, const AnalyzeOptions&) {
   Page page{"Scaling: " + size_of(analysis), {}, {points_sheet(analysis)}, {}};
-  Sheet laws{"laws",
-             "Laws of scaling, fitted to the speedups",
-             {{"series", "", ""}, {"law", "", "law"}, {"parameter", "", "parameter"}, {"value", "1", "value"}},
-             {}};
+  Sheet laws{
+      "laws",
+      "Laws of scaling, fitted to the speedups",
+      {{"series", "", ""}, {"law", "", "law"}, {"parameter", "", "parameter"}, {"value", "1", "value"}},
+      {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
     for (const ScalingSeries& series : scaling_series(workload, analysis.baseline)) {
       const std::string name = subject(analysis, workload, series.label);

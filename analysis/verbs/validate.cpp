@@ -55,13 +55,17 @@ const char* refuses(const Rule& rule) {
 Sheet checks_sheet(const Analysis& analysis) {
   Sheet sheet{"checks",
               "Checks",
-              {{"code", "", ""}, {"refuses", "", "refuses"}, {"found", "1", "found"}, {"first", "", "first found in"}},
+              {{"code", "", ""},
+               {"refuses", "", "refuses"},
+               {"found", "1", "found"},
+               {"first", "", "first found in"}},
               {}};
   std::map<const Rule*, std::vector<std::string>> found;
   for (const ReportedFinding& f : all_findings(analysis)) found[f.finding->rule].push_back(f.subject);
   for (const Rule& rule : rules()) {
     const std::vector<std::string>& subjects = found[&rule];
-    sheet.rows.push_back({std::string(rule.code), std::string(refuses(rule)), std::int64_t{std::ssize(subjects)},
+    sheet.rows.push_back({std::string(rule.code), std::string(refuses(rule)),
+                          std::int64_t{std::ssize(subjects)},
                           subjects.empty() ? Cell() : Cell(subjects.front())});
   }
   return sheet;
@@ -81,7 +85,8 @@ std::vector<std::string> sentences(const Analysis& analysis) {
 
 Page validate_page(const Analysis& analysis, const AnalyzeOptions&) {
   const auto& launches = analysis.runs.launches;
-  const auto used = std::count_if(launches.begin(), launches.end(), [](const Launch& l) { return l.usable(); });
+  const auto used =
+      std::count_if(launches.begin(), launches.end(), [](const Launch& l) { return l.usable(); });
   return {"Validation: " + size_of(analysis),
           {fmt::format("{} of {} runs can be used, {} cannot be read; {}.", used, launches.size(),
                        analysis.runs.unreadable.size(),
