@@ -9,6 +9,7 @@ DataSplits load_mnist(const RunConfig& config, int threads);
 DataSplits load_fashion_mnist(const RunConfig& config, int threads);
 DataSplits load_cifar10(const RunConfig& config, int threads);
 DataSplits load_ag_news(const RunConfig& config, int threads);
+DataSplits load_multi30k(const RunConfig& config, int threads);
 DataSplits load_synthetic_images(const RunConfig& config, int threads);
 DataSplits load_synthetic_text(const RunConfig& config, int threads);
 
@@ -19,5 +20,7 @@ void require_folder(const RunConfig& config, const std::string& folder, const st
 void require_file(const RunConfig& config, const std::string& file);
 // The one of `file` and `file`.gz that exists, the first before the second.
 std::string require_raw_or_gzip(const RunConfig& config, const std::string& file);
+// Error(bad_input) when data.max_length leaves no room for a word between <bos> and <eos>.
+void check_pair_length(const RunConfig& config);
 
 }  // namespace lockstep
