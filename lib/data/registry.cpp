@@ -92,6 +92,10 @@ const std::vector<DataSetRow>& data_set_rows() {
        {"path", "max_length", "batching", "vocabulary", "min_freq", "languages"},
        load_multi30k,
        true},
+      {"text_file",
+       "any file, raw or .gz, as running text of bytes",
+       {"path", "max_length", "test_share"},
+       load_text_file},
       {"synthetic_images",
        "images made from the seed",
        {"samples", "test_samples", "classes", "shape", "normalise", "resize", "crop_padding", "flip",
@@ -101,6 +105,14 @@ const std::vector<DataSetRow>& data_set_rows() {
        "token ids made from the seed",
        {"samples", "test_samples", "classes", "max_length", "batching", "vocabulary"},
        load_synthetic_text},
+      {"synthetic_tokens",
+       "running text made from the seed",
+       {"samples", "test_samples", "max_length", "vocabulary"},
+       load_synthetic_tokens},
+      {"synthetic_pairs",
+       "sentences and their reversal, made from the seed",
+       {"samples", "test_samples", "max_length", "batching", "vocabulary"},
+       load_synthetic_pairs},
   };
   return rows;
 }

@@ -10,8 +10,11 @@ DataSplits load_fashion_mnist(const RunConfig& config, int threads);
 DataSplits load_cifar10(const RunConfig& config, int threads);
 DataSplits load_ag_news(const RunConfig& config, int threads);
 DataSplits load_multi30k(const RunConfig& config, int threads);
+DataSplits load_text_file(const RunConfig& config, int threads);
 DataSplits load_synthetic_images(const RunConfig& config, int threads);
 DataSplits load_synthetic_text(const RunConfig& config, int threads);
+DataSplits load_synthetic_tokens(const RunConfig& config, int threads);
+DataSplits load_synthetic_pairs(const RunConfig& config, int threads);
 
 // Error(bad_input) that names data.path, the folder and what belongs there, and how to get it, when there is
 // no such folder.
