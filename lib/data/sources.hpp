@@ -9,6 +9,7 @@ DataSplits load_mnist(const RunConfig& config, int threads);
 DataSplits load_fashion_mnist(const RunConfig& config, int threads);
 DataSplits load_cifar10(const RunConfig& config, int threads);
 DataSplits load_ag_news(const RunConfig& config, int threads);
+DataSplits load_imdb(const RunConfig& config, int threads);
 DataSplits load_multi30k(const RunConfig& config, int threads);
 DataSplits load_text_file(const RunConfig& config, int threads);
 DataSplits load_synthetic_images(const RunConfig& config, int threads);
