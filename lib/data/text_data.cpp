@@ -81,6 +81,9 @@ void check_text_keys(const RunConfig& config) {
   if (data.tokenizer == Tokenizer::hash && data.min_freq.value_or(1) > 1)
     throw input_error("{} means nothing to data.tokenizer hash, which counts no words; remove it",
                       config.place("data.min_freq"));
+  if (data.tokenizer == Tokenizer::hash && !data.embeddings.empty())
+    throw input_error("{} needs words, but data.tokenizer is hash, which keeps none; set it to basic_english",
+                      config.place("data.embeddings"));
 }
 
 }  // namespace lockstep

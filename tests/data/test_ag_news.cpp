@@ -133,6 +133,9 @@ TEST_CASE("what is missing is named") {
   config = config_for(folder);
   config.data.min_freq = 2;
   contains(input_error_of([&] { load_data(config, 1); }), "data.min_freq");
+  config = config_for(folder);
+  config.data.embeddings = "vectors.txt";
+  contains(input_error_of([&] { load_data(config, 1); }), "data.tokenizer is hash");
 }
 
 TEST_CASE("the digest follows the content and the settings") {
