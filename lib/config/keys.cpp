@@ -89,8 +89,8 @@ std::vector<Key> data_keys() {
       LOCKSTEP_KEY(data.languages, language_pair(),
                    "multi30k: names of the files' languages, the one read and the one written"),
       LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
-                   "share of the training split held out for validation, chosen by seed; 0: none; without "
-                   "effect where the set has a validation split of its own"),
+                   "share of the training split held out for validation, chosen by seed; 0: none; not for "
+                   "sets that have a validation split of their own"),
       LOCKSTEP_KEY(data.test_share, real(between(0, 1)),
                    "text_file: share of the file, at its end, that is the test split"),
       LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
