@@ -38,6 +38,18 @@ inline const std::vector<Case>& cases() {
         hyper("hidden", "[32]"), hyper("pooled", "2")},
        {3, 16, 16}},
       {"conv_autoencoder", "", "synthetic_images", {}, {1, 16, 16}},
+      {"nbow", "", "synthetic_text", {hyper("embedding", "16")}, {}},
+      {"seq2seq",
+       "",
+       "synthetic_pairs",
+       {hyper("dropout", "0"), hyper("embedding", "16"), hyper("hidden", "16")},
+       {}},
+      {"gpt",
+       "mini",
+       "synthetic_tokens",
+       {hyper("dropout", "0"), hyper("embedding", "16"), hyper("heads", "2"), hyper("layers", "3"),
+        hyper("context", "16")},
+       {}},
       {"transformer", "small", "synthetic_text", {hyper("dropout", "0")}, {}},
       {"transformer",
        "large",
@@ -68,7 +80,8 @@ inline RunConfig configure(const Case& c) {
   config.training.global_batch = 12;
   config.training.steps = kSteps;
   config.training.optimizer.name = OptimizerKind::sgd;
-  config.training.optimizer.lr = 0.05;
+  // Post-LN with a first-token head is unstable at 0.05: rounding alone grows beyond the tolerance.
+  config.training.optimizer.lr = c.preset == "large" ? 0.005 : 0.05;
   config.parallel.sync_batchnorm = true;
   return config;
 }
