@@ -15,15 +15,21 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Measured on an AMD EPYC with LibTorch 2.11, fp32, one thread: oneDNN takes 0.6 to 0.9 of the time of MKL's
-// sgemm, but pays 20 us a call, and is slower for a weight gradient that sums over thousands of rows.
-constexpr std::int64_t kWorthACall = 1 << 25;  // multiply-adds
-constexpr std::int64_t kManyRows = 1024;
+// Measured on an AMD EPYC with LibTorch 2.11, fp32, one thread: oneDNN takes 0.4 to 0.9 of the time of MKL's
+// sgemm, but pays 20 us a call. Laying a weight out takes it as long as multiplying 64 rows.
+constexpr std::int64_t kWorthACall = 1 << 25;    // multiply-adds
+constexpr std::int64_t kWorthPacking = 1 << 20;  // multiply-adds of one of the products
+constexpr std::int64_t kManyProducts = 4;
 
-// The operator is registered where LibTorch was built with oneDNN. Boxed calls do not depend on the C++ types
-// behind its schema, which have changed between releases.
+// The operators are registered where LibTorch was built with oneDNN. Boxed calls do not depend on the C++
+// types behind their schemas, which have changed between releases.
 const std::optional<c10::OperatorHandle>& onednn_linear() {
   static const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  return handle;
+}
+
+const std::optional<c10::OperatorHandle>& onednn_packing() {
+  static const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
   return handle;
 }
 
@@ -37,10 +43,13 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bia
   return stack[0].toTensor();
 }
 
+bool takes_onednn(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU) &&
+         at::globalContext().userEnabledMkldnn() && onednn_linear();
+}
+
 bool takes_onednn(const Tensor& x, const Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.numel() * weight.size(0) >= kWorthACall &&
-         !at::autocast::is_autocast_enabled(at::kCPU) && at::globalContext().userEnabledMkldnn() &&
-         onednn_linear();
+  return x.numel() * weight.size(0) >= kWorthACall && takes_onednn(x);
 }
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
@@ -74,9 +83,23 @@ Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }
 
 Tensor fast_product(const Tensor& x, const Tensor& weight) {
-  const bool weight_gradient = x.stride(1) != 1;  // columns of x are rows of a batch
-  if (weight_gradient && x.size(1) > kManyRows) return at::mm(x, weight.t());
-  return takes_onednn(x, weight) ? multiply(x, weight, std::nullopt) : at::mm(x, weight.t());
+  if (!takes_onednn(x, weight)) return at::mm(x, weight.t());
+  // A first factor whose columns are the rows of a batch is transposed within oneDNN: let it be the smaller.
+  const bool swap = x.stride(1) != 1 && weight.size(0) < x.size(0);
+  return swap ? multiply(weight, x, std::nullopt).t() : multiply(x, weight, std::nullopt);
+}
+
+PackedWeight::PackedWeight(const Tensor& weight, std::int64_t rows, std::int64_t products) : weight_(weight) {
+  if (products < kManyProducts || rows * weight.numel() < kWorthPacking) return;
+  if (!takes_onednn(weight) || !onednn_packing()) return;
+  torch::jit::Stack stack{weight.contiguous(), rows};
+  onednn_packing()->callBoxed(&stack);
+  weight_ = stack[0].toTensor();
+  packed_ = true;
+}
+
+Tensor PackedWeight::times(const Tensor& x) const {
+  return packed_ ? multiply(x, weight_, std::nullopt) : fast_product(x, weight_);
 }
 
 }  // namespace lockstep
