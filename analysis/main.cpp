@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "analysis/command_line.hpp"
+#include "analysis/verbs/pages.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "base/provenance.hpp"
@@ -19,6 +20,36 @@ struct VerbFunction {
 };
 constexpr VerbFunction kFunctions[] = {{Verb::report, run_report}, {Verb::summary, run_summary}};
 
+struct VerbPage {
+  Verb verb;
+  Page (*page)(const Analysis&, const AnalyzeOptions&);
+};
+constexpr VerbPage kPages[] = {
+    {Verb::scaling, scaling_page},   {Verb::budget, budget_page},           {Verb::overlap, overlap_page},
+    {Verb::pop, pop_page},           {Verb::convergence, convergence_page}, {Verb::pipeline, pipeline_page},
+    {Verb::validate, validate_page}, {Verb::predict, predict_page},         {Verb::advise, advise_page},
+};
+
+Analysis read(const std::vector<std::string>& paths, const AnalyzeOptions& options) {
+  Analysis analysis(read_runs(paths), options.baseline);
+  for (const std::string& line : analysis.runs.unreadable)
+    fmt::print(stderr, "analyze: left out: {}\n", line);
+  return analysis;
+}
+
+bool must_refuse(const Analysis& analysis, const AnalyzeOptions& options) {
+  return has_invalid_run(analysis) || (options.strict && has_refusal(analysis));
+}
+
+ExitCode run_diff(const AnalyzeOptions& options) {
+  const Analysis before = read({options.paths[0]}, options), after = read({options.paths[1]}, options);
+  const Difference found = difference(before, after, options);
+  print(render(found.page, options.format), options);
+  if (found.regression || must_refuse(before, options) || must_refuse(after, options))
+    return ExitCode::refused;
+  return ExitCode::done;
+}
+
 ExitCode analyze(const AnalyzeOptions& options) {
   if (options.help) {
     fmt::print("{}", analyze_help());
@@ -29,13 +60,13 @@ ExitCode analyze(const AnalyzeOptions& options) {
     fmt::print("analyze {} ({}, {})\n", p.version, p.commit, p.compiler);
     return ExitCode::done;
   }
-  const Analysis analysis(read_runs(options.paths), options.baseline);
-  for (const std::string& line : analysis.runs.unreadable)
-    fmt::print(stderr, "analyze: left out: {}\n", line);
+  if (options.verb == Verb::diff) return run_diff(options);
+  const Analysis analysis = read(options.paths, options);
   for (const VerbFunction& f : kFunctions)
     if (f.verb == options.verb) f.run(analysis, options);
-  if (has_invalid_run(analysis) || (options.strict && has_refusal(analysis))) return ExitCode::refused;
-  return ExitCode::done;
+  for (const VerbPage& p : kPages)
+    if (p.verb == options.verb) print(render(p.page(analysis, options), options.format), options);
+  return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 
 }  // namespace

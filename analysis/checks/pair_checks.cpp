@@ -162,14 +162,13 @@ Detail no_common_seed(const Group& group, const Group& baseline) {
   return "no seed was used on both sides";
 }
 
-Detail slower_than_one(double speedup, std::int64_t) {
-  if (!(speedup < 1)) return {};
-  return fmt::format("the speedup is {:.3f}, below 1", speedup);
-}
-
-Detail faster_than_ranks(double speedup, std::int64_t ranks) {
-  if (!(speedup > static_cast<double>(ranks))) return {};
-  return fmt::format("the speedup is {:.3f}, above the {} ranks", speedup, ranks);
+Detail ablated(const Group& group, const Group& baseline) {
+  for (const Group* g : {&group, &baseline}) {
+    const std::string ablation = g->any().setting("parallel.ablation");
+    if (!ablation.empty() && ablation != "none")
+      return fmt::format("parallel.ablation of '{}' is {}", g->label, ablation);
+  }
+  return {};
 }
 
 }  // namespace lockstep::checks

@@ -136,11 +136,12 @@ class Vocabulary:
 
 def multi30k(folder, languages=("de", "en"), min_freq=2):
     """{split: pairs of lists of ids} and the two vocabularies; a sentence has its begin and end."""
-    words = {
-        split: [[basic_english(line) for line in read_bytes(folder, f"{name}.{lang}").splitlines()] for lang in languages]
-        for split, name in (("train", "train"), ("validation", "val"), ("test", "test_2016_flickr"))
-    }
-    vocabularies = [Vocabulary(sentences, min_freq) for sentences in words["train"]]
+
+    def sentences(name):
+        return [[basic_english(s) for s in read_bytes(folder, f"{name}.{lang}").splitlines()] for lang in languages]
+
+    words = {"train": sentences("train"), "validation": sentences("val"), "test": sentences("test_2016_flickr")}
+    vocabularies = [Vocabulary(side, min_freq) for side in words["train"]]
     encoded = {
         split: list(zip(*([v.encode(s) for s in side] for v, side in zip(vocabularies, sides)), strict=True))
         for split, sides in words.items()

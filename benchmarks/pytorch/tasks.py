@@ -117,8 +117,9 @@ def load_images(read):
         if settings.task != "reconstruction":
             pixels = train[0].float() / 255
             scale = pixels.mean((0, 2, 3)).view(-1, 1, 1), pixels.std((0, 2, 3)).view(-1, 1, 1)
+        augment = settings.augment if args.augment else None
         held_out = Images(*first_rows(test, args.test_rows), scale)
-        return Images(*train, scale, settings.augment if args.augment else None), held_out, {"shape": [*train[0].shape[1:]]}
+        return Images(*train, scale, augment), held_out, {"shape": [*train[0].shape[1:]]}
 
     return load
 

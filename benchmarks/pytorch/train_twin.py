@@ -102,7 +102,7 @@ def parse_arguments():
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--rows", type=int, help="training rows, from the first")
     parser.add_argument("--test-rows", type=int, help="rows to evaluate on, from the first; default: all")
-    parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="MNIST: rotate, crop; CIFAR: crop, flip")
+    parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="rotate and crop, or crop and flip")
     parser.add_argument("--batching", choices=("fixed", "length"), help="length: batches of similar length")
     parser.add_argument("--max-steps", type=int, default=10**9)
     parser.add_argument("--report-step", type=int, default=200, help="step after which the training loss is printed")

@@ -18,6 +18,7 @@ CIFAR10 = {"name": "synthetic_images", "shape": [3, 32, 32], "classes": 10}
 PIXELS = {"normalise": False}  # in [0, 1], for the autoencoder's sigmoid
 IMAGENET_SIZE = {"name": "synthetic_images", "shape": [3, 224, 224], "classes": 10}
 AG_NEWS = {"name": "synthetic_text", "vocabulary": 20000, "classes": 4, "max_length": 128}
+LONG_NEWS = {**AG_NEWS, "max_length": 256}
 IMDB = {"name": "synthetic_text", "vocabulary": 21635, "classes": 2, "max_length": 256}
 MULTI30K = {"name": "synthetic_pairs", "vocabulary": 5893, "max_length": 32}
 BYTES = {"name": "synthetic_tokens", "vocabulary": 256, "max_length": 128}
@@ -36,7 +37,7 @@ ZOO = {
     "lstm": Row("lstm", {"name": "lstm"}, AG_NEWS, 64, 4),
     "gru": Row("gru", {"name": "gru"}, AG_NEWS, 64, 4),
     "transformer_small": Row("transformer_small", {"name": "transformer", "preset": "small"}, AG_NEWS, 64, 12),
-    "transformer_large": Row("transformer_large", {"name": "transformer", "preset": "large"}, {**AG_NEWS, "max_length": 256}, 64, 4),
+    "transformer_large": Row("transformer_large", {"name": "transformer", "preset": "large"}, LONG_NEWS, 64, 4),
     "seq2seq": Row("seq2seq", {"name": "seq2seq"}, MULTI30K, 128, 6, clip=1),
     "gpt_mini": Row("gpt_mini", {"name": "gpt", "preset": "mini"}, BYTES, 32, 10, clip=1),
     "gpt2_124m": Row("gpt2_124m", {"name": "gpt", "preset": "gpt2_124m"}, GPT2_TOKENS, 1, 3, clip=1),

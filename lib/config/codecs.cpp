@@ -124,6 +124,27 @@ Codec<std::vector<std::int64_t>> image_shape() {
           [](const std::vector<std::int64_t>& v) -> std::optional<std::string> { return write_list(v); }};
 }
 
+Codec<Partition> partition() {
+  using Kind = Partition::Kind;
+  static const std::vector<std::pair<std::string, Kind>> words = {
+      {"published", Kind::published}, {"even", Kind::even}, {"auto", Kind::automatic}};
+  return {"published, even, auto or a list of layers a stage",
+          [](const Value& v) -> std::optional<Partition> {
+            if (v.form == Value::Form::scalar)
+              for (const auto& [word, kind] : words)
+                if (word == v.text()) return Partition{kind, {}};
+            if (v.form != Value::Form::list) return std::nullopt;
+            auto layers = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
+            if (!layers || layers->empty()) return std::nullopt;
+            return Partition{Kind::layers, std::move(*layers)};
+          },
+          [](const Partition& p) -> std::optional<std::string> {
+            for (const auto& [word, kind] : words)
+              if (kind == p.kind) return word;
+            return write_list(p.layers);
+          }};
+}
+
 Codec<std::vector<std::string>> language_pair() {
   const auto is_name = [](const std::string& word) {
     return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {

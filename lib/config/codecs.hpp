@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/run_config.hpp"
 #include "config/value.hpp"
 
 namespace lockstep {
@@ -44,6 +45,7 @@ Codec<std::string> text(std::string allowed);  // never empty; an empty member h
 Codec<std::vector<double>> real_list();
 Codec<std::vector<std::int64_t>> image_shape();   // [channels, height, width]
 Codec<std::vector<std::string>> language_pair();  // [from, to], two names of letters, digits, - and _
+Codec<Partition> partition();
 
 // An optional member: no value when absent.
 template <typename T>

@@ -89,8 +89,8 @@ std::vector<Key> data_keys() {
       LOCKSTEP_KEY(data.languages, language_pair(),
                    "multi30k: names of the files' languages, the one read and the one written"),
       LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
-                   "share of the training split held out for validation, chosen by seed; 0: none; without "
-                   "effect where the set has a validation split of its own"),
+                   "share of the training split held out for validation, chosen by seed; 0: none; not for "
+                   "sets that have a validation split of their own"),
       LOCKSTEP_KEY(data.test_share, real(between(0, 1)),
                    "text_file: share of the file, at its end, that is the test split"),
       LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
@@ -200,6 +200,21 @@ std::vector<Key> parallel_keys() {
           one_of<ReduceDtype>(
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients travel and are summed"),
+      LOCKSTEP_KEY(parallel.stages, auto_or(whole<int>(1, 65536)),
+                   "train_mp: ranks that share one model; replicas = ranks / stages; auto: all ranks"),
+      LOCKSTEP_KEY(parallel.schedule,
+                   one_of<PipelineSchedule>({{"layerwise", PipelineSchedule::layerwise},
+                                             {"gpipe", PipelineSchedule::gpipe},
+                                             {"1f1b", PipelineSchedule::one_f_one_b},
+                                             {"interleaved", PipelineSchedule::interleaved}}),
+                   "train_mp: the order in which stages work through the micro-batches"),
+      LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
+                   "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),
+      LOCKSTEP_KEY(parallel.chunks, auto_or(whole<int>(1, 64)),
+                   "train_mp: parts of the model a stage holds; auto: 1, with interleaved 2"),
+      LOCKSTEP_KEY(parallel.partition, partition(),
+                   "train_mp: which layers lie on which stage; published: as the published comparisons split the "
+                   "model; auto: the fastest for measured layers"),
   };
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/pipeline_schedule.hpp"
+
 namespace lockstep {
 
 // Where a value was given: a file and its line (1-based), or "--set" and line 0.
@@ -35,6 +37,14 @@ enum class BackendKind { automatic, mpi, nccl };
 enum class Algorithm { all_reduce };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class Scaling { strong, weak };
+
+// Which layers lie on which stage of a pipeline.
+struct Partition {
+  enum class Kind { published, even, automatic, layers };
+  Kind kind = Kind::published;
+  std::vector<std::int64_t> layers = {};  // of each chunk, in the model's order
+  bool operator==(const Partition&) const = default;
+};
 
 struct RunConfig {
   struct Run {
@@ -109,6 +119,11 @@ struct RunConfig {
     double bucket_mb = 25;
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
+    std::optional<int> stages;  // train_mp: ranks that share one model; empty: all
+    PipelineSchedule schedule = PipelineSchedule::gpipe;
+    std::optional<int> micro_batches;  // of a rank's batch; empty: 4, with layerwise 1
+    std::optional<int> chunks;         // of the model, a stage; empty: 1, with interleaved 2
+    Partition partition;
   } parallel;
 
   struct Measure {

@@ -77,6 +77,7 @@ DatasetInfo describe(const EncodedData& data, const RunConfig& config, const std
   info.vocabulary = data.vocabulary;
   info.classes = data.classes;
   info.class_names = data.class_names;
+  if (!data.words.empty()) info.words = std::make_shared<const std::vector<std::string>>(data.words);
   Digest digest;
   digest.add(source_digest)
       .add(config.data.name)

@@ -48,4 +48,7 @@ class ByteReader {
   std::unique_ptr<Inflater> inflater_;  // null: the file is not compressed
 };
 
+// All bytes of a file, unpacked where its name ends in .gz. Same errors.
+std::string read_whole(const std::string& path);
+
 }  // namespace lockstep

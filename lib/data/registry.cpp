@@ -30,7 +30,7 @@ const std::vector<OwnKey>& own_keys() {
   using Data = RunConfig::Data;
   static const std::vector<OwnKey> keys = {
       {"path", [](const Data& d, const Data& f) { return d.path != f.path; }},
-      {"cache", [](const Data& d, const Data& f) { return d.cache != f.cache; }},
+      {"cache", [](const Data& d, const Data& f) { return d.cache != f.cache && d.cache != "none"; }},
       {"max_length", [](const Data& d, const Data& f) { return d.max_length != f.max_length; }},
       {"tokenizer", [](const Data& d, const Data& f) { return d.tokenizer != f.tokenizer; }},
       {"vocabulary", [](const Data& d, const Data& f) { return d.vocabulary != f.vocabulary; }},
@@ -60,6 +60,11 @@ void check_keys(const RunConfig& config, const DataSetRow& row) {
     throw input_error("{} means nothing to data set '{}', which takes {}; remove it",
                       config.place(fmt::format("data.{}", own.key)), row.name, fmt::join(row.keys, ", "));
   }
+  // Its default is no wish of the user's, and 0 says what is so anyway.
+  const bool asked = config.given.contains("data.validation") || config.data.validation != fresh.validation;
+  if (row.own_validation && asked && config.data.validation != 0)
+    throw input_error("{} means nothing to data set '{}', which has a validation split of its own; remove it",
+                      config.place("data.validation"), row.name);
 }
 
 }  // namespace
@@ -80,8 +85,21 @@ const std::vector<DataSetRow>& data_set_rows() {
        load_cifar10},
       {"ag_news",
        "train.csv and test.csv of class, title, description; any number of classes",
-       {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq"},
+       {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq", "embeddings"},
        load_ag_news},
+      {"imdb",
+       "film reviews: train and test folders of neg and pos, a .txt file a document",
+       {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq", "embeddings"},
+       load_imdb},
+      {"multi30k",
+       "German and English sentences, or any pair of languages in files of that layout, raw or .gz",
+       {"path", "max_length", "batching", "vocabulary", "min_freq", "languages"},
+       load_multi30k,
+       true},
+      {"text_file",
+       "any file, raw or .gz, as running text of bytes",
+       {"path", "max_length", "test_share"},
+       load_text_file},
       {"synthetic_images",
        "images made from the seed",
        {"samples", "test_samples", "classes", "shape", "normalise", "resize", "crop_padding", "flip",
@@ -91,6 +109,14 @@ const std::vector<DataSetRow>& data_set_rows() {
        "token ids made from the seed",
        {"samples", "test_samples", "classes", "max_length", "batching", "vocabulary"},
        load_synthetic_text},
+      {"synthetic_tokens",
+       "running text made from the seed",
+       {"samples", "test_samples", "max_length", "vocabulary"},
+       load_synthetic_tokens},
+      {"synthetic_pairs",
+       "sentences and their reversal, made from the seed",
+       {"samples", "test_samples", "max_length", "batching", "vocabulary"},
+       load_synthetic_pairs},
   };
   return rows;
 }
@@ -137,6 +163,12 @@ std::string require_raw_or_gzip(const RunConfig& config, const std::string& file
     if (std::filesystem::exists(candidate)) return candidate;
   throw input_error("{}: neither '{}' nor '{}.gz' exists; {}", config.place("data.path"), file, file,
                     remedy(config, config.data.path));
+}
+
+void check_pair_length(const RunConfig& config) {
+  if (config.data.max_length < 3)
+    throw input_error("{} must be at least 3, for <bos>, a word and <eos>, not {}",
+                      config.place("data.max_length"), config.data.max_length);
 }
 
 DataSplits load_data(const RunConfig& config, int threads) {

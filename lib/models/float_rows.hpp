@@ -1,4 +1,5 @@
-// Rows of contiguous fp32 matrices on the CPU, for the loops of plain memory, and LibTorch's threads over them.
+// Rows of contiguous fp32 matrices on the CPU, for the loops of plain memory, and LibTorch's threads over
+// them.
 #pragma once
 
 #include <ATen/Parallel.h>

@@ -49,8 +49,9 @@ Trace all_steps(const Tensor& x, const Tensor& weight_hh, const Tensor& bias_hh,
     const Tensor& h = step.place == 0 ? start : trace.h;
     const Tensor recurrent = by_h.times(h.narrow(0, step.before, step.count));  // (count, 3H)
     for_float_rows(step.count, [&](std::int64_t r) {
-      kernels::gru_cell(float_row(x, step.place + r), float_row(recurrent, r), float_row(bias_hh, 0), float_row(h, step.before + r),
-                        float_row(trace.gates, step.place + r), float_row(trace.h, step.place + r));
+      kernels::gru_cell(float_row(x, step.place + r), float_row(recurrent, r), float_row(bias_hh, 0),
+                        float_row(h, step.before + r), float_row(trace.gates, step.place + r),
+                        float_row(trace.h, step.place + r));
     });
   });
   return trace;
@@ -74,8 +75,8 @@ GateGradients gate_gradients(const Trace& trace, const Tensor& weight_hh, const 
     const Tensor& h = step->place == 0 ? start : trace.h;
     for_float_rows(step->count, [&](std::int64_t r) {
       const std::int64_t i = step->place + r;
-      kernels::gru_cell_backward(float_row(trace.gates, i), float_row(h, step->before + r), float_row(dy, i), float_row(dh, r),
-                                 float_row(d.input, i), float_row(d.recurrent, i));
+      kernels::gru_cell_backward(float_row(trace.gates, i), float_row(h, step->before + r), float_row(dy, i),
+                                 float_row(dh, r), float_row(d.input, i), float_row(d.recurrent, i));
     });
     if (step->place > 0)
       dh.narrow(0, 0, step->count).add_(by_h.times(d.recurrent.narrow(0, step->place, step->count)));

@@ -1,5 +1,5 @@
-// One layer of a GRU over packed sequences on the CPU: a padded position is neither read nor computed. Not a layer of a
-// model.
+// One layer of a GRU over packed sequences on the CPU: a padded position is neither read nor computed. Not a
+// layer of a model.
 #pragma once
 
 #include <torch/nn/module.h>

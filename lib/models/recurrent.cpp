@@ -46,8 +46,8 @@ struct LibraryCall {
 };
 
 Hidden run_library(const LstmCells&, const LibraryCall& c) {
-  const auto [all, last, cell] = at::lstm(c.x, c.rows, {c.start, c.start}, c.weights, true, 1, 0.0,
-                                          c.training, c.bidirectional());
+  const auto [all, last, cell] =
+      at::lstm(c.x, c.rows, {c.start, c.start}, c.weights, true, 1, 0.0, c.training, c.bidirectional());
   return {all, last.transpose(0, 1).flatten(1)};
 }
 
@@ -106,9 +106,12 @@ class RecurrentLayer : public Layer {
 
   Hidden by_library(const torch::Tensor& x, const Packing& packing) const {
     const auto directions = static_cast<std::int64_t>(directions_.size());
-    LibraryCall call{x, torch::tensor(packing.rows),
-                     at::zeros({directions, packing.rows[0], options_.units}, x.options().requires_grad(false)),
-                     {}, is_training()};
+    LibraryCall call{
+        x,
+        torch::tensor(packing.rows),
+        at::zeros({directions, packing.rows[0], options_.units}, x.options().requires_grad(false)),
+        {},
+        is_training()};
     for (const auto& cells : directions_)
       for (const torch::Tensor& weight : cells->parameters()) call.weights.push_back(weight);
     return run_library(*directions_[0], call);

@@ -35,9 +35,10 @@ void check(const HyperParameters& hyper, const ModelInputs& inputs) {
     throw input_error("{}: {} is not a share; take 0 to 1", hyper.place("teacher_forcing"),
                       hyper.real("teacher_forcing"));
   }
-  if (inputs.target_length < 2 || inputs.target_vocabulary <= kEndToken) {
+  if (inputs.target_length < 2 || inputs.target_vocabulary <= kEndToken + 1) {
     throw input_error(
-        "'data.name': seq2seq needs targets of at least 2 tokens, and more than {} ids for them", kEndToken);
+        "'data.name': seq2seq needs targets of at least 2 tokens, and more than {} ids for them",
+        kEndToken + 1);
   }
 }
 

@@ -7,8 +7,7 @@
 
 namespace lockstep {
 
-// tokens (B, T) int64 -> [x (B, T', E), lengths (B) int64]: T' is T on a GPU and the longest document's
-// length on the CPU. x is zero at padding; lengths are at least 1.
+// tokens (B, T) int64 -> [x (B, T, E), lengths (B) int64]. x is zero at padding; lengths are at least 1.
 class TextEmbedding : public Layer {
  public:
   TextEmbedding(std::int64_t vocabulary, std::int64_t width, Dropout dropout);

@@ -35,6 +35,15 @@ inline constexpr ColumnOf<CommTable, std::vector<std::int64_t>> kCommLarge[] = {
 inline constexpr ColumnOf<CommTable, std::vector<double>> kCommTimes[] = {
     {"/comm/ready", &CommTable::ready}, {"/comm/start", &CommTable::start}, {"/comm/end", &CommTable::end}};
 
+inline constexpr ColumnOf<StageTable, std::vector<std::int32_t>> kStageNumbers[] = {
+    {"/stages/rank", &StageTable::rank},
+    {"/stages/step", &StageTable::step},
+    {"/stages/stage", &StageTable::stage},
+    {"/stages/micro_batch", &StageTable::micro_batch},
+    {"/stages/direction", &StageTable::direction}};
+inline constexpr ColumnOf<StageTable, std::vector<double>> kStageTimes[] = {
+    {"/stages/start", &StageTable::start}, {"/stages/end", &StageTable::end}};
+
 inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_loss", &EpochRow::train_loss},
     {"/epochs/validation_loss", &EpochRow::validation_loss},

@@ -50,6 +50,14 @@ struct BucketTable {
   std::vector<std::string> first_parameter;
 };
 
+// The /stages datasets: passes of micro-batches through stages, in order of rank, then time. Columns of equal
+// length; empty where no model was split.
+struct StageTable {
+  std::vector<std::int32_t> rank, step, stage, micro_batch, direction;  // direction: 0 forward, 1 backward
+  std::vector<double> start, end;  // seconds since the common start
+  std::size_t size() const { return rank.size(); }
+};
+
 // One row of /epochs. NaN: not measured.
 struct EpochRow {
   double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
@@ -109,6 +117,7 @@ struct RunData {
   double recorder_overhead = 0;  // share of the step spent on recording, measured
   StepTable steps;
   CommTable comm;
+  StageTable stages;
   BucketTable buckets;
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
   bool higher_is_better = true;

@@ -50,6 +50,7 @@ class Reader {
     read_environment(run);
     read_steps(run);
     read_comm(run);
+    read_stages(run);
     read_buckets(run);
     read_facts(run);
     read_epochs(run);
@@ -187,6 +188,18 @@ class Reader {
       if (kind < 0 || static_cast<std::size_t>(kind) >= names.size())
         in_.fail("/comm/kind", "names a kind that it does not list");
       run.comm.kind.push_back(names[static_cast<std::size_t>(kind)]);
+    }
+  }
+
+  // Only runs that split the model have them: their absence is no lack.
+  void read_stages(RunData& run) {
+    if (!in_.has("/stages/rank")) return;
+    const Extent shape = in_.extent("/stages/rank");
+    const std::size_t passes = shape.empty() ? 0 : shape[0];
+    for (const auto& c : kStageNumbers) run.stages.*c.member = read_column<std::int32_t>(c.path, passes);
+    for (const auto& c : kStageTimes) {
+      run.stages.*c.member = read_column<double>(c.path, passes);
+      require_finite(c.path, run.stages.*c.member);
     }
   }
 

@@ -166,6 +166,13 @@ struct RunWriter::Impl {
     file.attribute("/comm/kind", "names", kinds);
   }
 
+  void append_stages(const StageTable& stages) {
+    const Extent extent{stages.size()};
+    if (stages.size() == 0) return;
+    for (const auto& c : kStageNumbers) file.append(c.path, stages.*c.member, extent, 0);
+    for (const auto& c : kStageTimes) file.append(c.path, stages.*c.member, extent, 0);
+  }
+
   // Each epoch's block came in order of rank; over the whole run only a stable sort makes that so.
   void order_comm() {
     if (!file.has("/comm/rank")) return;
@@ -277,11 +284,12 @@ void RunWriter::set_recorder_overhead(double share) {
   impl_->change([&] { impl_->file.attribute("/", "recorder_overhead", share); });
 }
 
-void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const EpochRow& epoch,
-                             const AuditRow& audit) {
+void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
+                             const EpochRow& epoch, const AuditRow& audit) {
   impl_->change([&] {
     impl_->append_steps(steps);
     impl_->append_comm(comm);
+    impl_->append_stages(stages);
     impl_->append_epoch_row(epoch);
     impl_->append_audit(audit);
     impl_->file.flush();

@@ -12,7 +12,7 @@ namespace {
 constexpr SchemaEntry kSchema[] = {
     {"/@schema", "", "i8", "1", "version of this layout", true},
     {"/@uuid", "", "string", "1", "identifies the run", true},
-    {"/@mode", "", "string", "1", "seq or ddp", true},
+    {"/@mode", "", "string", "1", "seq, ddp, ps, mp, pipe or hybrid", true},
     {"/@status", "", "string", "1", "running, complete, failed or interrupted", true},
     {"/@valid", "", "i8", "1",
      "1: the audit and the replica checks held; 0: invalid_reasons says what did not", false},
@@ -73,6 +73,14 @@ constexpr SchemaEntry kSchema[] = {
     {"/comm/ready", "[events]", "f8", "s", "enqueued, since the common start", false},
     {"/comm/start", "[events]", "f8", "s", "begun, since the common start", false},
     {"/comm/end", "[events]", "f8", "s", "ended, since the common start", false},
+
+    {"/stages/rank", "[passes]", "i4", "1", "who ran the pass", false},
+    {"/stages/step", "[passes]", "i4", "1", "column of /steps that the pass belongs to", false},
+    {"/stages/stage", "[passes]", "i4", "1", "chunk of the model, in its order: stage, or several a stage", false},
+    {"/stages/micro_batch", "[passes]", "i4", "1", "part of the batch, from 0", false},
+    {"/stages/direction", "[passes]", "i4", "1", "0 forward, 1 backward", false},
+    {"/stages/start", "[passes]", "f8", "s", "begun, since the common start", false},
+    {"/stages/end", "[passes]", "f8", "s", "ended, since the common start", false},
 
     {"/buckets/bytes", "[buckets]", "i8", "B", "size of the gradient bucket", false},
     {"/buckets/parameters", "[buckets]", "i8", "1", "parameter tensors in it", false},

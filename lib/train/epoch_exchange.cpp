@@ -1,7 +1,9 @@
 #include "train/epoch_exchange.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "comm/communicator.hpp"
@@ -46,6 +48,7 @@ std::string serialise(const RankEpoch& epoch) {
   append(bytes, epoch.loss);
   append(bytes, epoch.grad_norm);
   append(bytes, epoch.comm);
+  append(bytes, epoch.stages);
   return bytes;
 }
 
@@ -56,6 +59,7 @@ RankEpoch deserialise(std::string_view bytes) {
   epoch.loss = take<float>(bytes);
   epoch.grad_norm = take<float>(bytes);
   epoch.comm = take<CommInterval>(bytes);
+  epoch.stages = take<StagePass>(bytes);
   return epoch;
 }
 
@@ -106,7 +110,47 @@ void append_rank(CommTable& table, std::int32_t rank, const RankEpoch& epoch) {
   }
 }
 
+void append_stages(StageTable& table, std::int32_t rank, const RankEpoch& epoch) {
+  for (const StagePass& pass : epoch.stages) {
+    table.rank.push_back(rank);
+    table.step.push_back(pass.step);
+    table.stage.push_back(pass.chunk);
+    table.micro_batch.push_back(pass.micro_batch);
+    table.direction.push_back(pass.direction);
+    table.start.push_back(pass.start);
+    table.end.push_back(pass.end);
+  }
+}
+
+bool is_message(const CommInterval& c) {
+  const auto kind = static_cast<CollectiveKind>(c.kind);
+  return kind == CollectiveKind::send || kind == CollectiveKind::recv;
+}
+
+struct MessageStart {
+  std::int64_t sequence;
+  double start;
+};
+
 }  // namespace
+
+void align_messages(World& world, std::vector<CommInterval>& comm) {
+  std::vector<MessageStart> mine;
+  for (const CommInterval& c : comm)
+    if (is_message(c)) mine.push_back({c.sequence, c.start});
+  std::string bytes;
+  append(bytes, mine);
+  std::unordered_map<std::int64_t, double> latest;
+  for (const std::string& theirs : world.all_gather(bytes)) {
+    std::string_view rest = theirs;
+    for (const MessageStart& m : take<MessageStart>(rest)) {
+      double& start = latest.try_emplace(m.sequence, m.start).first->second;
+      start = std::max(start, m.start);
+    }
+  }
+  for (CommInterval& c : comm)
+    if (is_message(c)) c.start = std::min(c.end, latest.at(c.sequence));
+}
 
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {
   const std::vector<std::string> all = world.gather(serialise(mine));
@@ -120,6 +164,7 @@ EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epo
                       mine.rows.size());
     fill_rank(tables.steps, rank, theirs);
     append_rank(tables.comm, rank, theirs);
+    append_stages(tables.stages, rank, theirs);
   }
   return tables;
 }

@@ -32,6 +32,12 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.config_resolved = to_yaml(setup.config, setup.hyper);
   run.settings = flatten(setup.config, setup.hyper);
   run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
+  if (setup.pipeline) {
+    const PipelinePlan& plan = setup.pipeline->plan;
+    run.settings["parallel.stages"] = std::to_string(plan.grid.stages());
+    run.settings["parallel.micro_batches"] = std::to_string(plan.micro_batches());
+    run.settings["parallel.chunks"] = std::to_string(plan.chunks_per_stage);
+  }
   run.settings["parallel.device"] = setup.device.is_cuda() ? "cuda" : "cpu";
   run.ranks = gather_environments(world, mine);
   run.environment = library_versions(world);
@@ -40,7 +46,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.metric = task->metric();
   run.higher_is_better = task->higher_is_better();
   run.chance = task->chance();
-  run.model = model_facts(*setup.model);
+  run.model = setup.facts;
   run.data = data_facts(setup.data);
   return run;
 }

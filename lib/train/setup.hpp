@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
 #include "models/model.hpp"
+#include "train/pipeline_setup.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {
@@ -22,13 +24,15 @@ namespace lockstep {
 struct Setup {
   RunConfig config;
   std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
-  std::string mode;            // "seq", "ddp"
+  std::string mode;            // "seq", "ddp", "mp", "pipe", "hybrid"
   torch::Device device = torch::kCPU;
   int threads = 1;  // compute threads of this rank
-  std::unique_ptr<Communicator> communicator;
+  std::unique_ptr<Communicator> communicator;  // of the ranks that hold the same parameters
   DataSplits data;
   TaskKind task = TaskKind::classification;
-  std::shared_ptr<Model> model;  // on the device, in training mode
+  std::shared_ptr<Model> model;  // this rank's layers, on the device, in training mode
+  ModelFacts facts;              // of the whole model
+  std::optional<Pipeline> pipeline;
   BatchPlan batches;
   std::int64_t total_steps = 0;
 };

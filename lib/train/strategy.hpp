@@ -27,6 +27,14 @@ class Strategy {
   // Which share of each batch this rank works on, of how many.
   virtual int replica() const = 0;
   virtual int replicas() const = 0;
+  // Whether this rank has the model's output: what is counted (samples, loss, metrics) is counted there.
+  virtual bool counts() const { return true; }
+  // Ranks with the same number hold the same parameters.
+  virtual int stage() const { return 0; }
+  // An upper bound of the phases that a pass marks.
+  virtual std::size_t phases_per_pass() const { return 2; }
+  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1).
+  virtual torch::Tensor whole_norm(const torch::Tensor& norm) { return norm; }
   // Forward and backward pass of one batch; marks its phases. The first of a step's passes sets the
   // gradients, the others add to them. Returns this rank's share of the step's loss, (), without a graph.
   virtual torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
@@ -44,10 +52,21 @@ class Strategy {
   virtual DropoutContext& dropout_context() = 0;
 };
 
+// What the configuration says of reducing gradients.
+ReducerOptions reducer_options(const RunConfig& config);
+
 // The whole model on every rank. One rank without MPI is sequential training: the same code over the `self`
 // communicator, which sends nothing. Collective. communicator, log and model outlive it.
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
                                                    Communicator& communicator, const RunConfig& config,
                                                    WorkLog* log);
+
+struct Pipeline;
+
+// The model split over the stages of a pipeline, and replicas of it. local: the layers of this rank; replicas:
+// the ranks of the same stage. Collective over all ranks. Everything outlives it.
+std::unique_ptr<Strategy> make_pipeline_strategy(const std::string& mode, Pipeline& pipeline,
+                                                 std::shared_ptr<Model> local, Communicator& replicas,
+                                                 const RunConfig& config, WorkLog* log);
 
 }  // namespace lockstep

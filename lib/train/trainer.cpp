@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "base/digest.hpp"
@@ -65,6 +66,13 @@ double sum_of(const Matrix<double>& matrix) {
   return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
 }
 
+std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
+  if (setup.pipeline)
+    return make_pipeline_strategy(setup.mode, *setup.pipeline, setup.model, *setup.communicator, setup.config,
+                                  log);
+  return make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
+}
+
 }  // namespace
 
 Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress)
@@ -74,13 +82,13 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* write
       progress_(progress),
       task_(make_task(setup.task, setup.data.train->info())),
       comm_log_(origin),
-      timeline_(make_timeline(setup.device, TrainingStep::phases(setup.batches.accumulate))),
-      recorder_(origin, TrainingStep::phases(setup.batches.accumulate), timeline_.get()),
-      strategy_(make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, &log_)),
+      strategy_(make_strategy(setup, &log_)),
+      timeline_(make_timeline(setup.device, TrainingStep::phases(*strategy_, setup.batches.accumulate))),
+      recorder_(origin, TrainingStep::phases(*strategy_, setup.batches.accumulate), timeline_.get()),
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
-      loader_(setup.data.train, setup.batches, world.rank(), setup.config.data.workers, kLoaderDepth,
+      loader_(setup.data.train, setup.batches, strategy_->replica(), setup.config.data.workers, kLoaderDepth,
               setup.device.is_cuda()) {}
 
 std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
@@ -191,6 +199,10 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   const std::vector<StepSpans> spans = recorder_.take_epoch();
   require_finite_losses();
   epoch.comm = comm_log_.take_intervals();
+  if (setup_.pipeline) {
+    align_messages(world_, epoch.comm);
+    collect_stages(spans, epoch);
+  }
   auto next = epoch.comm.begin();
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
@@ -207,21 +219,36 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   return epoch;
 }
 
+void Trainer::collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epoch) const {
+  const auto& actions = setup_.pipeline->plan.schedule[static_cast<std::size_t>(strategy_->stage())];
+  for (std::size_t s = 0; s < spans.size(); ++s) {
+    const auto step = static_cast<std::int32_t>(recorded_steps_ + static_cast<std::int64_t>(s));
+    const std::vector<StagePass> passes = stage_passes(spans[s], actions, step);
+    epoch.stages.insert(epoch.stages.end(), passes.begin(), passes.end());
+  }
+}
+
 void Trainer::report_overhead(const RankEpoch& epoch) {
   std::vector<double> walls;
   for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
-  const auto marks = static_cast<double>(TrainingStep::phases(setup_.batches.accumulate) + 2);
+  const auto marks = static_cast<double>(TrainingStep::phases(*strategy_, setup_.batches.accumulate) + 2);
   const double share = marks * measure_mark_cost(timeline_.get()) / median(walls);
   if (writer_) writer_->set_recorder_overhead(share);
   if (progress_) progress_->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
 }
 
 void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
-  const std::vector<std::string> digests = world_.all_gather(parameter_digest(strategy_->buckets()));
-  for (std::size_t rank = 1; rank < digests.size(); ++rank) {
-    if (digests[rank] == digests[0]) continue;
-    result.invalid_reasons.push_back(fmt::format(
-        "epoch {}: replicas diverged: the parameters of rank {} differ from those of rank 0", epoch, rank));
+  const std::string stage = std::to_string(strategy_->stage());
+  const std::vector<std::string> digests =
+      world_.all_gather(stage + ':' + parameter_digest(strategy_->buckets()));
+  std::map<std::string, std::size_t> first;  // rank of each stage
+  for (std::size_t rank = 0; rank < digests.size(); ++rank) {
+    const std::string of = digests[rank].substr(0, digests[rank].find(':'));
+    const std::size_t other = first.try_emplace(of, rank).first->second;
+    if (digests[rank] == digests[other]) continue;
+    result.invalid_reasons.push_back(
+        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}", epoch,
+                    rank, other));
     return;
   }
 }
@@ -253,7 +280,7 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   }
   row.validation_seconds = seconds_between(begin, steady_now());
   if (setup_.data.test) {
-    plan.generate = true;
+    plan.generate = !setup_.pipeline;  // that takes the whole model
     const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.test, world_, plan);
     row.test_metric = done.metric;
     for (const auto& [name, value] : done.more) row.more["test_" + name] = value;
@@ -276,7 +303,7 @@ std::int64_t Trainer::peak_memory_of_all() {
 
 void Trainer::show_epoch() {
   const auto& split = setup_.data.validation ? setup_.data.validation : setup_.data.test;
-  if (run_folder_.empty() || !split) return;
+  if (run_folder_.empty() || !split || setup_.pipeline) return;
   const torch::NoGradGuard no_grad;
   setup_.model->eval();
   for (const std::string& line : task_->show(*setup_.model, *split, setup_.device, run_folder_))
@@ -303,7 +330,7 @@ void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow ro
   row.train_seconds =
       steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
   comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
-  writer_->append_epoch(steps, tables.comm, row, audit);
+  writer_->append_epoch(steps, tables.comm, tables.stages, row, audit);
   const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
   progress_->line(epoch_line(epoch, row, samples));
   show_epoch();

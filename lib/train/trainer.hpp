@@ -62,6 +62,7 @@ class Trainer {
   EpochRow evaluate_epoch(std::int64_t epoch, TrainingResult& result);
   std::int64_t peak_memory_of_all();
   void show_epoch();
+  void collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epoch) const;
   std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;
   void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
   void save_checkpoint_if_due(std::int64_t epochs_done);
@@ -74,9 +75,9 @@ class Trainer {
   std::unique_ptr<Task> task_;
   WorkLog log_;
   CommLog comm_log_;
+  std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<DeviceTimeline> timeline_;
   StepRecorder recorder_;
-  std::unique_ptr<Strategy> strategy_;
   FlatOptimizer optimizer_;
   WorkAudit audit_;
   TrainingStep step_;

@@ -70,7 +70,7 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
   for (std::int64_t pass = 0; pass < training_.accumulate; ++pass) {
     recorder_.enter(Phase::data);
     const LoadedBatch& loaded = loader.next();
-    audit_.record(loaded.ids, loaded.padding);
+    if (strategy_.counts()) audit_.record(loaded.ids, loaded.padding);
 
     recorder_.enter(Phase::h2d);
     const StepBatch batch = to_device(loaded, task_, device_, loaded.targets.size(0));
@@ -79,9 +79,10 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
     const torch::Tensor loss =
         strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
     loss_share = loss_share.defined() ? loss_share + loss : loss;
+    work.step_terms = loaded.step_terms;
+    if (!strategy_.counts()) continue;
     work.samples += batch.samples;
     work.loss_terms += loaded.terms;
-    work.step_terms = loaded.step_terms;
     work.tokens += loaded.tokens;
     work.padded_tokens += loaded.padded_tokens;
   }
@@ -89,7 +90,8 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
   strategy_.finish_gradients();
 
   recorder_.enter(Phase::optimizer);
-  const torch::Tensor norm = optimizer_.clip_gradient(training_.grad_clip);
+  const torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm());
+  if (training_.grad_clip > 0) optimizer_.clip_gradient(norm, training_.grad_clip);
   optimizer_.step(learning_rate);
   losses_.write(step, loss_share);
   norms_.write(step, norm);

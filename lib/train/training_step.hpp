@@ -45,7 +45,9 @@ class TrainingStep {
                FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit);
 
   // An upper bound of the phases that one step enters.
-  static std::size_t phases(std::int64_t accumulate) { return static_cast<std::size_t>(4 * accumulate + 2); }
+  static std::size_t phases(const Strategy& strategy, std::int64_t accumulate) {
+    return (2 + strategy.phases_per_pass()) * static_cast<std::size_t>(accumulate) + 2;
+  }
 
   void begin_epoch(std::int64_t steps);  // allocates what the epoch's steps write to
   // Collective. `step` counts within the epoch, `global_step` from the start of the run.

@@ -106,7 +106,8 @@ TEST_CASE("Large layers, whose weights are laid out once, are the same") {
   }
 }
 
-TEST_CASE("Initial weights are those that torch::nn::Embedding, LSTM, GRU and Linear draw, one after another") {
+TEST_CASE(
+    "Initial weights are those that torch::nn::Embedding, LSTM, GRU and Linear draw, one after another") {
   const auto check = [](const std::string& name, const auto& make_theirs) {
     CAPTURE(name);
     const auto ours = make(name, "", kNews, {}, 9)->parameters();
@@ -117,9 +118,8 @@ TEST_CASE("Initial weights are those that torch::nn::Embedding, LSTM, GRU and Li
     REQUIRE(ours.size() == theirs.size());
     for (std::size_t i = 0; i < ours.size(); ++i) REQUIRE(torch::equal(ours[i], theirs[i]));
   };
-  check("lstm", [] {
-    return torch::nn::LSTM(torch::nn::LSTMOptions(300, 300).num_layers(2).bidirectional(true));
-  });
+  check("lstm",
+        [] { return torch::nn::LSTM(torch::nn::LSTMOptions(300, 300).num_layers(2).bidirectional(true)); });
   check("gru",
         [] { return torch::nn::GRU(torch::nn::GRUOptions(300, 300).num_layers(2).bidirectional(true)); });
 }
@@ -128,8 +128,7 @@ TEST_CASE(
     "Dropout of recurrent models masks a sample alike whatever the padding and the share of the batch") {
   for (const std::string name : {"lstm", "gru"}) {
     CAPTURE(name);
-    const auto model =
-        make(name, "", {{24}, kVocabulary, 3}, {{"embedding", "16"}, {"hidden", "12"}});
+    const auto model = make(name, "", {{24}, kVocabulary, 3}, {{"embedding", "16"}, {"hidden", "12"}});
     const torch::Tensor tokens = documents({24, 3, 9, 1}, 24, kVocabulary);
     model->dropout_context() = {5, 3, 0};
     const torch::Tensor logits = model->forward(tokens);

@@ -294,5 +294,5 @@ TEST_CASE("A share of teacher forcing above 1 and a vocabulary without words are
                       "configs/x.yaml:7: 'model.teacher_forcing': 1.5 is not a share; take 0 to 1");
   REQUIRE_THROWS_WITH(
       make("seq2seq", "", pairs(9, 30, 8, 4)),
-      "'data.name': seq2seq needs targets of at least 2 tokens, and more than 3 ids for them");
+      "'data.name': seq2seq needs targets of at least 2 tokens, and more than 4 ids for them");
 }

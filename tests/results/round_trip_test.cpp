@@ -87,12 +87,12 @@ TEST_CASE("a file that appears meanwhile is not overwritten either") {
 TEST_CASE("an emergency ends the file once") {
   const TemporaryFolder folder;
   RunWriter writer(folder / "run.h5", sample_start());
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
   bool done = false;
   std::thread watchdog([&] { done = writer.finish_emergency("failed", "rank 1 was lost"); });
   watchdog.join();
   CHECK(done);
-  writer.append_epoch(sample_steps(3, 1), sample_comm(3), sample_epoch(1),
+  writer.append_epoch(sample_steps(3, 1), sample_comm(3), {}, sample_epoch(1),
                       sample_audit());  // too late: nothing
   writer.finish("complete", true, {}, 1);
   CHECK_FALSE(writer.finish_emergency("interrupted", "x"));
@@ -106,7 +106,7 @@ TEST_CASE("an emergency ends the file once") {
 TEST_CASE("invalid reasons are kept as sentences") {
   const TemporaryFolder folder;
   RunWriter writer(folder / "run.h5", sample_start());
-  writer.append_epoch(sample_steps(1, 0), {}, sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(1, 0), {}, {}, sample_epoch(1), sample_audit());
   writer.finish("complete", false, {"first, with ümlaut", "second"}, 1);
   const RunData run = read_run(folder / "run.h5");
   CHECK_FALSE(run.header.valid);
@@ -120,7 +120,7 @@ TEST_CASE("a writer that is killed leaves what its last epoch had written") {
   const pid_t child = fork();
   if (child == 0) {
     RunWriter writer(path, sample_start());
-    writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+    writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
     kill(getpid(), SIGKILL);
   }
   int status = 0;

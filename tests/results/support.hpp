@@ -114,8 +114,8 @@ inline AuditRow sample_audit() { return {{450, 451}, {1, ~std::uint64_t{0}}, 0, 
 // A whole run of two epochs.
 inline void write_sample(const std::string& path) {
   RunWriter writer(path, sample_start());
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
-  writer.append_epoch(sample_steps(2, 1), sample_comm(3), sample_epoch(0.5), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(2, 1), sample_comm(3), {}, sample_epoch(0.5), sample_audit());
   writer.finish("complete", true, {}, 12.5);
 }
 

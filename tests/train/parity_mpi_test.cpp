@@ -1,119 +1,19 @@
 // Correctness gates the numbers: parameters after 50 SGD steps on N ranks equal those of sequential training.
-#include <mpi.h>
+#include "parity.hpp"
 
-#include <algorithm>
+#include <mpi.h>
 
 #include "comm/mpi_communicator.hpp"
 #include "comm/self_communicator.hpp"
-#include "data/loader.hpp"
-#include "data/work_audit.hpp"
-#include "models/registry.hpp"
 #include "support/catch.hpp"
-#include "train/flat_optimizer.hpp"
-#include "train/setup.hpp"
-#include "train/strategy.hpp"
-#include "train/training_step.hpp"
 
 using namespace lockstep;
+using namespace lockstep::test;
 
 namespace {
 
-constexpr std::int64_t kSteps = 50;
-constexpr double kTolerance = 1e-5;
-
-struct Case {
-  std::string model, preset, data;
-  std::vector<Setting> hyper;       // small enough for a test
-  std::vector<std::int64_t> shape;  // of images
-};
-
-Setting hyper(const std::string& key, const std::string& value) { return {key, value, {}}; }
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {
-      {"mlp", "", "synthetic_images", {}, {1, 28, 28}},
-      {"cnn", "mnist", "synthetic_images", {}, {1, 28, 28}},
-      {"cnn", "cifar10", "synthetic_images", {}, {3, 32, 32}},
-      {"vgg11",
-       "",
-       "synthetic_images",
-       {hyper("dropout", "0"), hyper("channels", "[8, 16, 16]"), hyper("pool_after", "[1, 3]"),
-        hyper("hidden", "[32]"), hyper("pooled", "2")},
-       {3, 16, 16}},
-      {"conv_autoencoder", "", "synthetic_images", {}, {1, 16, 16}},
-      {"lstm",
-       "",
-       "synthetic_text",
-       {hyper("embedding", "16"), hyper("hidden", "12"), hyper("bidirectional", "false")},
-       {}},
-      {"gru", "", "synthetic_text", {hyper("embedding", "16"), hyper("hidden", "12")}, {}},
-      {"transformer", "small", "synthetic_text", {hyper("dropout", "0")}, {}},
-      {"transformer",
-       "large",
-       "synthetic_text",
-       {hyper("dropout", "0"), hyper("pooling", "cls"), hyper("layers", "2")},
-       {}},
-  };
-  return all;
-}
-
-const Case& case_of(const std::string& model) {
-  const auto found =
-      std::find_if(cases().begin(), cases().end(), [&](const Case& c) { return c.model == model; });
-  return *found;
-}
-
-RunConfig configure(const Case& c) {
-  RunConfig config;
-  config.model.name = c.model;
-  config.model.preset = c.preset;
-  config.model.hyper = c.hyper;
-  config.data.name = c.data;
-  if (c.data == "synthetic_images") config.data.shape = c.shape;
-  if (c.data != "synthetic_images") config.data.vocabulary = 200, config.data.max_length = 16;
-  if (c.data == "synthetic_images" || c.data == "synthetic_text") config.data.classes = 4;
-  config.data.samples = 300;
-  config.data.test_samples = 10;
-  config.training.global_batch = 12;
-  config.training.steps = kSteps;
-  config.training.optimizer.name = OptimizerKind::sgd;
-  config.training.optimizer.lr = 0.05;
-  config.parallel.sync_batchnorm = true;
-  return config;
-}
-
-// Parameters by name after kSteps steps on this communicator.
 std::vector<torch::Tensor> train(const RunConfig& config, Communicator& communicator) {
-  const DataSplits data = load_data(config, 1);
-  const DatasetInfo& info = data.train->info();
-  const auto model = make_model(config.model, model_inputs(info), config.run.seed);
-  const auto task = make_task(model_task(config.model), info);
-  model->train();
-  const BatchPlan plan{
-      .dataset_size = data.train->size(),
-      .global_batch = *config.training.global_batch,
-      .accumulate = config.training.accumulate,
-      .ranks = communicator.size(),
-      .seed = config.run.seed,
-      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
-  const auto strategy = make_replicated_strategy("test", model, communicator, config, nullptr);
-  FlatOptimizer optimizer(config.training.optimizer, strategy->buckets());
-  StepRecorder recorder(steady_now(), TrainingStep::phases(plan.accumulate));
-  WorkAudit audit(plan.dataset_size);
-  TrainingStep step(config, torch::kCPU, *strategy, *task, optimizer, recorder, audit);
-  Loader loader(data.train, plan, communicator.rank(), 1, 2, false);
-  for (std::int64_t done = 0, epoch = 0; done < kSteps; ++epoch) {
-    const std::int64_t steps = std::min(plan.steps_per_epoch(), kSteps - done);
-    loader.begin_epoch(epoch);
-    step.begin_epoch(steps);
-    recorder.begin_epoch(steps);
-    for (std::int64_t s = 0; s < steps; ++s, ++done) {
-      step.run(loader, s, done, config.training.optimizer.lr);
-      const BucketPlan before = strategy->buckets().plan();
-      if (done == 0 && strategy->rebuild_buckets()) optimizer.relayout(before);
-    }
-  }
-  return model->parameters();
+  return train_replicated(config, communicator)->parameters();
 }
 
 double largest_difference(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {

@@ -14,6 +14,44 @@ namespace {
 
 constexpr std::int64_t kGradientBytes = 889'440;
 
+// One step of one rank. `factor`: of forward and backward.
+void fill_step(StepTable& t, const SyntheticRun& s, std::int64_t rank, std::int64_t step, double begin,
+               double factor) {
+  const double late = rank == s.ranks - 1 ? s.late : 0, waits = s.late - late;
+  t.start.at(rank, step) = begin;
+  t.data.at(rank, step) = s.data;
+  t.forward.at(rank, step) = s.forward * factor;
+  t.backward.at(rank, step) = s.backward * factor + late;
+  t.optimizer.at(rank, step) = s.optimizer;
+  t.other.at(rank, step) = s.other;
+  t.comm.at(rank, step) = s.transfer + waits;
+  t.comm_exposed.at(rank, step) = s.transfer - s.hidden + waits;
+  t.wall.at(rank, step) =
+      s.data + (s.forward + s.backward) * factor + s.optimizer + s.other + s.late + s.transfer - s.hidden;
+  t.samples.at(rank, step) = s.batch / s.ranks;
+  t.epoch.at(rank, step) = static_cast<std::int32_t>(step / s.steps);
+}
+
+void add_events(CommTable& c, const StepTable& t, const SyntheticRun& s) {
+  if (s.ranks == 1) return;
+  for (std::int64_t r = 0; r < t.ranks(); ++r) {
+    for (std::int64_t k = 0; k < t.steps(); ++k) {
+      const double end = t.start.at(r, k) + t.wall.at(r, k) - s.optimizer - s.other;
+      c.rank.push_back(static_cast<std::int32_t>(r));
+      c.step.push_back(static_cast<std::int32_t>(k));
+      c.bucket.push_back(0);
+      c.sequence.push_back(k);
+      c.bytes.push_back(kGradientBytes);
+      c.kind.emplace_back("all_reduce");
+      c.start.push_back(end - t.comm.at(r, k));
+      c.ready.push_back(c.start.back());
+      c.end.push_back(end);
+    }
+  }
+}
+
+}  // namespace
+
 void describe(RunData& run, const SyntheticRun& s) {
   run.header.schema = 1;
   run.header.uuid = s.uuid.empty() ? fmt::format("{}-{}-{}", s.mode, s.ranks, s.seed) : s.uuid;
@@ -60,42 +98,6 @@ StepTable empty_steps(std::int64_t ranks, std::int64_t steps) {
   return t;
 }
 
-// One step of one rank. `factor`: of forward and backward.
-void fill_step(StepTable& t, const SyntheticRun& s, std::int64_t rank, std::int64_t step, double begin,
-               double factor) {
-  const double late = rank == s.ranks - 1 ? s.late : 0, waits = s.late - late;
-  t.start.at(rank, step) = begin;
-  t.data.at(rank, step) = s.data;
-  t.forward.at(rank, step) = s.forward * factor;
-  t.backward.at(rank, step) = s.backward * factor + late;
-  t.optimizer.at(rank, step) = s.optimizer;
-  t.other.at(rank, step) = s.other;
-  t.comm.at(rank, step) = s.transfer + waits;
-  t.comm_exposed.at(rank, step) = s.transfer - s.hidden + waits;
-  t.wall.at(rank, step) =
-      s.data + (s.forward + s.backward) * factor + s.optimizer + s.other + s.late + s.transfer - s.hidden;
-  t.samples.at(rank, step) = s.batch / s.ranks;
-  t.epoch.at(rank, step) = static_cast<std::int32_t>(step / s.steps);
-}
-
-void add_events(CommTable& c, const StepTable& t, const SyntheticRun& s) {
-  if (s.ranks == 1) return;
-  for (std::int64_t r = 0; r < t.ranks(); ++r) {
-    for (std::int64_t k = 0; k < t.steps(); ++k) {
-      const double end = t.start.at(r, k) + t.wall.at(r, k) - s.optimizer - s.other;
-      c.rank.push_back(static_cast<std::int32_t>(r));
-      c.step.push_back(static_cast<std::int32_t>(k));
-      c.bucket.push_back(0);
-      c.sequence.push_back(k);
-      c.bytes.push_back(kGradientBytes);
-      c.kind.emplace_back("all_reduce");
-      c.start.push_back(end - t.comm.at(r, k));
-      c.ready.push_back(c.start.back());
-      c.end.push_back(end);
-    }
-  }
-}
-
 void add_epochs(RunData& run, const SyntheticRun& s) {
   for (int e = 0; e < s.epochs; ++e) {
     EpochRow row;
@@ -108,8 +110,6 @@ void add_epochs(RunData& run, const SyntheticRun& s) {
     run.audit.push_back(audit);
   }
 }
-
-}  // namespace
 
 RunData make_run(const SyntheticRun& s) {
   RunData run;
