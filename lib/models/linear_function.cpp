@@ -21,11 +21,19 @@ using torch::autograd::variable_list;
 // summing a thousand at a time keeps it (0.55 to 0.85).
 constexpr std::int64_t kWorthACall = 1 << 25;  // multiply-adds
 constexpr std::int64_t kManyRows = 1024;
+// Laying a weight out takes it as long as multiplying 64 rows.
+constexpr std::int64_t kWorthPacking = 1 << 20;  // multiply-adds of one of the products
+constexpr std::int64_t kManyProducts = 4;
 
-// The operator is registered where LibTorch was built with oneDNN. Boxed calls do not depend on the C++ types
-// behind its schema, which have changed between releases.
+// The operators are registered where LibTorch was built with oneDNN. Boxed calls do not depend on the C++
+// types behind their schemas, which have changed between releases.
 const std::optional<c10::OperatorHandle>& onednn_linear() {
   static const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  return handle;
+}
+
+const std::optional<c10::OperatorHandle>& onednn_packing() {
+  static const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
   return handle;
 }
 
@@ -39,10 +47,13 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bia
   return stack[0].toTensor();
 }
 
+bool takes_onednn(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU) &&
+         at::globalContext().userEnabledMkldnn() && onednn_linear();
+}
+
 bool takes_onednn(const Tensor& x, const Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.numel() * weight.size(0) >= kWorthACall &&
-         !at::autocast::is_autocast_enabled(at::kCPU) && at::globalContext().userEnabledMkldnn() &&
-         onednn_linear();
+  return x.numel() * weight.size(0) >= kWorthACall && takes_onednn(x);
 }
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
@@ -93,6 +104,19 @@ Tensor fast_product(const Tensor& x, const Tensor& weight) {
     }
   }
   return sum;
+}
+
+PackedWeight::PackedWeight(const Tensor& weight, std::int64_t rows, std::int64_t products) : weight_(weight) {
+  if (products < kManyProducts || rows * weight.numel() < kWorthPacking) return;
+  if (!takes_onednn(weight) || !onednn_packing()) return;
+  torch::jit::Stack stack{weight.contiguous(), rows};
+  onednn_packing()->callBoxed(&stack);
+  weight_ = stack[0].toTensor();
+  packed_ = true;
+}
+
+Tensor PackedWeight::times(const Tensor& x) const {
+  return packed_ ? multiply(x, weight_, std::nullopt) : fast_product(x, weight_);
 }
 
 }  // namespace lockstep

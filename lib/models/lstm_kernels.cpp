@@ -1,22 +1,8 @@
 #include "models/lstm_kernels.hpp"
 
-#include <cmath>
-
 #include "models/vector_math.hpp"
 
 namespace lockstep::kernels {
-
-namespace {
-
-LOCKSTEP_INLINE float hyperbolic_tangent(float x) {
-  // (1 - e) / (1 + e) with e = exp(-2 |x|) loses digits near 0, where Taylor's polynomial is exact enough.
-  const float e = exponential(-2.0F * std::fabs(x)), square = x * x;
-  const float far = std::copysign((1.0F - e) / (1.0F + e), x);
-  const float near = x * (1.0F + square * (-0.333333333F + square * (0.133333333F - square * 0.053968254F)));
-  return square < 0.01F ? near : far;
-}
-
-}  // namespace
 
 LOCKSTEP_CLONES void lstm_cell(std::span<const float> input, std::span<const float> recurrent,
                                std::span<const float> c_before, std::span<float> gates, std::span<float> c,

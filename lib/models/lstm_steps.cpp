@@ -1,12 +1,12 @@
 #include "models/lstm_steps.hpp"
 
-#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <numeric>
 
+#include "models/float_rows.hpp"
 #include "models/linear_function.hpp"
 #include "models/lstm_kernels.hpp"
 
@@ -18,21 +18,6 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kRowsAThread = 4;
-
-std::span<float> row(const Tensor& x, std::int64_t r) {
-  const auto width = x.size(1);
-  return {x.data_ptr<float>() + r * width, static_cast<std::size_t>(width)};
-}
-
-// work(r) for each row, over LibTorch's threads.
-template <typename Work>
-void for_rows(std::int64_t rows, const Work& work) {
-  at::parallel_for(0, rows, kRowsAThread, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) work(r);
-  });
-}
-
 LstmTrace new_trace(const Tensor& like, std::int64_t rows, std::int64_t units) {
   const auto options = like.options().requires_grad(false);
   return {at::empty({rows, 4 * units}, options), at::empty({rows, units}, options),
@@ -41,7 +26,7 @@ LstmTrace new_trace(const Tensor& like, std::int64_t rows, std::int64_t units) {
 
 // Steps [trace.steps, end) of the sequence. x: (rows of these steps, 4H), the input's part of the gates with
 // both biases. place: the first of these rows in the trace.
-void advance(const Tensor& x, const Tensor& weight_hh, const Tensor& h0, const Tensor& c0,
+void advance(const Tensor& x, const PackedWeight& weight_hh, const Tensor& h0, const Tensor& c0,
              const StepRows& rows, std::int64_t end, std::int64_t place, LstmTrace& trace) {
   std::int64_t read = 0;
   for (; trace.steps < end; ++trace.steps) {
@@ -49,35 +34,15 @@ void advance(const Tensor& x, const Tensor& weight_hh, const Tensor& h0, const T
     const std::int64_t before = t == 0 ? 0 : place - rows[static_cast<std::size_t>(t - 1)];
     const Tensor h_before = (t == 0 ? h0 : trace.h).narrow(0, before, count);
     const Tensor c_before = (t == 0 ? c0 : trace.c).narrow(0, before, count);
-    const Tensor recurrent = fast_product(h_before, weight_hh);  // (count, 4H)
-    for_rows(count, [&](std::int64_t r) {
-      kernels::lstm_cell(row(x, read + r), row(recurrent, r), row(c_before, r), row(trace.gates, place + r),
-                         row(trace.c, place + r), row(trace.h, place + r));
+    const Tensor recurrent = weight_hh.times(h_before);  // (count, 4H)
+    for_float_rows(count, [&](std::int64_t r) {
+      kernels::lstm_cell(float_row(x, read + r), float_row(recurrent, r), float_row(c_before, r),
+                         float_row(trace.gates, place + r), float_row(trace.c, place + r),
+                         float_row(trace.h, place + r));
     });
     read += count;
     place += count;
   }
-}
-
-// (N, H) of all steps -> (B, H): of each sample's last.
-Tensor last_rows(const Tensor& x, const StepRows& rows) {
-  Tensor last = at::empty({rows[0], x.size(1)}, x.options());
-  std::int64_t place = 0;
-  for (std::size_t t = 0; t < rows.size(); place += rows[t++]) {
-    const std::int64_t next = t + 1 < rows.size() ? rows[t + 1] : 0;
-    last.narrow(0, next, rows[t] - next).copy_(x.narrow(0, place + next, rows[t] - next));
-  }
-  return last;
-}
-
-// (N, H) of all steps -> (N, H) of those before them.
-Tensor rows_before(const Tensor& first, const Tensor& x, const StepRows& rows) {
-  Tensor before = at::empty_like(x);
-  before.narrow(0, 0, rows[0]).copy_(first);
-  std::int64_t place = rows[0];
-  for (std::size_t t = 1; t < rows.size(); place += rows[t++])
-    before.narrow(0, place, rows[t]).copy_(x.narrow(0, place - rows[t - 1], rows[t]));
-  return before;
 }
 
 // The gradient by the gates, (N, 4H). dh, dc: (B, H), by the last state of each sample; become those by the
@@ -85,18 +50,19 @@ Tensor rows_before(const Tensor& first, const Tensor& x, const StepRows& rows) {
 Tensor gate_gradients(const LstmTrace& trace, const Tensor& weight_hh, const Tensor& c0, const StepRows& rows,
                       const Tensor& dy, Tensor& dh, Tensor& dc) {
   Tensor result = at::empty_like(trace.gates);
+  const PackedWeight by_h(weight_hh.t(), rows[0], static_cast<std::int64_t>(rows.size()));
   std::int64_t place = trace.c.size(0);
   for (std::size_t t = rows.size(); t-- > 0;) {
     const std::int64_t count = rows[t];
     place -= count;
     const std::int64_t before = t == 0 ? 0 : place - rows[t - 1];
     const Tensor& c_before = t == 0 ? c0 : trace.c;
-    for_rows(count, [&](std::int64_t r) {
-      kernels::lstm_cell_backward(row(trace.gates, place + r), row(trace.c, place + r),
-                                  row(c_before, before + r), row(dy, place + r), row(dh, r), row(dc, r),
-                                  row(result, place + r));
+    for_float_rows(count, [&](std::int64_t r) {
+      kernels::lstm_cell_backward(float_row(trace.gates, place + r), float_row(trace.c, place + r),
+                                  float_row(c_before, before + r), float_row(dy, place + r), float_row(dh, r),
+                                  float_row(dc, r), float_row(result, place + r));
     });
-    dh.narrow(0, 0, count).copy_(fast_product(result.narrow(0, place, count), weight_hh.t()));
+    dh.narrow(0, 0, count).copy_(by_h.times(result.narrow(0, place, count)));
   }
   return result;
 }
@@ -113,7 +79,8 @@ class LstmFunction : public torch::autograd::Function<LstmFunction> {
     if (trace.steps < steps) {
       const std::int64_t place = std::accumulate(rows.begin(), rows.begin() + trace.steps, std::int64_t{0});
       const Tensor input = fast_linear(x.narrow(0, place, x.size(0) - place), weight_ih, bias_ih + bias_hh);
-      advance(input, weight_hh, h0, c0, rows, steps, place, trace);
+      advance(input, PackedWeight(weight_hh, rows[0], steps - trace.steps), h0, c0, rows, steps, place,
+              trace);
     }
     context->save_for_backward({x, h0, c0, weight_ih, weight_hh, trace.gates, trace.c, trace.h});
     context->saved_data["rows"] = rows;
@@ -180,8 +147,9 @@ Tensor LstmCells::take(const Tensor& x, const State& state, std::int64_t steps, 
   const std::int64_t batch = state.h.size(0), place = trace.steps * batch;
   if (!trace.gates.defined()) trace = new_trace(x, steps * batch, units_);
   const StepRows rows(static_cast<std::size_t>(steps), batch);
-  advance(fast_linear(x, weight_ih_, bias_ih_ + bias_hh_), weight_hh_, state.h, state.c, rows,
-          trace.steps + x.size(0) / batch, place, trace);
+  const std::int64_t count = x.size(0) / batch;
+  advance(fast_linear(x, weight_ih_, bias_ih_ + bias_hh_), PackedWeight(weight_hh_, batch, count), state.h,
+          state.c, rows, trace.steps + count, place, trace);
   return trace.h.narrow(0, place, x.size(0));
 }
 

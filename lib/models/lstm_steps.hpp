@@ -8,12 +8,10 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "models/packing.hpp"
 
 namespace lockstep {
-
-// How many samples have a step t: not rising, [0] is the batch.
-using StepRows = std::vector<std::int64_t>;
 
 // What the steps taken so far have left; N is the sum of the rows.
 struct LstmTrace {

@@ -42,4 +42,13 @@ LOCKSTEP_INLINE float logistic(float x) {
   return (x >= 0.0F ? 1.0F : e) / (1.0F + e);
 }
 
+// tanh(x).
+LOCKSTEP_INLINE float hyperbolic_tangent(float x) {
+  // (1 - e) / (1 + e) with e = exp(-2 |x|) loses digits near 0, where Taylor's polynomial is exact enough.
+  const float e = exponential(-2.0F * std::fabs(x)), square = x * x;
+  const float far = std::copysign((1.0F - e) / (1.0F + e), x);
+  const float near = x * (1.0F + square * (-0.333333333F + square * (0.133333333F - square * 0.053968254F)));
+  return square < 0.01F ? near : far;
+}
+
 }  // namespace lockstep::kernels

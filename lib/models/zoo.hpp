@@ -10,6 +10,8 @@ ModelRow cnn();
 ModelRow vgg11();
 ModelRow conv_autoencoder();
 ModelRow nbow();
+ModelRow lstm();
+ModelRow gru();
 ModelRow transformer();
 ModelRow gpt();
 ModelRow seq2seq();

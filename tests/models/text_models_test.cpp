@@ -13,7 +13,11 @@ struct Case {
 };
 
 const std::vector<Case>& cases() {
-  static const std::vector<Case> all{{"nbow", {{"embedding", "16"}}}};
+  static const std::vector<Case> all{
+      {"nbow", {{"embedding", "16"}}},
+      {"lstm", {{"embedding", "16"}, {"hidden", "12"}}},
+      {"gru", {{"embedding", "16"}, {"hidden", "12"}}},
+      {"gru", {{"embedding", "16"}, {"hidden", "12"}, {"layers", "3"}, {"bidirectional", "false"}}}};
   return all;
 }
 

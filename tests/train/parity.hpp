@@ -50,6 +50,12 @@ inline const std::vector<Case>& cases() {
        {hyper("dropout", "0"), hyper("embedding", "16"), hyper("heads", "2"), hyper("layers", "3"),
         hyper("context", "16")},
        {}},
+      {"lstm",
+       "",
+       "synthetic_text",
+       {hyper("embedding", "16"), hyper("hidden", "12"), hyper("bidirectional", "false")},
+       {}},
+      {"gru", "", "synthetic_text", {hyper("embedding", "16"), hyper("hidden", "12")}, {}},
       {"transformer", "small", "synthetic_text", {hyper("dropout", "0")}, {}},
       {"transformer",
        "large",
@@ -88,13 +94,13 @@ inline RunConfig configure(const Case& c) {
 
 // kSteps steps by this strategy on the data of this configuration. ranks: that share the batch.
 inline void train_steps(const RunConfig& config, const DataSplits& data, Strategy& strategy) {
-  const BatchPlan plan{.dataset_size = data.train->size(),
-                       .global_batch = *config.training.global_batch,
-                       .accumulate = config.training.accumulate,
-                       .ranks = strategy.replicas(),
-                       .seed = config.run.seed,
-                       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths()
-                                                                           : nullptr};
+  const BatchPlan plan{
+      .dataset_size = data.train->size(),
+      .global_batch = *config.training.global_batch,
+      .accumulate = config.training.accumulate,
+      .ranks = strategy.replicas(),
+      .seed = config.run.seed,
+      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
   const auto task = make_task(model_task(config.model), data.train->info());
   FlatOptimizer optimizer(config.training.optimizer, strategy.buckets());
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));

@@ -59,6 +59,7 @@ double largest_difference(const Parameters& whole, const Parameters& part) {
     // The head's own copy of a tied weight is the embedding's.
     const auto& expected = whole.count(name) ? whole.at(name) : whole.at("embedding.weight");
     largest = std::max(largest, (value - expected).abs().max().item<double>());
+    if (getenv("DBG")) fprintf(stderr, "DBG %s %g\n", name.c_str(), (value - expected).abs().max().item<double>());
   }
   return largest;
 }
@@ -76,6 +77,7 @@ RunConfig split_config(const Case& c, PipelineSchedule schedule, int stages) {
   config.parallel.stages = stages;
   config.parallel.partition.kind = Partition::Kind::even;
   config.training.global_batch = 16;
+  if (getenv("NOOVERLAP")) config.parallel.overlap = false;
   return config;
 }
 
