@@ -32,7 +32,8 @@ Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
   const BatchPlan batches{.dataset_size = split->size(),
                           .global_batch = plan.batch * strategy.replicas(),
                           .ranks = strategy.replicas(),
-                          .shuffle = false};
+                          .shuffle = false,
+                          .lengths = plan.batching == Batching::length ? split->batching_lengths() : nullptr};
   Loader loader(split, batches, strategy.replica(), plan.workers, /*depth=*/3, plan.device.is_cuda());
   loader.begin_epoch(0);
   Tally tally = task.start_tally(plan.device);

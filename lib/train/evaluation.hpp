@@ -18,6 +18,7 @@ struct EvaluationPlan {
   std::int64_t batch = 0;  // samples per rank and forward pass
   int workers = 1;         // loader threads
   torch::Device device = torch::kCPU;
+  Batching batching = Batching::fixed;
   bool generate = false;  // also what the model makes without the targets (Task::add_generated)
 };
 

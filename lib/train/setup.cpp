@@ -13,6 +13,7 @@
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/topology.hpp"
+#include "data/word_vectors.hpp"
 #include "models/registry.hpp"
 #include "train/task.hpp"
 
@@ -47,6 +48,36 @@ BatchPlan plan_batches(const RunConfig& config, const Dataset& split, int ranks)
   if (const char* unsharded = std::getenv("LOCKSTEP_TEST_UNSHARDED"))
     plan.shard = std::string(unsharded) != "1";
   return plan;
+}
+
+// Pre-trained word vectors into the model's embedding; words that the file lacks keep their initial vectors.
+void load_embeddings(Setup& setup) {
+  const RunConfig& config = setup.config;
+  const DatasetInfo& info = setup.data.train->info();
+  if (config.data.embeddings.empty() || !info.words) return;  // without a vocabulary the data set refuses
+  torch::Tensor weight;
+  for (const torch::Tensor& parameter : setup.model->layers().front().layer->parameters())
+    if (parameter.dim() == 2 && parameter.size(0) == info.vocabulary) weight = parameter;
+  if (!weight.defined())
+    throw input_error("{}: model {} has no embedding of words; remove it", config.place("data.embeddings"),
+                      setup.model->name());
+  WordVectors vectors = read_word_vectors(config.data.embeddings, *info.words);
+  if (vectors.width != weight.size(1))
+    throw input_error("{}: vectors of {} numbers, but the model's embedding has {}; set model.embedding to {}",
+                      config.place("data.embeddings"), vectors.width, weight.size(1), vectors.width);
+  const torch::NoGradGuard no_grad;
+  const auto rows = static_cast<std::int64_t>(vectors.has.size());
+  const torch::Tensor values = torch::from_blob(vectors.values.data(), {rows, vectors.width});
+  const torch::Tensor has = torch::from_blob(vectors.has.data(), {rows, 1}, torch::kUInt8).to(torch::kBool);
+  weight.narrow(0, 0, rows).copy_(torch::where(has, values, weight.narrow(0, 0, rows)));
+  setup.data.notes.push_back(
+      fmt::format("{}: vectors for {} of {} words", config.data.embeddings, vectors.found, rows));
+}
+
+void check_task(const Setup& setup) {
+  if (setup.task == TaskKind::reconstruction && setup.config.data.normalise)
+    throw input_error("{}: {} gives pixels back in [0, 1], and wants them so; set it to false",
+                      setup.config.place("data.normalise"), setup.config.model.name);
 }
 
 // Keys of a split model belong to train_mp alone.
@@ -141,7 +172,9 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   setup.total_steps =
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
   setup.task = model_task(c.model);
+  check_task(setup);
   setup.model = make_model(c.model, model_inputs(setup.data.train->info()), c.run.seed);
+  load_embeddings(setup);
   setup.model->train();
   setup.facts = model_facts(*setup.model);
   if (mode == "mp")

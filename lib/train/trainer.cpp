@@ -267,7 +267,8 @@ AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingRe
 EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   EvaluationPlan plan{.batch = std::max<std::int64_t>(setup_.batches.largest_micro_batch(), 64),
                       .workers = std::max(setup_.config.data.workers, 1),
-                      .device = setup_.device};
+                      .device = setup_.device,
+                      .batching = setup_.config.data.batching};
   const SteadyTime begin = steady_now();
   EpochRow row;
   row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();

@@ -38,6 +38,18 @@ inline const std::vector<Case>& cases() {
         hyper("hidden", "[32]"), hyper("pooled", "2")},
        {3, 16, 16}},
       {"conv_autoencoder", "", "synthetic_images", {}, {1, 16, 16}},
+      {"nbow", "", "synthetic_text", {hyper("embedding", "16")}, {}},
+      {"seq2seq",
+       "",
+       "synthetic_pairs",
+       {hyper("dropout", "0"), hyper("embedding", "16"), hyper("hidden", "16")},
+       {}},
+      {"gpt",
+       "mini",
+       "synthetic_tokens",
+       {hyper("dropout", "0"), hyper("embedding", "16"), hyper("heads", "2"), hyper("layers", "3"),
+        hyper("context", "16")},
+       {}},
       {"lstm",
        "",
        "synthetic_text",
@@ -74,20 +86,21 @@ inline RunConfig configure(const Case& c) {
   config.training.global_batch = 12;
   config.training.steps = kSteps;
   config.training.optimizer.name = OptimizerKind::sgd;
-  config.training.optimizer.lr = 0.05;
+  // Post-LN with a first-token head is unstable at 0.05: rounding alone grows beyond the tolerance.
+  config.training.optimizer.lr = c.preset == "large" ? 0.005 : 0.05;
   config.parallel.sync_batchnorm = true;
   return config;
 }
 
 // kSteps steps by this strategy on the data of this configuration. ranks: that share the batch.
 inline void train_steps(const RunConfig& config, const DataSplits& data, Strategy& strategy) {
-  const BatchPlan plan{
-      .dataset_size = data.train->size(),
-      .global_batch = *config.training.global_batch,
-      .accumulate = config.training.accumulate,
-      .ranks = strategy.replicas(),
-      .seed = config.run.seed,
-      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
+  const BatchPlan plan{.dataset_size = data.train->size(),
+                       .global_batch = *config.training.global_batch,
+                       .accumulate = config.training.accumulate,
+                       .ranks = strategy.replicas(),
+                       .seed = config.run.seed,
+                       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths()
+                                                                           : nullptr};
   const auto task = make_task(model_task(config.model), data.train->info());
   FlatOptimizer optimizer(config.training.optimizer, strategy.buckets());
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
