@@ -110,7 +110,7 @@ def variant_main(args, variant, results):
 
 def run_variant(args, variant):
     """The variant's figures from a process of its own, or why there are none."""
-    context = mp.get_context("spawn")
+    context = mp.get_context("fork")  # this process has imported torch, and computed nothing
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=variant_main, args=(args, variant, sender))
     process.start()

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string_view>
 
 #include "results/columns.hpp"
@@ -336,21 +335,38 @@ unsigned seconds_for(const std::string& path) {
   return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
 }
 
-void require_survivable(const std::string& path, const std::function<void()>& read) {
+Error refusal(const std::string& path) {
+  return input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
+}
+
+void refuse_if_cut_short(const std::string& path) {
   if (is_cut_short(path)) throw input_error("{}: damaged: the file is cut short", path);
-  if (!survives(read, seconds_for(path)))
-    throw input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
 }
 
 }  // namespace
 
-RunData read_run(const std::string& path) {
-  require_survivable(path, [&] { Reader(path).run(); });
-  return Reader(path).run();
+RunFiles::RunFiles(std::vector<std::string> paths)
+    : paths_(std::move(paths)),
+      trials_(
+          paths_.size(),
+          [this](std::size_t i) {
+            if (!is_cut_short(paths_[i])) Reader(paths_[i]).run();
+          },
+          [this](std::size_t i) { return seconds_for(paths_[i]); }) {}
+
+RunData RunFiles::read(std::size_t i) {
+  refuse_if_cut_short(paths_[i]);
+  if (!trials_.survived(i)) throw refusal(paths_[i]);
+  return Reader(paths_[i]).run();
 }
 
+RunData read_run(const std::string& path) { return RunFiles({path}).read(0); }
+
 RunHeader read_header(const std::string& path) {
-  require_survivable(path, [&] { Reader(path).header(); });
+  refuse_if_cut_short(path);
+  Trials trial(
+      1, [&](std::size_t) { Reader(path).header(); }, [&](std::size_t) { return seconds_for(path); });
+  if (!trial.survived(0)) throw refusal(path);
   return Reader(path).header();
 }
 
