@@ -95,13 +95,13 @@ inline RunConfig configure(const Case& c) {
 
 // kSteps steps by this strategy on the data of this configuration. ranks: that share the batch.
 inline void train_steps(const RunConfig& config, const DataSplits& data, Strategy& strategy) {
-  const BatchPlan plan{.dataset_size = data.train->size(),
-                       .global_batch = *config.training.global_batch,
-                       .accumulate = config.training.accumulate,
-                       .ranks = strategy.replicas(),
-                       .seed = config.run.seed,
-                       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths()
-                                                                           : nullptr};
+  const BatchPlan plan{
+      .dataset_size = data.train->size(),
+      .global_batch = *config.training.global_batch,
+      .accumulate = config.training.accumulate,
+      .ranks = strategy.replicas(),
+      .seed = config.run.seed,
+      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
   const auto task = make_task(model_task(config.model), data.train->info());
   FlatOptimizer optimizer(config.training.optimizer, strategy.buckets());
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
