@@ -10,6 +10,7 @@ ModelRow cnn();
 ModelRow vgg11();
 ModelRow conv_autoencoder();
 ModelRow nbow();
+ModelRow text_cnn();
 ModelRow lstm();
 ModelRow gru();
 ModelRow transformer();

@@ -15,6 +15,8 @@ struct Case {
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
       {"nbow", {{"embedding", "16"}}},
+      {"text_cnn", {{"embedding", "16"}, {"filters", "12"}}},
+      {"text_cnn", {{"embedding", "5"}, {"filters", "70"}, {"kernels", "[1, 4]"}}},
       {"lstm", {{"embedding", "16"}, {"hidden", "12"}}},
       {"gru", {{"embedding", "16"}, {"hidden", "12"}}},
       {"gru", {{"embedding", "16"}, {"hidden", "12"}, {"layers", "3"}, {"bidirectional", "false"}}}};

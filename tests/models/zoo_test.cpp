@@ -19,6 +19,7 @@ const std::vector<Case>& cases() {
                                      {"cnn", "cifar10", kCifar, 1'147'914},
                                      {"vgg11", "", kCifar, 128'812'810},
                                      {"nbow", "", kReviews, 6'491'102},
+                                     {"text_cnn", "", kReviews, 6'941'402},
                                      {"lstm", "", kReviews, 10'101'302},
                                      {"lstm", "", kNews, 9'612'004},
                                      {"gru", "", kReviews, 9'198'902},
