@@ -212,9 +212,10 @@ std::vector<Key> parallel_keys() {
                    "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),
       LOCKSTEP_KEY(parallel.chunks, auto_or(whole<int>(1, 64)),
                    "train_mp: parts of the model a stage holds; auto: 1, with interleaved 2"),
-      LOCKSTEP_KEY(parallel.partition, partition(),
-                   "train_mp: which layers lie on which stage; published: as the published comparisons split the "
-                   "model; auto: the fastest for measured layers"),
+      LOCKSTEP_KEY(
+          parallel.partition, partition(),
+          "train_mp: which layers lie on which stage; published: as the published comparisons split the "
+          "model; auto: the fastest for measured layers"),
   };
 }
 

@@ -11,10 +11,11 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kAhead = 2;           // actions whose input is asked for before their turn
+constexpr std::size_t kAhead = 2;            // actions whose input is asked for before their turn
 constexpr std::int64_t kHeaderNumbers = 64;  // of a header: enough for eight tensors of six dimensions
 
-torch::Tensor empty_like_meta(torch::ScalarType dtype, const std::vector<std::int64_t>& sizes, torch::Device device) {
+torch::Tensor empty_like_meta(torch::ScalarType dtype, const std::vector<std::int64_t>& sizes,
+                              torch::Device device) {
   return torch::empty(sizes, torch::TensorOptions().dtype(dtype).device(device));
 }
 
@@ -73,8 +74,9 @@ torch::Tensor PipelineRunner::evaluate(const MicroBatch& batch, PipelineHost& ho
 
 void PipelineRunner::require_quiet() const {
   if (!activations_.empty() || !gradients_.empty() || !sends_.empty())
-    throw run_error("stage {}: {} activations and {} gradients were asked for and never came, {} sends not ended",
-                    stage(), activations_.size(), gradients_.size(), sends_.size());
+    throw run_error(
+        "stage {}: {} activations and {} gradients were asked for and never came, {} sends not ended",
+        stage(), activations_.size(), gradients_.size(), sends_.size());
 }
 
 PipelineRunner::Pass& PipelineRunner::pass(const Action& action) {
@@ -145,9 +147,9 @@ Flow PipelineRunner::take(std::deque<Message>& posted, PipelineHost& host) {
 
 PipelineRunner::Metas PipelineRunner::receive_header(int chunk, PipelineHost& host) {
   host.waiting();
-  torch::Tensor header = torch::zeros({kHeaderNumbers}, torch::kInt64).to(model(chunk).parameters().empty()
-                                                                              ? torch::Device(torch::kCPU)
-                                                                              : model(chunk).parameters()[0].device());
+  torch::Tensor header = torch::zeros({kHeaderNumbers}, torch::kInt64)
+                             .to(model(chunk).parameters().empty() ? torch::Device(torch::kCPU)
+                                                                   : model(chunk).parameters()[0].device());
   links_.activations.recv(header, peer(chunk - 1))->wait();
   header = header.cpu();
   const auto* next = header.data_ptr<std::int64_t>();

@@ -110,11 +110,11 @@ class PipelineRunner {
   PipelineLinks links_;
   WorkLog* log_;
   int chunk_count_, micro_batches_;
-  std::map<Key, Metas> received_metas_, sent_metas_;  // by shape_key
-  std::vector<Pass> passes_;                          // by chunk of this stage, then micro-batch
-  std::deque<Message> activations_, gradients_;       // receives that were asked for, in order
+  std::map<Key, Metas> received_metas_, sent_metas_;     // by shape_key
+  std::vector<Pass> passes_;                             // by chunk of this stage, then micro-batch
+  std::deque<Message> activations_, gradients_;          // receives that were asked for, in order
   std::size_t next_activation_ = 0, next_gradient_ = 0;  // the next action to ask for
-  std::vector<Message> sends_;                        // of this step
+  std::vector<Message> sends_;                           // of this step
 };
 
 }  // namespace lockstep

@@ -22,7 +22,9 @@ class WorkLog {
   void add(WorkPtr work, int bucket, bool blocking = false) {
     works_.push_back({std::move(work), bucket, blocking, channel_});
   }
-  void add_message(WorkPtr work, std::int64_t channel) { works_.push_back({std::move(work), -1, false, channel}); }
+  void add_message(WorkPtr work, std::int64_t channel) {
+    works_.push_back({std::move(work), -1, false, channel});
+  }
   // Of the collectives that are added from now on.
   void set_channel(std::int64_t channel) { channel_ = channel; }
   const std::vector<LoggedWork>& works() const { return works_; }

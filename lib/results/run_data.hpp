@@ -54,7 +54,7 @@ struct BucketTable {
 // length; empty where no model was split.
 struct StageTable {
   std::vector<std::int32_t> rank, step, stage, micro_batch, direction;  // direction: 0 forward, 1 backward
-  std::vector<double> start, end;  // seconds since the common start
+  std::vector<double> start, end;                                       // seconds since the common start
   std::size_t size() const { return rank.size(); }
 };
 

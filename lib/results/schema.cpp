@@ -76,7 +76,8 @@ constexpr SchemaEntry kSchema[] = {
 
     {"/stages/rank", "[passes]", "i4", "1", "who ran the pass", false},
     {"/stages/step", "[passes]", "i4", "1", "column of /steps that the pass belongs to", false},
-    {"/stages/stage", "[passes]", "i4", "1", "chunk of the model, in its order: stage, or several a stage", false},
+    {"/stages/stage", "[passes]", "i4", "1", "chunk of the model, in its order: stage, or several a stage",
+     false},
     {"/stages/micro_batch", "[passes]", "i4", "1", "part of the batch, from 0", false},
     {"/stages/direction", "[passes]", "i4", "1", "0 forward, 1 backward", false},
     {"/stages/start", "[passes]", "f8", "s", "begun, since the common start", false},

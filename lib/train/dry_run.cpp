@@ -87,7 +87,8 @@ std::string dry_run_text(Setup& setup, World& world) {
          fmt::format("batch {} = {} ranks x {} x {} accumulated; {} steps an epoch, {} in all\n",
                      batches.global_batch, world.size(), batches.largest_micro_batch(), batches.accumulate,
                      batches.steps_per_epoch(), setup.total_steps) +
-         describe_model(setup.facts) + (setup.pipeline ? describe_pipeline(setup) : describe_buckets(setup) + describe_memory(setup));
+         describe_model(setup.facts) +
+         (setup.pipeline ? describe_pipeline(setup) : describe_buckets(setup) + describe_memory(setup));
 }
 
 }  // namespace lockstep

@@ -25,9 +25,9 @@ auto at_place(const RunConfig& config, const std::string& key, const Plan& plan)
 
 bool starts_with(const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; }
 
-// The splits of the published comparisons: embedding | rest for recurrent and convolutional text models on two
-// stages; the layers of an encoder or decoder evenly, with what comes before them on the first stage and what
-// comes after on the last. Others evenly.
+// The splits of the published comparisons: embedding | rest for recurrent and convolutional text models on
+// two stages; the layers of an encoder or decoder evenly, with what comes before them on the first stage and
+// what comes after on the last. Others evenly.
 Boundaries published_partition(const Model& model, int stages, int chunks_per_stage) {
   const auto& layers = model.layers();
   const int count = static_cast<int>(layers.size()), chunks = stages * chunks_per_stage;
@@ -38,7 +38,8 @@ Boundaries published_partition(const Model& model, int stages, int chunks_per_st
   };
   const int first = static_cast<int>(std::find_if(layers.begin(), layers.end(), is_block) - layers.begin());
   const int blocks = static_cast<int>(std::count_if(layers.begin(), layers.end(), is_block));
-  if ((name != "transformer" && name != "gpt") || blocks < chunks) return even_partition(count, stages, chunks_per_stage);
+  if ((name != "transformer" && name != "gpt") || blocks < chunks)
+    return even_partition(count, stages, chunks_per_stage);
   Boundaries boundaries = even_partition(blocks, stages, chunks_per_stage);
   for (int& boundary : boundaries) boundary += first;
   boundaries.front() = 0;
@@ -46,8 +47,8 @@ Boundaries published_partition(const Model& model, int stages, int chunks_per_st
   return boundaries;
 }
 
-Boundaries choose_partition(const RunConfig& config, const Model& model, const StageActions& schedule, int stages,
-                            int chunks, const std::vector<LayerCost>& costs) {
+Boundaries choose_partition(const RunConfig& config, const Model& model, const StageActions& schedule,
+                            int stages, int chunks, const std::vector<LayerCost>& costs) {
   const int layers = static_cast<int>(model.layers().size());
   switch (config.parallel.partition.kind) {
     case Partition::Kind::published:
@@ -75,7 +76,8 @@ std::int64_t bytes_of(const Flow& flow) {
 void untie(Pipeline& pipeline, const Model& model) {
   const PipelinePlan& plan = pipeline.plan;
   const auto stage_of = [&](std::size_t layer) {
-    const auto next = std::upper_bound(plan.boundaries.begin(), plan.boundaries.end(), static_cast<int>(layer));
+    const auto next =
+        std::upper_bound(plan.boundaries.begin(), plan.boundaries.end(), static_cast<int>(layer));
     return static_cast<int>(next - plan.boundaries.begin() - 1) % plan.grid.stages();
   };
   const auto& layers = model.layers();
@@ -115,7 +117,8 @@ PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::spa
   ProcessGrid grid = at_place(config, "parallel.stages", [&] { return ProcessGrid(node_of_rank, stages); });
   const int micro_batches = parallel.micro_batches.value_or(layerwise ? 1 : 4);
   const int chunks = parallel.chunks.value_or(parallel.schedule == PipelineSchedule::interleaved ? 2 : 1);
-  const std::int64_t share = config.global_batch(grid.replicas()) / (grid.replicas() * config.training.accumulate);
+  const std::int64_t share =
+      config.global_batch(grid.replicas()) / (grid.replicas() * config.training.accumulate);
   if (share % micro_batches != 0)
     throw input_error("{}: {} micro-batches do not divide a replica's batch of {}; take a divisor",
                       config.place("parallel.micro_batches"), micro_batches, share);
@@ -137,7 +140,8 @@ std::vector<LayerCost> measure_layers(Model& model, const Flow& batch) {
   for (int round = 0; round < kRounds; ++round) {
     Flow flow = batch;
     for (std::size_t i = 0; i < costs.size(); ++i) {
-      for (torch::Tensor& tensor : flow) tensor = tensor.detach().requires_grad_(i > 0 && tensor.is_floating_point());
+      for (torch::Tensor& tensor : flow)
+        tensor = tensor.detach().requires_grad_(i > 0 && tensor.is_floating_point());
       const Flow inputs = flow;
       const SteadyTime begin = steady_now();
       flow = model.layers()[i].layer->forward(inputs);
@@ -177,8 +181,8 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
   for (int chunk = place.stage; chunk < chunks; chunk += pipeline.plan.grid.stages()) {
     const auto first = static_cast<std::size_t>(b[static_cast<std::size_t>(chunk)]);
     const auto last = static_cast<std::size_t>(b[static_cast<std::size_t>(chunk) + 1]);
-    pipeline.chunks.push_back(
-        std::make_shared<Model>(model.name(), layers.subspan(first, last - first), model.shared_dropout_context()));
+    pipeline.chunks.push_back(std::make_shared<Model>(model.name(), layers.subspan(first, last - first),
+                                                      model.shared_dropout_context()));
   }
   const auto pipe = ranks.split(place.replica);
   const std::string where = config.place("parallel.backend");

@@ -32,7 +32,7 @@ struct Pipeline {
 
   PipelinePlan plan;
   int stage = 0, replica = 0;
-  std::vector<std::shared_ptr<Model>> chunks;  // of this stage, in order
+  std::vector<std::shared_ptr<Model>> chunks;            // of this stage, in order
   std::unique_ptr<Communicator> activations, gradients;  // the ranks of this pipeline, in order of stage
   // A weight that two stages share (tied embedding): this rank's copy, and the stage of the other. Undefined
   // where this stage has no part in it.

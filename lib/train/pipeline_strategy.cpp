@@ -16,7 +16,8 @@ namespace lockstep {
 
 namespace {
 
-// Channels of the log: one a stage for the collectives of its replicas, then two a pair of stages and replica.
+// Channels of the log: one a stage for the collectives of its replicas, then two a pair of stages and
+// replica.
 std::int64_t first_message_channel(const Pipeline& pipeline) {
   const std::int64_t stages = pipeline.plan.grid.stages();
   return stages + 2 * stages * stages * pipeline.replica;
@@ -48,7 +49,8 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     return 3 * pipeline_.plan.schedule[static_cast<std::size_t>(pipeline_.stage)].size() + 2;
   }
 
-  torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder, PassPlace place) override {
+  torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
+                     PassPlace place) override {
     task_ = &task;
     recorder_ = &recorder;
     place_ = place;
@@ -86,7 +88,9 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   }
 
  private:
-  int last_stage() const { return static_cast<int>(pipeline_.plan.boundaries.size() - 2) % pipeline_.plan.grid.stages(); }
+  int last_stage() const {
+    return static_cast<int>(pipeline_.plan.boundaries.size() - 2) % pipeline_.plan.grid.stages();
+  }
 
   static std::vector<std::int64_t> key_of(const Flow& inputs, const torch::Tensor& targets) {
     std::vector<std::int64_t> key;

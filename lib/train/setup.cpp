@@ -63,8 +63,9 @@ void load_embeddings(Setup& setup) {
                       setup.model->name());
   WordVectors vectors = read_word_vectors(config.data.embeddings, *info.words);
   if (vectors.width != weight.size(1))
-    throw input_error("{}: vectors of {} numbers, but the model's embedding has {}; set model.embedding to {}",
-                      config.place("data.embeddings"), vectors.width, weight.size(1), vectors.width);
+    throw input_error(
+        "{}: vectors of {} numbers, but the model's embedding has {}; set model.embedding to {}",
+        config.place("data.embeddings"), vectors.width, weight.size(1), vectors.width);
   const torch::NoGradGuard no_grad;
   const auto rows = static_cast<std::int64_t>(vectors.has.size());
   const torch::Tensor values = torch::from_blob(vectors.values.data(), {rows, vectors.width});
@@ -83,19 +84,21 @@ void check_task(const Setup& setup) {
 // Keys of a split model belong to train_mp alone.
 void check_split(const RunConfig& config, const std::string& mode, int ranks) {
   if (mode != "mp") {
-    for (const char* key : {"parallel.stages", "parallel.schedule", "parallel.micro_batches", "parallel.chunks",
-                            "parallel.partition"})
+    for (const char* key : {"parallel.stages", "parallel.schedule", "parallel.micro_batches",
+                            "parallel.chunks", "parallel.partition"})
       if (config.given.count(key))
-        throw input_error("{} splits the model, which {} does not; remove it, or run train_mp", config.place(key),
-                          mode == "seq" ? "train_seq" : "train_ddp");
+        throw input_error("{} splits the model, which {} does not; remove it, or run train_mp",
+                          config.place(key), mode == "seq" ? "train_seq" : "train_ddp");
     return;
   }
   const int stages = config.parallel.stages.value_or(ranks);
   if (stages > ranks || ranks % stages != 0)
-    throw input_error("{}: {} stages do not divide {} ranks; take a divisor, or start another number of ranks",
-                      config.place("parallel.stages"), stages, ranks);
+    throw input_error(
+        "{}: {} stages do not divide {} ranks; take a divisor, or start another number of ranks",
+        config.place("parallel.stages"), stages, ranks);
   if (config.checkpoint.every_epochs > 0)
-    throw input_error("{}: a split model is not saved yet; remove it", config.place("checkpoint.every_epochs"));
+    throw input_error("{}: a split model is not saved yet; remove it",
+                      config.place("checkpoint.every_epochs"));
 }
 
 std::vector<int> node_of_ranks(World& world) {
@@ -111,7 +114,8 @@ std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
   if (setup.config.parallel.partition.kind != Partition::Kind::automatic) return {};
   std::string bytes;
   if (world.rank() == 0) {
-    const std::int64_t rows = std::min<std::int64_t>(setup.batches.largest_micro_batch(), setup.data.train->size());
+    const std::int64_t rows =
+        std::min<std::int64_t>(setup.batches.largest_micro_batch(), setup.data.train->size());
     Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);
     std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
     std::iota(ids.begin(), ids.end(), 0);
@@ -136,8 +140,8 @@ void split_model(Setup& setup, World& world) {
   setup.mode = pipeline_mode(config, plan.grid);
   setup.pipeline.emplace(make_pipeline(std::move(plan), *setup.model, setup.device, world, config));
   const auto replicas = world.split(setup.pipeline->stage);
-  setup.communicator = make_communicator(config.parallel.backend, setup.device, *replicas,
-                                         config.place("parallel.backend"));
+  setup.communicator =
+      make_communicator(config.parallel.backend, setup.device, *replicas, config.place("parallel.backend"));
   setup.model = local_model(*setup.pipeline, *setup.model);
   setup.model->train();
 }

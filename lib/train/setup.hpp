@@ -16,8 +16,8 @@
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
 #include "models/model.hpp"
-#include "train/pipeline_setup.hpp"
 #include "results/run_data.hpp"
+#include "train/pipeline_setup.hpp"
 
 namespace lockstep {
 
@@ -26,7 +26,7 @@ struct Setup {
   std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
   std::string mode;            // "seq", "ddp", "mp", "pipe", "hybrid"
   torch::Device device = torch::kCPU;
-  int threads = 1;  // compute threads of this rank
+  int threads = 1;                             // compute threads of this rank
   std::unique_ptr<Communicator> communicator;  // of the ranks that hold the same parameters
   DataSplits data;
   TaskKind task = TaskKind::classification;

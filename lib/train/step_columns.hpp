@@ -35,8 +35,8 @@ std::vector<StagePass> stage_passes(const StepSpans& spans, const std::vector<Ac
                                     std::int32_t step);
 
 // Compute is forward, backward and optimizer, less the time in which it stood still for a blocking
-// collective. bubble: a stage stood still for want of input and no message was under way. comm: length of the union of [start, end); comm_exposed: of that union minus compute. other:
-// what is left of wall.
+// collective. bubble: a stage stood still for want of input and no message was under way. comm: length of the
+// union of [start, end); comm_exposed: of that union minus compute. other: what is left of wall.
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm);
 
 }  // namespace lockstep

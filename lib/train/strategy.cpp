@@ -31,8 +31,7 @@ class ReplicatedStrategy : public Strategy {
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
-        reducer_(trainable_parameters(*model_), communicator,
-                 reducer_options(config), log) {
+        reducer_(trainable_parameters(*model_), communicator, reducer_options(config), log) {
     synchronise_buffers();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);

@@ -63,8 +63,8 @@ std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std:
 
 struct Pipeline;
 
-// The model split over the stages of a pipeline, and replicas of it. local: the layers of this rank; replicas:
-// the ranks of the same stage. Collective over all ranks. Everything outlives it.
+// The model split over the stages of a pipeline, and replicas of it. local: the layers of this rank;
+// replicas: the ranks of the same stage. Collective over all ranks. Everything outlives it.
 std::unique_ptr<Strategy> make_pipeline_strategy(const std::string& mode, Pipeline& pipeline,
                                                  std::shared_ptr<Model> local, Communicator& replicas,
                                                  const RunConfig& config, WorkLog* log);

@@ -247,8 +247,8 @@ void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
     const std::size_t other = first.try_emplace(of, rank).first->second;
     if (digests[rank] == digests[other]) continue;
     result.invalid_reasons.push_back(
-        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}", epoch,
-                    rank, other));
+        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}",
+                    epoch, rank, other));
     return;
   }
 }

@@ -76,7 +76,8 @@ TEST_CASE("conv_autoencoder gives back images of the shape it got, in [0, 1]") {
 TEST_CASE("conv_autoencoder learns to give back what it sees") {
   const ModelInputs inputs{{1, 8, 8}, 0, 10};
   const auto model = make("conv_autoencoder", "", inputs);
-  const torch::Tensor batch = (torch::arange(8 * 64).reshape({8, 1, 8, 8}).remainder(7) > 3).to(torch::kFloat32);
+  const torch::Tensor batch =
+      (torch::arange(8 * 64).reshape({8, 1, 8, 8}).remainder(7) > 3).to(torch::kFloat32);
   const auto loss = [&] { return at::mse_loss(model->forward(batch), batch); };
   const double before = loss().item<double>();
   for (int step = 0; step < 200; ++step) {

@@ -98,8 +98,8 @@ TEST_CASE("every model under every schedule equals sequential training") {
       if (layers_of(c) < static_cast<std::size_t>(chunks)) continue;
       CAPTURE(c.model, c.preset, name_of(schedule));
       const bool whole_batch = schedule == PipelineSchedule::layerwise;
-      CHECK(largest_difference(whole_batch ? layerwise : expected, train_split(split_config(c, schedule, ranks))) <
-            kTolerance);
+      CHECK(largest_difference(whole_batch ? layerwise : expected,
+                               train_split(split_config(c, schedule, ranks))) < kTolerance);
     }
   }
 }
