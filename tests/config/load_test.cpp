@@ -148,7 +148,7 @@ TEST_CASE("every file in configs/ is accepted, for 1, 2 and 4 ranks") {
     CAPTURE(entry.path().string());
     if (entry.path().extension() != ".yaml") continue;
     const RunConfig c = load_config(entry.path().string(), {});
-    for (const int ranks : {1, 2, 4}) CHECK(c.global_batch(ranks) == 64);
+    for (const int ranks : {1, 2, 4}) CHECK(c.global_batch(ranks) % ranks == 0);
     ++files;
   }
   CHECK(files >= 8);
