@@ -177,10 +177,12 @@ class WindowMaximum : public torch::autograd::Function<WindowMaximum> {
 
 // Any device and type.
 Tensor by_convolution(const Tensor& x, const Tensor& lengths, const Tensor& weight, const Tensor& bias) {
-  const Tensor words =
-      at::constant_pad_nd(x.transpose(1, 2), {0, weight.size(0) - 1});       // (B, E, T + kernel - 1)
+  const Tensor real = document_mask(lengths, x.size(1));  // (B, T)
+  // What lies past a document's end is zero as it stands, and gets no gradient by this.
+  const Tensor words = at::constant_pad_nd((x * real.unsqueeze(2)).transpose(1, 2),
+                                           {0, weight.size(0) - 1});         // (B, E, T + kernel - 1)
   const Tensor values = at::conv1d(words, weight.permute({1, 2, 0}), bias);  // (B, filters, T)
-  const Tensor padding = document_mask(lengths, x.size(1)).logical_not_().unsqueeze(1);
+  const Tensor padding = real.logical_not().unsqueeze(1);
   return values.masked_fill(padding, -std::numeric_limits<double>::infinity()).amax(2).relu();
 }
 
