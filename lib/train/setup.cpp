@@ -84,11 +84,18 @@ void check_task(const Setup& setup) {
 // Keys of a split model belong to train_mp alone.
 void check_split(const RunConfig& config, const std::string& mode, int ranks) {
   if (mode != "mp") {
-    for (const char* key : {"parallel.stages", "parallel.schedule", "parallel.micro_batches",
-                            "parallel.chunks", "parallel.partition"})
-      if (config.given.count(key))
-        throw input_error("{} splits the model, which {} does not; remove it, or run train_mp",
-                          config.place(key), mode == "seq" ? "train_seq" : "train_ddp");
+    // A resolved configuration gives every key, at its default too.
+    const RunConfig::Parallel &given = config.parallel, fresh;
+    for (const auto& [key, changed] : {std::pair("stages", given.stages.value_or(1) > 1),
+                                       {"schedule", given.schedule != fresh.schedule},
+                                       {"micro_batches", given.micro_batches.has_value()},
+                                       {"chunks", given.chunks.has_value()},
+                                       {"partition", given.partition != fresh.partition}}) {
+      if (!changed) continue;
+      throw input_error("{} splits the model, which {} does not; remove it, or run train_mp",
+                        config.place(fmt::format("parallel.{}", key)),
+                        mode == "seq" ? "train_seq" : "train_ddp");
+    }
     return;
   }
   const int stages = config.parallel.stages.value_or(ranks);

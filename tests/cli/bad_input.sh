@@ -26,7 +26,7 @@ said_once "did you mean 'model.hidden'?"
 seq_run 2 --set model.name=mpl
 said_once "mlp"
 seq_run 2 --set parallel.stages=2
-said_once "unknown key 'parallel.stages'"
+said_once "'parallel.stages' splits the model"
 seq_run 2 --set training.global_batch=100000
 said_once "the training split has 540 rows"
 run 2 "$BIN/train_seq" --config "$SOURCE/configs/mnist_mlp.yaml" --set "data.path=$work/nowhere"
