@@ -15,7 +15,8 @@ namespace {
 
 constexpr double kSingleMargin = 0.05;  // what a single launch must differ by
 constexpr double kWorthNaming = 0.2;    // share of the lost time of a second reason
-constexpr double kPersistent = 0.6;     // share of collectives in which one rank comes last
+constexpr double kSameTime = 0.02;      // by which a late rank's phase may be longer and be called the same
+constexpr double kOwnTime = 0.05;       // share of the lost time: a late rank's own
 constexpr double kNothingLost = 0.01;   // of the ideal step
 
 const std::map<std::string, std::string> kReasons = {
@@ -23,7 +24,7 @@ const std::map<std::string, std::string> kReasons = {
     {"h2d", "copying batches to the device"},
     {"compute", "forward and backward passes that take longer than their share of the baseline's"},
     {"optimizer", "the optimizer, which every rank runs in full"},
-    {"comm_wait", "waiting in collectives for a late rank"},
+    {"comm_wait", "waiting in collectives for other ranks"},
     {"comm_transfer", "the exchange of gradients itself"},
     {"bubble", "pipeline bubbles"},
     {"other", "what no phase accounts for"},
@@ -53,11 +54,56 @@ std::string absolute_times(const GroupSummary& group, const GroupSummary& baseli
                      number(baseline.steady_training_seconds.value));
 }
 
+// What a late rank does that the others do not do.
+std::string fault_of(const LateRank& late) {
+  if (late.seconds <= (1 + kSameTime) * late.others) return "";
+  const std::string longer = late.others > 0 ? fmt::format("{} % ", number(100 * late.longer())) : "";
+  if (late.phase == "data") return fmt::format(", which loads its data {}slower", longer);
+  if (late.phase == "h2d") return fmt::format(", whose copies to the device take {}longer", longer);
+  if (late.phase == "compute")
+    return fmt::format(", whose forward and backward passes take {}longer", longer);
+  if (late.phase == "optimizer") return fmt::format(", whose optimizer takes {}longer", longer);
+  return fmt::format(", which spends {} ms of a step on what no phase accounts for, the others {} ms",
+                     milliseconds(late.seconds), milliseconds(late.others));
+}
+
 std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
-  std::string reason = kReasons.at(part.name);
-  if (part.name != "comm_wait" || group.last_rank < 0 || group.last_share < kPersistent) return reason;
-  return fmt::format("{} (rank {} comes last in {} % of them)", reason, group.last_rank,
-                     number(100 * group.last_share));
+  if (part.name != "comm_wait" || !group.parallel.late) return kReasons.at(part.name);
+  const LateRank& late = *group.parallel.late;
+  switch (late.lateness.kind) {
+    case Straggler::persistent:
+      return fmt::format("waiting for rank {}{}", late.lateness.rank, fault_of(late));
+    case Straggler::roaming:
+      return "waiting in collectives for whichever rank is late, now one and now another";
+    default:
+      return fmt::format("waiting in collectives for late ranks, {} % of it for rank {}",
+                         number(100 * late.lateness.share), late.lateness.rank);
+  }
+}
+
+// What the late rank takes longer than the others is lost by it alone, and by the others in waiting for it:
+// both count as waiting for it. Whether its own part is worth a word.
+bool lay_on_late_rank(std::vector<LostTime::Part>& parts, double total, const GroupSummary& group) {
+  if (!group.parallel.late || group.parallel.late->lateness.kind != Straggler::persistent) return false;
+  const LateRank& late = *group.parallel.late;
+  const double own = (late.seconds - late.others) / static_cast<double>(group.group->any().ranks);
+  if (own <= 0) return false;
+  for (LostTime::Part& part : parts) {
+    if (part.name == late.phase) part.seconds -= own;
+    if (part.name == "comm_wait") part.seconds += own;
+  }
+  return own > kOwnTime * total;
+}
+
+// The second reason where it is worth naming; the link always where waiting is the first.
+std::string second_reason(const std::vector<LostTime::Part>& parts, double total, const GroupSummary& group) {
+  if (parts[0].name == "comm_wait") {
+    const auto link = std::find_if(parts.begin(), parts.end(),
+                                   [](const LostTime::Part& part) { return part.name == "comm_transfer"; });
+    return fmt::format("; the link itself costs {} %", number(100 * link->seconds / total));
+  }
+  if (parts[1].seconds <= kWorthNaming * total) return "";
+  return fmt::format(", {} % into {}", number(100 * parts[1].seconds / total), reason_of(parts[1], group));
 }
 
 std::string learning_sentence(const GroupSummary& group, const GroupSummary& baseline) {
@@ -147,14 +193,14 @@ std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& ba
   const double ideal = group.budget[Quantity::wall] - lost.total;
   if (lost.total < kNothingLost * ideal) return "Next to nothing is lost against the ideal step.";
   std::vector<LostTime::Part> parts = lost.parts;
+  const bool own_time = lay_on_late_rank(parts, lost.total, group);
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  std::string sentence = fmt::format(
+  const std::string sentence = fmt::format(
       "Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}", milliseconds(lost.total),
       milliseconds(ideal), number(100 * parts[0].seconds / lost.total), reason_of(parts[0], group));
-  if (parts[1].seconds > kWorthNaming * lost.total)
-    sentence += fmt::format(", {} % into {}", number(100 * parts[1].seconds / lost.total),
-                            reason_of(parts[1], group));
-  return sentence + '.';
+  const bool late = own_time && parts[0].name == "comm_wait";
+  return sentence + (late ? " (its own extra time included)" : "") + second_reason(parts, lost.total, group) +
+         '.';
 }
 
 std::vector<std::string> verdict(const Analysis& analysis) {

@@ -75,6 +75,20 @@ Row ratio_row(const GroupSummary& s) {
           ""};
 }
 
+Row waiting_row(const GroupSummary& s) {
+  const LateRank& late = *s.parallel.late;
+  return {{s.group->label, std::to_string(late.lateness.rank), percent(late.lateness.share),
+           words_for(late.lateness.kind), late.phase, milliseconds(late.seconds), milliseconds(late.others)},
+          ""};
+}
+
+Row pop_row(const GroupSummary& s) {
+  const PopSummary& pop = *s.parallel.pop;
+  return {{s.group->label, with_interval(pop.parallel, 100), with_interval(pop.load_balance, 100),
+           with_interval(pop.serialisation, 100), with_interval(pop.transfer, 100)},
+          ""};
+}
+
 Row budget_row(const GroupSummary& s) {
   if (const Finding* finding = refusal_of(s.findings, Claim::budget))
     return {{s.group->label}, refused("budget", *finding)};
@@ -145,6 +159,21 @@ void add_communication(Document& page, const WorkloadSummary& workload) {
   page.table(table_of(workload, {"", "all of it", "transfer only", "exposed only"}, ratio_row, communicates));
 }
 
+void add_parallelism(Document& page, const WorkloadSummary& workload) {
+  TextTable waiting =
+      table_of(workload, {"", "rank", "% of waiting", "which", "differs in", "its ms", "others' ms"},
+               waiting_row, [](const GroupSummary& s) { return s.parallel.late.has_value(); });
+  if (!waiting.rows.empty()) {
+    page.heading("Whom the ranks wait for");
+    page.table(std::move(waiting));
+  }
+  TextTable pop = table_of(workload, {"", "parallel", "load balance", "serialisation", "transfer"}, pop_row,
+                           [](const GroupSummary& s) { return s.parallel.pop.has_value(); });
+  if (pop.rows.empty()) return;
+  page.heading("Parallel efficiency in %: load balance x serialisation x transfer (POP)");
+  page.table(std::move(pop));
+}
+
 void add_workload(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
   const Launch& launch = workload.groups.front().group->any();
   page.heading(fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
@@ -156,6 +185,7 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
       time_row, [](const GroupSummary&) { return true; }));
   add_speedups(page, workload, analysis);
   add_communication(page, workload);
+  add_parallelism(page, workload);
   if (std::none_of(workload.groups.begin(), workload.groups.end(), measured)) return;
   page.heading("Time budget of a step, in % of its wall time, mean over ranks");
   page.table(table_of(
@@ -195,13 +225,13 @@ Document summary_document(const Analysis& analysis) {
   std::size_t groups = 0;
   for (const Workload& workload : analysis.workloads) groups += workload.groups.size();
   page.title(fmt::format("{} runs of {} configurations", analysis.runs.launches.size(), groups));
+  page.heading("Verdict");
+  for (const std::string& sentence : verdict(analysis)) page.text(sentence);
   for (const WorkloadSummary& workload : analysis.summaries) add_workload(page, workload, analysis);
   if (const std::vector<std::string> lines = finding_lines(analysis); !lines.empty()) {
     page.heading("Refusals and warnings");
     page.items(lines);
   }
-  page.heading("Verdict");
-  for (const std::string& sentence : verdict(analysis)) page.text(sentence);
   return page;
 }
 

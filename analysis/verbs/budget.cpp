@@ -65,10 +65,11 @@ Page budget_page(const Analysis& analysis, const AnalyzeOptions&) {
   Page page{"Time budget: " + size_of(analysis), {}, {steps_sheet(analysis)}, {}};
   if (Sheet lost = lost_sheet(analysis); !lost.rows.empty()) {
     page.sheets.push_back(std::move(lost));
-    page.notes = {
-        "The ideal step is the baseline's, divided by the ranks under strong scaling.",
-        "Parts below 0 take less than their share of the baseline's.",
-        "Exposed communication is divided into waiting and transfer as the step's collectives are in total."};
+    page.notes = {"The ideal step is the baseline's, divided by the ranks under strong scaling.",
+                  "Parts below 0 take less than their share of the baseline's.",
+                  "Transfer is what the step would be shorter without it (replayed); the rest of the exposed "
+                  "communication is "
+                  "waiting."};
   }
   return page;
 }
