@@ -7,6 +7,7 @@
 #include <map>
 
 #include "analysis/checks/rules.hpp"
+#include "analysis/model/lost.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -79,20 +80,6 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
       return fmt::format("waiting in collectives for late ranks, {} % of it for rank {}",
                          number(100 * late.lateness.share), late.lateness.rank);
   }
-}
-
-// What the late rank takes longer than the others is lost by it alone, and by the others in waiting for it:
-// both count as waiting for it. Whether its own part is worth a word.
-bool lay_on_late_rank(std::vector<LostTime::Part>& parts, double total, const GroupSummary& group) {
-  if (!group.parallel.late || group.parallel.late->lateness.kind != Straggler::persistent) return false;
-  const LateRank& late = *group.parallel.late;
-  const double own = (late.seconds - late.others) / static_cast<double>(group.group->any().ranks);
-  if (own <= 0) return false;
-  for (LostTime::Part& part : parts) {
-    if (part.name == late.phase) part.seconds -= own;
-    if (part.name == "comm_wait") part.seconds += own;
-  }
-  return own > kOwnTime * total;
 }
 
 // The second reason where it is worth naming; the link always where waiting is the first.
@@ -186,21 +173,17 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
 }
 
 std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline) {
-  for (const GroupSummary* side : {&group, &baseline})
-    if (refusal_of(side->findings, Claim::budget)) return "";
-  const Launch& launch = group.group->any();
-  const LostTime lost = lost_time(group.budget, baseline.budget, launch.ranks, !launch.weak_scaling());
-  const double ideal = group.budget[Quantity::wall] - lost.total;
-  if (lost.total < kNothingLost * ideal) return "Next to nothing is lost against the ideal step.";
-  std::vector<LostTime::Part> parts = lost.parts;
-  const bool own_time = lay_on_late_rank(parts, lost.total, group);
+  const std::optional<Lost> lost = lost_by(group, baseline);
+  if (!lost) return "";
+  const double total = lost->time.total;
+  if (total < kNothingLost * lost->ideal) return "Next to nothing is lost against the ideal step.";
+  std::vector<LostTime::Part> parts = lost->time.parts;
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  const std::string sentence = fmt::format(
-      "Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}", milliseconds(lost.total),
-      milliseconds(ideal), number(100 * parts[0].seconds / lost.total), reason_of(parts[0], group));
-  const bool late = own_time && parts[0].name == "comm_wait";
-  return sentence + (late ? " (its own extra time included)" : "") + second_reason(parts, lost.total, group) +
-         '.';
+  const bool own = parts[0].name == "comm_wait" && lost->late_rank_itself > kOwnTime * total;
+  return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}{}{}.",
+                     milliseconds(total), milliseconds(lost->ideal), number(100 * parts[0].seconds / total),
+                     reason_of(parts[0], group), own ? " (its own extra time included)" : "",
+                     second_reason(parts, total, group));
 }
 
 std::vector<std::string> verdict(const Analysis& analysis) {

@@ -6,6 +6,7 @@
 
 #include "analysis/advice/verdict.hpp"
 #include "analysis/checks/rules.hpp"
+#include "analysis/model/lost.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -87,6 +88,15 @@ Row pop_row(const GroupSummary& s) {
   return {{s.group->label, with_interval(pop.parallel, 100), with_interval(pop.load_balance, 100),
            with_interval(pop.serialisation, 100), with_interval(pop.transfer, 100)},
           ""};
+}
+
+Row lost_row(const GroupSummary& s, const GroupSummary& baseline) {
+  const std::optional<Lost> lost = lost_by(s, baseline);
+  if (!lost) return {{s.group->label}, "the budget is refused"};
+  Row row{{s.group->label, milliseconds(lost->ideal), milliseconds(lost->time.total)}, ""};
+  for (const LostTime::Part& part : lost->time.parts)
+    row.cells.push_back(percent(part.seconds / lost->time.total));
+  return row;
 }
 
 Row budget_row(const GroupSummary& s) {
@@ -174,6 +184,23 @@ void add_parallelism(Document& page, const WorkloadSummary& workload) {
   page.table(std::move(pop));
 }
 
+void add_lost_time(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
+  TextTable table = table_of(
+      workload,
+      {"", "ideal ms", "lost ms", "data", "h2d", "compute", "optimizer", "waiting", "transfer", "bubble",
+       "other"},
+      [&](const GroupSummary& s) {
+        return lost_row(s, *summary_of(workload, analysis.comparison(s).baseline));
+      },
+      [&](const GroupSummary& s) {
+        const Comparison& c = analysis.comparison(s);
+        return s.measured() && s.group->any().ranks > 1 && c.baseline && !c.refused();
+      });
+  if (table.rows.empty()) return;
+  page.heading("What a step takes beyond the ideal one, in % of the lost time");
+  page.table(std::move(table));
+}
+
 void add_workload(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
   const Launch& launch = workload.groups.front().group->any();
   page.heading(fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
@@ -192,6 +219,7 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
       workload,
       {"", "ms/step", "data", "h2d", "forward", "backward", "comm exp.", "optimizer", "bubble", "other"},
       budget_row, measured));
+  add_lost_time(page, workload, analysis);
   page.heading("What was learned, and from what");
   page.table(table_of(
       workload,
