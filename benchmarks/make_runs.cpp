@@ -31,7 +31,7 @@ void write_run(const std::string& folder, const RunData& run) {
   std::filesystem::create_directories(folder);
   RunWriter writer(folder + "/run.h5", run);
   writer.set_buckets(run.buckets);
-  writer.append_epoch(run.steps, run.comm, run.epochs.front(), run.audit.front());
+  writer.append_epoch(run.steps, run.comm, {}, run.epochs.front(), run.audit.front());
   writer.finish("complete", true, {}, run.header.wall_seconds);
 }
 

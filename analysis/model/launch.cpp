@@ -170,6 +170,8 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.fingerprint = run.fingerprint;
   launch.model = run.model.name;
   launch.metric = run.metric;
+  launch.chance = run.chance;
+  launch.higher_is_better = run.higher_is_better;
   launch.device = run.ranks.empty() ? "" : run.ranks.front().device;
   launch.parameters = run.model.parameters;
   launch.gradient_bytes = static_cast<double>(run.model.gradient_bytes);

@@ -14,7 +14,10 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer()}; }
+std::vector<ModelRow> rows() {
+  return {mlp(),  cnn(), vgg11(),       conv_autoencoder(), nbow(), text_cnn(),
+          lstm(), gru(), transformer(), seq2seq(),          gpt()};
+}
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {
@@ -56,7 +59,8 @@ const char* name_of(SampleKind kind) {
 void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
   if (inputs.kind != row.reads) {
     throw input_error(
-        "'model.name': {} reads {}, but the data set 'data.name' gives {}, of shape ({}); choose another model "
+        "'model.name': {} reads {}, but the data set 'data.name' gives {}, of shape ({}); choose another "
+        "model "
         "or data set",
         row.name, name_of(row.reads), name_of(inputs.kind), fmt::join(inputs.sample_shape, ", "));
   }

@@ -49,10 +49,11 @@ class Reader {
     read_environment(run);
     read_steps(run);
     read_comm(run);
+    read_stages(run);
     read_buckets(run);
+    read_facts(run);
     read_epochs(run);
     read_audit(run);
-    read_facts(run);
     run.absent = std::move(absent_);
     return run;
   }
@@ -151,6 +152,7 @@ class Reader {
       require_finite(c.path, (run.steps.*c.member).values);
     }
     for (const auto& c : kStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    for (const auto& c : kOptionalStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
     for (const auto& c : kStepValues) read_matrix(c.path, run.steps.*c.member, &shape, extent);
     if (!run.ranks.empty() && run.ranks.size() != shape[0])
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
@@ -188,6 +190,18 @@ class Reader {
     }
   }
 
+  // Only runs that split the model have them: their absence is no lack.
+  void read_stages(RunData& run) {
+    if (!in_.has("/stages/rank")) return;
+    const Extent shape = in_.extent("/stages/rank");
+    const std::size_t passes = shape.empty() ? 0 : shape[0];
+    for (const auto& c : kStageNumbers) run.stages.*c.member = read_column<std::int32_t>(c.path, passes);
+    for (const auto& c : kStageTimes) {
+      run.stages.*c.member = read_column<double>(c.path, passes);
+      require_finite(c.path, run.stages.*c.member);
+    }
+  }
+
   void read_buckets(RunData& run) {
     if (!present("/buckets/bytes")) return;
     Extent extent;
@@ -203,6 +217,14 @@ class Reader {
 
   void read_epochs(RunData& run) {
     run.metric = in_.has("/epochs") ? in_.text_attribute("/epochs", "metric").value_or("") : "";
+    run.higher_is_better =
+        !in_.has("/epochs") || in_.text_attribute("/epochs", "better").value_or("") != "lower";
+    const auto chance = in_.has("/epochs") ? in_.number_attribute("/epochs", "chance") : std::nullopt;
+    // Files from before the attribute was there know one metric.
+    if (chance)
+      run.chance = *chance;
+    else if (run.metric == "accuracy" && run.data.classes > 1)
+      run.chance = 1 / static_cast<double>(run.data.classes);
     Extent extent;
     for (const auto& c : kEpochValues) {
       if (!present(c.path)) continue;
@@ -215,6 +237,11 @@ class Reader {
     if (present("/epochs/peak_memory_bytes")) {
       const auto peaks = read_column<std::int64_t>("/epochs/peak_memory_bytes", run.epochs.size());
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
+    }
+    for (const std::string name : kEpochMeasures) {
+      if (!in_.has("/epochs/" + name)) continue;
+      const auto values = read_column<double>(("/epochs/" + name).c_str(), run.epochs.size());
+      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[name] = values[e];
     }
     read_confusion(run);
   }

@@ -76,6 +76,7 @@ void describe(RunData& run, const SyntheticRun& s) {
       {"libtorch", "2.11.0"}, {"mpi", s.mode == "seq" ? "none" : "4.1.4"}, {"commit", "abc1234"}};
   run.fingerprint = "00112233aabbccdd";
   run.metric = "accuracy";
+  run.chance = 0.1;
   run.model.name = "mlp";
   run.model.parameters = kGradientBytes / 4;
   run.model.gradient_bytes = kGradientBytes;
