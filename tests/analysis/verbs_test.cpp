@@ -1,5 +1,6 @@
 // The page of each verb, from runs whose truth is known.
 #include <algorithm>
+#include <limits>
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/convergence.hpp"
@@ -180,6 +181,15 @@ TEST_CASE("convergence: a target that half of the launches never reach has no ti
   const std::string text = text_of(convergence_page, analyse(runs));
   CHECK(says(text, "0 of 3"));
   CHECK(says(text, "half of the launches or more never reach it"));
+  for (RunData& run : runs) {
+    run.settings["training.target"] = "";
+    run.higher_is_better = false;
+    run.chance = std::numeric_limits<double>::quiet_NaN();
+  }
+  const Analysis lower = analyse(runs);
+  const Convergence error = convergence_of(lower.summaries.front(), Baseline::seq);
+  CHECK(error.targets.front() == Approx(1.05 * 0.851));
+  CHECK(error.times.front().reached == 3);
   CHECK(numbers_in("[0.85, x, 9e-1]") == std::vector<double>{0.85, 0.9});
   CHECK(numbers_in("").empty());
 }
@@ -198,6 +208,18 @@ TEST_CASE("pipeline: the measured bubble beside the ideal one") {
   const std::string text = text_of(pipeline_page, analyse({run}), Format::csv);
   CHECK(says(text, "pipe x4,gpipe,4,4,0.24038"));   // 10 of 41.6 ms
   CHECK(says(text, ",0.428571429,0.428571429\n"));  // 3/7, and of equal stages the same
+  for (int stage = 0; stage < 4; ++stage)           // twice as long as the others: the second
+    for (const int direction : {0, 1}) {
+      run.stages.rank.push_back(stage);
+      run.stages.step.push_back(70);
+      run.stages.stage.push_back(stage);
+      run.stages.micro_batch.push_back(0);
+      run.stages.direction.push_back(direction);
+      run.stages.start.push_back(0);
+      run.stages.end.push_back(stage == 1 ? 2e-3 : 1e-3);
+    }
+  // T >= 3 x 4 + 10 ms, of which the stages work 4 x 10 ms together.
+  CHECK(says(text_of(pipeline_page, analyse({run}), Format::csv), ",0.428571429,0.545454545\n"));
   CHECK(says(text_of(pipeline_page, analyse({make_run({})})), "No run is a pipeline"));
 }
 
