@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "analysis/metrics/budget.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -42,26 +43,47 @@ struct Case {
 using Advised = std::optional<Advice>;
 
 // What the others would not wait for, were the late rank like them; of a mean step.
-double avoidable(const LateRank& late, std::int64_t ranks, double wait_now, double wait_measured) {
+double avoidable(const LateRank& late, std::int64_t ranks) {
   const double p = static_cast<double>(ranks);
-  const double others_wait = late.lateness.share * late.wait * p / (p - 1);
-  const double scale = wait_measured > 0 ? wait_now / wait_measured : 1;
-  return scale * std::min(late.seconds - late.others, others_wait);
+  return std::min(late.seconds - late.others, late.lateness.share * late.wait * p / (p - 1));
+}
+
+// The model with the late rank's phase as the others have it.
+StepModel mended(StepModel m, const LateRank& late, std::int64_t ranks) {
+  const double p = static_cast<double>(ranks);
+  const double by = late.others / ((late.seconds + (p - 1) * late.others) / p);
+  m.uneven = 0;
+  if (late.phase == "data") m.data_per_sample *= by;
+  if (late.phase == "h2d") m.h2d_per_sample *= by;
+  if (late.phase == "optimizer") m.optimizer *= by;
+  if (late.phase == "other") m.other *= by;
+  if (late.phase != "compute") return m;
+  m.fixed_compute *= by;
+  m.compute_per_sample *= by;
+  return m;
+}
+
+// A late rank hides transfers that are exposed once it is not late any more, so the step is reckoned anew
+// where the link is known.
+Estimate gain_of_mending(const Case& c, const LateRank& late) {
+  if (!c.predictor.has_link())
+    return c.shorter(
+        [&](const StepModel&, const Link&, const Quantities&) { return avoidable(late, c.ranks); });
+  return c.predictor.estimate([&](const StepModel& m, const Link& link, const Quantities& q) {
+    return q[Q::wall] / cost_of_step(mended(m, late, c.ranks), link, c.ranks, c.samples).seconds;
+  });
 }
 
 Advised slow_rank(const Case& c) {
   const auto& late = c.group.parallel.late;
   if (!late || late->lateness.kind != Straggler::persistent || late->seconds <= late->others) return {};
-  const double wait = c.group.steps.point[Q::wait];
   const bool loader = late->phase == "data";
   Advice advice;
   advice.what =
       loader
           ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
           : fmt::format("rank {} itself: its device, its cores, what else runs there", late->lateness.rank);
-  advice.gain = c.shorter([&](const StepModel&, const Link&, const Quantities& q) {
-    return avoidable(*late, c.ranks, q[Q::wait], wait);
-  });
+  advice.gain = gain_of_mending(c, *late);
   advice.because =
       fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
                   number(100 * late->lateness.share), late->lateness.rank, late->phase,
@@ -88,10 +110,8 @@ Estimate saving(const Case& c, Change change) {
     StepModel changed = m;
     change(changed);
     const double backward = backward_of(m, c.samples);
-    const double all = q[Q::wait] + q[Q::transfer];
-    const double exposed = q[Q::comm_exposed] * (all > 0 ? q[Q::transfer] / all : 1);
-    return std::min(exposed, exposed_transfer(m, link, c.ranks, backward) -
-                                 exposed_transfer(changed, link, c.ranks, backward));
+    return std::min(exposed_transfer(q), exposed_transfer(m, link, c.ranks, backward) -
+                                             exposed_transfer(changed, link, c.ranks, backward));
   });
 }
 
@@ -144,8 +164,9 @@ Advised half_precision_messages(const Case& c) {
                        [](StepModel& m) {
                          for (double& b : m.bucket_bytes) b /= 2;
                        }),
-                fmt::format("gradients travel as fp32, {} MB a step; bf16 halves that",
-                            number(c.launch.gradient_bytes / 1e6))};
+                fmt::format("gradients travel as fp32, {} MB a step; bf16 halves that, and rounds them",
+                            number(c.launch.gradient_bytes / 1e6)),
+                false};
 }
 
 // Another measured group of as many ranks that differs in one key of `parallel` alone.
@@ -238,13 +259,15 @@ std::vector<Advice> advice_for(const Predictor& predictor, const WorkloadSummary
   constexpr Advised (*kAny[])(const Case&) = {slow_loader, bigger_batch};
   constexpr Advised (*kParallel[])(const Case&) = {
       slow_rank, buckets, overlap_on, half_precision_messages, fewer_ranks, accumulate};
-  for (const auto advise : kAny)
-    if (Advised advice = advise(c)) all.push_back(std::move(*advice));
-  if (c.ranks > 1) {
-    for (const auto advise : kParallel)
-      if (Advised advice = advise(c)) all.push_back(std::move(*advice));
-    for (Advice& advice : measured_siblings(c)) all.push_back(std::move(advice));
-  }
+  if (c.ranks > 1) all = measured_siblings(c);
+  // What was measured needs no prediction.
+  const auto add = [&](Advised advice) {
+    const auto same = [&](const Advice& known) { return known.what == advice->what; };
+    if (advice && std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(*advice));
+  };
+  for (const auto advise : kAny) add(advise(c));
+  for (const auto advise : kParallel)
+    if (c.ranks > 1) add(advise(c));
   std::erase_if(all, [](const Advice& a) { return !is_worth_saying(a); });
   std::stable_sort(all.begin(), all.end(), [](const Advice& a, const Advice& b) {
     return std::pair(!a.keeps_training, -a.gain.value) < std::pair(!b.keeps_training, -b.gain.value);

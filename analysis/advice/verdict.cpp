@@ -7,6 +7,7 @@
 #include <map>
 
 #include "analysis/checks/rules.hpp"
+#include "analysis/model/lost.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -15,7 +16,8 @@ namespace {
 
 constexpr double kSingleMargin = 0.05;  // what a single launch must differ by
 constexpr double kWorthNaming = 0.2;    // share of the lost time of a second reason
-constexpr double kPersistent = 0.6;     // share of collectives in which one rank comes last
+constexpr double kSameTime = 0.02;      // by which a late rank's phase may be longer and be called the same
+constexpr double kOwnTime = 0.05;       // share of the lost time: a late rank's own
 constexpr double kNothingLost = 0.01;   // of the ideal step
 
 const std::map<std::string, std::string> kReasons = {
@@ -23,7 +25,7 @@ const std::map<std::string, std::string> kReasons = {
     {"h2d", "copying batches to the device"},
     {"compute", "forward and backward passes that take longer than their share of the baseline's"},
     {"optimizer", "the optimizer, which every rank runs in full"},
-    {"comm_wait", "waiting in collectives for a late rank"},
+    {"comm_wait", "waiting in collectives for other ranks"},
     {"comm_transfer", "the exchange of gradients itself"},
     {"bubble", "pipeline bubbles"},
     {"other", "what no phase accounts for"},
@@ -53,11 +55,42 @@ std::string absolute_times(const GroupSummary& group, const GroupSummary& baseli
                      number(baseline.steady_training_seconds.value));
 }
 
+// What a late rank does that the others do not do.
+std::string fault_of(const LateRank& late) {
+  if (late.seconds <= (1 + kSameTime) * late.others) return "";
+  const std::string longer = late.others > 0 ? fmt::format("{} % ", number(100 * late.longer())) : "";
+  if (late.phase == "data") return fmt::format(", which loads its data {}slower", longer);
+  if (late.phase == "h2d") return fmt::format(", whose copies to the device take {}longer", longer);
+  if (late.phase == "compute")
+    return fmt::format(", whose forward and backward passes take {}longer", longer);
+  if (late.phase == "optimizer") return fmt::format(", whose optimizer takes {}longer", longer);
+  return fmt::format(", which spends {} ms of a step on what no phase accounts for, the others {} ms",
+                     milliseconds(late.seconds), milliseconds(late.others));
+}
+
 std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
-  std::string reason = kReasons.at(part.name);
-  if (part.name != "comm_wait" || group.last_rank < 0 || group.last_share < kPersistent) return reason;
-  return fmt::format("{} (rank {} comes last in {} % of them)", reason, group.last_rank,
-                     number(100 * group.last_share));
+  if (part.name != "comm_wait" || !group.parallel.late) return kReasons.at(part.name);
+  const LateRank& late = *group.parallel.late;
+  switch (late.lateness.kind) {
+    case Straggler::persistent:
+      return fmt::format("waiting for rank {}{}", late.lateness.rank, fault_of(late));
+    case Straggler::roaming:
+      return "waiting in collectives for whichever rank is late, now one and now another";
+    default:
+      return fmt::format("waiting in collectives for late ranks, {} % of it for rank {}",
+                         number(100 * late.lateness.share), late.lateness.rank);
+  }
+}
+
+// The second reason where it is worth naming; the link always where waiting is the first.
+std::string second_reason(const std::vector<LostTime::Part>& parts, double total, const GroupSummary& group) {
+  if (parts[0].name == "comm_wait") {
+    const auto link = std::find_if(parts.begin(), parts.end(),
+                                   [](const LostTime::Part& part) { return part.name == "comm_transfer"; });
+    return fmt::format("; the link itself costs {} %", number(100 * link->seconds / total));
+  }
+  if (parts[1].seconds <= kWorthNaming * total) return "";
+  return fmt::format(", {} % into {}", number(100 * parts[1].seconds / total), reason_of(parts[1], group));
 }
 
 std::string learning_sentence(const GroupSummary& group, const GroupSummary& baseline) {
@@ -140,21 +173,17 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
 }
 
 std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline) {
-  for (const GroupSummary* side : {&group, &baseline})
-    if (refusal_of(side->findings, Claim::budget)) return "";
-  const Launch& launch = group.group->any();
-  const LostTime lost = lost_time(group.budget, baseline.budget, launch.ranks, !launch.weak_scaling());
-  const double ideal = group.budget[Quantity::wall] - lost.total;
-  if (lost.total < kNothingLost * ideal) return "Next to nothing is lost against the ideal step.";
-  std::vector<LostTime::Part> parts = lost.parts;
+  const std::optional<Lost> lost = lost_by(group, baseline);
+  if (!lost) return "";
+  const double total = lost->time.total;
+  if (total < kNothingLost * lost->ideal) return "Next to nothing is lost against the ideal step.";
+  std::vector<LostTime::Part> parts = lost->time.parts;
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  std::string sentence = fmt::format(
-      "Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}", milliseconds(lost.total),
-      milliseconds(ideal), number(100 * parts[0].seconds / lost.total), reason_of(parts[0], group));
-  if (parts[1].seconds > kWorthNaming * lost.total)
-    sentence += fmt::format(", {} % into {}", number(100 * parts[1].seconds / lost.total),
-                            reason_of(parts[1], group));
-  return sentence + '.';
+  const bool own = parts[0].name == "comm_wait" && lost->late_rank_itself > kOwnTime * total;
+  return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}{}{}.",
+                     milliseconds(total), milliseconds(lost->ideal), number(100 * parts[0].seconds / total),
+                     reason_of(parts[0], group), own ? " (its own extra time included)" : "",
+                     second_reason(parts, total, group));
 }
 
 std::vector<std::string> verdict(const Analysis& analysis) {

@@ -1,5 +1,6 @@
 #include "analysis/metrics/budget.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace lockstep {
@@ -19,20 +20,26 @@ double budget_gap(const Quantities& step) {
   return (parts - step[Quantity::wall]) / step[Quantity::wall];
 }
 
+double exposed_transfer(const Quantities& step) {
+  const double exposed = step[Quantity::comm_exposed];
+  if (step[Quantity::ideal] > 0)
+    return std::clamp(step[Quantity::wall] - step[Quantity::ideal], 0.0, exposed);
+  const double in_collectives = step[Quantity::wait] + step[Quantity::transfer];
+  return in_collectives > 0 ? exposed * step[Quantity::transfer] / in_collectives : exposed;
+}
+
 LostTime lost_time(const Quantities& step, const Quantities& baseline, std::int64_t ranks, bool strong) {
   Quantities lost = baseline;
   lost *= strong ? -1 / static_cast<double>(ranks) : -1;
   lost += step;
-  const double in_collectives = step[Quantity::wait] + step[Quantity::transfer];
-  const double waiting = in_collectives > 0 ? step[Quantity::wait] / in_collectives : 0;
-  const double exposed = lost[Quantity::comm_exposed];
+  const double transfer = exposed_transfer(step);
   return {lost[Quantity::wall],
           {{"data", lost[Quantity::data]},
            {"h2d", lost[Quantity::h2d]},
            {"compute", lost[Quantity::forward] + lost[Quantity::backward]},
            {"optimizer", lost[Quantity::optimizer]},
-           {"comm_wait", exposed * waiting},
-           {"comm_transfer", exposed * (1 - waiting)},
+           {"comm_wait", lost[Quantity::comm_exposed] - transfer},
+           {"comm_transfer", transfer},
            {"bubble", lost[Quantity::bubble]},
            {"other", lost[Quantity::other]}}};
 }

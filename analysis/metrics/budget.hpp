@@ -17,6 +17,11 @@ Quantities mean_step(std::span<const std::span<const Quantities>> launches);
 // (sum of the parts - wall) / wall: 0 when the budget closes, above 0 when something is counted twice.
 double budget_gap(const Quantities& step);
 
+// Of the step's exposed communication what transfers cost: what the step would be shorter without them
+// (replayed, Quantity::ideal), the rest being waiting for other ranks. Without a replay it is divided as the
+// step's collectives are in total, and all of it is transfer where nothing is known of them.
+double exposed_transfer(const Quantities& step);
+
 // Seconds of a rank's step beyond the ideal, and what they were spent on. Parts add up to total, and may be
 // below 0 where parallel training is the better one.
 struct LostTime {
@@ -28,8 +33,8 @@ struct LostTime {
   std::vector<Part> parts;
 };
 
-// strong: the ideal step is the baseline's divided by ranks; weak: the baseline's. Exposed communication is
-// split into waiting and transfer in the proportion that all of the step's collectives have.
+// strong: the ideal step is the baseline's divided by ranks; weak: the baseline's. The baseline is taken to
+// wait for nobody.
 LostTime lost_time(const Quantities& step, const Quantities& baseline, std::int64_t ranks, bool strong);
 
 }  // namespace lockstep

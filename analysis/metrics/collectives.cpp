@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "base/error.hpp"
 
@@ -60,6 +61,7 @@ Collectives::Collectives(const CommTable& comm, std::int64_t ranks, std::int64_t
   std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
   visit_places(comm, admitted, numbers,
                [&](std::size_t i, std::size_t place) { events_[next[place]++] = static_cast<Event>(i); });
+  count_groups(admitted);
   const auto by_rank = [&](Event a, Event b) { return comm.rank[a] < comm.rank[b]; };
   for (std::size_t c = 0; c < size(); ++c) {
     const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(begins_[c]),
@@ -68,11 +70,28 @@ Collectives::Collectives(const CommTable& comm, std::int64_t ranks, std::int64_t
   }
 }
 
+void Collectives::count_groups(const std::vector<bool>& admitted) {
+  std::map<std::int64_t, std::set<std::int32_t>> groups;
+  std::int64_t group = -1;
+  std::int32_t rank = -1;  // of the event before, which is mostly of the same rank and group
+  for (std::size_t i = 0; i < comm_->size(); ++i) {
+    if (!admitted[i]) continue;
+    const std::int64_t here = comm_->sequence[i] >> kGroupShift;
+    if (here == group && comm_->rank[i] == rank && i > 0) continue;
+    group = here;
+    rank = comm_->rank[i];
+    groups[group].insert(rank);
+  }
+  for (const auto& [number, members] : groups)
+    group_sizes_[number] = groups.size() == 1 ? ranks_ : std::ssize(members);
+}
+
 bool Collectives::is_whole(std::size_t collective) const {
   const std::span<const Event> events = members(collective);
-  if (std::ssize(events) != ranks_) return false;
-  for (std::size_t r = 0; r < events.size(); ++r)
-    if (comm_->rank[events[r]] != static_cast<std::int32_t>(r)) return false;
+  if (events.size() < 2 && ranks_ > 1) return false;
+  if (std::ssize(events) != group_sizes_.at(comm_->sequence[events.front()] >> kGroupShift)) return false;
+  for (std::size_t i = 1; i < events.size(); ++i)
+    if (comm_->rank[events[i]] == comm_->rank[events[i - 1]]) return false;
   return true;
 }
 

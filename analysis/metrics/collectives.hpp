@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -26,14 +27,19 @@ class Collectives {
     return std::span<const Event>(events_).subspan(begins_[collective],
                                                    begins_[collective + 1] - begins_[collective]);
   }
-  // Whether each rank recorded it once.
+  // Whether each rank of its group recorded it once. A group is made of the ranks that occur with its number,
+  // the bits of the sequence number from kGroupShift up; where there is one group, of all ranks.
   bool is_whole(std::size_t collective) const;
+  static constexpr int kGroupShift = 40;
 
  private:
+  void count_groups(const std::vector<bool>& admitted);
+
   const CommTable* comm_;
   std::int64_t ranks_, steps_;
   std::vector<std::size_t> begins_;  // [collectives + 1], into events_
   std::vector<Event> events_;
+  std::map<std::int64_t, std::int64_t> group_sizes_;
 };
 
 }  // namespace lockstep

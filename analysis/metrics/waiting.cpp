@@ -15,7 +15,7 @@ constexpr double kRoamingExcess = 1.5;  // times the share that each rank would 
 class Matching {
  public:
   Matching(const CommTable& comm, std::int64_t ranks, std::int64_t steps, std::int64_t first_steady_step)
-      : comm_(comm), first_steady_step_(first_steady_step) {
+      : comm_(comm), ranks_(static_cast<double>(ranks)), first_steady_step_(first_steady_step) {
     times_.transfer.assign(static_cast<std::size_t>(steps), 0);
     times_.wait.assign(static_cast<std::size_t>(steps), 0);
     times_.last.assign(static_cast<std::size_t>(ranks), 0);
@@ -28,19 +28,20 @@ class Matching {
     durations_.clear();
     for (const Collectives::Event i : members) durations_.push_back(comm_.end[i] - comm_.start[i]);
     const CollectiveSplit split = split_collective(durations_);
-    const double wait =
-        std::accumulate(split.waits.begin(), split.waits.end(), 0.0) / static_cast<double>(durations_.size());
+    const double wait = std::accumulate(split.waits.begin(), split.waits.end(), 0.0) / ranks_;
     const Collectives::Event first = members.front();
     const auto step = static_cast<std::size_t>(comm_.step[first]);
-    times_.transfer[step] += split.transfer;
+    times_.transfer[step] += split.transfer * static_cast<double>(members.size()) / ranks_;
     times_.wait[step] += wait;
     ++times_.matched;
     if (comm_.step[first] < first_steady_step_) return;
-    ++times_.last[split.straggler];
-    times_.caused[split.straggler] += wait;
+    const auto straggler = static_cast<std::size_t>(comm_.rank[members[split.straggler]]);
+    ++times_.last[straggler];
+    times_.caused[straggler] += wait;
     if (comm_.kind[first] != "all_reduce") return;
     times_.bytes += static_cast<double>(comm_.bytes[first]);
     times_.seconds += split.transfer;
+    times_.reduced_ranks = std::max(times_.reduced_ranks, std::ssize(members));
     by_size_[comm_.bytes[first]].push_back(split.transfer);
   }
 
@@ -53,6 +54,7 @@ class Matching {
 
  private:
   const CommTable& comm_;
+  double ranks_;
   std::int64_t first_steady_step_;
   WaitingTimes times_;
   std::vector<double> durations_;

@@ -22,14 +22,15 @@ CollectiveSplit split_collective(std::span<const double> durations);
 
 // All collectives of a run, matched across ranks by their sequence numbers.
 struct WaitingTimes {
-  std::vector<double> transfer, wait;  // [steps], seconds; wait is the mean over ranks
-  std::int64_t matched = 0;            // collectives that every rank recorded
+  std::vector<double> transfer, wait;  // [steps], seconds, means over ranks
+  std::int64_t matched = 0;            // collectives that every rank of their group recorded
   std::int64_t unmatched = 0;          // others, left out
 
   // From here on of the steady steps only.
   std::vector<std::int64_t> last;        // [ranks], collectives in which the rank arrived last
   std::vector<double> caused;            // [ranks], seconds that the mean rank waited in those
   double bytes = 0, seconds = 0;         // of the matched all-reduces: message sizes and transfer times
+  std::ptrdiff_t reduced_ranks = 0;      // of their group
   std::vector<MessageTime> all_reduces;  // one a message size: the median of its transfer times
 };
 WaitingTimes match_collectives(const CommTable& comm, const Collectives& collectives,

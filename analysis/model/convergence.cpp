@@ -26,9 +26,10 @@ std::optional<double> best_metric(const WorkloadSummary& workload) {
   return best;
 }
 
-double chance_of(const Launch& launch) {
-  if (launch.chance > 0) return launch.chance;
-  return launch.data.classes > 1 ? 1 / static_cast<double>(launch.data.classes) : 0;
+// Where chance is not known: that of a metric which begins at 0, or falls to 0 from twice what is best.
+double chance_of(const Launch& launch, double best) {
+  if (!std::isnan(launch.chance)) return launch.chance;
+  return launch.higher_is_better ? 0 : 2 * best;
 }
 
 void choose_targets(Convergence& convergence, const WorkloadSummary& workload) {
@@ -42,7 +43,7 @@ void choose_targets(Convergence& convergence, const WorkloadSummary& workload) {
   convergence.given = !targets.empty();
   convergence.targets.assign(targets.begin(), targets.end());
   if (const auto best = best_metric(workload); any && best && targets.empty())
-    convergence.targets = {target_near(*best, chance_of(*any))};
+    convergence.targets = {target_near(*best, chance_of(*any, *best))};
 }
 
 // Of one member of the points at which the launches reach the target.

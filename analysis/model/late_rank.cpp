@@ -38,6 +38,20 @@ void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
 
 }  // namespace
 
+const char* words_for(Straggler kind) {
+  switch (kind) {
+    case Straggler::persistent:
+      return "always the same";
+    case Straggler::roaming:
+      return "roams";
+    case Straggler::uneven:
+      return "some more than others";
+    case Straggler::none:
+      break;
+  }
+  return "none";
+}
+
 std::optional<LateRank> late_rank(const Group& group) {
   const auto ranks = static_cast<std::size_t>(group.any().ranks);
   std::vector<double> caused(ranks, 0);

@@ -18,6 +18,9 @@ struct LateRank {
   double longer() const { return seconds / others - 1; }
 };
 
+// "always the same", "roams", "some more than others".
+const char* words_for(Straggler kind);
+
 // Nothing for one rank, without events, or where nobody waits.
 std::optional<LateRank> late_rank(const Group& group);
 

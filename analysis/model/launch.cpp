@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "analysis/checks/rules.hpp"
@@ -85,6 +86,11 @@ void read_imbalance(Launch& launch, const StepTable& table) {
   }
 }
 
+// Messages from stage to stage: what waits for them is a bubble, which the replay knows nothing of.
+bool has_messages(const CommTable& comm) {
+  return std::find(comm.kind.begin(), comm.kind.end(), "send") != comm.kind.end();
+}
+
 void read_communication(Launch& launch, const RunData& run) {
   const StepTable& table = run.steps;
   const auto from_events = comm_from_events(table, run.comm);
@@ -92,7 +98,9 @@ void read_communication(Launch& launch, const RunData& run) {
   if (!from_events) return;
   const Collectives collectives(run.comm, table.ranks(), table.steps());
   WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
-  const std::vector<double> ideal = replay_without_transfer(table, run.comm, collectives);
+  const std::vector<double> ideal = has_messages(run.comm)
+                                        ? std::vector<double>(launch.steps.size(), 0.0)
+                                        : replay_without_transfer(table, run.comm, collectives);
   for (std::size_t s = 0; s < launch.steps.size(); ++s) {
     launch.steps[s][Quantity::transfer] = waiting.transfer[s];
     launch.steps[s][Quantity::wait] = waiting.wait[s];
@@ -104,8 +112,20 @@ void read_communication(Launch& launch, const RunData& run) {
   launch.unmatched_collectives = waiting.unmatched;
   launch.reduced_bytes = waiting.bytes;
   launch.reduced_seconds = waiting.seconds;
+  launch.reduced_ranks = waiting.reduced_ranks;
   launch.all_reduces = std::move(waiting.all_reduces);
   launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
+}
+
+void read_stages(Launch& launch, const StageTable& stages) {
+  std::map<std::int32_t, std::pair<double, std::int64_t>> by_stage;  // seconds, micro-batches
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (stages.step[i] < launch.warmup) continue;
+    by_stage[stages.stage[i]].first += stages.end[i] - stages.start[i];
+    by_stage[stages.stage[i]].second += stages.direction[i] == 0 ? 1 : 0;
+  }
+  for (const auto& [stage, sums] : by_stage)
+    launch.stage_seconds.push_back(sums.first / static_cast<double>(std::max<std::int64_t>(1, sums.second)));
 }
 
 // Training alone: what evaluation takes is not counted.
@@ -192,6 +212,7 @@ Launch make_launch(const RunData& run, const std::string& path) {
     read_ranks(launch, run.steps);
     read_imbalance(launch, run.steps);
     read_communication(launch, run);
+    read_stages(launch, run.stages);
   }
   read_curve(launch, run);
   launch.findings = check_run(run, launch);

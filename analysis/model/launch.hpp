@@ -44,8 +44,10 @@ struct Launch {
   std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
   std::vector<double> wait_caused;          // [ranks], seconds a step that the mean rank waits for this one
   double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
+  std::int64_t reduced_ranks = 0;                 // that take part in one of them
   std::vector<MessageTime> all_reduces;           // one a message size
   std::vector<BucketTimes> buckets;
+  std::vector<double> stage_seconds;       // [chunks of a split model], of one micro-batch, there and back
   std::int64_t unmatched_collectives = 0;  // of all steps
 
   std::vector<Finding> findings;

@@ -64,7 +64,7 @@ std::optional<LinkSummary> link_of(const Group& group) {
   std::vector<double> latencies, bandwidths;
   std::int64_t sizes = 0;
   for (const Launch* launch : group.launches) {
-    const auto link = fit_link(launch->all_reduces, launch->ranks);
+    const auto link = fit_link(launch->all_reduces, launch->reduced_ranks);
     if (!link || !std::isfinite(link->bandwidth)) continue;
     latencies.push_back(link->latency);
     bandwidths.push_back(link->bandwidth);

@@ -71,7 +71,7 @@ void summarise_collectives(GroupSummary& s) {
   }
   if (seconds > 0) {
     s.algorithm_bandwidth = algorithm_bandwidth(bytes, seconds);
-    s.bus_bandwidth = bus_bandwidth("all_reduce", *s.algorithm_bandwidth, s.group->any().ranks);
+    s.bus_bandwidth = bus_bandwidth("all_reduce", *s.algorithm_bandwidth, s.group->any().reduced_ranks);
   }
   const std::int64_t all = std::accumulate(last.begin(), last.end(), std::int64_t{0});
   if (all == 0 || last.size() < 2) return;

@@ -150,6 +150,51 @@ void add_communication(Columns& c) {
   measured(c, "unmatched_collectives", "1", [](const S& s) { return s.unmatched_collectives; });
 }
 
+// Of the rank that the others wait for most.
+template <typename Get>
+void of_late_rank(Columns& columns, const char* name, const char* unit, Get get) {
+  measured(columns, name, unit, [get](const S& s) -> MetricValue {
+    if (!s.parallel.late) return {};
+    return get(*s.parallel.late);
+  });
+}
+
+void add_lateness(Columns& c) {
+  of_late_rank(c, "waited_for_rank", "1",
+               [](const LateRank& l) { return static_cast<std::int64_t>(l.lateness.rank); });
+  of_late_rank(c, "waited_for_share", "1", [](const LateRank& l) { return value_of(l.lateness.share); });
+  of_late_rank(c, "waited_for_kind", "",
+               [](const LateRank& l) { return std::string(words_for(l.lateness.kind)); });
+  of_late_rank(c, "late_phase", "", [](const LateRank& l) { return l.phase; });
+  of_late_rank(c, "late_phase_seconds", "s", [](const LateRank& l) { return value_of(l.seconds); });
+  of_late_rank(c, "late_phase_seconds_others", "s", [](const LateRank& l) { return value_of(l.others); });
+}
+
+void add_parallel_efficiency(Columns& c) {
+  const auto pop = [&](const char* name, auto get) {
+    estimated(
+        c, name, "1", [get](const S& s) { return s.parallel.pop ? get(*s.parallel.pop) : std::nullopt; },
+        open_budget);
+  };
+  pop("pop_parallel_efficiency", [](const PopSummary& p) { return std::optional(p.parallel); });
+  pop("pop_load_balance", [](const PopSummary& p) { return std::optional(p.load_balance); });
+  pop("pop_communication_efficiency", [](const PopSummary& p) { return std::optional(p.communication); });
+  pop("pop_serialisation_efficiency", [](const PopSummary& p) { return p.serialisation; });
+  pop("pop_transfer_efficiency", [](const PopSummary& p) { return p.transfer; });
+  const auto link = [&](const char* name, const char* unit, Estimate LinkSummary::*member) {
+    estimated(
+        c, name, unit,
+        [member](const S& s) {
+          return s.parallel.link ? std::optional((*s.parallel.link).*member) : std::nullopt;
+        },
+        open_budget);
+  };
+  link("link_latency", "s", &LinkSummary::latency);
+  link("link_bandwidth", "B/s", &LinkSummary::bandwidth);
+  estimated(
+      c, "mfu", "1", [](const S& s) { return s.mfu; }, never);
+}
+
 void add_budget(Columns& c) {
   of_budget(c, "budget_wall", "s", [](const S& s) { return s.budget[Quantity::wall]; });
   for (std::size_t part = 0; part < kBudgetParts; ++part)
@@ -179,6 +224,8 @@ const std::vector<MetricColumn>& metric_columns() {
     add_comparison(c, &S::against_seq, "");
     add_comparison(c, &S::against_one, "_one_rank");
     add_communication(c);
+    add_lateness(c);
+    add_parallel_efficiency(c);
     add_budget(c);
     add_learning(c);
     return c;

@@ -6,6 +6,7 @@
 
 #include "analysis/advice/verdict.hpp"
 #include "analysis/checks/rules.hpp"
+#include "analysis/model/lost.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -73,6 +74,29 @@ Row ratio_row(const GroupSummary& s) {
   return {{s.group->label, with_interval(s.ratio_total), with_interval(s.ratio_transfer),
            with_interval(s.ratio_exposed)},
           ""};
+}
+
+Row waiting_row(const GroupSummary& s) {
+  const LateRank& late = *s.parallel.late;
+  return {{s.group->label, std::to_string(late.lateness.rank), percent(late.lateness.share),
+           words_for(late.lateness.kind), late.phase, milliseconds(late.seconds), milliseconds(late.others)},
+          ""};
+}
+
+Row pop_row(const GroupSummary& s) {
+  const PopSummary& pop = *s.parallel.pop;
+  return {{s.group->label, with_interval(pop.parallel, 100), with_interval(pop.load_balance, 100),
+           with_interval(pop.serialisation, 100), with_interval(pop.transfer, 100)},
+          ""};
+}
+
+Row lost_row(const GroupSummary& s, const GroupSummary& baseline) {
+  const std::optional<Lost> lost = lost_by(s, baseline);
+  if (!lost) return {{s.group->label}, "the budget is refused"};
+  Row row{{s.group->label, milliseconds(lost->ideal), milliseconds(lost->time.total)}, ""};
+  for (const LostTime::Part& part : lost->time.parts)
+    row.cells.push_back(percent(part.seconds / lost->time.total));
+  return row;
 }
 
 Row budget_row(const GroupSummary& s) {
@@ -145,6 +169,38 @@ void add_communication(Document& page, const WorkloadSummary& workload) {
   page.table(table_of(workload, {"", "all of it", "transfer only", "exposed only"}, ratio_row, communicates));
 }
 
+void add_parallelism(Document& page, const WorkloadSummary& workload) {
+  TextTable waiting =
+      table_of(workload, {"", "rank", "% of waiting", "which", "differs in", "its ms", "others' ms"},
+               waiting_row, [](const GroupSummary& s) { return s.parallel.late.has_value(); });
+  if (!waiting.rows.empty()) {
+    page.heading("Whom the ranks wait for");
+    page.table(std::move(waiting));
+  }
+  TextTable pop = table_of(workload, {"", "parallel", "load balance", "serialisation", "transfer"}, pop_row,
+                           [](const GroupSummary& s) { return s.parallel.pop.has_value(); });
+  if (pop.rows.empty()) return;
+  page.heading("Parallel efficiency in %: load balance x serialisation x transfer (POP)");
+  page.table(std::move(pop));
+}
+
+void add_lost_time(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
+  TextTable table = table_of(
+      workload,
+      {"", "ideal ms", "lost ms", "data", "h2d", "compute", "optimizer", "waiting", "transfer", "bubble",
+       "other"},
+      [&](const GroupSummary& s) {
+        return lost_row(s, *summary_of(workload, analysis.comparison(s).baseline));
+      },
+      [&](const GroupSummary& s) {
+        const Comparison& c = analysis.comparison(s);
+        return s.measured() && s.group->any().ranks > 1 && c.baseline && !c.refused();
+      });
+  if (table.rows.empty()) return;
+  page.heading("What a step takes beyond the ideal one, in % of the lost time");
+  page.table(std::move(table));
+}
+
 void add_workload(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
   const Launch& launch = workload.groups.front().group->any();
   page.heading(fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
@@ -156,12 +212,14 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
       time_row, [](const GroupSummary&) { return true; }));
   add_speedups(page, workload, analysis);
   add_communication(page, workload);
+  add_parallelism(page, workload);
   if (std::none_of(workload.groups.begin(), workload.groups.end(), measured)) return;
   page.heading("Time budget of a step, in % of its wall time, mean over ranks");
   page.table(table_of(
       workload,
       {"", "ms/step", "data", "h2d", "forward", "backward", "comm exp.", "optimizer", "bubble", "other"},
       budget_row, measured));
+  add_lost_time(page, workload, analysis);
   page.heading("What was learned, and from what");
   page.table(table_of(
       workload,
@@ -195,13 +253,13 @@ Document summary_document(const Analysis& analysis) {
   std::size_t groups = 0;
   for (const Workload& workload : analysis.workloads) groups += workload.groups.size();
   page.title(fmt::format("{} runs of {} configurations", analysis.runs.launches.size(), groups));
+  page.heading("Verdict");
+  for (const std::string& sentence : verdict(analysis)) page.text(sentence);
   for (const WorkloadSummary& workload : analysis.summaries) add_workload(page, workload, analysis);
   if (const std::vector<std::string> lines = finding_lines(analysis); !lines.empty()) {
     page.heading("Refusals and warnings");
     page.items(lines);
   }
-  page.heading("Verdict");
-  for (const std::string& sentence : verdict(analysis)) page.text(sentence);
   return page;
 }
 

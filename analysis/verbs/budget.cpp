@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "analysis/metrics/budget.hpp"
+#include "analysis/model/lost.hpp"
 #include "analysis/verbs/page_parts.hpp"
 #include "analysis/verbs/pages.hpp"
 
@@ -36,11 +36,10 @@ std::vector<Cell> lost_row(const Analysis& analysis, const WorkloadSummary& work
                                            [&](const GroupSummary& s) { return s.group == c.baseline; });
   for (const GroupSummary* side : {&group, &base})
     if (const auto no = refused(*side, Claim::budget)) return row.push_back(*no), row;
-  const Launch& launch = group.group->any();
-  const LostTime lost = lost_time(group.budget, base.budget, launch.ranks, !launch.weak_scaling());
-  row.emplace_back(group.budget[Quantity::wall] - lost.total);
-  row.emplace_back(lost.total);
-  for (const LostTime::Part& part : lost.parts) row.emplace_back(part.seconds);
+  const Lost lost = *lost_by(group, base);
+  row.emplace_back(lost.ideal);
+  row.emplace_back(lost.time.total);
+  for (const LostTime::Part& part : lost.time.parts) row.emplace_back(part.seconds);
   return row;
 }
 
@@ -65,10 +64,11 @@ Page budget_page(const Analysis& analysis, const AnalyzeOptions&) {
   Page page{"Time budget: " + size_of(analysis), {}, {steps_sheet(analysis)}, {}};
   if (Sheet lost = lost_sheet(analysis); !lost.rows.empty()) {
     page.sheets.push_back(std::move(lost));
-    page.notes = {
-        "The ideal step is the baseline's, divided by the ranks under strong scaling.",
-        "Parts below 0 take less than their share of the baseline's.",
-        "Exposed communication is divided into waiting and transfer as the step's collectives are in total."};
+    page.notes = {"The ideal step is the baseline's, divided by the ranks under strong scaling.",
+                  "Parts below 0 take less than their share of the baseline's.",
+                  "Transfer is what the step would be shorter without it (replayed); the rest of the exposed "
+                  "communication is "
+                  "waiting."};
   }
   return page;
 }

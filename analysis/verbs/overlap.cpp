@@ -10,20 +10,6 @@ namespace {
 
 using Q = Quantity;
 
-const char* name_of(Straggler kind) {
-  switch (kind) {
-    case Straggler::persistent:
-      return "always the same";
-    case Straggler::roaming:
-      return "roams";
-    case Straggler::uneven:
-      return "some more than others";
-    case Straggler::none:
-      break;
-  }
-  return "-";
-}
-
 // Only groups that communicate.
 template <typename Visit>
 void visit_communicating(const Analysis& analysis, Visit visit) {
@@ -80,7 +66,7 @@ Sheet waiting_sheet(const Analysis& analysis) {
     const LateRank& late = *group.parallel.late;
     sheet.rows.push_back({subject(analysis, workload, group.group->label),
                           static_cast<std::int64_t>(late.lateness.rank), late.lateness.share,
-                          std::string(name_of(late.lateness.kind)), late.phase, late.seconds, late.others});
+                          std::string(words_for(late.lateness.kind)), late.phase, late.seconds, late.others});
   });
   return sheet;
 }

@@ -23,14 +23,17 @@ bool is_pipeline(const GroupSummary& group) {
   return group.steps.point[Q::bubble] > 0 || integer_setting(group.group->any(), "parallel.stages", 1) > 1;
 }
 
-// The bubble of the fastest schedule that stages of these times allow; where each rank is one stage.
+// The bubble of the fastest schedule that stages of these times allow. Without passes of stages in the file,
+// from the ranks, where each is one stage.
 std::optional<double> bound_of(const Launch& launch, std::int64_t stages, std::int64_t micro_batches) {
-  if (launch.ranks != stages || micro_batches < 1) return {};
-  std::vector<double> times, busy;
-  for (const Quantities& rank : launch.rank_steps) {
-    busy.push_back(rank[Q::forward] + rank[Q::backward]);
-    times.push_back(busy.back() / static_cast<double>(micro_batches));
-  }
+  if (micro_batches < 1) return {};
+  const double m = static_cast<double>(micro_batches);
+  std::vector<double> times = launch.stage_seconds, busy;
+  if (times.empty() && launch.ranks == stages)
+    for (const Quantities& rank : launch.rank_steps)
+      times.push_back((rank[Q::forward] + rank[Q::backward]) / m);
+  if (std::ssize(times) != stages) return {};  // not known, or several chunks a stage
+  for (const double seconds : times) busy.push_back(seconds * m);
   return measured_bubble(busy, pipeline_bound(times, micro_batches));
 }
 
@@ -74,7 +77,7 @@ Page pipeline_page(const Analysis& analysis, const AnalyzeOptions&) {
   page.notes = {
       "equal stages: the bubble of the schedule if all stages took equal time.",
       "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "
-      "sum t; where each rank is one stage."};
+      "sum t; where a rank has one chunk of the model."};
   return page;
 }
 

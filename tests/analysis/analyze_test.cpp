@@ -183,6 +183,36 @@ TEST_CASE("a run that is still running, or was killed, is incomplete") {
   CHECK(analyze(folder, "summary --strict " + folder.path()).code == 3);
 }
 
+TEST_CASE("every verb answers from files, in every format") {
+  const Folder folder;
+  write_usual(folder);
+  for (const char* verb :
+       {"scaling", "budget", "overlap", "pop", "convergence", "pipeline", "validate", "predict", "advise"})
+    for (const char* format : {"table", "json", "csv", "md"}) {
+      const Outcome result = analyze(folder, std::string(verb) + " --format " + format + " " + folder.path());
+      CAPTURE(verb, format, result.err);
+      CHECK(result.code == 0);
+      CHECK((result.out.size() > 20 || std::string(format) == "csv"));
+      CHECK(result.err.empty());
+    }
+  CHECK_FALSE(fs::exists(folder / "report"));
+}
+
+TEST_CASE("diff: exit code 3 for a regression, which --threshold defines") {
+  const Folder folder;
+  SyntheticRun slower = usual_ddp(1);
+  slower.data += 4e-3;
+  write_run(folder / "before/ddp", one_epoch(usual_ddp(1)));
+  write_run(folder / "after/ddp", one_epoch(slower));
+  const std::string before = folder / "before", after = folder / "after";
+  const Outcome regression = analyze(folder, "diff " + before + " " + after);
+  CHECK(regression.code == 3);
+  CHECK(says(regression.out, "a regression of more than 5.00 %"));
+  CHECK(analyze(folder, "diff " + after + " " + before).code == 0);
+  CHECK(analyze(folder, "diff --threshold 50 " + before + " " + after).code == 0);
+  CHECK(analyze(folder, "diff " + before).code == 2);
+}
+
 TEST_CASE("--help and --version") {
   const Folder folder;
   CHECK(says(analyze(folder, "--help").out, "Usage: analyze [verb] PATH... [flags]"));

@@ -62,3 +62,28 @@ TEST_CASE("the help names every verb and flag") {
                            "--help", "--version"})
     CHECK(help.find(word) != std::string::npos);
 }
+
+TEST_CASE("what predict, advise and diff are given") {
+  const AnalyzeOptions o = parse_analyze({"predict", "a", "--ranks", "8,64,1024", "--link=200Gb:2us"});
+  CHECK(o.verb == Verb::predict);
+  CHECK(o.ranks == std::vector<std::int64_t>{8, 64, 1024});
+  CHECK(o.link->bandwidth == Approx(25e9));
+  CHECK(o.link->latency == Approx(2e-6));
+  CHECK(parse_link("1.5GB:300ns").bandwidth == Approx(1.5e9));
+  CHECK(parse_link("100Mb:1ms").latency == Approx(1e-3));
+  CHECK(parse_analyze({"diff", "a", "b", "--threshold", "10%"}).threshold == Approx(0.1));
+  CHECK(parse_analyze({"diff", "a", "b"}).threshold == Approx(0.05));
+}
+
+TEST_CASE("what they are wrongly given") {
+  CHECK(refusal({"predict", "a", "--ranks", "8,x"}) ==
+        "--ranks 8,x: not a list of numbers of ranks, as 8,64,1024");
+  CHECK(refusal({"predict", "a", "--ranks", "0"}) ==
+        "--ranks 0: not a list of numbers of ranks, as 8,64,1024");
+  for (const char* link : {"200Gb", "200:2us", "fast:2us", "200Gb:2", "0Gb:2us", "200Gb:-1us", "200Gb:2us "})
+    CHECK(refusal({"predict", "a", "--link", link}) ==
+          std::string("--link ") + link +
+              ": not bandwidth and latency, as 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)");
+  CHECK(refusal({"diff", "a", "b", "--threshold", "much"}) == "--threshold much: not a percentage, as 5");
+  CHECK(refusal({"diff", "a"}) == "diff compares the runs below two paths, 1 given: analyze diff A B");
+}

@@ -129,3 +129,32 @@ TEST_CASE("collectives are found in any order of events") {
   CHECK(collectives.members(0)[1] == 1);
   CHECK(Collectives({}, 2, 1).size() == 0);
 }
+
+TEST_CASE("groups of ranks number their collectives apart") {
+  CommTable comm;
+  const auto event = [&](int rank, std::int64_t group, std::int64_t number, double duration,
+                         const char* kind) {
+    comm.rank.push_back(rank);
+    comm.step.push_back(0);
+    comm.sequence.push_back((group << Collectives::kGroupShift) + number);
+    comm.bytes.push_back(1000);
+    comm.kind.emplace_back(kind);
+    comm.start.push_back(0);
+    comm.end.push_back(duration);
+  };
+  event(0, 0, 0, 3, "all_reduce");
+  event(0, 5, 0, 1, "send");
+  event(1, 5, 0, 1, "recv");
+  event(1, 1, 0, 2, "all_reduce");
+  event(2, 0, 0, 1, "all_reduce");
+  event(3, 1, 0, 4, "all_reduce");
+  event(3, 1, 1, 9, "all_reduce");  // rank 1 recorded none
+  const WaitingTimes times = match_collectives(comm, Collectives(comm, 4, 1));
+  CHECK(times.matched == 3);
+  CHECK(times.unmatched == 1);
+  CHECK(times.transfer[0] == Approx((2 * 1 + 2 * 1 + 2 * 2) / 4.0));
+  CHECK(times.wait[0] == Approx((2 + 2) / 4.0));
+  CHECK(times.last == std::vector<std::int64_t>{1, 1, 1, 0});
+  CHECK(times.reduced_ranks == 2);
+  CHECK(times.seconds == Approx(3));
+}

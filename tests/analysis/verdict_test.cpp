@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "support/catch.hpp"
 
@@ -65,7 +66,10 @@ TEST_CASE("the biggest share of the lost time is named") {
   SECTION("a late rank") {
     const std::string text = verdict_against(half(0.1e-3, 8e-3));
     CHECK(says(text, "ms that a step takes beyond the ideal 15.8 ms"));
-    CHECK(says(text, "waiting in collectives for a late rank (rank 1 comes last in 100 % of them)"));
+    CHECK(says(
+        text,
+        "89.9 % goes into waiting for rank 1, whose forward and backward passes take 53.3 % longer (its own "
+        "extra time included); the link itself costs 1.12 %."));
   }
   SECTION("transfer") {
     CHECK(says(verdict_against(half(8e-3)), "% goes into the exchange of gradients itself"));
@@ -91,6 +95,35 @@ TEST_CASE("the biggest share of the lost time is named") {
     ideal.data = 0.25e-3;
     ideal.other = 0.05e-3;
     CHECK(says(verdict_against(ideal), "Next to nothing is lost against the ideal step."));
+  }
+}
+
+TEST_CASE("waiting is laid on the rank that causes it, with what it does otherwise, and the link beside it") {
+  const auto verdict_on = [](const SimulatedRun& four) {
+    SimulatedRun one = four;
+    one.ranks = 1;
+    return verdict_of({simulate(one), simulate(four)});
+  };
+  SimulatedRun s;
+  s.ranks = 4;
+  SECTION("its loader") {
+    s.slow_rank = 3;
+    s.slow_data = 60;
+    const std::string text = verdict_on(s);
+    CHECK(says(
+        text,
+        "goes into waiting for rank 3, which loads its data 5900 % slower (its own extra time included); "
+        "the link itself costs "));
+  }
+  SECTION("its work") {
+    s.slow_rank = 1;
+    s.slow_compute = 1.5;
+    CHECK(says(verdict_on(s), "waiting for rank 1, whose forward and backward passes take 50.0 % longer"));
+  }
+  SECTION("nobody in particular") {
+    s.spread = 0.4;
+    s.link = {1e-6, 100e9};
+    CHECK(says(verdict_on(s), "for whichever rank is late, now one and now another"));
   }
 }
 

@@ -18,6 +18,7 @@ class Machine {
       : s_(s),
         random_({static_cast<std::uint64_t>(s.seed), static_cast<std::uint64_t>(s.ranks), 7}),
         pace_(1 + s.launch_spread * random_.normal()),
+        link_pace_(1 + s.launch_spread * random_.normal()),
         now_(static_cast<std::size_t>(s.ranks), 1.0) {}
 
   RunData run() {
@@ -82,8 +83,9 @@ class Machine {
         ready.push_back(s_.overlap ? r.backward_begin + done * (r.backward_end - r.backward_begin)
                                    : r.backward_end);
       const double before = end;
-      end = std::max(before, *std::max_element(ready.begin(), ready.end())) +
-            s_.link.all_reduce(s_.buckets[b], s_.ranks) * (1 + s_.link_spread * random_.normal());
+      end =
+          std::max(before, *std::max_element(ready.begin(), ready.end())) +
+          s_.link.all_reduce(s_.buckets[b], s_.ranks) * link_pace_ * (1 + s_.link_spread * random_.normal());
       for (int r = 0; r < s_.ranks; ++r) {
         const double ready_here = ready[static_cast<std::size_t>(r)];
         add_event(r, step, static_cast<int>(b), ready_here, std::max(before, ready_here), end);
@@ -140,7 +142,7 @@ class Machine {
 
   SimulatedRun s_;
   RandomStream random_;
-  double pace_;
+  double pace_, link_pace_;
   std::vector<double> now_;
   RunData run_;
 };

@@ -21,7 +21,8 @@ struct SimulatedRun {
   std::vector<double> buckets = {0.5e6, 2e6, 2e6, 1e6};  // bytes, in order of their all-reduces
   Link link = {20e-6, 2e9};
   bool overlap = true;
-  // Relative standard deviations: of a launch's work, of a rank's work from step to step, of a transfer.
+  // Relative standard deviations: of a launch (its work, and its link), of a rank's work from step to step,
+  // of a transfer.
   double launch_spread = 0, spread = 0, link_spread = 0;
   int slow_rank = -1;
   double slow_compute = 1, slow_data = 1;  // its factors

@@ -1,0 +1,35 @@
+#include "analysis/model/lost.hpp"
+
+#include <algorithm>
+
+#include "analysis/checks/rules.hpp"
+
+namespace lockstep {
+
+namespace {
+
+void lay_on_late_rank(Lost& lost, const GroupSummary& group) {
+  if (!group.parallel.late || group.parallel.late->lateness.kind != Straggler::persistent) return;
+  const LateRank& late = *group.parallel.late;
+  lost.late_rank_itself =
+      std::max(0.0, (late.seconds - late.others) / static_cast<double>(group.group->any().ranks));
+  for (LostTime::Part& part : lost.time.parts) {
+    if (part.name == late.phase) part.seconds -= lost.late_rank_itself;
+    if (part.name == "comm_wait") part.seconds += lost.late_rank_itself;
+  }
+}
+
+}  // namespace
+
+std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline) {
+  for (const GroupSummary* side : {&group, &baseline})
+    if (refusal_of(side->findings, Claim::budget)) return {};
+  const Launch& launch = group.group->any();
+  Lost lost;
+  lost.time = lost_time(group.budget, baseline.budget, launch.ranks, !launch.weak_scaling());
+  lost.ideal = group.budget[Quantity::wall] - lost.time.total;
+  lay_on_late_rank(lost, group);
+  return lost;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,22 @@
+// Where the time goes that a group loses against its baseline.
+#pragma once
+
+#include <optional>
+
+#include "analysis/metrics/budget.hpp"
+#include "analysis/model/summary.hpp"
+
+namespace lockstep {
+
+struct Lost {
+  LostTime time;  // seconds of a mean step
+  double ideal = 0;
+  // What of comm_wait the late rank takes longer itself: it is lost by that rank alone, and by the others in
+  // waiting for it, and counts as waiting for it. 0 unless one rank is always the late one.
+  double late_rank_itself = 0;
+};
+
+// Nothing where one of the budgets is refused.
+std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline);
+
+}  // namespace lockstep

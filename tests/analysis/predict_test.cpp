@@ -1,0 +1,141 @@
+// Predictions and advice, held against what the simulated machine then does.
+#include "analysis/advice/advice.hpp"
+#include "analysis/support/simulated_run.hpp"
+#include "analysis/support/synthetic_run.hpp"
+#include "analysis/verbs/pages.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+SimulatedRun noisy(SimulatedRun s, int seed) {
+  s.seed = seed;
+  s.launch_spread = 0.005;
+  s.spread = 0.02;
+  s.link_spread = 0.05;
+  return s;
+}
+
+std::vector<RunData> launches(const SimulatedRun& machine, std::initializer_list<int> rank_counts) {
+  std::vector<RunData> runs;
+  for (const int ranks : rank_counts)
+    for (int seed = 1; seed <= 3; ++seed) {
+      SimulatedRun s = noisy(machine, seed);
+      s.ranks = ranks;
+      runs.push_back(simulate(s));
+    }
+  return runs;
+}
+
+double seconds_a_step(const SimulatedRun& machine, int ranks) {
+  const Analysis analysis = analyse(launches(machine, {ranks}));
+  return analysis.summaries.front().groups.front().step_seconds.value;
+}
+
+Predictor predictor_of(const Analysis& analysis) {
+  const std::vector<Predictor> all = predictors_of(analysis.summaries.front(), Baseline::seq);
+  REQUIRE(all.size() == 1);
+  return all.front();
+}
+
+// Of a prediction from one and two ranks, for so many.
+void check_prediction(const SimulatedRun& machine) {
+  const Analysis analysis = analyse(launches(machine, {1, 2}));
+  const Predictor predictor = predictor_of(analysis);
+  CHECK(predictor.source().group->label == "ddp x2");
+  for (const int ranks : {4, 8}) {
+    const Estimate told = predictor.estimate([&](const StepModel& m, const Link& link, const Quantities&) {
+      return cost_of_step(m, link, ranks, 64.0 / ranks).seconds;
+    });
+    CAPTURE(ranks, told.value);
+    CHECK(told.interval);
+    CHECK(told.value == Approx(seconds_a_step(machine, ranks)).epsilon(0.1));
+  }
+}
+
+// The first advice, and what becomes of it on a machine that follows it.
+void check_advice(const SimulatedRun& faulty, const SimulatedRun& mended, const std::string& words) {
+  const Analysis analysis = analyse(launches(faulty, {1, 4}));
+  const std::vector<Advice> all = advice_for(predictor_of(analysis), analysis.summaries.front());
+  REQUIRE_FALSE(all.empty());
+  CHECK(says(all.front().what, words));
+  const double promised = all.front().gain.value - 1,
+               kept = seconds_a_step(faulty, 4) / seconds_a_step(mended, 4) - 1;
+  CAPTURE(all.front().what, all.front().because, promised, kept);
+  CHECK(promised < 1.5 * kept);
+  CHECK(kept < 1.5 * promised);
+}
+
+}  // namespace
+
+TEST_CASE("one and two ranks tell of four and eight") {
+  SimulatedRun machine;
+  SECTION("communication under the backward pass") {}
+  SECTION("communication after it") { machine.overlap = false; }
+  SECTION("a slow link") { machine.link = {100e-6, 0.5e9}; }
+  SECTION("work that does not grow with the batch") { machine.fixed = 2e-3; }
+  check_prediction(machine);
+}
+
+TEST_CASE("another link is reckoned with where it is given") {
+  SimulatedRun machine;
+  const Analysis analysis = analyse(launches(machine, {1, 2}));
+  Predictor predictor = predictor_of(analysis);
+  predictor.set_link({100e-6, 0.2e9});
+  machine.link = {100e-6, 0.2e9};
+  const StepCost cost = cost_of_step(predictor.model(), predictor.link(), 4, 16);
+  CHECK(cost.seconds == Approx(seconds_a_step(machine, 4)).epsilon(0.1));
+}
+
+TEST_CASE("the first advice, followed, gives what it promised") {
+  SimulatedRun faulty, mended;
+  SECTION("small buckets") {
+    faulty.link = mended.link = {60e-6, 2e9};
+    faulty.buckets = std::vector<double>(100, 0.06e6);
+    mended.buckets = std::vector<double>(3, 2e6);
+    for (std::size_t i = 0; i < faulty.buckets.size(); i += 2) faulty.buckets[i] = 0.03e6;
+    check_advice(faulty, mended, "parallel.bucket_mb");
+  }
+  SECTION("a slow rank") {
+    faulty.slow_rank = 1;
+    faulty.slow_compute = 1.5;
+    check_advice(faulty, mended, "rank 1 itself");
+  }
+  SECTION("the slow loader of one rank") {
+    faulty.slow_rank = 3;
+    faulty.slow_data = 30;
+    check_advice(faulty, mended, "the loader of rank 3");
+  }
+  SECTION("a loader that is slow everywhere") {
+    faulty.data = 200e-6;
+    mended.data = 0;
+    check_advice(faulty, mended, "data.workers");
+  }
+  SECTION("no overlap") {
+    faulty.overlap = false;
+    faulty.link = mended.link = {20e-6, 1e9};
+    check_advice(faulty, mended, "parallel.overlap true");
+  }
+}
+
+TEST_CASE("what was measured is advised as measured") {
+  SimulatedRun slow;
+  slow.overlap = false;
+  std::vector<RunData> runs = launches(slow, {1, 4});
+  for (const RunData& run : launches({}, {4})) runs.push_back(run);
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i].header.uuid += std::to_string(i);
+  const Analysis analysis = analyse(runs);
+  const std::string page = render(advise_page(analysis, {}), Format::md);
+  CHECK(says(page, "parallel.overlap true (gain"));
+  CHECK(says(page, "because measured: ddp x4 overlap=true makes"));
+}
+
+TEST_CASE("fewer ranks, where they are faster") {
+  SimulatedRun machine;
+  machine.link = {2e-3, 1e9};
+  const Analysis analysis = analyse(launches(machine, {1, 2, 8}));
+  const std::vector<Advice> all = advice_for(predictor_of(analysis), analysis.summaries.front());
+  CHECK(std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.what == "fewer ranks: 1"; }));
+}
