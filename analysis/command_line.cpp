@@ -17,7 +17,8 @@ struct VerbRow {
   const char* about;
 };
 constexpr VerbRow kVerbs[] = {
-    {"report", Verb::report, "print the summary and write it to PATH/report/ (the default)"},
+    {"report", Verb::report,
+     "print the summary, write tables, pictures and a page to PATH/report/ (the default)"},
     {"summary", Verb::summary, "print the summary, write nothing"},
 };
 
@@ -26,8 +27,11 @@ struct Choice {
   const char* name;
   T value;
 };
-constexpr Choice<Format> kFormats[] = {
-    {"table", Format::table}, {"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}};
+constexpr Choice<Format> kFormats[] = {{"table", Format::table},
+                                       {"json", Format::json},
+                                       {"csv", Format::csv},
+                                       {"md", Format::md},
+                                       {"tex", Format::tex}};
 constexpr Choice<Baseline> kBaselines[] = {{"seq", Baseline::seq}, {"ddp1", Baseline::one_rank}};
 
 template <typename T, std::size_t N>
@@ -47,7 +51,7 @@ struct FlagRow {
   void (*set)(AnalyzeOptions&, const std::string& value);
 };
 constexpr FlagRow kFlags[] = {
-    {"--format", "F", "what is printed: table (the default), json, csv or md",
+    {"--format", "F", "what is printed: table (the default), json, csv, md or tex",
      [](AnalyzeOptions& o, const std::string& v) { o.format = chosen(kFormats, "--format", v); }},
     {"--output", "FILE", "print to FILE instead of the terminal",
      [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
@@ -55,6 +59,8 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.baseline = chosen(kBaselines, "--baseline", v); }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, const std::string&) { o.strict = true; }},
+    {"--dark", nullptr, "pictures and page of the report on a dark ground",
+     [](AnalyzeOptions& o, const std::string&) { o.dark = true; }},
     {"--help", nullptr, "this text", [](AnalyzeOptions& o, const std::string&) { o.help = true; }},
     {"--version", nullptr, "version, commit and compiler",
      [](AnalyzeOptions& o, const std::string&) { o.version = true; }},

@@ -9,14 +9,14 @@
 namespace lockstep {
 
 enum class Verb { report, summary };
-enum class Format { table, json, csv, md };
+enum class Format { table, json, csv, md, tex };
 
 struct AnalyzeOptions {
   Verb verb = Verb::report;
   std::vector<std::string> paths;
   Format format = Format::table;
   std::string output;  // file; empty: stdout
-  bool strict = false, help = false, version = false;
+  bool strict = false, dark = false, help = false, version = false;
   Baseline baseline = Baseline::seq;
 };
 

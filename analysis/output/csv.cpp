@@ -8,7 +8,19 @@ namespace lockstep {
 
 namespace {
 
-std::string quoted(const std::string& text) {
+struct CellText {
+  std::string operator()(std::monostate) const { return ""; }
+  std::string operator()(double value) const { return fmt::format("{:.9g}", value); }
+  std::string operator()(std::int64_t value) const { return std::to_string(value); }
+  std::string operator()(const std::string& text) const { return csv_quoted(text); }
+  std::string operator()(const Refused& refused) const {
+    return csv_quoted("refused [" + refused.code + "]");
+  }
+};
+
+}  // namespace
+
+std::string csv_quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {
@@ -17,16 +29,6 @@ std::string quoted(const std::string& text) {
   }
   return out + '"';
 }
-
-struct CellText {
-  std::string operator()(std::monostate) const { return ""; }
-  std::string operator()(double value) const { return fmt::format("{:.9g}", value); }
-  std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(const std::string& text) const { return quoted(text); }
-  std::string operator()(const Refused& refused) const { return quoted("refused [" + refused.code + "]"); }
-};
-
-}  // namespace
 
 std::string render_csv(const Analysis& analysis) {
   std::string out;

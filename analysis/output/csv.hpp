@@ -9,4 +9,6 @@ namespace lockstep {
 
 std::string render_csv(const Analysis& analysis);  // RFC 4180 quoting, lines end in \n
 
+std::string csv_quoted(const std::string& text);  // in double quotes where it must be
+
 }  // namespace lockstep

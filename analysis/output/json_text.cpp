@@ -4,13 +4,15 @@
 
 #include <cmath>
 
+#include "analysis/output/escape.hpp"
+
 namespace lockstep {
 
 namespace {
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
-  for (const char c : text) {
+  for (const char c : valid_utf8(text)) {
     if (c == '"' || c == '\\')
       out += std::string("\\") + c;
     else if (static_cast<unsigned char>(c) < 0x20)

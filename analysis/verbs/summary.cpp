@@ -5,6 +5,7 @@
 #include "analysis/output/csv.hpp"
 #include "analysis/output/json.hpp"
 #include "analysis/output/sections.hpp"
+#include "analysis/output/tex.hpp"
 #include "analysis/output/write_file.hpp"
 #include "analysis/verbs/verbs.hpp"
 
@@ -20,6 +21,8 @@ std::string render(const Analysis& analysis, Format format) {
       return render_csv(analysis);
     case Format::md:
       return render_markdown(summary_document(analysis));
+    case Format::tex:
+      return render_tex(summary_document(analysis));
   }
   return "";
 }

@@ -31,9 +31,11 @@ Batch Dataset::make_batch(std::int64_t capacity, bool pinned) const {
   const bool images = about.kind == SampleKind::images;
   const auto options = at::TensorOptions(at::kLong).pinned_memory(pinned);
   Batch batch;
-  batch.inputs = at::empty(rows_of(capacity, about.sample_shape), images ? options.dtype(at::kFloat) : options);
+  batch.inputs =
+      at::empty(rows_of(capacity, about.sample_shape), images ? options.dtype(at::kFloat) : options);
   batch.targets = at::empty(rows_of(capacity, about.target_shape), options);
-  batch.lengths = {images ? 0 : about.sample_shape.at(0), about.target_shape.empty() ? 0 : about.target_shape[0]};
+  batch.lengths = {images ? 0 : about.sample_shape.at(0),
+                   about.target_shape.empty() ? 0 : about.target_shape[0]};
   return batch;
 }
 
