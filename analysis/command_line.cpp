@@ -20,6 +20,9 @@ constexpr VerbRow kVerbs[] = {
     {"report", Verb::report,
      "print the summary, write tables, pictures and a page to PATH/report/ (the default)"},
     {"summary", Verb::summary, "print the summary, write nothing"},
+    {"trace", Verb::trace, "one run as a trace for ui.perfetto.dev or chrome://tracing"},
+    {"export", Verb::export_tables, "the samples of all runs as one long table: export csv|json|tex PATH..."},
+    {"import", Verb::import_results, "what may be claimed from other projects' CSV and JSON files"},
 };
 
 template <typename T>
@@ -32,6 +35,8 @@ constexpr Choice<Format> kFormats[] = {{"table", Format::table},
                                        {"csv", Format::csv},
                                        {"md", Format::md},
                                        {"tex", Format::tex}};
+constexpr Choice<RunTable> kTables[] = {
+    {"steps", RunTable::steps}, {"epochs", RunTable::epochs}, {"comm", RunTable::comm}};
 constexpr Choice<Baseline> kBaselines[] = {{"seq", Baseline::seq}, {"ddp1", Baseline::one_rank}};
 
 template <typename T, std::size_t N>
@@ -57,6 +62,10 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
     {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
      [](AnalyzeOptions& o, const std::string& v) { o.baseline = chosen(kBaselines, "--baseline", v); }},
+    {"--table", "T", "what export writes: steps (the default), epochs or comm",
+     [](AnalyzeOptions& o, const std::string& v) { o.table = chosen(kTables, "--table", v); }},
+    {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
+     [](AnalyzeOptions& o, const std::string& v) { o.steps = v; }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, const std::string&) { o.strict = true; }},
     {"--dark", nullptr, "pictures and page of the report on a dark ground",
@@ -93,6 +102,17 @@ void take_flag(AnalyzeOptions& options, const std::vector<std::string>& argument
   flag.set(options, arguments[++at]);
 }
 
+// "export csv PATH" as well as "export --format csv PATH".
+void take_format(AnalyzeOptions& options) {
+  if (options.paths.size() < 2) return;
+  for (const Choice<Format>& format : kFormats) {
+    if (options.paths.front() != format.name) continue;
+    options.format = format.value;
+    options.paths.erase(options.paths.begin());
+    return;
+  }
+}
+
 // The verb stands before the paths or after them.
 void take_verb(AnalyzeOptions& options) {
   std::vector<std::string>& words = options.paths;
@@ -102,6 +122,7 @@ void take_verb(AnalyzeOptions& options) {
   if (!verb) return;
   options.verb = verb->verb;
   words.erase(leads ? words.begin() : words.end() - 1);
+  if (verb->verb == Verb::export_tables) take_format(options);
 }
 
 }  // namespace

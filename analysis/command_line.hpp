@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "analysis/model/compare.hpp"
+#include "analysis/output/run_tables.hpp"
 
 namespace lockstep {
 
-enum class Verb { report, summary };
+enum class Verb { report, summary, trace, export_tables, import_results };
 enum class Format { table, json, csv, md, tex };
 
 struct AnalyzeOptions {
@@ -18,6 +19,8 @@ struct AnalyzeOptions {
   std::string output;  // file; empty: stdout
   bool strict = false, dark = false, help = false, version = false;
   Baseline baseline = Baseline::seq;
+  std::string steps;                 // of trace: "A:B"; empty: around the median
+  RunTable table = RunTable::steps;  // of export
 };
 
 // arguments: without the program's name. Error(bad_input) for what it does not know.

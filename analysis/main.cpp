@@ -19,6 +19,14 @@ struct VerbFunction {
 };
 constexpr VerbFunction kFunctions[] = {{Verb::report, run_report}, {Verb::summary, run_summary}};
 
+// Verbs that do not work on an analysis.
+struct FileVerb {
+  Verb verb;
+  ExitCode (*run)(const AnalyzeOptions&);
+};
+constexpr FileVerb kFileVerbs[] = {
+    {Verb::trace, run_trace}, {Verb::export_tables, run_export}, {Verb::import_results, run_import}};
+
 ExitCode analyze(const AnalyzeOptions& options) {
   if (options.help) {
     fmt::print("{}", analyze_help());
@@ -29,6 +37,8 @@ ExitCode analyze(const AnalyzeOptions& options) {
     fmt::print("analyze {} ({}, {})\n", p.version, p.commit, p.compiler);
     return ExitCode::done;
   }
+  for (const FileVerb& f : kFileVerbs)
+    if (f.verb == options.verb) return f.run(options);
   const Analysis analysis(read_runs(options.paths), options.baseline);
   for (const std::string& line : analysis.runs.unreadable)
     fmt::print(stderr, "analyze: left out: {}\n", line);

@@ -1,7 +1,10 @@
 #include "analysis/model/step_timeline.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+
+#include "analysis/metrics/statistics.hpp"
 
 namespace lockstep {
 
@@ -68,6 +71,14 @@ std::vector<Collective> collectives_of(const CommTable& comm, const EventsByStep
     collectives.push_back(std::move(collective));
   }
   return collectives;
+}
+
+std::int64_t place_of_median(std::span<const double> values) {
+  const double middle = median(values);
+  const auto nearest = std::min_element(values.begin(), values.end(), [&](double a, double b) {
+    return std::abs(a - middle) < std::abs(b - middle);
+  });
+  return nearest - values.begin();
 }
 
 }  // namespace lockstep

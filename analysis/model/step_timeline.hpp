@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "analysis/model/quantities.hpp"
@@ -34,5 +35,8 @@ struct Collective {
 // In order of sequence number. Those that not all `ranks` recorded once have transfer 0.
 std::vector<Collective> collectives_of(const CommTable& comm, const EventsByStep& events, std::int64_t step,
                                        std::int64_t ranks);
+
+// The place of the median, or of the first of what is nearest to it. values: not empty.
+std::int64_t place_of_median(std::span<const double> values);
 
 }  // namespace lockstep

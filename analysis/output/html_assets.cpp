@@ -14,7 +14,7 @@ h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; padding-bottom: .2rem; border-bot
 .verdict { background: var(--panel); border-left: 4px solid var(--accent); padding: .6rem 1rem; }
 .verdict p { margin: .35rem 0; }
 nav { font-size: .88rem; margin: 1rem 0; }
-nav a { margin-right: .9rem; white-space: nowrap; }
+nav a { display: inline-block; margin-right: .9rem; }
 a { color: var(--accent); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }

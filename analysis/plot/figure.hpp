@@ -62,6 +62,7 @@ struct Axis {
   std::optional<double> low = {}, high = {};
   std::vector<std::pair<double, std::string>> tics = {};  // empty: numbers, where gnuplot puts them
   bool hidden = false;
+  std::string format = "%g";  // of numbers, as gnuplot's
 };
 
 struct Panel {

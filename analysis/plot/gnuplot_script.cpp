@@ -44,7 +44,7 @@ std::string axis_commands(const Axis& axis, const char* name, const Colours& col
   out += fmt::format("set {}range [{}:{}]\n", name, bound(axis.low), bound(axis.high));
   if (axis.hidden) return out + fmt::format("unset {}tics\n", name);
   out += fmt::format("set {}tics autofreq nomirror tc {}\n", name, colours.of(kForeground));
-  if (axis.logarithmic) out += fmt::format("set format {} '%g'\n", name);
+  out += fmt::format("set format {} {}\n", name, quoted(axis.format));
   if (axis.tics.empty()) return out;
   std::string list;
   for (const auto& [at, text] : axis.tics)
@@ -105,13 +105,13 @@ void draw(Drawing& drawing, const Curve& curve, const Colours& colours) {
   const std::string rows = rows_of(curve);
   if (rows.empty()) return;
   const std::string block = drawing.add_block(rows);
-  drawing.parts.push_back(
-      fmt::format("{} using 1:2 {} {}", block, style_of(curve, colours), title_of(curve.name)));
   const bool intervals = std::any_of(curve.points.begin(), curve.points.end(),
                                      [](const CurvePoint& p) { return p.interval.has_value(); });
   if (intervals)
-    drawing.parts.push_back(fmt::format("{} using 1:2:3:4 with yerrorbars lc {} lw 1.2 pt 0 notitle", block,
-                                        colours.of(series_colour(curve.series))));
+    drawing.parts.push_back(fmt::format("{} using 1:2:3:4 with yerrorbars lc {} lw 1.2 pt 0 ps 0 notitle",
+                                        block, colours.of(series_colour(curve.series))));
+  drawing.parts.push_back(
+      fmt::format("{} using 1:2 {} {}", block, style_of(curve, colours), title_of(curve.name)));
 }
 
 void draw(Drawing& drawing, const std::vector<Whisker>& whiskers, const Colours& colours) {
@@ -152,8 +152,9 @@ std::string panel_commands(const Panel& panel, const Colours& colours) {
 }
 
 std::string figure_commands(const Figure& figure, const Colours& colours) {
-  std::string out = fmt::format("set key below center horizontal samplen 2 tc {}\nset tics out scale 0.5\n",
-                                colours.of(kForeground));
+  std::string out =
+      fmt::format("set key above left horizontal Left reverse samplen 2 tc {}\nset tics out scale 0.5\n",
+                  colours.of(kForeground));
   const std::size_t panels = figure.panels.size();
   const int rows = static_cast<int>(panels + static_cast<std::size_t>(figure.columns) - 1) / figure.columns;
   if (panels > 1) out += fmt::format("set multiplot layout {},{}\n", rows, figure.columns);

@@ -173,7 +173,9 @@ std::vector<ScalingSeries> scaling_series(const PictureInput& input) {
     if (group.summary->group->any().header.mode == "seq") continue;
     const std::string name = without_ranks(*group.summary->group);
     auto found = std::find_if(all.begin(), all.end(), [&](const ScalingSeries& s) { return s.name == name; });
-    if (found == all.end()) found = all.insert(all.end(), ScalingSeries{name, {}});
+    if (found == all.end())
+      found = all.insert(all.end(),
+                         ScalingSeries{name, {}, static_cast<std::size_t>(&group - input.groups.data())});
     found->groups.push_back(&group);
   }
   for (ScalingSeries& series : all)

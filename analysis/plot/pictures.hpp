@@ -48,6 +48,7 @@ std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs)
 struct ScalingSeries {
   std::string name;  // "ddp", "ddp overlap=false"
   std::vector<const GroupDetail*> groups;
+  std::size_t look = 0;  // colour and marker: those of its first group elsewhere
 };
 std::vector<ScalingSeries> scaling_series(const PictureInput& input);
 

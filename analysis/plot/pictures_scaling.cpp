@@ -1,4 +1,6 @@
 // Pictures of what each number of ranks gains.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "analysis/output/numbers.hpp"
@@ -18,7 +20,7 @@ CurvePoint point_of(double x, const Estimate& e) { return {x, e.value, e.interva
 std::vector<Curve> curves_of(const PictureInput& input, Claimed claimed) {
   std::vector<Curve> curves;
   for (const ScalingSeries& series : scaling_series(input)) {
-    Curve curve{series.name, curves.size(), {}};
+    Curve curve{series.name, series.look, {}};
     for (const GroupDetail* group : series.groups)
       if (const auto e = claimed(input, *group->summary))
         curve.points.push_back(point_of(ranks_of(*group), *e));
@@ -43,7 +45,8 @@ Axis rank_axis(const PictureInput& input) {
     const double ranks = ranks_of(group);
     most = std::max(most, ranks);
     const auto same = [&](const auto& tic) { return tic.first == ranks; };
-    if (std::none_of(axis.tics.begin(), axis.tics.end(), same)) axis.tics.emplace_back(ranks, number(ranks));
+    if (std::none_of(axis.tics.begin(), axis.tics.end(), same))
+      axis.tics.emplace_back(ranks, fmt::format("{:.0f}", ranks));
   }
   axis.logarithmic = most > 16;
   axis.low = axis.logarithmic ? 0.8 : 0.5;
@@ -120,7 +123,7 @@ Figure throughput_figure(const PictureInput& input) {
   Panel panel{.x = rank_axis(input), .y = {.label = "samples per second", .low = 0}};
   panel.curves = curves_of(input, throughput_of);
   if (const GroupSummary* seq = sequential(input)) {
-    Curve one{"seq", panel.curves.size(), {point_of(1, seq->throughput)}, Curve::Style::points};
+    Curve one{"seq", 0, {point_of(1, seq->throughput)}, Curve::Style::points};
     if (!panel.curves.empty()) panel.curves.push_back(ideal_line(panel.x, seq->throughput.value, 1));
     panel.curves.push_back(std::move(one));
   }

@@ -22,7 +22,7 @@ struct PhaseLook {
 };
 // Phases that stand beside each other have colours that differ in brightness, too.
 constexpr std::array kPhases = {PhaseLook{Q::data, "data", kYellow},
-                                PhaseLook{Q::h2d, "copy to device", kGrey},
+                                PhaseLook{Q::h2d, "copy to device", kOrange},
                                 PhaseLook{Q::forward, "forward", kSky},
                                 PhaseLook{Q::backward, "backward", kBlue},
                                 PhaseLook{Q::bubble, "bubble", kPurple},
@@ -174,7 +174,7 @@ Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
     const auto look = std::find_if(kPhases.begin(), kPhases.end(),
                                    [&](const PhaseLook& p) { return p.phase == span.phase; });
     const bool waits = span.phase == Q::comm_exposed;
-    set_named(panel, waits ? "exposed, waiting" : look->name, waits ? kGrey : look->colour)
+    set_named(panel, waits ? "exposed, waiting" : look->name, waits ? 0xcccccc : look->colour)
         .boxes.push_back(box);
   }
   Figure figure = with_lanes(std::move(panel), ranks + ranks / 2);
@@ -185,7 +185,7 @@ Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
 }
 
 Figure bandwidth_figure(const PictureInput& input) {
-  Panel panel{.x = {.label = "bytes of a message", .logarithmic = true},
+  Panel panel{.x = {.label = "bytes of a message", .logarithmic = true, .format = "%.0s%c"},
               .y = {.label = "bus bandwidth, GB/s", .logarithmic = true}};
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
     const RunDetail* run = input.groups[i].typical();

@@ -68,11 +68,7 @@ std::vector<RankTimes> rank_times(const StepTable& t, std::int64_t warmup) {
 std::int64_t median_step(const Launch& launch) {
   std::vector<double> walls;
   for (const Quantities& step : launch.steady()) walls.push_back(step[Quantity::wall]);
-  const double middle = median(walls);
-  const auto nearest = std::min_element(walls.begin(), walls.end(), [&](double a, double b) {
-    return std::abs(a - middle) < std::abs(b - middle);
-  });
-  return launch.warmup + (nearest - walls.begin());
+  return launch.warmup + place_of_median(walls);
 }
 
 void add_timeline(RunDetail& detail, const RunData& run, const EventsByStep& events) {

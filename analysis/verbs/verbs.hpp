@@ -3,6 +3,7 @@
 
 #include "analysis/command_line.hpp"
 #include "analysis/model/analysis.hpp"
+#include "base/error.hpp"
 
 namespace lockstep {
 
@@ -16,5 +17,14 @@ void run_summary(const Analysis& analysis, const AnalyzeOptions& options);
 // .csv and .tex, and each picture as .svg, .png and .csv. Files of these names are replaced, others left
 // alone.
 void run_report(const Analysis& analysis, const AnalyzeOptions& options);
+
+// Verbs that read their paths themselves.
+
+// One run as a trace, to options.output or stdout; options.steps is a window "A:B", or empty.
+ExitCode run_trace(const AnalyzeOptions& options);
+// options.table of all runs as one long table.
+ExitCode run_export(const AnalyzeOptions& options);
+// What may be claimed from other projects' results.
+ExitCode run_import(const AnalyzeOptions& options);
 
 }  // namespace lockstep
