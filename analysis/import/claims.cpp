@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <map>
 
@@ -48,12 +49,18 @@ bool goes_back(const ImportedRun& run) {
 
 bool interleaved(const ImportedRun& run) { return rows_an_epoch(run) > 1 || goes_back(run); }
 
-// The first that ran on one device; of several, the fastest: the honest one.
-const ImportedRun* baseline_among(std::span<const ImportedRun> runs) {
+// Runs that may belong together: those of one JSON file, or of the CSV files of one folder.
+std::string set_of(const ImportedRun& run) {
+  if (run.source.ends_with(".json")) return run.source;
+  return std::filesystem::path(run.source).parent_path().string();
+}
+
+// Of the run's set, the fastest that ran on one device: the honest one.
+const ImportedRun* baseline_for(const ImportedRun& wanted, std::span<const ImportedRun> runs) {
   const ImportedRun* best = nullptr;
   for (const ImportedRun& run : runs) {
     const double seconds = epoch_seconds_of(run);
-    if (run.ranks != 1 || !std::isfinite(seconds)) continue;
+    if (run.ranks != 1 || set_of(run) != set_of(wanted) || !std::isfinite(seconds)) continue;
     if (!best || seconds < epoch_seconds_of(*best)) best = &run;
   }
   return best;
@@ -113,7 +120,7 @@ void judge_speedup(Findings& findings, const ImportedClaim& claim) {
                     number(claim.apparent_speedup), run.ranks));
 }
 
-void judge_all(Findings& findings, std::span<const ImportedRun> runs, bool have_baseline) {
+void judge_all(Findings& findings, std::span<const ImportedRun> runs) {
   const std::string all = runs.size() == 1 ? runs.front().label() : fmt::format("all {} runs", runs.size());
   findings.refuse(
       "no-audit", all,
@@ -129,7 +136,8 @@ void judge_all(Findings& findings, std::span<const ImportedRun> runs, bool have_
     findings.warn(
         "single", all,
         "a configuration that was run once has no interval: another launch may give another number");
-  if (!have_baseline)
+  const auto without = [&](const ImportedRun& run) { return !baseline_for(run, runs); };
+  if (std::all_of(runs.begin(), runs.end(), without))
     findings.refuse("no-baseline", all,
                     "none of them is known to have run on one device, so there is no speedup");
 }
@@ -157,9 +165,9 @@ TextTable::Row claim_row(const ImportedClaim& c) {
 ImportedClaims claims_of(std::span<const ImportedRun> runs) {
   ImportedClaims result;
   Findings findings(result.findings);
-  const ImportedRun* baseline = baseline_among(runs);
-  judge_all(findings, runs, baseline != nullptr);
+  judge_all(findings, runs);
   for (const ImportedRun& run : runs) {
+    const ImportedRun* baseline = baseline_for(run, runs);
     ImportedClaim claim{&run, nullptr, epoch_seconds_of(run), kNone, last_accuracy(run)};
     judge_run(findings, run);
     if (baseline && run.ranks > 1 && std::isfinite(claim.epoch_seconds)) {
@@ -185,9 +193,9 @@ Document claims_document(const ImportedClaims& claims, const std::vector<std::st
   for (const ImportedClaim& claim : claims.claims) table.rows.push_back(claim_row(claim));
   page.table(std::move(table));
   page.text(
-      "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device. It "
-      "is what "
-      "the numbers give, not what may be claimed:");
+      "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device in "
+      "the same "
+      "file (JSON) or folder (CSV). It is what the numbers give, not what may be claimed:");
   page.heading("What cannot be claimed, and why");
   std::vector<std::string> lines;
   for (const ImportedFinding& f : claims.findings)

@@ -78,7 +78,7 @@ struct Panel {
 struct Figure {
   std::vector<Panel> panels = {};  // row by row
   int columns = 1;
-  int width = 760, height = 440;  // of the whole figure, in points of an SVG
+  int width = 640, height = 400;  // of the whole figure, in points of an SVG
   std::string note = {};          // what a reader must know of these data, beside the picture's own caption
   bool empty() const { return panels.empty(); }
 };

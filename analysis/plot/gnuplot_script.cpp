@@ -168,14 +168,17 @@ std::string replace_all(std::string text, const std::string& what, const std::st
   return text;
 }
 
-// As gnuplot writes a colour.
-std::string svg_colour(Colour c) {
-  return fmt::format("rgb({:3}, {:3}, {:3})", c >> 16U, c >> 8U & 0xffU, c & 0xffU);
-}
-
+// The placeholders as gnuplot writes them, and the colour that it starts from.
 std::string recoloured(std::string svg, const std::string& page, const std::string& text) {
-  svg = replace_all(std::move(svg), svg_colour(kForeground), text);
-  return replace_all(std::move(svg), svg_colour(kBackground), page);
+  const auto rgb_of = [](Colour c) {
+    return fmt::format("rgb({:3}, {:3}, {:3})", c >> 16U, c >> 8U & 0xffU, c & 0xffU);
+  };
+  svg = replace_all(std::move(svg), rgb_of(kForeground), text);
+  svg = replace_all(std::move(svg), "color=\"black\"", "color=\"" + text + "\"");
+  for (const std::string& written :
+       {rgb_of(kBackground), fmt::format("#{:06x}", kBackground), fmt::format("#{:06X}", kBackground)})
+    svg = replace_all(std::move(svg), written, page);
+  return svg;
 }
 
 }  // namespace
@@ -185,27 +188,25 @@ std::string gnuplot_script(const Figure& figure, const std::string& name, Theme 
   const Colours real =
       theme == Theme::light ? Colours{kLightPage, kLightText} : Colours{kDarkPage, kDarkText};
   return fmt::format(
-      "set encoding utf8\nset terminal svg size {0},{1} dynamic noenhanced font 'sans-serif,12'\n"
+      "set encoding utf8\nset terminal svg size {0},{1} dynamic noenhanced font 'sans-serif,12' "
+      "background {8}\n"
       "set output '{2}.svg'\n{3}"
       "reset\nset terminal pngcairo size {4},{5} noenhanced font 'sans,11' fontscale 1.6 linewidth 1.6 "
-      "background {6}\nset output '{2}.png'\n{7}",
+      "pointscale 2 background {6}\nset output '{2}.png'\n{7}",
       figure.width, figure.height, name, figure_commands(figure, placeholders), 2 * figure.width,
-      2 * figure.height, rgb(real.page), figure_commands(figure, real));
+      2 * figure.height, rgb(real.page), figure_commands(figure, real), rgb(kBackground));
 }
 
 std::string themed_svg(const std::string& svg, Theme theme) {
   const auto hex = [](Colour c) { return fmt::format("#{:06x}", c); };
   const bool light = theme == Theme::light;
-  std::string out = recoloured(svg, hex(light ? kLightPage : kDarkPage), hex(light ? kLightText : kDarkText));
-  const std::size_t canvas = out.find("fill=\"none\"/>");  // the first rectangle is the page
-  if (canvas == std::string::npos) return out;
-  return out.replace(canvas, 11, fmt::format("fill=\"{}\"", hex(light ? kLightPage : kDarkPage)));
+  return recoloured(svg, hex(light ? kLightPage : kDarkPage), hex(light ? kLightText : kDarkText));
 }
 
 std::string inline_svg(const std::string& svg, const std::string& name) {
   const std::size_t begin = svg.find("<svg");
   std::string out =
-      recoloured(svg.substr(begin == std::string::npos ? 0 : begin), "var(--page)", "currentColor");
+      recoloured(svg.substr(begin == std::string::npos ? 0 : begin), "var(--page)", "var(--text)");
   for (const char* ids : {"id='gp", "href='#gp", "id=\"gnuplot_"}) {
     const std::string id = ids;
     const std::size_t quote = id.find_last_of("'\"#") + 1;

@@ -17,8 +17,7 @@ std::string gnuplot_script(const Figure& figure, const std::string& name, Theme 
 // The SVG with the colours of a theme.
 std::string themed_svg(const std::string& svg, Theme theme);
 
-// The same to stand in a page: the text's colour is the page's, there is no background, ids begin with the
-// name.
+// The same to stand in a page that has the CSS variables --page and --text; ids begin with the name.
 std::string inline_svg(const std::string& svg, const std::string& name);
 
 }  // namespace lockstep

@@ -37,8 +37,8 @@ constexpr Picture kPictures[] = {
     {"accuracy", "Validation metric", "After each epoch: median over launches, smallest to largest.",
      accuracy_figure},
     {"accuracy_time", "Validation metric against time",
-     "The same against the training time that was spent until then, of the launch whose time is the median. "
-     "Further left is sooner.",
+     "The same against the training time that was spent until then: medians over the launches. Further left "
+     "is sooner.",
      accuracy_time_figure},
     {"loss_samples", "Loss against samples",
      "Training loss against samples trained on, of the launch whose time is the median; means of "
@@ -65,8 +65,10 @@ constexpr Picture kPictures[] = {
      "longer makes the others communicate longer: they wait for it.",
      nullptr, imbalance_figure},
     {"timeline", "A step",
-     "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end; below, "
-     "the collectives as they were recorded, one colour a bucket in turn.",
+     "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
+     "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
+     "colour a "
+     "bucket in turn.",
      nullptr, timeline_figure},
     {"confusion", "Confusion matrix",
      "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "

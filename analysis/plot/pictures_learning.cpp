@@ -13,12 +13,16 @@ namespace {
 
 constexpr std::int64_t kMostClasses = 40, kMostAnnotated = 12;
 
+std::size_t epochs_of(const GroupDetail& group) {
+  std::size_t epochs = 0;
+  for (const RunDetail& run : group.runs) epochs = std::max(epochs, run.epochs.size());
+  return epochs;
+}
+
 // Median over the launches with smallest and largest, of each epoch that at least one launch has measured.
 Curve epoch_curve(const GroupDetail& group, std::size_t series, double EpochRow::*member) {
   Curve curve{group.summary->group->label, series, {}};
-  std::size_t epochs = 0;
-  for (const RunDetail& run : group.runs) epochs = std::max(epochs, run.epochs.size());
-  for (std::size_t e = 0; e < epochs; ++e) {
+  for (std::size_t e = 0; e < epochs_of(group); ++e) {
     std::vector<double> values;
     for (const RunDetail& run : group.runs)
       if (e < run.epochs.size() && std::isfinite(run.epochs[e].*member))
@@ -60,38 +64,46 @@ Figure single(Panel panel) {
   return figure;
 }
 
-// One curve a group, of its typical launch.
+// One curve a group.
 template <typename PointsOf>
-Panel typical_panel(const PictureInput& input, Axis x, Axis y, Curve::Style style, PointsOf points_of) {
+Panel curves_panel(const PictureInput& input, Axis x, Axis y, Curve::Style style, PointsOf points_of) {
   Panel panel{.x = std::move(x), .y = std::move(y)};
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
-    const RunDetail* run = input.groups[i].typical();
-    if (!run) continue;
-    Curve curve{input.groups[i].summary->group->label, i, points_of(*run), style};
+    Curve curve{input.groups[i].summary->group->label, i, points_of(input.groups[i]), style};
     if (!curve.points.empty()) panel.curves.push_back(std::move(curve));
   }
   return panel;
 }
 
-std::vector<CurvePoint> metric_over_time(const RunDetail& run) {
+// Medians over the launches of both: of the time until the end of an epoch, and of the metric then.
+std::vector<CurvePoint> metric_over_time(const GroupDetail& group) {
   std::vector<CurvePoint> points;
-  double seconds = 0;
-  for (const EpochRow& epoch : run.epochs) {
-    seconds += epoch.train_seconds;
-    if (std::isfinite(epoch.validation_metric)) points.push_back({seconds, epoch.validation_metric});
+  std::vector<double> seconds(group.runs.size(), 0);
+  for (std::size_t e = 0; e < epochs_of(group); ++e) {
+    std::vector<double> metrics, times;
+    for (std::size_t run = 0; run < group.runs.size(); ++run) {
+      const std::vector<EpochRow>& epochs = group.runs[run].epochs;
+      if (e >= epochs.size()) continue;
+      seconds[run] += epochs[e].train_seconds;
+      if (!std::isfinite(epochs[e].validation_metric)) continue;
+      metrics.push_back(epochs[e].validation_metric);
+      times.push_back(seconds[run]);
+    }
+    if (!metrics.empty()) points.push_back({median(times), median(metrics)});
   }
   return points;
 }
 
 Figure loss_figure(const PictureInput& input, const char* x_label, double LossPoint::*x) {
-  const auto points_of = [x](const RunDetail& run) {
+  const auto points_of = [x](const GroupDetail& group) {
     std::vector<CurvePoint> points;
-    for (const LossPoint& p : run.loss)
+    const RunDetail* run = group.typical();
+    for (const LossPoint& p : run ? run->loss : std::vector<LossPoint>())
       if (std::isfinite(p.loss)) points.push_back({p.*x, p.loss});
     return points;
   };
-  return single(typical_panel(input, {.label = x_label, .low = 0}, {.label = "training loss"},
-                              Curve::Style::line, points_of));
+  return single(curves_panel(input, {.label = x_label, .low = 0}, {.label = "training loss"},
+                             Curve::Style::line, points_of));
 }
 
 // White to blue in kShades steps.
@@ -150,9 +162,9 @@ Figure accuracy_figure(const PictureInput& input) {
 }
 
 Figure accuracy_time_figure(const PictureInput& input) {
-  return single(typical_panel(input, {.label = "training time, s", .low = 0},
-                              {.label = "validation " + metric_of(input)}, Curve::Style::line_with_points,
-                              metric_over_time));
+  return single(curves_panel(input, {.label = "training time, s", .low = 0},
+                             {.label = "validation " + metric_of(input)}, Curve::Style::line_with_points,
+                             metric_over_time));
 }
 
 Figure loss_samples_figure(const PictureInput& input) {

@@ -30,9 +30,7 @@ LongFormat long_format(Format format) {
 
 // One run is in memory at a time.
 ExitCode run_export(const AnalyzeOptions& options) {
-  const std::vector<std::string> files = find_runs(options.paths);
-  if (files.empty())
-    throw input_error("{}: no run below it; a run is a folder with a run.h5", options.paths.front());
+  const std::vector<std::string> files = find_some_runs(options.paths);
   const LongFormat format = long_format(options.format);
   OutputStream out(options.output);
   LongTable table(out.stream(), format, run_table_columns(options.table));

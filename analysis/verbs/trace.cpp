@@ -25,20 +25,19 @@ StepWindow parsed_window(const std::string& text, std::int64_t steps) {
     return error == std::errc() && end == part.data() + part.size() && into >= 0;
   };
   const std::string_view view = text;
-  if (colon == std::string::npos || !take(view.substr(0, colon), window.first) ||
-      !take(view.substr(colon + 1), window.last) || window.first >= window.last)
-    throw input_error("--steps {}: not two whole numbers A:B with A < B", text);
-  if (window.first >= steps)
+  const bool read = colon != std::string::npos && take(view.substr(0, colon), window.first) &&
+                    take(view.substr(colon + 1), window.last);
+  if (read && window.first >= steps)
     throw input_error("--steps {}: the run has {} steps, 0 to {}", text, steps, steps - 1);
+  if (!read || window.first >= window.last)
+    throw input_error("--steps {}: not two whole numbers A:B with A < B", text);
   return window;
 }
 
 }  // namespace
 
 ExitCode run_trace(const AnalyzeOptions& options) {
-  const std::vector<std::string> files = find_runs(options.paths);
-  if (files.empty())
-    throw input_error("{}: no run below it; a run is a folder with a run.h5", options.paths.front());
+  const std::vector<std::string> files = find_some_runs(options.paths);
   if (files.size() > 1)
     throw input_error("{}: {} runs below it, and a trace shows one; the first is {}", options.paths.front(),
                       files.size(), files.front());
