@@ -168,16 +168,20 @@ std::string replace_all(std::string text, const std::string& what, const std::st
   return text;
 }
 
-// The placeholders as gnuplot writes them, and the colour that it starts from.
+// As gnuplot writes a colour: of lines, of text, of the page and of what is the page's.
+std::array<std::string, 4> written_forms(Colour c) {
+  const Colour red = c >> 16U, green = c >> 8U & 0xffU, blue = c & 0xffU;
+  return {fmt::format("rgb({:3}, {:3}, {:3})", red, green, blue),
+          fmt::format("rgb({},{},{})", red, green, blue), fmt::format("#{:06x}", c),
+          fmt::format("#{:06X}", c)};
+}
+
+// Puts colours in the place of the placeholders, and of the black that gnuplot starts from.
 std::string recoloured(std::string svg, const std::string& page, const std::string& text) {
-  const auto rgb_of = [](Colour c) {
-    return fmt::format("rgb({:3}, {:3}, {:3})", c >> 16U, c >> 8U & 0xffU, c & 0xffU);
-  };
-  svg = replace_all(std::move(svg), rgb_of(kForeground), text);
-  svg = replace_all(std::move(svg), "color=\"black\"", "color=\"" + text + "\"");
-  for (const std::string& written :
-       {rgb_of(kBackground), fmt::format("#{:06x}", kBackground), fmt::format("#{:06X}", kBackground)})
-    svg = replace_all(std::move(svg), written, page);
+  for (const char* quote : {"\"", "'"})
+    svg = replace_all(std::move(svg), quote + std::string("black") + quote, quote + text + quote);
+  for (const std::string& form : written_forms(kForeground)) svg = replace_all(std::move(svg), form, text);
+  for (const std::string& form : written_forms(kBackground)) svg = replace_all(std::move(svg), form, page);
   return svg;
 }
 

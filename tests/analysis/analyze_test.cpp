@@ -109,8 +109,11 @@ TEST_CASE("a report has page, tables and data; files that are not its own stay")
     CHECK(fs::file_size(folder / (std::string("report/") + name)) > 1000);
   CHECK(says(page, "<svg"));
   CHECK(says(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  CHECK(says(page, "fill=\"var(--text)\""));
   CHECK(analyze(folder, "--dark " + folder.path()).code == 0);
-  CHECK(lacks(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  const std::string dark = text_of(folder / "report/speedup.svg");
+  for (const char* wrong : {"#ffffff", "black\"", "rgb(1,2,3)", "rgb(  1,   2,   3)", "#fdfcfb"})
+    CHECK(lacks(dark, wrong));
 }
 
 TEST_CASE("without gnuplot: the tables, and one line that says how to get it") {
