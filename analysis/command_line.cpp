@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
+#include <span>
 
 #include "base/error.hpp"
 
@@ -20,6 +22,16 @@ constexpr VerbRow kVerbs[] = {
     {"report", Verb::report,
      "print the summary, write tables, pictures and a page to PATH/report/ (the default)"},
     {"summary", Verb::summary, "print the summary, write nothing"},
+    {"scaling", Verb::scaling, "speedups over the ranks, and the laws of scaling that fit them"},
+    {"budget", Verb::budget, "what a step spends its time on, and what it loses"},
+    {"overlap", Verb::overlap, "communication: hidden, exposed, waiting, transfer; bucket by bucket"},
+    {"pop", Verb::pop, "parallel efficiency as a product of factors"},
+    {"convergence", Verb::convergence, "time and samples to an accuracy"},
+    {"pipeline", Verb::pipeline, "bubbles of pipelines beside the ideal ones"},
+    {"validate", Verb::validate, "every check on every run"},
+    {"diff", Verb::diff, "diff A B: what changed from the runs below A to those below B"},
+    {"predict", Verb::predict, "steps on other numbers of ranks, from what was measured"},
+    {"advise", Verb::advise, "what would help, with the gain that is predicted for it"},
     {"trace", Verb::trace, "one run as a trace for ui.perfetto.dev or chrome://tracing"},
     {"export", Verb::export_tables, "the samples of all runs as one long table: export csv|json|tex PATH..."},
     {"import", Verb::import_results, "what may be claimed from other projects' CSV and JSON files"},
@@ -49,6 +61,29 @@ T chosen(const Choice<T> (&choices)[N], const std::string& flag, const std::stri
   throw input_error("{} {}: not one of {}", flag, value, allowed);
 }
 
+std::vector<std::int64_t> ranks_in(const std::string& text) {
+  std::vector<std::int64_t> ranks;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::int64_t value = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
+    if (error != std::errc() || stop != text.data() + end || value < 1 || value > 1'000'000)
+      throw input_error("--ranks {}: not a list of numbers of ranks, as 8,64,1024", text);
+    ranks.push_back(value);
+    begin = end + 1;
+  }
+  return ranks;
+}
+
+double percent_in(const std::string& text) {
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string rest(stop, text.data() + text.size());
+  if (error != std::errc() || (!rest.empty() && rest != "%") || !(value >= 0 && value < 1e6))
+    throw input_error("--threshold {}: not a percentage, as 5", text);
+  return value / 100;
+}
+
 struct FlagRow {
   const char* name;
   const char* value;  // what it takes; nullptr: nothing
@@ -62,6 +97,12 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
     {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
      [](AnalyzeOptions& o, const std::string& v) { o.baseline = chosen(kBaselines, "--baseline", v); }},
+    {"--ranks", "P,P,...", "predict: for these numbers of ranks",
+     [](AnalyzeOptions& o, const std::string& v) { o.ranks = ranks_in(v); }},
+    {"--link", "RATE:LATENCY", "predict, advise: over this link instead of the measured one, as 200Gb:2us",
+     [](AnalyzeOptions& o, const std::string& v) { o.link = parse_link(v); }},
+    {"--threshold", "PERCENT", "diff: a step longer by more than this is a regression, exit code 3 (5)",
+     [](AnalyzeOptions& o, const std::string& v) { o.threshold = percent_in(v); }},
     {"--table", "T", "what export writes: steps (the default), epochs or comm",
      [](AnalyzeOptions& o, const std::string& v) { o.table = chosen(kTables, "--table", v); }},
     {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
@@ -125,7 +166,31 @@ void take_verb(AnalyzeOptions& options) {
   if (verb->verb == Verb::export_tables) take_format(options);
 }
 
+// "2us" with {"us", 1e-6}, ...: the number times the unit; nothing for another unit.
+std::optional<double> quantity_in(const std::string& text, std::span<const Choice<double>> units) {
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string unit(stop, text.data() + text.size());
+  if (error != std::errc() || !(value >= 0 && value < 1e12)) return {};
+  for (const Choice<double>& u : units)
+    if (unit == u.name) return value * u.value;
+  return {};
+}
+
 }  // namespace
+
+Link parse_link(const std::string& text) {
+  constexpr Choice<double> kRates[] = {{"Gb", 1e9 / 8}, {"Mb", 1e6 / 8}, {"GB", 1e9}, {"MB", 1e6}};
+  constexpr Choice<double> kTimes[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}};
+  const std::size_t colon = text.find(':');
+  const auto rate = quantity_in(text.substr(0, colon), kRates);
+  const auto latency =
+      colon == std::string::npos ? std::nullopt : quantity_in(text.substr(colon + 1), kTimes);
+  if (!rate || !(*rate > 0) || !latency)
+    throw input_error("--link {}: not bandwidth and latency, as 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)",
+                      text);
+  return {*latency, *rate};
+}
 
 AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
   AnalyzeOptions options;
@@ -136,6 +201,9 @@ AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
       options.paths.push_back(arguments[i]);
   }
   take_verb(options);
+  if (options.verb == Verb::diff && options.paths.size() != 2 && !options.help)
+    throw input_error("diff compares the runs below two paths, {} given: analyze diff A B",
+                      options.paths.size());
   if (options.paths.empty() && !options.help && !options.version)
     throw input_error("no path given; analyze PATH... reads the runs below each PATH, see analyze --help");
   return options;

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "analysis/command_line.hpp"
+#include "analysis/verbs/pages.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "base/provenance.hpp"
@@ -27,6 +28,26 @@ struct FileVerb {
 constexpr FileVerb kFileVerbs[] = {
     {Verb::trace, run_trace}, {Verb::export_tables, run_export}, {Verb::import_results, run_import}};
 
+Analysis read(const std::vector<std::string>& paths, const AnalyzeOptions& options) {
+  Analysis analysis(read_runs(paths), options.baseline);
+  for (const std::string& line : analysis.runs.unreadable)
+    fmt::print(stderr, "analyze: left out: {}\n", line);
+  return analysis;
+}
+
+bool must_refuse(const Analysis& analysis, const AnalyzeOptions& options) {
+  return has_invalid_run(analysis) || (options.strict && has_refusal(analysis));
+}
+
+ExitCode run_diff(const AnalyzeOptions& options) {
+  const Analysis before = read({options.paths[0]}, options), after = read({options.paths[1]}, options);
+  const Difference found = difference(before, after, options);
+  print(render(found.page, options.format), options);
+  if (found.regression || must_refuse(before, options) || must_refuse(after, options))
+    return ExitCode::refused;
+  return ExitCode::done;
+}
+
 ExitCode analyze(const AnalyzeOptions& options) {
   if (options.help) {
     fmt::print("{}", analyze_help());
@@ -39,13 +60,13 @@ ExitCode analyze(const AnalyzeOptions& options) {
   }
   for (const FileVerb& f : kFileVerbs)
     if (f.verb == options.verb) return f.run(options);
-  const Analysis analysis(read_runs(options.paths), options.baseline);
-  for (const std::string& line : analysis.runs.unreadable)
-    fmt::print(stderr, "analyze: left out: {}\n", line);
+  if (options.verb == Verb::diff) return run_diff(options);
+  const Analysis analysis = read(options.paths, options);
   for (const VerbFunction& f : kFunctions)
     if (f.verb == options.verb) f.run(analysis, options);
-  if (has_invalid_run(analysis) || (options.strict && has_refusal(analysis))) return ExitCode::refused;
-  return ExitCode::done;
+  for (const VerbPage& p : verb_pages())
+    if (p.verb == options.verb) print(render(p.page(analysis, options), options.format), options);
+  return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ set(may_train base config timing results comm data models parallel train)
 set(may_analysis base timing results analysis)
 
 # third-party header pattern -> the only layers that may include it
-set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nccl" "^zlib\\.h" "^cuda_runtime" "^(torch|ATen|c10)/")
+set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nccl" "^zlib\\.h" "^cuda_runtime" "^png\\.h" "^(torch|ATen|c10)/")
 set(owner_0 results)
 set(owner_1 config)
 set(owner_2 config)
@@ -21,7 +21,8 @@ set(owner_3 comm)
 set(owner_4 comm)
 set(owner_5 data)
 set(owner_6 timing comm)
-set(owner_7 comm data models parallel train)
+set(owner_7 train)
+set(owner_8 comm data models parallel train)
 
 set(failures "")
 foreach(layer base config timing results comm data models parallel train analysis)

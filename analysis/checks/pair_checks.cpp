@@ -60,9 +60,11 @@ double median_learned(const Group& group) {
   return median(values);
 }
 
-// Three standard errors and a twentieth of the way from chance to perfect.
-double clearly_above_chance(const Launch& launch) {
-  const double chance = 1 / static_cast<double>(launch.data.classes);
+// For accuracy three standard errors and a twentieth of the way from chance to perfect; for what should be
+// low (perplexity, bits per byte) a twentieth below chance.
+double clearly_better_than_chance(const Launch& launch) {
+  const double chance = launch.chance;
+  if (!launch.higher_is_better) return 0.95 * chance;
   const std::int64_t rows =
       std::isnan(launch.test_metric) ? launch.data.validation_rows : launch.data.test_rows;
   const double error =
@@ -72,11 +74,11 @@ double clearly_above_chance(const Launch& launch) {
 
 Detail below_chance(const Group& group) {
   const Launch& launch = group.any();
-  const double value = median_learned(group);
-  if (launch.data.classes < 2 || std::isnan(value) || value > clearly_above_chance(launch)) return {};
-  return fmt::format("{} of '{}' is {:.3f}, chance is {:.3f}, clearly above it begins at {:.3f}",
-                     launch.metric, group.label, value, 1 / static_cast<double>(launch.data.classes),
-                     clearly_above_chance(launch));
+  const double value = median_learned(group), bound = clearly_better_than_chance(launch);
+  if (std::isnan(launch.chance) || std::isnan(value)) return {};
+  if (launch.higher_is_better ? value > bound : value < bound) return {};
+  return fmt::format("{} of '{}' is {:.3f}, chance is {:.3f}, clearly {} it begins at {:.3f}", launch.metric,
+                     group.label, value, launch.chance, launch.higher_is_better ? "above" : "below", bound);
 }
 
 }  // namespace
@@ -132,7 +134,7 @@ Detail at_chance(const Group& group, const Group& baseline) {
 
 Detail no_metric(const Group& group, const Group& baseline) {
   for (const Group* g : {&group, &baseline})
-    if (std::isnan(median_learned(*g)) || g->any().data.classes < 2)
+    if (std::isnan(median_learned(*g)) || std::isnan(g->any().chance))
       return fmt::format("'{}' has neither test nor validation metric with a known chance level", g->label);
   return {};
 }
@@ -160,14 +162,13 @@ Detail no_common_seed(const Group& group, const Group& baseline) {
   return "no seed was used on both sides";
 }
 
-Detail slower_than_one(double speedup, std::int64_t) {
-  if (!(speedup < 1)) return {};
-  return fmt::format("the speedup is {:.3f}, below 1", speedup);
-}
-
-Detail faster_than_ranks(double speedup, std::int64_t ranks) {
-  if (!(speedup > static_cast<double>(ranks))) return {};
-  return fmt::format("the speedup is {:.3f}, above the {} ranks", speedup, ranks);
+Detail ablated(const Group& group, const Group& baseline) {
+  for (const Group* g : {&group, &baseline}) {
+    const std::string ablation = g->any().setting("parallel.ablation");
+    if (!ablation.empty() && ablation != "none")
+      return fmt::format("parallel.ablation of '{}' is {}", g->label, ablation);
+  }
+  return {};
 }
 
 }  // namespace lockstep::checks

@@ -12,6 +12,7 @@ Detail audit_violated(const RunData& run, const Launch& launch);
 Detail audit_absent(const RunData& run, const Launch& launch);
 Detail steps_out_of_order(const RunData& run, const Launch& launch);
 Detail budget_open(const RunData& run, const Launch& launch);
+Detail ranks_unlike(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
 Detail single(const Group& group);
@@ -24,8 +25,13 @@ Detail no_metric(const Group& group, const Group& baseline);
 Detail other_versions(const Group& group, const Group& baseline);
 Detail other_threads(const Group& group, const Group& baseline);
 Detail no_common_seed(const Group& group, const Group& baseline);
+Detail ablated(const Group& group, const Group& baseline);
 
 Detail slower_than_one(double speedup, std::int64_t ranks);
 Detail faster_than_ranks(double speedup, std::int64_t ranks);
+
+Detail any_slower_than_one(std::span<const ScalingPoint> points);
+Detail fitted_above_one(std::span<const ScalingPoint> points);
+Detail few_rank_counts(std::span<const ScalingPoint> points);
 
 }  // namespace lockstep::checks

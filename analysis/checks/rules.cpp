@@ -60,14 +60,28 @@ constexpr Rule kRules[] = {
      .refuses = Claim::speedup,
      .sentence = "a run that has learned nothing is no run to speed up: {}",
      .on_pair = checks::at_chance},
+    {.code = "ablation",
+     .refuses = Claim::speedup,
+     .sentence = "a run with parts left out is no training: {}",
+     .on_pair = checks::ablated},
     {.code = "amdahl-slowdown",
      .refuses = Claim::amdahl,
      .sentence = "Amdahl's law has no parallel share for this: {}",
-     .on_speedup = checks::slower_than_one},
+     .on_speedup = checks::slower_than_one,
+     .on_series = checks::any_slower_than_one},
     {.code = "amdahl-superlinear",
      .refuses = Claim::amdahl,
      .sentence = "Amdahl's law has no parallel share for this: {}",
-     .on_speedup = checks::faster_than_ranks},
+     .on_speedup = checks::faster_than_ranks,
+     .on_series = checks::fitted_above_one},
+    {.code = "amdahl-few-ranks",
+     .refuses = Claim::amdahl,
+     .sentence = "a law of scaling needs more numbers of ranks: {}",
+     .on_series = checks::few_rank_counts},
+    {.code = "usl-few-ranks",
+     .refuses = Claim::usl,
+     .sentence = "a law of scaling needs more numbers of ranks: {}",
+     .on_series = checks::few_rank_counts},
     {.code = "single",
      .refuses = Claim::nothing,
      .sentence = "single launch: no interval can be given, and the next launch may differ ({})",
@@ -92,6 +106,10 @@ constexpr Rule kRules[] = {
      .refuses = Claim::nothing,
      .sentence = "a rank of the two computes with different numbers of threads: {}",
      .on_pair = checks::other_threads},
+    {.code = "uneven-ranks",
+     .refuses = Claim::nothing,
+     .sentence = "the ranks of the run are not alike, so the slowest may set the pace: {}",
+     .on_run = checks::ranks_unlike},
 };
 
 // Runs every rule that has the given kind of check.
@@ -128,6 +146,9 @@ std::vector<Finding> check_pair(const Group& group, const Group& baseline) {
 }
 std::vector<Finding> check_speedup(double speedup, std::int64_t ranks) {
   return findings_of(&Rule::on_speedup, speedup, ranks);
+}
+std::vector<Finding> check_series(std::span<const ScalingPoint> points) {
+  return findings_of(&Rule::on_series, points);
 }
 
 }  // namespace lockstep

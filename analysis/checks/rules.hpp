@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "analysis/checks/finding.hpp"
+#include "analysis/metrics/scaling_laws.hpp"
 #include "analysis/model/group.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {
 
 // What may not be claimed where a rule applies. nothing: a warning, printed beside the numbers.
-enum class Claim { nothing, whole_run, speedup, budget, amdahl };
+enum class Claim { nothing, whole_run, speedup, budget, amdahl, usl };
 
 // Checks give the words that fill the sentence's {}, or nothing when all is well.
 using Detail = std::optional<std::string>;
@@ -29,6 +30,7 @@ struct Rule {
   Detail (*on_group)(const Group&) = nullptr;                        // has launches
   Detail (*on_pair)(const Group&, const Group& baseline) = nullptr;  // both have launches
   Detail (*on_speedup)(double speedup, std::int64_t ranks) = nullptr;
+  Detail (*on_series)(std::span<const ScalingPoint>) = nullptr;  // speedups of several rank counts
 };
 
 std::span<const Rule> rules();
@@ -41,5 +43,6 @@ std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> e
 std::vector<Finding> check_group(const Group& group);
 std::vector<Finding> check_pair(const Group& group, const Group& baseline);
 std::vector<Finding> check_speedup(double speedup, std::int64_t ranks);
+std::vector<Finding> check_series(std::span<const ScalingPoint> points);
 
 }  // namespace lockstep

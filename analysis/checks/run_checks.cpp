@@ -117,6 +117,17 @@ Detail budget_open(const RunData& run, const Launch& launch) {
   return {};
 }
 
+Detail ranks_unlike(const RunData& run, const Launch&) {
+  for (std::size_t r = 1; r < run.ranks.size(); ++r) {
+    const RankEnvironment &first = run.ranks.front(), &other = run.ranks[r];
+    if (other.threads != first.threads)
+      return fmt::format("rank 0 has {} threads, rank {} has {}", first.threads, r, other.threads);
+    if (other.device != first.device)
+      return fmt::format("rank 0 computes on '{}', rank {} on '{}'", first.device, r, other.device);
+  }
+  return {};
+}
+
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier) {
   const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const Launch& other) {
     return other.header.uuid == launch.header.uuid;

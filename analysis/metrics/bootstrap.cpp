@@ -1,6 +1,7 @@
 #include "analysis/metrics/bootstrap.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/random.hpp"
 
@@ -8,7 +9,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kBlocks = 200;
+constexpr std::size_t kBlocks = 50;
 
 struct Block {
   Quantities sum;
@@ -51,15 +52,6 @@ Quantities median_of(const std::vector<Quantities>& launches) {
   return result;
 }
 
-Estimate with_interval(double value, const std::vector<double>& draws) {
-  Estimate result{value, {}};
-  if (draws.empty()) return result;
-  const double shares[] = {0.025, 0.975};
-  const std::vector<double> bounds = percentiles(draws, shares);
-  result.interval = {bounds[0], bounds[1]};
-  return result;
-}
-
 }  // namespace
 
 StepEstimates estimate_steps(std::span<const std::span<const Quantities>> launches, std::uint64_t seed) {
@@ -74,7 +66,7 @@ StepEstimates estimate_steps(std::span<const std::span<const Quantities>> launch
     }
     means.push_back(mean_of(whole));
   }
-  StepEstimates result{median_of(means), {}};
+  StepEstimates result{median_of(means), {}, launches.size()};
   if (launches.size() < 2) return result;
   RandomStream random({seed});
   for (int draw = 0; draw < kDraws; ++draw) {
@@ -84,10 +76,22 @@ StepEstimates estimate_steps(std::span<const std::span<const Quantities>> launch
   return result;
 }
 
+Estimate with_interval(double value, std::span<const double> draws, std::size_t launches) {
+  Estimate result{value, {}};
+  if (draws.size() < 2 || launches < 2) return result;
+  const double middle = mean(draws), n = static_cast<double>(launches);
+  double squares = 0;
+  for (const double draw : draws) squares += (draw - middle) * (draw - middle);
+  const double error = std::sqrt(squares / static_cast<double>(draws.size() - 1) * n / (n - 1));
+  const double half = student_t(launches - 1) * error;
+  if (std::isfinite(half)) result.interval = {value - half, value + half};
+  return result;
+}
+
 Estimate estimate(const StepEstimates& group, const std::function<double(const Quantities&)>& metric) {
   std::vector<double> draws;
   for (const Quantities& draw : group.draws) draws.push_back(metric(draw));
-  return with_interval(metric(group.point), draws);
+  return with_interval(metric(group.point), draws, group.launches);
 }
 
 Estimate estimate(const StepEstimates& group, const StepEstimates& base,
@@ -95,7 +99,17 @@ Estimate estimate(const StepEstimates& group, const StepEstimates& base,
   std::vector<double> draws;
   const std::size_t pairs = std::min(group.draws.size(), base.draws.size());
   for (std::size_t i = 0; i < pairs; ++i) draws.push_back(metric(group.draws[i], base.draws[i]));
-  return with_interval(metric(group.point, base.point), draws);
+  return with_interval(metric(group.point, base.point), draws, std::min(group.launches, base.launches));
+}
+
+Estimate estimate_launches(std::span<const double> values, std::uint64_t seed) {
+  std::vector<double> draws, drawn(values.size());
+  RandomStream random({seed});
+  for (int draw = 0; draw < kDraws && values.size() > 1; ++draw) {
+    for (double& value : drawn) value = values[random.below(values.size())];
+    draws.push_back(median(drawn));
+  }
+  return with_interval(median(values), draws, values.size());
 }
 
 }  // namespace lockstep

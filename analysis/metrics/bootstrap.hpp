@@ -19,16 +19,26 @@ inline constexpr int kDraws = 1000;
 struct StepEstimates {
   Quantities point;
   std::vector<Quantities> draws;
+  std::size_t launches = 0;
 };
 
-// launches: the steady steps of each, none empty. Steps are drawn in at most 200 blocks of neighbours,
+// launches: the steady steps of each, none empty. Steps are drawn in at most 50 blocks of neighbours,
 // because neighbours resemble each other.
 StepEstimates estimate_steps(std::span<const std::span<const Quantities>> launches, std::uint64_t seed);
 
-// A metric of one group or of two, with the 2.5 and 97.5 percentiles of its draws. With two groups, draws are
-// paired at random (they are independent), and there is an interval only when both have draws.
+// A metric of one group or of two, with its 95 % interval. With two groups, draws are paired at random (they
+// are independent), and there is an interval only when both have draws.
 Estimate estimate(const StepEstimates& group, const std::function<double(const Quantities&)>& metric);
 Estimate estimate(const StepEstimates& group, const StepEstimates& base,
                   const std::function<double(const Quantities& group, const Quantities& base)>& metric);
+
+// The median of one value a launch, and its interval from resampled launches.
+Estimate estimate_launches(std::span<const double> values, std::uint64_t seed);
+
+// value -+ t s sqrt(n/(n-1)): s the standard deviation of the draws, n the launches (of several groups, the
+// fewest), t Student's quantile for n - 1 degrees of freedom. Percentiles of the draws would lie too close
+// together: of three launches they are the smallest and the largest, which hold the median three times in
+// four. No interval with fewer than two launches, or where it would not be finite.
+Estimate with_interval(double value, std::span<const double> draws, std::size_t launches);
 
 }  // namespace lockstep

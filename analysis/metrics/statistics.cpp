@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 namespace lockstep {
@@ -21,6 +23,12 @@ double at_share(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
+Estimate within(Estimate estimate, double least, double most) {
+  if (estimate.interval)
+    estimate.interval = {std::max(least, estimate.interval->low), std::min(most, estimate.interval->high)};
+  return estimate;
+}
+
 double mean(std::span<const double> values) {
   if (values.empty()) return kNothing;
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -38,6 +46,29 @@ std::vector<double> percentiles(std::span<const double> values, std::span<const 
   std::vector<double> found;
   for (const double share : shares) found.push_back(at_share(sorted, share));
   return found;
+}
+
+double student_t(std::size_t degrees_of_freedom) {
+  constexpr double kSmall[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706};
+  if (degrees_of_freedom == 0) return std::numeric_limits<double>::infinity();
+  if (degrees_of_freedom <= std::size(kSmall)) return kSmall[degrees_of_freedom - 1];
+  // Expansion around the normal quantile z (Abramowitz and Stegun 26.7.5).
+  constexpr double z = 1.959964, z2 = z * z;
+  const double n = static_cast<double>(degrees_of_freedom);
+  return z + z * (z2 + 1) / 4 / n + z * ((5 * z2 + 16) * z2 + 3) / 96 / (n * n) +
+         z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384 / (n * n * n);
+}
+
+double expected_largest_normal(double n) {
+  if (!(n > 1)) return 0;
+  // The normal quantile of (n - 0.375) / (n + 0.25), by bisection of erfc.
+  const double above = 1 - (n - 0.375) / (n + 0.25);
+  double low = 0, high = 40;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::numbers::sqrt2) / 2 > above ? low : high) = middle;
+  }
+  return low;
 }
 
 }  // namespace lockstep

@@ -1,6 +1,7 @@
 // Order statistics. Pure; no input is changed.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,6 +17,9 @@ struct Estimate {
   std::optional<Bounds> interval;
 };
 
+// The same with bounds that what is estimated cannot leave.
+Estimate within(Estimate estimate, double least, double most);
+
 double mean(std::span<const double> values);    // NaN when empty
 double median(std::span<const double> values);  // NaN when empty
 
@@ -24,5 +28,11 @@ double median(std::span<const double> values);  // NaN when empty
 double percentile(std::span<const double> values, double share);
 // Several percentiles for the price of one sort.
 std::vector<double> percentiles(std::span<const double> values, std::span<const double> shares);
+
+// The 97.5 percentile of Student's t distribution; within 0.1 % for every whole number of degrees of freedom.
+double student_t(std::size_t degrees_of_freedom);
+
+// The mean of the largest of n standard normal numbers (Blom 1958; within 2 %); 0 for n = 1.
+double expected_largest_normal(double n);
 
 }  // namespace lockstep

@@ -1,46 +1,63 @@
 #include "analysis/metrics/waiting.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
-#include <unordered_map>
+
+#include "analysis/metrics/statistics.hpp"
 
 namespace lockstep {
 
 namespace {
 
-// The events of one collective, one a rank; -1 where a rank has none.
-using Members = std::vector<std::int64_t>;
+constexpr double kRoamingExcess = 1.5;  // times the share that each rank would have
 
-std::unordered_map<std::int64_t, Members> by_sequence(const CommTable& comm, std::int64_t ranks,
-                                                      std::int64_t steps) {
-  std::unordered_map<std::int64_t, Members> collectives;
-  for (std::size_t i = 0; i < comm.size(); ++i) {
-    if (comm.rank[i] < 0 || comm.rank[i] >= ranks || comm.step[i] < 0 || comm.step[i] >= steps) continue;
-    Members& members = collectives[comm.sequence[i]];
-    members.resize(static_cast<std::size_t>(ranks), -1);
-    members[static_cast<std::size_t>(comm.rank[i])] = static_cast<std::int64_t>(i);
+class Matching {
+ public:
+  Matching(const CommTable& comm, std::int64_t ranks, std::int64_t steps, std::int64_t first_steady_step)
+      : comm_(comm), first_steady_step_(first_steady_step) {
+    times_.transfer.assign(static_cast<std::size_t>(steps), 0);
+    times_.wait.assign(static_cast<std::size_t>(steps), 0);
+    times_.last.assign(static_cast<std::size_t>(ranks), 0);
+    times_.caused.assign(static_cast<std::size_t>(ranks), 0);
   }
-  return collectives;
-}
 
-void add(WaitingTimes& times, const CommTable& comm, const Members& members) {
-  std::vector<double> durations;
-  for (const std::int64_t event : members) {
-    const auto i = static_cast<std::size_t>(event);
-    durations.push_back(comm.end[i] - comm.start[i]);
+  void add_unmatched() { ++times_.unmatched; }
+
+  void add(std::span<const Collectives::Event> members) {
+    durations_.clear();
+    for (const Collectives::Event i : members) durations_.push_back(comm_.end[i] - comm_.start[i]);
+    const CollectiveSplit split = split_collective(durations_);
+    const double wait =
+        std::accumulate(split.waits.begin(), split.waits.end(), 0.0) / static_cast<double>(durations_.size());
+    const Collectives::Event first = members.front();
+    const auto step = static_cast<std::size_t>(comm_.step[first]);
+    times_.transfer[step] += split.transfer;
+    times_.wait[step] += wait;
+    ++times_.matched;
+    if (comm_.step[first] < first_steady_step_) return;
+    ++times_.last[split.straggler];
+    times_.caused[split.straggler] += wait;
+    if (comm_.kind[first] != "all_reduce") return;
+    times_.bytes += static_cast<double>(comm_.bytes[first]);
+    times_.seconds += split.transfer;
+    by_size_[comm_.bytes[first]].push_back(split.transfer);
   }
-  const CollectiveSplit split = split_collective(durations);
-  const auto first = static_cast<std::size_t>(members.front());
-  const auto step = static_cast<std::size_t>(comm.step[first]);
-  times.transfer[step] += split.transfer;
-  times.wait[step] +=
-      std::accumulate(split.waits.begin(), split.waits.end(), 0.0) / static_cast<double>(durations.size());
-  ++times.last[split.straggler];
-  ++times.matched;
-  if (comm.kind[first] != "all_reduce") return;
-  times.bytes += static_cast<double>(comm.bytes[first]);
-  times.seconds += split.transfer;
-}
+
+  WaitingTimes finish() {
+    for (const auto& [bytes, transfers] : by_size_)
+      times_.all_reduces.push_back(
+          {static_cast<double>(bytes), median(transfers), static_cast<double>(transfers.size())});
+    return std::move(times_);
+  }
+
+ private:
+  const CommTable& comm_;
+  std::int64_t first_steady_step_;
+  WaitingTimes times_;
+  std::vector<double> durations_;
+  std::map<std::int64_t, std::vector<double>> by_size_;  // transfer times of the all-reduces
+};
 
 }  // namespace
 
@@ -54,20 +71,29 @@ CollectiveSplit split_collective(std::span<const double> durations) {
   return split;
 }
 
-WaitingTimes match_collectives(const CommTable& comm, std::int64_t ranks, std::int64_t steps) {
-  WaitingTimes times;
-  times.transfer.assign(static_cast<std::size_t>(steps), 0);
-  times.wait.assign(static_cast<std::size_t>(steps), 0);
-  times.last.assign(static_cast<std::size_t>(ranks), 0);
-  for (const auto& [sequence, members] : by_sequence(comm, ranks, steps)) {
-    const bool whole =
-        std::none_of(members.begin(), members.end(), [](std::int64_t event) { return event < 0; });
-    if (whole)
-      add(times, comm, members);
+WaitingTimes match_collectives(const CommTable& comm, const Collectives& collectives,
+                               std::int64_t first_steady_step) {
+  Matching matching(comm, collectives.ranks(), collectives.steps(), first_steady_step);
+  for (std::size_t c = 0; c < collectives.size(); ++c) {
+    if (collectives.is_whole(c))
+      matching.add(collectives.members(c));
     else
-      ++times.unmatched;
+      matching.add_unmatched();
   }
-  return times;
+  return matching.finish();
+}
+
+Lateness lateness(std::span<const double> caused) {
+  const double all = std::accumulate(caused.begin(), caused.end(), 0.0);
+  if (caused.size() < 2 || !(all > 0)) return {};
+  const auto most = std::max_element(caused.begin(), caused.end());
+  Lateness result{Straggler::uneven, static_cast<std::size_t>(most - caused.begin()), *most / all};
+  const double even = 1 / static_cast<double>(caused.size());
+  if (result.share >= kPersistentShare)
+    result.kind = Straggler::persistent;
+  else if (result.share <= kRoamingExcess * even)
+    result.kind = Straggler::roaming;
+  return result;
 }
 
 }  // namespace lockstep

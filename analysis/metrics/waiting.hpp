@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "analysis/metrics/collectives.hpp"
+#include "analysis/metrics/link_model.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {
@@ -21,11 +23,28 @@ CollectiveSplit split_collective(std::span<const double> durations);
 // All collectives of a run, matched across ranks by their sequence numbers.
 struct WaitingTimes {
   std::vector<double> transfer, wait;  // [steps], seconds; wait is the mean over ranks
-  std::vector<std::int64_t> last;      // [ranks], collectives in which the rank arrived last
   std::int64_t matched = 0;            // collectives that every rank recorded
   std::int64_t unmatched = 0;          // others, left out
-  double bytes = 0, seconds = 0;       // of the matched all-reduces: message sizes and transfer times
+
+  // From here on of the steady steps only.
+  std::vector<std::int64_t> last;        // [ranks], collectives in which the rank arrived last
+  std::vector<double> caused;            // [ranks], seconds that the mean rank waited in those
+  double bytes = 0, seconds = 0;         // of the matched all-reduces: message sizes and transfer times
+  std::vector<MessageTime> all_reduces;  // one a message size: the median of its transfer times
 };
-WaitingTimes match_collectives(const CommTable& comm, std::int64_t ranks, std::int64_t steps);
+WaitingTimes match_collectives(const CommTable& comm, const Collectives& collectives,
+                               std::int64_t first_steady_step = 0);
+
+// Where the waiting comes from. persistent: one rank causes three fifths of it or more; roaming: no rank
+// causes more than its share by half; uneven: between the two.
+enum class Straggler { none, persistent, roaming, uneven };
+struct Lateness {
+  Straggler kind = Straggler::none;
+  std::size_t rank = 0;  // the one that causes most
+  double share = 0;      // of the waiting, caused by it
+};
+inline constexpr double kPersistentShare = 0.6;
+// caused: WaitingTimes::caused, or a sum of several. none: fewer than two ranks, or nobody waits.
+Lateness lateness(std::span<const double> caused);
 
 }  // namespace lockstep

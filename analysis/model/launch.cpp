@@ -8,12 +8,22 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/change_point.hpp"
+#include "analysis/metrics/collectives.hpp"
 #include "analysis/metrics/overlap.hpp"
+#include "analysis/metrics/pop.hpp"
 #include "analysis/metrics/waiting.hpp"
 
 namespace lockstep {
 
 namespace {
+
+// Rank by rank, as the columns lie in memory. visit(rank, step, seconds).
+template <typename Visit>
+void visit_cells(const Matrix<double>& column, const StepTable& table, Visit visit) {
+  if (column.columns != table.steps() || column.rows != table.ranks()) return;  // the file does not have it
+  for (std::int64_t r = 0; r < table.ranks(); ++r)
+    for (std::int64_t s = 0; s < table.steps(); ++s) visit(r, s, column.at(r, s));
+}
 
 struct ColumnOfQuantity {
   Quantity quantity;
@@ -27,36 +37,94 @@ constexpr ColumnOfQuantity kColumns[] = {
     {Quantity::wall, &StepTable::wall},
 };
 
-// The mean over ranks; 0 for a column that the file does not have.
-double mean_over_ranks(const Matrix<double>& column, std::int64_t step) {
-  double sum = 0;
-  for (std::int64_t rank = 0; rank < column.rows; ++rank) sum += column.at(rank, step);
-  return column.rows > 0 ? sum / static_cast<double>(column.rows) : 0;
+void add_column(Launch& launch, const StepTable& table, Quantity quantity, const Matrix<double>& column) {
+  const double share = 1 / static_cast<double>(table.ranks());
+  visit_cells(column, table, [&](std::int64_t, std::int64_t s, double seconds) {
+    launch.steps[static_cast<std::size_t>(s)][quantity] += seconds * share;
+  });
 }
 
-void read_steps(Launch& launch, const RunData& run) {
-  const StepTable& table = run.steps;
-  const auto from_events = comm_from_events(table, run.comm);
-  const Matrix<double>& comm = from_events ? *from_events : table.comm;
-  const WaitingTimes waiting = match_collectives(run.comm, table.ranks(), table.steps());
+void read_steps(Launch& launch, const StepTable& table) {
   launch.steps.resize(static_cast<std::size_t>(table.steps()));
-  for (std::int64_t s = 0; s < table.steps(); ++s) {
-    Quantities& step = launch.steps[static_cast<std::size_t>(s)];
-    for (const ColumnOfQuantity& c : kColumns) {
-      const Matrix<double>& column = table.*c.column;
-      if (column.columns == table.steps()) step[c.quantity] = mean_over_ranks(column, s);
-    }
-    step[Quantity::comm] = mean_over_ranks(comm, s);
-    step[Quantity::transfer] = waiting.transfer[static_cast<std::size_t>(s)];
-    step[Quantity::wait] = waiting.wait[static_cast<std::size_t>(s)];
-    for (std::int64_t r = 0; r < table.ranks(); ++r) step[Quantity::samples] += table.samples.at(r, s);
+  for (const ColumnOfQuantity& c : kColumns) add_column(launch, table, c.quantity, table.*c.column);
+  for (std::int64_t r = 0; r < table.ranks(); ++r)
+    for (std::int64_t s = 0; s < table.steps(); ++s)
+      launch.steps[static_cast<std::size_t>(s)][Quantity::samples] += table.samples.at(r, s);
+  for (const Quantities& step : launch.steps) {
     launch.training_seconds += step[Quantity::wall];
     launch.global_batch = std::max(launch.global_batch, static_cast<std::int64_t>(step[Quantity::samples]));
   }
-  launch.last_arrivals = waiting.last;
+}
+
+// Mean steady step of each rank.
+void read_ranks(Launch& launch, const StepTable& table) {
+  launch.rank_steps.resize(static_cast<std::size_t>(table.ranks()));
+  const double share = 1 / static_cast<double>(std::ssize(launch.steps) - launch.warmup);
+  for (const ColumnOfQuantity& c : kColumns)
+    visit_cells(table.*c.column, table, [&](std::int64_t r, std::int64_t s, double seconds) {
+      if (s >= launch.warmup) launch.rank_steps[static_cast<std::size_t>(r)][c.quantity] += seconds * share;
+    });
+}
+
+// The rank that works most: over the run, and in each step.
+void read_imbalance(Launch& launch, const StepTable& table) {
+  const auto busiest =
+      std::max_element(launch.rank_steps.begin(), launch.rank_steps.end(),
+                       [](const Quantities& a, const Quantities& b) { return a.work() < b.work(); });
+  const std::int64_t rank = busiest - launch.rank_steps.begin();
+  const bool bubbles = table.bubble.columns == table.steps();
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    Quantities& step = launch.steps[static_cast<std::size_t>(s)];
+    const auto work = [&](std::int64_t r) {
+      return table.wall.at(r, s) - table.comm_exposed.at(r, s) - (bubbles ? table.bubble.at(r, s) : 0);
+    };
+    double most = 0;
+    for (std::int64_t r = 0; r < table.ranks(); ++r) most = std::max(most, work(r));
+    step[Quantity::busiest] = work(rank);
+    step[Quantity::excess] = most - step.work();
+  }
+}
+
+void read_communication(Launch& launch, const RunData& run) {
+  const StepTable& table = run.steps;
+  const auto from_events = comm_from_events(table, run.comm);
+  add_column(launch, table, Quantity::comm, from_events ? *from_events : table.comm);
+  if (!from_events) return;
+  const Collectives collectives(run.comm, table.ranks(), table.steps());
+  WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
+  const std::vector<double> ideal = replay_without_transfer(table, run.comm, collectives);
+  for (std::size_t s = 0; s < launch.steps.size(); ++s) {
+    launch.steps[s][Quantity::transfer] = waiting.transfer[s];
+    launch.steps[s][Quantity::wait] = waiting.wait[s];
+    launch.steps[s][Quantity::ideal] = ideal[s];
+  }
+  const auto steady = static_cast<double>(launch.steady().size());
+  for (const double seconds : waiting.caused) launch.wait_caused.push_back(seconds / steady);
+  launch.last_arrivals = std::move(waiting.last);
   launch.unmatched_collectives = waiting.unmatched;
   launch.reduced_bytes = waiting.bytes;
   launch.reduced_seconds = waiting.seconds;
+  launch.all_reduces = std::move(waiting.all_reduces);
+  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
+}
+
+// Training alone: what evaluation takes is not counted.
+void read_curve(Launch& launch, const RunData& run) {
+  const StepTable& table = run.steps;
+  launch.curve.resize(run.epochs.size());
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    const std::int64_t epoch = table.epoch.at(0, s);
+    if (epoch < 0 || epoch >= std::ssize(launch.curve)) continue;
+    const Quantities& step = launch.steps[static_cast<std::size_t>(s)];
+    launch.curve[static_cast<std::size_t>(epoch)].seconds += step[Quantity::wall];
+    launch.curve[static_cast<std::size_t>(epoch)].samples += step[Quantity::samples];
+  }
+  for (std::size_t e = 0; e < launch.curve.size(); ++e) {
+    launch.curve[e].metric = run.epochs[e].validation_metric;
+    if (e == 0) continue;
+    launch.curve[e].seconds += launch.curve[e - 1].seconds;
+    launch.curve[e].samples += launch.curve[e - 1].samples;
+  }
 }
 
 void find_warmup(Launch& launch) {
@@ -102,7 +170,12 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.fingerprint = run.fingerprint;
   launch.model = run.model.name;
   launch.metric = run.metric;
+  launch.chance = run.chance;
+  launch.higher_is_better = run.higher_is_better;
+  launch.device = run.ranks.empty() ? "" : run.ranks.front().device;
   launch.parameters = run.model.parameters;
+  launch.gradient_bytes = static_cast<double>(run.model.gradient_bytes);
+  launch.flops_per_sample = run.model.flops_per_sample;
   launch.data = run.data;
   launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
   for (const RankEnvironment& rank : run.ranks) launch.threads = std::max(launch.threads, rank.threads);
@@ -113,8 +186,14 @@ Launch make_launch(const RunData& run, const std::string& path) {
     launch.validation_metric = run.epochs.back().validation_metric;
   }
   launch.rows_trained = rows_of(run.audit);
-  read_steps(launch, run);
+  read_steps(launch, run.steps);
   find_warmup(launch);
+  if (!launch.steps.empty()) {
+    read_ranks(launch, run.steps);
+    read_imbalance(launch, run.steps);
+    read_communication(launch, run);
+  }
+  read_curve(launch, run);
   launch.findings = check_run(run, launch);
   return launch;
 }

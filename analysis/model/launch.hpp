@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "analysis/checks/finding.hpp"
+#include "analysis/metrics/bucket_times.hpp"
+#include "analysis/metrics/learning.hpp"
+#include "analysis/metrics/link_model.hpp"
 #include "analysis/model/quantities.hpp"
 #include "results/run_data.hpp"
 
@@ -19,8 +22,9 @@ struct Launch {
   RunHeader header;
   std::map<std::string, std::string> settings, environment;
   std::string fingerprint;
-  std::string model, metric;
+  std::string model, metric, device;  // device: of the first rank
   std::int64_t parameters = 0;
+  double gradient_bytes = 0, flops_per_sample = 0;  // 0: not known
   DataFacts data;
   std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
 
@@ -30,10 +34,19 @@ struct Launch {
 
   double training_seconds = 0;                    // of all steps
   double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
-  std::int64_t rows_trained = 0;                  // by the audit; -1: the file has none
-  std::vector<std::int64_t> last_arrivals;        // [ranks], collectives in which the rank came last
-  std::int64_t unmatched_collectives = 0;
+  double chance = 0;                              // the metric of a guess; NaN: not known
+  bool higher_is_better = true;
+  std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
+  std::vector<LearningPoint> curve;  // one an epoch
+
+  // Of the steady steps.
+  std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later
+  std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
+  std::vector<double> wait_caused;          // [ranks], seconds a step that the mean rank waits for this one
   double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
+  std::vector<MessageTime> all_reduces;           // one a message size
+  std::vector<BucketTimes> buckets;
+  std::int64_t unmatched_collectives = 0;  // of all steps
 
   std::vector<Finding> findings;
   bool usable() const;  // no finding says that the run must not be used

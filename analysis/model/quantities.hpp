@@ -21,13 +21,16 @@ enum class Quantity : std::size_t {
   comm,      // length of the union of the rank's communication intervals
   transfer,  // of the step's collectives, what the fastest rank needed
   wait,      // what a rank spent in collectives beyond that
+  busiest,   // work (see below) of the rank that works most over the whole run
+  excess,    // work of the rank that works most in this very step, beyond the mean
+  ideal,     // the step replayed with transfers that take no time; 0: the run has no events
 };
-inline constexpr std::size_t kQuantities = 13;
+inline constexpr std::size_t kQuantities = 16;
 inline constexpr std::size_t kBudgetParts = 8;  // the first so many add up to wall
 
 inline constexpr std::array<const char*, kQuantities> kQuantityNames = {
-    "data",  "h2d",  "forward", "backward", "comm_exposed", "optimizer", "bubble",
-    "other", "wall", "samples", "comm",     "transfer",     "wait"};
+    "data", "h2d",     "forward", "backward", "comm_exposed", "optimizer", "bubble", "other",
+    "wall", "samples", "comm",    "transfer", "wait",         "busiest",   "excess", "ideal"};
 
 struct Quantities {
   std::array<double, kQuantities> values{};
@@ -40,6 +43,10 @@ struct Quantities {
   Quantities& operator*=(double factor) {
     for (double& v : values) v *= factor;
     return *this;
+  }
+  // What a rank does apart from communication and waiting for input from another stage.
+  double work() const {
+    return (*this)[Quantity::wall] - (*this)[Quantity::comm_exposed] - (*this)[Quantity::bubble];
   }
   double compute() const {
     return (*this)[Quantity::forward] + (*this)[Quantity::backward] + (*this)[Quantity::optimizer];

@@ -61,9 +61,11 @@ std::vector<std::string> find_some_runs(const std::vector<std::string>& paths) {
 
 RunSet read_runs(const std::vector<std::string>& paths) {
   RunSet set;
-  for (const std::string& file : find_some_runs(paths)) {
+  const std::vector<std::string> found = find_some_runs(paths);
+  RunFiles files(found);
+  for (std::size_t i = 0; i < found.size(); ++i) {
     try {
-      Launch launch = make_launch(read_run(file), name_of_run(file));
+      Launch launch = make_launch(files.read(i), name_of_run(found[i]));
       for (Finding& finding : check_among(launch, set.launches))
         launch.findings.push_back(std::move(finding));
       set.launches.push_back(std::move(launch));

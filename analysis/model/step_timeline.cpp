@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <utility>
 
 #include "analysis/metrics/statistics.hpp"
 
@@ -21,6 +21,12 @@ constexpr PhaseColumn kInOrder[] = {
     {Quantity::optimizer, &StepTable::optimizer}, {Quantity::other, &StepTable::other},
 };
 
+std::vector<std::int32_t> steps_of(const Collectives& matched, const CommTable& comm) {
+  std::vector<std::int32_t> steps;
+  for (std::size_t i = 0; i < matched.size(); ++i) steps.push_back(comm.step[matched.members(i)[0]]);
+  return steps;
+}
+
 }  // namespace
 
 std::vector<PhaseSpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step) {
@@ -36,39 +42,35 @@ std::vector<PhaseSpan> phase_spans(const StepTable& steps, std::int64_t rank, st
   return spans;
 }
 
-EventsByStep events_by_step(const CommTable& comm, std::int64_t steps) {
-  EventsByStep events;
-  events.begin.assign(static_cast<std::size_t>(steps) + 1, 0);
+RowsByStep::RowsByStep(std::span<const std::int32_t> step_of_row, std::int64_t steps)
+    : begins_(static_cast<std::size_t>(steps) + 1, 0) {
   const auto known = [&](std::int32_t step) { return step >= 0 && step < steps; };
-  for (const std::int32_t step : comm.step)
-    if (known(step)) ++events.begin[static_cast<std::size_t>(step) + 1];
-  for (std::size_t k = 1; k < events.begin.size(); ++k) events.begin[k] += events.begin[k - 1];
-  events.order.resize(events.begin.back());
-  std::vector<std::size_t> next(events.begin.begin(), events.begin.end() - 1);
-  for (std::size_t row = 0; row < comm.size(); ++row)
-    if (known(comm.step[row])) events.order[next[static_cast<std::size_t>(comm.step[row])]++] = row;
-  return events;
+  for (const std::int32_t step : step_of_row)
+    if (known(step)) ++begins_[static_cast<std::size_t>(step) + 1];
+  for (std::size_t k = 1; k < begins_.size(); ++k) begins_[k] += begins_[k - 1];
+  rows_.resize(begins_.back());
+  std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
+  for (std::size_t row = 0; row < step_of_row.size(); ++row)
+    if (known(step_of_row[row])) rows_[next[static_cast<std::size_t>(step_of_row[row])]++] = row;
 }
 
-std::vector<Collective> collectives_of(const CommTable& comm, const EventsByStep& events, std::int64_t step,
-                                       std::int64_t ranks) {
-  std::map<std::int64_t, Collective> by_sequence;
-  const auto at = static_cast<std::size_t>(step);
-  for (std::size_t i = events.begin[at]; i < events.begin[at + 1]; ++i) {
-    const std::size_t row = events.order[i];
-    Collective& collective = by_sequence[comm.sequence[row]];
-    const double duration = comm.end[row] - comm.start[row];
-    collective.transfer = collective.rows.empty() ? duration : std::min(collective.transfer, duration);
-    collective.rows.push_back(row);
-  }
+StepCollectives::StepCollectives(const CommTable& comm, std::int64_t ranks, std::int64_t steps)
+    : comm_(comm), matched_(comm, ranks, steps), by_step_(steps_of(matched_, comm), steps) {}
+
+std::vector<Collective> StepCollectives::of(std::int64_t step) const {
   std::vector<Collective> collectives;
-  for (auto& [sequence, collective] : by_sequence) {
-    collective.sequence = sequence;
-    if (std::ssize(collective.rows) != ranks) collective.transfer = 0;
+  for (const std::size_t number : by_step_.of(step)) {
+    const auto members = matched_.members(number);
+    Collective& collective =
+        collectives.emplace_back(Collective{comm_.sequence[members[0]], {members.begin(), members.end()}, 0});
     std::sort(collective.rows.begin(), collective.rows.end(), [&](std::size_t a, std::size_t b) {
-      return std::pair(comm.start[a], comm.rank[a]) < std::pair(comm.start[b], comm.rank[b]);
+      return std::pair(comm_.start[a], comm_.rank[a]) < std::pair(comm_.start[b], comm_.rank[b]);
     });
-    collectives.push_back(std::move(collective));
+    if (!matched_.is_whole(number)) continue;
+    const auto length = [&](std::size_t row) { return comm_.end[row] - comm_.start[row]; };
+    collective.transfer = length(collective.rows.front());
+    for (const std::size_t row : collective.rows)
+      collective.transfer = std::min(collective.transfer, length(row));
   }
   return collectives;
 }

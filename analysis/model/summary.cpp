@@ -115,6 +115,8 @@ GroupSummary summarise_group(const Group& group) {
   s.budget = mean_step(steps);
   summarise_times(s, steps);
   summarise_communication(s);
+  if (!refusal_of(s.findings, Claim::budget)) s.parallel = parallelism_of(group, s.steps);
+  s.mfu = utilisation_of(group, s.steps);
   s.test_metric = range_of(group, [](const Launch& l) { return l.test_metric; });
   s.validation_metric = range_of(group, [](const Launch& l) { return l.validation_metric; });
   s.rows_trained = group.any().rows_trained;

@@ -8,6 +8,7 @@
 #include "analysis/metrics/bootstrap.hpp"
 #include "analysis/metrics/statistics.hpp"
 #include "analysis/model/group.hpp"
+#include "analysis/model/parallelism.hpp"
 
 namespace lockstep {
 
@@ -45,6 +46,8 @@ struct GroupSummary {
   std::int64_t last_rank = -1;  // the rank that most often arrives last, and in what share of the collectives
   double last_share = 0;
   std::int64_t unmatched_collectives = 0, rows_trained = 0;
+  Parallelism parallel;                 // empty where the budget is refused
+  std::optional<Estimate> mfu;          // model FLOP utilisation
   Comparison against_seq, against_one;  // train_seq; one rank of the same mode
 };
 

@@ -12,15 +12,13 @@ struct CellText {
   std::string operator()(std::monostate) const { return ""; }
   std::string operator()(double value) const { return fmt::format("{:.9g}", value); }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(const std::string& text) const { return csv_quoted(text); }
-  std::string operator()(const Refused& refused) const {
-    return csv_quoted("refused [" + refused.code + "]");
-  }
+  std::string operator()(const std::string& text) const { return csv_field(text); }
+  std::string operator()(const Refused& refused) const { return csv_field("refused [" + refused.code + "]"); }
 };
 
 }  // namespace
 
-std::string csv_quoted(const std::string& text) {
+std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {

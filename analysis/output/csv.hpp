@@ -7,8 +7,7 @@
 
 namespace lockstep {
 
+std::string csv_field(const std::string& text);    // quoted by RFC 4180 where it must be
 std::string render_csv(const Analysis& analysis);  // RFC 4180 quoting, lines end in \n
-
-std::string csv_quoted(const std::string& text);  // in double quotes where it must be
 
 }  // namespace lockstep

@@ -89,6 +89,24 @@ struct ValueText {
   std::string operator()(const Refused& refused) const { return "refused [" + refused.code + "]"; }
 };
 
+// The pages of the verbs, folded.
+void add_pages(HtmlWriter& html, const std::vector<Document>& pages) {
+  if (pages.empty()) return;
+  html.heading("In detail");
+  for (const Document& page : pages) {
+    html.raw("<details>");
+    for (const Block& block : page.blocks) {
+      if (block.kind == Block::Kind::title)
+        html.element("summary", block.lines[0]);
+      else if (block.kind == Block::Kind::heading)
+        html.element("h3", block.lines[0]);
+      else
+        html.block(block);
+    }
+    html.raw("</details>\n");
+  }
+}
+
 // Every metric of every group: a row a metric, a column a group.
 void add_all_numbers(HtmlWriter& html, const Analysis& analysis) {
   html.heading("All numbers");
@@ -236,6 +254,7 @@ std::string render_html(const HtmlReport& report) {
   add_verdict(html, analysis);
   add_pictures(html, report);
   add_sections(html, analysis);
+  add_pages(html, report.pages);
   add_all_numbers(html, analysis);
   add_configurations(html, report);
   add_environment(html, report);

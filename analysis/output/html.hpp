@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/output/document.hpp"
 #include "analysis/plot/pictures.hpp"
 
 namespace lockstep {
@@ -17,6 +18,7 @@ struct HtmlPicture {
 struct HtmlReport {
   const Analysis& analysis;
   const std::vector<PictureInput>& inputs;
+  std::vector<Document> pages;  // of the verbs, after the summary
   std::vector<HtmlPicture> pictures;
   std::string notice;  // why there are no pictures, or ""
   bool dark = false;   // otherwise as the reader's system has it

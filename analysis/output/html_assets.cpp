@@ -36,6 +36,7 @@ figure h3 { font-size: 1rem; margin: 0 0 .3rem; }
 pre { background: var(--panel); padding: .6rem; overflow-x: auto; font-size: .82rem; margin: .4rem 0; }
 ul.findings { padding-left: 1.2rem; }
 ul.findings li { margin: .25rem 0; }
+h3 { font-size: 1rem; margin: 1rem 0 .4rem; }
 summary { cursor: pointer; }
 @media (max-width: 600px) { body { padding: .7rem; font-size: 15px; } th, td { padding: .2rem .45rem; } }
 @media print {

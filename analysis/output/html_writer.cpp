@@ -13,6 +13,13 @@ std::string joined(const std::string& a, const std::string& b) {
   return a.empty() || b.empty() ? a + b : a + "\n" + b;
 }
 
+// By the name that a column has, else by its header.
+std::string definition_of(const TextTable& table, std::size_t column) {
+  if (column >= table.header.size()) return "";
+  const std::string named = column < table.metrics.size() ? metric_definition(table.metrics[column]) : "";
+  return named.empty() ? metric_definition(metric_of_header(table.header[column])) : named;
+}
+
 std::string class_attribute(const char* name) { return *name ? fmt::format(" class=\"{}\"", name) : ""; }
 
 }  // namespace
@@ -39,10 +46,12 @@ HtmlWriter& HtmlWriter::items(const std::vector<std::string>& lines) {
 
 void HtmlWriter::open_table(const TextTable& table, const char* cell_class) {
   raw("<div class=\"scroll\"><table>\n<thead><tr>");
-  for (const std::string& header : table.header)
+  for (std::size_t c = 0; c < table.header.size(); ++c) {
+    const std::string& header = table.header[c];
     raw(fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
-                    class_attribute(cell_class), title_attribute(metric_definition(metric_of_header(header))),
+                    class_attribute(cell_class), title_attribute(definition_of(table, c)),
                     header.empty() ? "&#8203;group" : html_escaped(header)));
+  }
   raw("</tr></thead>\n<tbody>\n");
 }
 
@@ -51,8 +60,7 @@ void HtmlWriter::row(const TextTable& table, const TextTable::Row& row, const ch
   const std::string of_runs = runs == hovers_.rows.end() ? "" : runs->second;
   raw("<tr>");
   for (std::size_t c = 0; c < row.cells.size(); ++c) {
-    const std::string header = c < table.header.size() ? table.header[c] : "";
-    const std::string about = c == 0 ? "" : metric_definition(metric_of_header(header));
+    const std::string about = c == 0 ? "" : definition_of(table, c);
     raw(fmt::format("<td{}{}>{}</td>", class_attribute(cell_class), title_attribute(joined(about, of_runs)),
                     html_escaped(row.cells[c])));
   }

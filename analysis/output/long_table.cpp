@@ -22,7 +22,7 @@ struct CellText {
   std::string operator()(const std::string& text) const {
     switch (format) {
       case LongFormat::csv:
-        return csv_quoted(valid_utf8(text));
+        return csv_field(valid_utf8(text));
       case LongFormat::json:
         return json_quoted(text);
       case LongFormat::tex:

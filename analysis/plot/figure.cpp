@@ -15,7 +15,7 @@ std::string cell(double value) { return std::isfinite(value) ? fmt::format("{:.9
 
 std::string row(const Panel& panel, const std::string& series, const std::string& label, double x, double y,
                 double low, double high) {
-  return fmt::format("{},{},{},{},{},{},{}\n", csv_quoted(panel.title), csv_quoted(series), csv_quoted(label),
+  return fmt::format("{},{},{},{},{},{},{}\n", csv_field(panel.title), csv_field(series), csv_field(label),
                      cell(x), cell(y), cell(low), cell(high));
 }
 

@@ -70,6 +70,11 @@ constexpr Picture kPictures[] = {
      "colour a "
      "bucket in turn.",
      nullptr, timeline_figure},
+    {"pipeline", "A step of the pipeline",
+     "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "
+     "whose "
+     "wall time is the median. What is blank is the bubble, communication, and the optimizer.",
+     nullptr, pipeline_figure},
     {"confusion", "Confusion matrix",
      "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "
      "true "

@@ -80,6 +80,7 @@ Figure budget_figure(const PictureInput& input);
 Figure communication_figure(const PictureInput& input);
 Figure imbalance_figure(const PictureInput& input, const GroupDetail& group);
 Figure timeline_figure(const PictureInput& input, const GroupDetail& group);
+Figure pipeline_figure(const PictureInput& input, const GroupDetail& group);
 Figure bandwidth_figure(const PictureInput& input);
 // picture_table.cpp
 Figure table_figure(const PictureInput& input);

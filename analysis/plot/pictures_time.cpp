@@ -90,11 +90,11 @@ BoxSet& set_named(Panel& panel, const std::string& name, Colour colour) {
 // Buckets take turns, so that neighbours differ.
 void add_event(Panel& panel, const TimelineSpan& span, const Box& box) {
   constexpr std::array kTurns = {kVermillion, kOrange, kPurple};
-  if (span.bucket < 0) {
+  if (span.part < 0) {
     set_named(panel, "other collective", kGrey).boxes.push_back(box);
     return;
   }
-  const auto turn = static_cast<std::size_t>(span.bucket) % kTurns.size();
+  const auto turn = static_cast<std::size_t>(span.part) % kTurns.size();
   const char* const names[] = {"bucket 0, 3, ...", "bucket 1, 4, ...", "bucket 2, 5, ..."};
   set_named(panel, names[turn], kTurns[turn]).boxes.push_back(box);
 }
@@ -137,20 +137,21 @@ Figure communication_figure(const PictureInput& input) {
 
 Figure imbalance_figure(const PictureInput&, const GroupDetail& group) {
   const RunDetail* run = group.typical();
-  if (!run || !is_parallel(group) || run->ranks.size() < 2) return {};
-  const std::size_t shown = std::min<std::size_t>(run->ranks.size(), 64);
+  if (!run || !is_parallel(group)) return {};
+  const std::vector<Quantities>& ranks = run->launch->rank_steps;
+  const std::size_t shown = std::min<std::size_t>(ranks.size(), 64);
   Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(rank_names(shown))};
   panel.boxes = {{"data", kYellow, {}},
                  {"compute", kBlue, {}},
                  {"exposed communication", kVermillion, {}},
                  {"rest", 0x555555, {}}};
   for (std::size_t r = 0; r < shown; ++r) {
-    const RankTimes& t = run->ranks[r];
-    stack(panel, r, {1e3 * t.data, 1e3 * t.compute, 1e3 * t.comm_exposed, 1e3 * t.rest});
+    const Quantities& t = ranks[r];
+    const double rest = t[Q::wall] - t[Q::data] - t.compute() - t[Q::comm_exposed];
+    stack(panel, r, {1e3 * t[Q::data], 1e3 * t.compute(), 1e3 * t[Q::comm_exposed], 1e3 * rest});
   }
   Figure figure = with_lanes(std::move(panel), shown);
-  if (shown < run->ranks.size())
-    figure.note = fmt::format("The first {} of {} ranks.", shown, run->ranks.size());
+  if (shown < ranks.size()) figure.note = fmt::format("The first {} of {} ranks.", shown, ranks.size());
   return figure;
 }
 
@@ -184,14 +185,37 @@ Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
   return figure;
 }
 
+Figure pipeline_figure(const PictureInput&, const GroupDetail& group) {
+  constexpr std::size_t kNumbered = 96;  // passes that have room for the number of their micro-batch
+  const RunDetail* run = group.typical();
+  if (!run || run->passes.empty()) return {};
+  std::size_t ranks = 0;
+  for (const TimelineSpan& span : run->passes)
+    ranks = std::max(ranks, static_cast<std::size_t>(span.rank) + 1);
+  Panel panel{.x = {.label = "ms since the first rank began the step"}, .y = lane_axis(rank_names(ranks))};
+  panel.boxes = {{"forward", kSky, {}}, {"backward", kBlue, {}}};
+  for (const TimelineSpan& span : run->passes) {
+    const bool forward = span.phase == Q::forward;
+    const Box box = lane_box(static_cast<std::size_t>(span.rank), 1e3 * span.begin, 1e3 * span.end);
+    panel.boxes[forward ? 0 : 1].boxes.push_back(box);
+    if (run->passes.size() <= kNumbered)
+      panel.words.push_back({(box.left + box.right) / 2, (box.bottom + box.top) / 2,
+                             std::to_string(span.part), Words::Place::centred,
+                             forward ? Colour{0x1a1a1a} : Colour{0xffffff}});
+  }
+  Figure figure = with_lanes(std::move(panel), ranks);
+  figure.note = fmt::format("Step {} of run {}.", run->median_step_number, run->launch->header.uuid);
+  return figure;
+}
+
 Figure bandwidth_figure(const PictureInput& input) {
   Panel panel{.x = {.label = "bytes of a message", .logarithmic = true, .format = "%.0s%c"},
               .y = {.label = "bus bandwidth, GB/s", .logarithmic = true}};
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
     const RunDetail* run = input.groups[i].typical();
-    if (!run || !is_parallel(input.groups[i]) || run->messages.empty()) continue;
+    if (!run || !is_parallel(input.groups[i]) || run->launch->all_reduces.empty()) continue;
     Curve curve{input.groups[i].summary->group->label, i, {}};
-    for (const MessageTime& m : run->messages)
+    for (const MessageTime& m : run->launch->all_reduces)
       curve.points.push_back(
           {m.bytes,
            bus_bandwidth("all_reduce", algorithm_bandwidth(m.bytes, m.seconds), run->launch->ranks) / 1e9});

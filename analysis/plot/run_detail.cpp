@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 
 #include "base/error.hpp"
 #include "results/run_reader.hpp"
@@ -48,22 +47,6 @@ std::vector<LossPoint> thinned_loss(const StepTable& t) {
   return points;
 }
 
-std::vector<RankTimes> rank_times(const StepTable& t, std::int64_t warmup) {
-  std::vector<RankTimes> ranks(static_cast<std::size_t>(t.ranks()));
-  const auto steps = static_cast<double>(t.steps() - warmup);
-  for (std::int64_t r = 0; r < t.ranks(); ++r) {
-    RankTimes& rank = ranks[static_cast<std::size_t>(r)];
-    for (std::int64_t s = warmup; s < t.steps(); ++s) {
-      const double compute = t.forward.at(r, s) + t.backward.at(r, s) + t.optimizer.at(r, s);
-      rank.data += t.data.at(r, s) / steps;
-      rank.compute += compute / steps;
-      rank.comm_exposed += t.comm_exposed.at(r, s) / steps;
-      rank.rest += (t.wall.at(r, s) - t.data.at(r, s) - compute - t.comm_exposed.at(r, s)) / steps;
-    }
-  }
-  return ranks;
-}
-
 // The steady step whose wall time is the median, or the nearest to it.
 std::int64_t median_step(const Launch& launch) {
   std::vector<double> walls;
@@ -71,7 +54,22 @@ std::int64_t median_step(const Launch& launch) {
   return launch.warmup + place_of_median(walls);
 }
 
-void add_timeline(RunDetail& detail, const RunData& run, const EventsByStep& events) {
+// Events of /comm and passes of /stages in one step.
+void add_events(RunDetail& detail, const RunData& run, std::int64_t step, double zero, std::int64_t ranks) {
+  const CommTable& comm = run.comm;
+  for (std::size_t i = 0; i < comm.size(); ++i)
+    if (comm.step[i] == step && comm.rank[i] < ranks)
+      detail.median_step.push_back(
+          {comm.rank[i], Quantity::comm, comm.start[i] - zero, comm.end[i] - zero, comm.bucket[i]});
+  const StageTable& stages = run.stages;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    if (stages.step[i] == step && stages.rank[i] >= 0 && stages.rank[i] < ranks)
+      detail.passes.push_back({stages.rank[i],
+                               stages.direction[i] == 0 ? Quantity::forward : Quantity::backward,
+                               stages.start[i] - zero, stages.end[i] - zero, stages.micro_batch[i]});
+}
+
+void add_timeline(RunDetail& detail, const RunData& run) {
   const StepTable& t = run.steps;
   const std::int64_t step = median_step(*detail.launch);
   const std::int64_t ranks = std::min(t.ranks(), kTimelineRanks);
@@ -80,27 +78,8 @@ void add_timeline(RunDetail& detail, const RunData& run, const EventsByStep& eve
   for (std::int64_t r = 0; r < ranks; ++r)
     for (const PhaseSpan& span : phase_spans(t, r, step))
       detail.median_step.push_back({r, span.phase, span.begin - zero, span.end - zero, -1});
-  const auto at = static_cast<std::size_t>(step);
-  for (std::size_t i = events.begin[at]; i < events.begin[at + 1]; ++i) {
-    const std::size_t row = events.order[i];
-    if (run.comm.rank[row] < ranks)
-      detail.median_step.push_back({run.comm.rank[row], Quantity::comm, run.comm.start[row] - zero,
-                                    run.comm.end[row] - zero, run.comm.bucket[row]});
-  }
+  add_events(detail, run, step, zero, ranks);
   detail.median_step_number = step;
-}
-
-std::vector<MessageTime> message_times(const RunData& run, const EventsByStep& events, std::int64_t warmup) {
-  std::map<std::int64_t, std::vector<double>> by_size;
-  for (std::int64_t step = warmup; step < run.steps.steps(); ++step) {
-    for (const Collective& c : collectives_of(run.comm, events, step, run.steps.ranks()))
-      if (c.transfer > 0 && run.comm.kind[c.rows.front()] == "all_reduce")
-        by_size[run.comm.bytes[c.rows.front()]].push_back(c.transfer);
-  }
-  std::vector<MessageTime> times;
-  for (const auto& [bytes, seconds] : by_size)
-    if (bytes > 0) times.push_back({static_cast<double>(bytes), median(seconds)});
-  return times;
 }
 
 // The launch keeps the name of the run's folder, or of the file.
@@ -122,10 +101,7 @@ RunDetail make_detail(const RunData& run, const Launch& launch) {
   detail.config_resolved = run.config_resolved;
   if (run.steps.steps() <= launch.warmup) return detail;
   detail.loss = thinned_loss(run.steps);
-  detail.ranks = rank_times(run.steps, launch.warmup);
-  const EventsByStep events = events_by_step(run.comm, run.steps.steps());
-  add_timeline(detail, run, events);
-  detail.messages = message_times(run, events, launch.warmup);
+  add_timeline(detail, run);
   return detail;
 }
 

@@ -18,21 +18,11 @@ struct LossPoint {
 };
 inline constexpr std::size_t kLossPoints = 150;
 
-// Mean of the steady steps of one rank, seconds.
-struct RankTimes {
-  double data = 0, compute = 0, comm_exposed = 0, rest = 0;
-};
-
 struct TimelineSpan {
   std::int64_t rank = 0;
-  Quantity phase = Quantity::comm;  // comm: an event
+  Quantity phase = Quantity::comm;  // comm: an event of /comm
   double begin = 0, end = 0;        // seconds since the first rank's begin of the step
-  std::int64_t bucket = -1;
-};
-
-// Median transfer time of the all-reduces of one size.
-struct MessageTime {
-  double bytes = 0, seconds = 0;
+  std::int64_t part = -1;           // bucket of an event, micro-batch of a pass
 };
 
 struct RunDetail {
@@ -40,10 +30,9 @@ struct RunDetail {
   std::vector<EpochRow> epochs;    // without confusion matrices
   Matrix<std::int64_t> confusion;  // after the last epoch; empty: none
   std::vector<LossPoint> loss;
-  std::vector<RankTimes> ranks;
   std::vector<TimelineSpan> median_step;  // of the first kTimelineRanks ranks
+  std::vector<TimelineSpan> passes;       // of the same step: forward and backward, from /stages
   std::int64_t median_step_number = -1;
-  std::vector<MessageTime> messages;
   std::vector<RankEnvironment> places;  // one a rank
   std::string config_given, config_resolved;
 };

@@ -12,16 +12,22 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::int64_t kComputeLane = 1, kFirstCommLane = 10;  // then its waits, then the next lane of both
+constexpr std::int64_t kComputeLane = 1, kFirstPassLane = 10;
+constexpr std::int64_t kFirstCommLane = 100;  // then its waits, then the next lane of both
 
 // Lanes of one rank, so many that no two spans of a lane overlap.
 class RankLanes {
  public:
-  std::size_t take(double begin, double end) {
+  struct Taken {
+    std::int64_t lane;
+    bool fresh;  // for the first time
+  };
+  Taken take(double begin, double end) {
     auto free = std::find_if(ends_.begin(), ends_.end(), [&](double e) { return e <= begin; });
-    if (free == ends_.end()) free = ends_.insert(ends_.end(), 0);
+    const bool fresh = free == ends_.end();
+    if (fresh) free = ends_.insert(ends_.end(), 0);
     *free = end;
-    return static_cast<std::size_t>(free - ends_.begin());
+    return {free - ends_.begin(), fresh};
   }
 
  private:
@@ -38,17 +44,19 @@ class RunTrace {
   RunTrace(std::ostream& out, const RunData& run, StepWindow window)
       : run_(run),
         window_(window),
-        events_(events_by_step(run.comm, run.steps.steps())),
+        collectives_(run.comm, run.steps.ranks(), run.steps.steps()),
+        passes_(run.stages.step, run.steps.steps()),
         out_(out, begin_of(run.steps, window.first)),
         lanes_(static_cast<std::size_t>(run.steps.ranks())),
-        lanes_named_(lanes_.size(), 0) {}
+        pass_lanes_(lanes_.size()) {}
 
   void write() {
     for (std::int64_t rank = 0; rank < run_.steps.ranks(); ++rank) name_rank(rank);
     out_.flush();
     for (std::int64_t step = window_.first; step < window_.last; ++step) {
       for (std::int64_t rank = 0; rank < run_.steps.ranks(); ++rank) add_phases(rank, step);
-      for (const Collective& c : collectives_of(run_.comm, events_, step, run_.steps.ranks())) queue(c);
+      add_passes(step);
+      for (const Collective& c : collectives_.of(step)) queue(c);
       add_collectives();
       out_.flush();
     }
@@ -86,6 +94,26 @@ class RunTrace {
       out_.span({rank, kComputeLane}, shown_name(span.phase), "phase", span.begin, span.end, arguments);
   }
 
+  // Micro-batches through stages, where the model is split.
+  void add_passes(std::int64_t step) {
+    const StageTable& table = run_.stages;
+    for (const std::size_t row : passes_.of(step)) {
+      const std::int64_t rank = table.rank[row];
+      if (rank < 0 || rank >= run_.steps.ranks()) continue;
+      const double begin = table.start[row], end = std::max(begin, table.end[row]);
+      RankLanes& lanes = pass_lanes_[static_cast<std::size_t>(rank)];
+      const RankLanes::Taken taken = lanes.take(begin, end);
+      const TraceLane lane{rank, kFirstPassLane + taken.lane};
+      if (taken.fresh) out_.name(lane, "micro-batches" + numbered(taken.lane));
+      out_.span(
+          lane,
+          fmt::format("{} {}", table.direction[row] == 0 ? "forward" : "backward", table.micro_batch[row]),
+          "pass", begin, end,
+          fmt::format("\"step\":{},\"stage\":{},\"micro_batch\":{}", step, table.stage[row],
+                      table.micro_batch[row]));
+    }
+  }
+
   void queue(const Collective& collective) {
     const std::size_t parts = collective.rows.size();
     for (std::size_t i = 0; i < parts; ++i) {
@@ -107,9 +135,12 @@ class RunTrace {
     const CommTable& comm = run_.comm;
     const std::int64_t rank = comm.rank[part.row];
     const double begin = comm.start[part.row], end = std::max(begin, comm.end[part.row]);
-    const auto number = static_cast<std::int64_t>(lanes_[static_cast<std::size_t>(rank)].take(begin, end));
-    const TraceLane lane{rank, kFirstCommLane + 2 * number}, waits{rank, lane.thread + 1};
-    name_lanes(rank, number, lane, waits);
+    const RankLanes::Taken taken = lanes_[static_cast<std::size_t>(rank)].take(begin, end);
+    const TraceLane lane{rank, kFirstCommLane + 2 * taken.lane}, waits{rank, lane.thread + 1};
+    if (taken.fresh) {
+      out_.name(lane, "communication" + numbered(taken.lane));
+      out_.name(waits, "waiting" + numbered(taken.lane));
+    }
     const std::string arguments =
         fmt::format("\"step\":{},\"sequence\":{},\"bucket\":{},\"bytes\":{}", comm.step[part.row],
                     comm.sequence[part.row], comm.bucket[part.row], comm.bytes[part.row]);
@@ -119,21 +150,15 @@ class RunTrace {
     if (part.flow) out_.flow(lane, part.flow, comm.sequence[part.row], begin);
   }
 
-  void name_lanes(std::int64_t rank, std::int64_t number, TraceLane lane, TraceLane waits) {
-    std::int64_t& named = lanes_named_[static_cast<std::size_t>(rank)];
-    if (number < named) return;
-    named = number + 1;
-    const std::string suffix = number == 0 ? "" : fmt::format(" {}", number + 1);
-    out_.name(lane, "communication" + suffix);
-    out_.name(waits, "waiting" + suffix);
-  }
+  // The second lane of a kind has the number 2.
+  static std::string numbered(std::int64_t lane) { return lane == 0 ? "" : fmt::format(" {}", lane + 1); }
 
   const RunData& run_;
   StepWindow window_;
-  EventsByStep events_;
+  StepCollectives collectives_;
+  RowsByStep passes_;
   TraceEvents out_;
-  std::vector<RankLanes> lanes_;
-  std::vector<std::int64_t> lanes_named_;  // lanes that have a name
+  std::vector<RankLanes> lanes_, pass_lanes_;
   std::vector<Part> queue_;
 };
 

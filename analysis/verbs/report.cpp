@@ -12,6 +12,7 @@
 #include "analysis/output/write_file.hpp"
 #include "analysis/plot/gnuplot.hpp"
 #include "analysis/plot/gnuplot_script.hpp"
+#include "analysis/verbs/pages.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "base/parallel_for.hpp"
@@ -95,7 +96,10 @@ void run_report(const Analysis& analysis, const AnalyzeOptions& options) {
   std::string notice;
   std::vector<HtmlPicture> shown = draw_all(folder, pictures, options, notice);
   if (!notice.empty()) fmt::print(stderr, "analyze: {}\n", notice);
-  write_in(folder, "index.html", render_html({analysis, inputs, std::move(shown), notice, options.dark}));
+  std::vector<Document> pages;
+  for (const VerbPage& page : verb_pages()) pages.push_back(document_of(page.page(analysis, options)));
+  write_in(folder, "index.html",
+           render_html({analysis, inputs, std::move(pages), std::move(shown), notice, options.dark}));
   run_summary(analysis, options);
 }
 

@@ -1,12 +1,8 @@
-#include <fmt/format.h>
-
-#include <cstdio>
-
 #include "analysis/output/csv.hpp"
 #include "analysis/output/json.hpp"
 #include "analysis/output/sections.hpp"
+#include "analysis/output/sheet.hpp"
 #include "analysis/output/tex.hpp"
-#include "analysis/output/write_file.hpp"
 #include "analysis/verbs/verbs.hpp"
 
 namespace lockstep {
@@ -28,11 +24,7 @@ std::string render(const Analysis& analysis, Format format) {
 }
 
 void run_summary(const Analysis& analysis, const AnalyzeOptions& options) {
-  const std::string text = render(analysis, options.format);
-  if (options.output.empty())
-    fmt::print("{}", text);
-  else
-    write_file(options.output, text);
+  print(render(analysis, options.format), options);
 }
 
 }  // namespace lockstep

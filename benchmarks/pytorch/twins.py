@@ -1,81 +1,105 @@
-"""The models of the suite as a PyTorch user would write them, for comparison. Same shapes, counts and defaults."""
+#!/usr/bin/env python3
+"""The PyTorch twins of the suite's models: same shapes, counts and defaults. Run as a program it checks the counts."""
 
-import math
+from dataclasses import dataclass
+from typing import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-
-class Mlp(nn.Sequential):
-    def __init__(self):
-        super().__init__(
-            nn.Flatten(), nn.Linear(784, 250), nn.ReLU(), nn.Linear(250, 100), nn.ReLU(), nn.Linear(100, 10)
-        )
+from image_models import CnnCifar10, CnnMnist, ConvAutoencoder, Mlp, Vgg11
+from sequence_models import Gpt, Seq2Seq
+from text_models import Nbow, Recurrent, TextCnn, Transformer
 
 
-class CnnMnist(nn.Sequential):
-    def __init__(self):
-        super().__init__(
-            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 26 * 26, 128), nn.ReLU(), nn.Linear(128, 10)
-        )
+def classification_loss(model, inputs, targets):
+    return F.cross_entropy(model(inputs), targets)
 
 
-class CnnCifar10(nn.Sequential):
-    def __init__(self):
-        blocks = []
-        for inside, outside in ((3, 32), (32, 64), (64, 128)):
-            blocks += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
-        super().__init__(*blocks, nn.Flatten(), nn.Linear(2048, 512), nn.ReLU(), nn.Linear(512, 10))
+def reconstruction_loss(model, images, _labels):
+    return F.mse_loss(model(images), images)
 
 
-class PositionalEncoding(nn.Module):
-    def __init__(self, length, width, dropout):
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        place = torch.arange(length).unsqueeze(1)
-        rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
-        table = torch.zeros(1, length, width)
-        table[0, :, 0::2] = torch.sin(place * rate)
-        table[0, :, 1::2] = torch.cos(place * rate)
-        self.register_buffer("table", table)
-
-    def forward(self, x):
-        return self.dropout(x + self.table[:, : x.size(1)])
+def translation_loss(model, source, target):
+    return F.cross_entropy(model(source, target).flatten(0, 1), target[:, 1:].flatten(), ignore_index=0)
 
 
-class Transformer(nn.Module):
-    def __init__(self, length, width, heads, layers, feed_forward, vocabulary=20000, classes=4, dropout=0.1):
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
-        self.positions = PositionalEncoding(length, width, dropout)
-        layer = nn.TransformerEncoderLayer(width, heads, feed_forward, dropout, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers)
-        self.head = nn.Linear(width, classes)
-
-    def forward(self, tokens):
-        padding = tokens == 0
-        x = self.positions(self.embedding(tokens))
-        x = self.encoder(x, src_key_padding_mask=padding)
-        real = (~padding).unsqueeze(-1).to(x.dtype)
-        return self.head((x * real).sum(1) / real.sum(1).clamp(min=1))
+def language_loss(model, tokens, targets):
+    return F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
 
 
-# name: (constructor, sample shape, classes, parameters)
+@dataclass(frozen=True)
+class Twin:
+    make: Callable[[dict], nn.Module]  # from a data section: shape, or vocabulary, classes and max_length
+    counts: list  # (what the data section holds, parameters then)
+    loss: Callable = classification_loss  # (model, *batch) -> mean loss
+
+
+def transformer(length, width, heads, layers, feed_forward, pooling="mean"):
+    return lambda data: Transformer(
+        data["vocabulary"], data["classes"], length, width, heads, layers, feed_forward, pooling
+    )
+
+
+def text_sizes(vocabulary, classes):
+    return {"vocabulary": vocabulary, "classes": classes}
+
+
+IMDB, AG_NEWS = text_sizes(21635, 2), text_sizes(20000, 4)
 TWINS = {
-    "mlp": (Mlp, (1, 28, 28), 10, 222_360),
-    "cnn_mnist": (CnnMnist, (1, 28, 28), 10, 2_770_634),
-    "cnn_cifar10": (CnnCifar10, (3, 32, 32), 10, 1_147_914),
-    "transformer_small": (lambda: Transformer(128, 128, 4, 2, 256), (128,), 4, 2_825_476),
-    "transformer_large": (lambda: Transformer(256, 256, 8, 4, 1024), (256,), 4, 8_280_068),
+    "mlp": Twin(lambda data: Mlp(), [({}, 222_360)]),
+    "cnn_mnist": Twin(lambda data: CnnMnist(), [({}, 2_770_634)]),
+    "cnn_cifar10": Twin(lambda data: CnnCifar10(), [({}, 1_147_914)]),
+    "vgg11": Twin(lambda data: Vgg11(), [({}, 128_812_810)]),
+    "conv_autoencoder": Twin(
+        lambda data: ConvAutoencoder(data["shape"][0]),
+        [({"shape": [1, 28, 28]}, 1_077), ({"shape": [3, 32, 32]}, 1_495)],
+        reconstruction_loss,
+    ),
+    "nbow": Twin(lambda data: Nbow(data["vocabulary"], data["classes"]), [(IMDB, 6_491_102)]),
+    "text_cnn": Twin(lambda data: TextCnn(data["vocabulary"], data["classes"]), [(IMDB, 6_941_402)]),
+    "lstm": Twin(
+        lambda data: Recurrent(nn.LSTM, data["vocabulary"], data["classes"]), [(IMDB, 10_101_302), (AG_NEWS, 9_612_004)]
+    ),
+    "gru": Twin(
+        lambda data: Recurrent(nn.GRU, data["vocabulary"], data["classes"]), [(IMDB, 9_198_902), (AG_NEWS, 8_709_604)]
+    ),
+    "transformer_small": Twin(transformer(128, 128, 4, 2, 256), [(AG_NEWS, 2_825_476)]),
+    "transformer_small_cls": Twin(transformer(128, 128, 4, 2, 256, "cls"), [(AG_NEWS, 2_825_476)]),
+    "transformer_large": Twin(transformer(256, 256, 8, 4, 1024), [(AG_NEWS, 8_280_068)]),
+    "seq2seq": Twin(
+        lambda data: Seq2Seq(data["vocabulary"], data.get("target_vocabulary", data["vocabulary"])),
+        [({"vocabulary": 7853, "target_vocabulary": 5893}, 13_898_501)],
+        translation_loss,
+    ),
+    "gpt_mini": Twin(
+        lambda data: Gpt(data["vocabulary"], 128, 4, 4, 128), [({"vocabulary": 256}, 842_496)], language_loss
+    ),
+    "gpt2_124m": Twin(
+        lambda data: Gpt(data["vocabulary"], 1024, 12, 12, 768), [({"vocabulary": 50257}, 124_439_808)], language_loss
+    ),
 }
 
 
-def build(name, seed=42):
+def build(name, data, seed=42):
     """The twin with its initial weights from the seed; fails when its parameter count is not the suite's."""
-    constructor, _, _, parameters = TWINS[name]
     torch.manual_seed(seed)
-    model = constructor()
+    model = TWINS[name].make(data)
     count = sum(p.numel() for p in model.parameters())
-    if count != parameters:
-        raise ValueError(f"{name} has {count} parameters, not {parameters}")
+    for sizes, expected in TWINS[name].counts:
+        if sizes.items() <= data.items() and count != expected:
+            raise ValueError(f"{name} has {count} parameters, not {expected}, at {sizes}")
     return model
+
+
+def main():
+    with torch.device("meta"):
+        for name, row in TWINS.items():
+            for sizes, expected in row.counts:
+                build(name, sizes)
+                print(f"{name:22} {expected:>12,}  {sizes or ''}")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "comm/cuda_event.hpp"
 #include "timing/clock.hpp"
+#include "timing/cuda_event.hpp"
 
 namespace lockstep {
 

@@ -9,7 +9,7 @@
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAFunctions.h>
 
-#include "comm/cuda_event.hpp"
+#include "timing/cuda_event.hpp"
 #endif
 
 namespace lockstep {

@@ -7,7 +7,7 @@
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>
 
-#include "comm/cuda_event.hpp"
+#include "timing/cuda_event.hpp"
 #endif
 
 namespace lockstep {

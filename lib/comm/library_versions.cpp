@@ -5,7 +5,7 @@
 #include "comm/topology.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
-#include "comm/cuda_event.hpp"
+#include "timing/cuda_event.hpp"
 #endif
 
 namespace lockstep {

@@ -16,8 +16,6 @@ namespace {
 constexpr int kClockTag = 11;
 constexpr int kClockRounds = 50;
 constexpr std::chrono::seconds kLifelineTimeout{30};
-// Chunks keep the count of one call in an int.
-constexpr std::size_t kChunk = std::size_t{1} << 30;
 
 double clock_seconds() { return std::chrono::duration<double>(steady_now().time_since_epoch()).count(); }
 
@@ -26,6 +24,12 @@ std::string processor_name() {
   int length = 0;
   LOCKSTEP_MPI(MPI_Get_processor_name(name.data(), &length));
   return {name.data(), static_cast<std::size_t>(length)};
+}
+
+MPI_Comm duplicate_world() {
+  MPI_Comm comm = MPI_COMM_NULL;
+  LOCKSTEP_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
+  return comm;
 }
 
 }  // namespace
@@ -54,11 +58,12 @@ MpiLibrary::~MpiLibrary() {
   if (ours_ && std::uncaught_exceptions() == 0) MPI_Finalize();
 }
 
-MpiWorld::MpiWorld(int argc, char** argv) : mpi_(argc, argv) {
-  LOCKSTEP_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm_));
-  LOCKSTEP_MPI(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
-  LOCKSTEP_MPI(MPI_Comm_rank(comm_, &rank_));
-  LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
+MpiWorld::MpiWorld(int argc, char** argv)
+    : mpi_(argc, argv),
+      group_(duplicate_world()),
+      comm_(group_.comm()),
+      rank_(group_.rank()),
+      size_(group_.size()) {
   find_nodes();
   WatchdogOptions options;
   options.program = program_invocation_short_name;
@@ -115,60 +120,6 @@ std::string MpiWorld::thread_level() const {
       return "MPI_THREAD_SINGLE";
   }
 }
-
-void MpiWorld::broadcast_bytes(std::string& bytes, int root) {
-  for (std::size_t begin = 0; begin < bytes.size(); begin += kChunk) {
-    const std::size_t length = std::min(kChunk, bytes.size() - begin);
-    LOCKSTEP_MPI(MPI_Bcast(bytes.data() + begin, static_cast<int>(length), MPI_BYTE, root, comm_));
-  }
-}
-
-std::string MpiWorld::broadcast(const std::string& bytes) {
-  std::uint64_t length = bytes.size();
-  LOCKSTEP_MPI(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, comm_));
-  std::string result = rank_ == 0 ? bytes : std::string(length, '\0');
-  broadcast_bytes(result, 0);
-  return result;
-}
-
-std::vector<std::string> MpiWorld::all_gather(const std::string& bytes) {
-  const std::uint64_t length = bytes.size();
-  std::vector<std::uint64_t> lengths(static_cast<std::size_t>(size_));
-  LOCKSTEP_MPI(MPI_Allgather(&length, 1, MPI_UINT64_T, lengths.data(), 1, MPI_UINT64_T, comm_));
-  std::vector<std::string> result;
-  for (int root = 0; root < size_; ++root) {
-    result.push_back(root == rank_ ? bytes : std::string(lengths[static_cast<std::size_t>(root)], '\0'));
-    broadcast_bytes(result.back(), root);
-  }
-  return result;
-}
-
-std::vector<std::string> MpiWorld::gather(const std::string& bytes) {
-  constexpr int kTag = 12;
-  const std::uint64_t length = bytes.size();
-  std::vector<std::uint64_t> lengths(static_cast<std::size_t>(size_));
-  LOCKSTEP_MPI(MPI_Gather(&length, 1, MPI_UINT64_T, lengths.data(), 1, MPI_UINT64_T, 0, comm_));
-  const auto in_chunks = [](std::size_t total, const auto& body) {
-    for (std::size_t begin = 0; begin < total; begin += kChunk)
-      body(begin, static_cast<int>(std::min(kChunk, total - begin)));
-  };
-  if (rank_ != 0) {
-    in_chunks(bytes.size(), [&](std::size_t begin, int count) {
-      LOCKSTEP_MPI(MPI_Send(bytes.data() + begin, count, MPI_BYTE, 0, kTag, comm_));
-    });
-    return {};
-  }
-  std::vector<std::string> result = {bytes};
-  for (int peer = 1; peer < size_; ++peer) {
-    std::string& entry = result.emplace_back(lengths[static_cast<std::size_t>(peer)], '\0');
-    in_chunks(entry.size(), [&](std::size_t begin, int count) {
-      LOCKSTEP_MPI(MPI_Recv(entry.data() + begin, count, MPI_BYTE, peer, kTag, comm_, MPI_STATUS_IGNORE));
-    });
-  }
-  return result;
-}
-
-void MpiWorld::barrier() { LOCKSTEP_MPI(MPI_Barrier(comm_)); }
 
 World::ClockOffset MpiWorld::measure_clock_offset() {
   barrier();

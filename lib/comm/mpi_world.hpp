@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "comm/mpi_group.hpp"
 #include "comm/watchdog.hpp"
 #include "comm/world.hpp"
 
@@ -39,10 +40,11 @@ class MpiWorld final : public World {
   int nodes() const override { return nodes_; }
   std::string library() const override;
   std::string thread_level() const override;
-  std::vector<std::string> gather(const std::string& bytes) override;
-  std::vector<std::string> all_gather(const std::string& bytes) override;
-  std::string broadcast(const std::string& bytes) override;
-  void barrier() override;
+  std::vector<std::string> gather(const std::string& bytes) override { return group_.gather(bytes); }
+  std::vector<std::string> all_gather(const std::string& bytes) override { return group_.all_gather(bytes); }
+  std::string broadcast(const std::string& bytes) override { return group_.broadcast(bytes); }
+  void barrier() override { group_.barrier(); }
+  std::unique_ptr<Group> split(int color) override { return group_.split(color); }
   ClockOffset measure_clock_offset() override;
   void on_emergency(std::function<void(const Emergency&)> handler) override;
 
@@ -52,15 +54,15 @@ class MpiWorld final : public World {
 
  private:
   void find_nodes();
-  void broadcast_bytes(std::string& bytes, int root);
   std::vector<LifelineConnection> connect_ranks(const std::vector<std::string>& hosts);
   ClockOffset answer_clock();
   ClockOffset ask_clock(int peer);
 
   SignalBlock block_;  // before MPI starts its threads
   MpiLibrary mpi_;
-  MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize
-  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, nodes_ = 1;
+  MpiGroup group_;  // of all ranks
+  MPI_Comm comm_;
+  int rank_, size_, local_rank_ = 0, local_size_ = 1, nodes_ = 1;
   bool beside_root_ = true;  // on rank 0's node
   std::unique_ptr<Watchdog> watchdog_;
 };

@@ -165,21 +165,21 @@ class NcclWork final : public Work {
   SteadyTime ready_;
 };
 
-ncclUniqueId agree_on_id(World& world) {
+ncclUniqueId agree_on_id(Group& group) {
   ncclUniqueId id{};
-  if (world.rank() == 0) LOCKSTEP_NCCL(ncclGetUniqueId(&id));
-  const std::string bytes = world.broadcast(std::string(id.internal, sizeof id.internal));
+  if (group.rank() == 0) LOCKSTEP_NCCL(ncclGetUniqueId(&id));
+  const std::string bytes = group.broadcast(std::string(id.internal, sizeof id.internal));
   std::memcpy(id.internal, bytes.data(), sizeof id.internal);
-  world.barrier();
+  group.barrier();
   return id;
 }
 
 class NcclCommunicator final : public Communicator {
  public:
   // device is the calling thread's current one: events and streams are made on it.
-  NcclCommunicator(World& world, const c10::Device& device)
-      : state_(std::make_shared<NcclState>(device)), rank_(world.rank()), size_(world.size()) {
-    state_->handle = std::make_unique<NcclHandle>(size_, rank_, agree_on_id(world));
+  NcclCommunicator(Group& group, const c10::Device& device)
+      : state_(std::make_shared<NcclState>(device)), rank_(group.rank()), size_(group.size()) {
+    state_->handle = std::make_unique<NcclHandle>(size_, rank_, agree_on_id(group));
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));
   }
@@ -297,9 +297,9 @@ class NcclCommunicator final : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_nccl_communicator(World& world, const c10::Device& device) {
+std::unique_ptr<Communicator> make_nccl_communicator(Group& group, const c10::Device& device) {
   const c10::cuda::CUDAGuard on_device(device);
-  return std::make_unique<NcclCommunicator>(world, device);
+  return std::make_unique<NcclCommunicator>(group, device);
 }
 
 std::string nccl_version() {

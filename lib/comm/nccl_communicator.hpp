@@ -8,13 +8,13 @@
 #include <string>
 
 #include "comm/communicator.hpp"
-#include "comm/world.hpp"
+#include "comm/group.hpp"
 
 namespace lockstep {
 
 #ifdef LOCKSTEP_WITH_CUDA
-// Collective: rank 0's unique id goes round through the world. device: this rank's own GPU.
-std::unique_ptr<Communicator> make_nccl_communicator(World& world, const c10::Device& device);
+// Collective: rank 0's unique id goes round through the group. device: this rank's own GPU.
+std::unique_ptr<Communicator> make_nccl_communicator(Group& group, const c10::Device& device);
 // "2.28.9"
 std::string nccl_version();
 #endif

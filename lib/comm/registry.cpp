@@ -2,11 +2,13 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.hpp"
 #include "comm/device_map.hpp"
 #include "comm/mpi_communicator.hpp"
+#include "comm/mpi_group.hpp"
 #include "comm/mpi_world.hpp"
 #include "comm/nccl_communicator.hpp"
 #include "comm/self_communicator.hpp"
@@ -14,13 +16,20 @@
 namespace lockstep {
 namespace {
 
+// Nothing where MPI was not started.
+std::optional<MPI_Comm> mpi_comm(const Group& group) {
+  if (const auto* part = dynamic_cast<const MpiGroup*>(&group)) return part->comm();
+  if (const auto* whole = dynamic_cast<const MpiWorld*>(&group)) return whole->comm();
+  return std::nullopt;
+}
+
 struct Seat {
   std::string host, device;  // device: "" for the CPU, else what identifies the GPU within its host
 };
 
-std::vector<Seat> gather_seats(const c10::Device& device, World& world) {
+std::vector<Seat> gather_seats(const c10::Device& device, Group& group) {
   std::vector<Seat> seats;
-  for (const std::string& text : world.all_gather(host_name() + "\n" + device_identity(device))) {
+  for (const std::string& text : group.all_gather(host_name() + "\n" + device_identity(device))) {
     const std::size_t split = text.find('\n');
     seats.push_back({text.substr(0, split), text.substr(split + 1)});
   }
@@ -29,7 +38,7 @@ std::vector<Seat> gather_seats(const c10::Device& device, World& world) {
 
 // Why a back end cannot serve these ranks, with the remedy; empty: it can.
 using Objection = std::string (*)(const std::vector<Seat>&);
-using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, World&);
+using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&);
 
 struct Backend {
   BackendKind kind;
@@ -68,16 +77,16 @@ std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
 }
 
 std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& device,
-                                        [[maybe_unused]] World& world) {
+                                        [[maybe_unused]] Group& group) {
 #ifdef LOCKSTEP_WITH_CUDA
-  return make_nccl_communicator(world, device);
+  return make_nccl_communicator(group, device);
 #else
   throw run_error("this build has no NCCL");
 #endif
 }
 
-std::unique_ptr<Communicator> make_mpi(const c10::Device&, World& world) {
-  return make_mpi_communicator(dynamic_cast<MpiWorld&>(world).comm());
+std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group) {
+  return make_mpi_communicator(*mpi_comm(group));
 }
 
 // In order of preference: automatic takes the first without an objection.
@@ -86,9 +95,9 @@ constexpr std::array kBackends = {
     Backend{BackendKind::mpi, "mpi", [](const std::vector<Seat>&) { return std::string(); }, make_mpi},
 };
 
-const Backend& choose_backend(BackendKind kind, const c10::Device& device, World& world,
+const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group& group,
                               const std::string& place) {
-  const std::vector<Seat> seats = gather_seats(device, world);
+  const std::vector<Seat> seats = gather_seats(device, group);
   for (const Backend& backend : kBackends) {
     if (kind != BackendKind::automatic && kind != backend.kind) continue;
     const std::string objection = backend.objection(seats);
@@ -98,20 +107,18 @@ const Backend& choose_backend(BackendKind kind, const c10::Device& device, World
   throw input_error("{}: no such back end in this build; use --set parallel.backend=mpi", place);
 }
 
-bool without_mpi(const World& world) { return dynamic_cast<const MpiWorld*>(&world) == nullptr; }
-
 }  // namespace
 
-std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, World& world,
+std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
                                                 const std::string& place) {
-  if (without_mpi(world)) return make_self_communicator();
-  return choose_backend(kind, device, world, place).make(device, world);
+  if (!mpi_comm(group)) return make_self_communicator();
+  return choose_backend(kind, device, group, place).make(device, group);
 }
 
-std::string resolve_backend(BackendKind kind, const c10::Device& device, World& world,
+std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
                             const std::string& place) {
-  if (without_mpi(world)) return "self";
-  return choose_backend(kind, device, world, place).name;
+  if (!mpi_comm(group)) return "self";
+  return choose_backend(kind, device, group, place).name;
 }
 
 }  // namespace lockstep

@@ -7,21 +7,22 @@
 #include <string>
 
 #include "comm/communicator.hpp"
-#include "comm/world.hpp"
+#include "comm/group.hpp"
 #include "config/run_config.hpp"
 
 namespace lockstep {
 
-// Collective: all ranks of the world. The communicator must not outlive the world.
+// Collective: all ranks of the group, which is the World or a part of it. The communicator must not outlive
+// the World.
 // automatic: `self` without MPI; else `nccl` when the tensors are on CUDA devices, the build has NCCL and
 // every rank of a node has its own GPU; else `mpi`. Without MPI the answer is always `self`. `place` names
 // the key in messages: RunConfig::place("parallel.backend"). Error(bad_input) when the back end asked for is
 // not in the build or does not fit the devices.
-std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, World& world,
+std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
                                                 const std::string& place = "'parallel.backend'");
 
 // The name that make_communicator's result will have. Collective. "self", "mpi" or "nccl"; the same errors.
-std::string resolve_backend(BackendKind kind, const c10::Device& device, World& world,
+std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
                             const std::string& place = "'parallel.backend'");
 
 }  // namespace lockstep

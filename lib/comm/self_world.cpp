@@ -5,6 +5,17 @@
 namespace lockstep {
 namespace {
 
+class SelfGroup final : public Group {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
+  std::vector<std::string> all_gather(const std::string& bytes) override { return {bytes}; }
+  std::string broadcast(const std::string& bytes) override { return bytes; }
+  void barrier() override {}
+  std::unique_ptr<Group> split(int) override { return std::make_unique<SelfGroup>(); }
+};
+
 class SelfWorld final : public World {
  public:
   int rank() const override { return 0; }
@@ -14,10 +25,11 @@ class SelfWorld final : public World {
   int nodes() const override { return 1; }
   std::string library() const override { return "none"; }
   std::string thread_level() const override { return "none"; }
-  std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
-  std::vector<std::string> all_gather(const std::string& bytes) override { return {bytes}; }
-  std::string broadcast(const std::string& bytes) override { return bytes; }
-  void barrier() override {}
+  std::vector<std::string> gather(const std::string& bytes) override { return self_.gather(bytes); }
+  std::vector<std::string> all_gather(const std::string& bytes) override { return self_.all_gather(bytes); }
+  std::string broadcast(const std::string& bytes) override { return self_.broadcast(bytes); }
+  void barrier() override { self_.barrier(); }
+  std::unique_ptr<Group> split(int color) override { return self_.split(color); }
   ClockOffset measure_clock_offset() override { return {}; }
   void on_emergency(std::function<void(const Emergency&)> handler) override {
     watchdog_.on_emergency(std::move(handler));
@@ -29,6 +41,7 @@ class SelfWorld final : public World {
     result.program = program_invocation_short_name;
     return result;
   }
+  SelfGroup self_;
   SignalBlock block_;
   Watchdog watchdog_{options()};
 };

@@ -1,11 +1,12 @@
-// World: who this process is among the ranks of the run, and the control plane between them: small host
-// messages outside the timed steps. Gradients travel through Communicator instead.
+// World: all ranks of the run, and what this process knows of its place among them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "comm/group.hpp"
 
 namespace lockstep {
 
@@ -15,23 +16,14 @@ struct Emergency {
   std::string message;  // one line
 };
 
-class World {
+class World : public Group {
  public:
-  virtual ~World() = default;
-  virtual int rank() const = 0;
-  virtual int size() const = 0;
   virtual int local_rank() const = 0;  // among the ranks of this node
   virtual int local_size() const = 0;
   virtual int nodes() const = 0;
   virtual std::string library() const = 0;  // "Open MPI v4.1.4 ...", or "none"
   virtual std::string thread_level() const = 0;
 
-  // Collective: all ranks.
-  virtual std::vector<std::string> gather(
-      const std::string& bytes) = 0;  // rank 0: one entry a rank; else empty
-  virtual std::vector<std::string> all_gather(const std::string& bytes) = 0;
-  virtual std::string broadcast(const std::string& bytes) = 0;  // rank 0's
-  virtual void barrier() = 0;
   // Measures each rank's steady clock against rank 0's by ping-pong. Collective. seconds.
   struct ClockOffset {
     double offset = 0, error = 0;

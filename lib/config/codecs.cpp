@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -70,6 +72,12 @@ RealBounds at_least(double low) {
 RealBounds from_to_below(double low, double high) {
   return {fmt::format(">= {} and < {}", low, high), [low, high](double x) { return x >= low && x < high; }};
 }
+RealBounds between(double low, double high) {
+  return {fmt::format("> {} and < {}", low, high), [low, high](double x) { return x > low && x < high; }};
+}
+RealBounds from_to(double low, double high) {
+  return {fmt::format("from {} to {}", low, high), [low, high](double x) { return x >= low && x <= high; }};
+}
 
 Codec<double> real(const RealBounds& bounds) {
   return {"a number " + bounds.text,
@@ -114,6 +122,43 @@ Codec<std::vector<std::int64_t>> image_shape() {
             return values;
           },
           [](const std::vector<std::int64_t>& v) -> std::optional<std::string> { return write_list(v); }};
+}
+
+Codec<Partition> partition() {
+  using Kind = Partition::Kind;
+  static const std::vector<std::pair<std::string, Kind>> words = {
+      {"published", Kind::published}, {"even", Kind::even}, {"auto", Kind::automatic}};
+  return {"published, even, auto or a list of layers a stage",
+          [](const Value& v) -> std::optional<Partition> {
+            if (v.form == Value::Form::scalar)
+              for (const auto& [word, kind] : words)
+                if (word == v.text()) return Partition{kind, {}};
+            if (v.form != Value::Form::list) return std::nullopt;
+            auto layers = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
+            if (!layers || layers->empty()) return std::nullopt;
+            return Partition{Kind::layers, std::move(*layers)};
+          },
+          [](const Partition& p) -> std::optional<std::string> {
+            for (const auto& [word, kind] : words)
+              if (kind == p.kind) return word;
+            return write_list(p.layers);
+          }};
+}
+
+Codec<std::vector<std::string>> language_pair() {
+  const auto is_name = [](const std::string& word) {
+    return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '-' || c == '_';
+    });
+  };
+  return {"a list of two different languages, [from, to]",
+          [is_name](const Value& v) -> std::optional<std::vector<std::string>> {
+            if (v.form != Value::Form::list || v.items.size() != 2 || v.items[0] == v.items[1])
+              return std::nullopt;
+            if (!is_name(v.items[0]) || !is_name(v.items[1])) return std::nullopt;
+            return v.items;
+          },
+          [](const std::vector<std::string>& v) -> std::optional<std::string> { return write_list(v); }};
 }
 
 std::string any_of(const std::vector<std::string>& words) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/run_config.hpp"
 #include "config/value.hpp"
 
 namespace lockstep {
@@ -35,12 +36,16 @@ struct RealBounds {
 RealBounds above(double low);
 RealBounds at_least(double low);
 RealBounds from_to_below(double low, double high);  // low <= x < high
+RealBounds between(double low, double high);        // low < x < high
+RealBounds from_to(double low, double high);        // low <= x <= high
 Codec<double> real(const RealBounds& bounds);
 
 Codec<bool> boolean();
 Codec<std::string> text(std::string allowed);  // never empty; an empty member has no value
 Codec<std::vector<double>> real_list();
-Codec<std::vector<std::int64_t>> image_shape();  // [channels, height, width]
+Codec<std::vector<std::int64_t>> image_shape();   // [channels, height, width]
+Codec<std::vector<std::string>> language_pair();  // [from, to], two names of letters, digits, - and _
+Codec<Partition> partition();
 
 // An optional member: no value when absent.
 template <typename T>

@@ -65,27 +65,56 @@ std::vector<Key> data_keys() {
   return {
       LOCKSTEP_OPTIONAL_KEY(data.name, text("the name of a data set"), kRequired,
                             "which data set is read or made"),
-      LOCKSTEP_OPTIONAL_KEY(
-          data.path, text("a folder"), "none",
-          "where the files lie; relative to the working directory; synthetic data needs none"),
+      LOCKSTEP_OPTIONAL_KEY(data.path, text("a folder, or a file"), "none",
+                            "where the files lie, or, for text_file, the file; relative to the working "
+                            "directory; synthetic data needs none"),
       LOCKSTEP_KEY(data.max_length, whole<Count>(1),
                    "text: tokens per sample; longer texts are cut, shorter padded"),
+      LOCKSTEP_KEY(data.batching,
+                   one_of<Batching>({{"fixed", Batching::fixed}, {"length", Batching::length}}),
+                   "text: fixed pads every batch to the longest sample there is; length makes batches of "
+                   "samples of similar length, padded to the longest of the global batch"),
       LOCKSTEP_KEY(
           data.tokenizer,
           one_of<Tokenizer>({{"hash", Tokenizer::hash}, {"basic_english", Tokenizer::basic_english}}),
           "text: hash needs no vocabulary; basic_english builds one from the training split"),
       LOCKSTEP_KEY(data.vocabulary, whole<Count>(2),
-                   "text: size of the hash table, or the largest vocabulary of basic_english"),
-      LOCKSTEP_KEY(data.min_freq, whole<Count>(1), "basic_english: rarer words are read as unknown"),
+                   "text: size of the hash table, or the largest vocabulary of basic_english and of each "
+                   "language"),
+      LOCKSTEP_OPTIONAL_KEY(data.min_freq, maybe(whole<Count>(1)), "2 for multi30k, else 1",
+                            "basic_english: rarer words are read as unknown"),
+      LOCKSTEP_OPTIONAL_KEY(data.embeddings, text("a file"), "none",
+                            "basic_english: word vectors to begin with, a word and its numbers a line "
+                            "(GloVe), raw or .gz"),
+      LOCKSTEP_KEY(data.languages, language_pair(),
+                   "multi30k: names of the files' languages, the one read and the one written"),
       LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
-                   "share of the training split held out for validation, chosen by seed; 0: none"),
+                   "share of the training split held out for validation, chosen by seed; 0: none; not for "
+                   "sets that have a validation split of their own"),
+      LOCKSTEP_KEY(data.test_share, real(between(0, 1)),
+                   "text_file: share of the file, at its end, that is the test split"),
       LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
       LOCKSTEP_KEY(data.max_train_rows, whole<Count>(0), "read only the first so many training rows; 0: all"),
       LOCKSTEP_OPTIONAL_KEY(data.cache, text("a folder, or none"), "none",
                             "where parsed and encoded data is kept for the next run; none: nowhere"),
+  };
+}
+
+std::vector<Key> image_and_synthetic_keys() {
+  return {
+      LOCKSTEP_KEY(data.normalise, boolean(),
+                   "images: subtract the set's mean and divide by its deviation; false: pixels from 0 to 1"),
+      LOCKSTEP_KEY(data.resize, whole<Count>(0, 4096),
+                   "images: height and width to which they are resized, bilinearly; 0: as they are"),
+      LOCKSTEP_KEY(data.crop_padding, whole<Count>(0, 1024),
+                   "images: in training, pad with so many zero pixels on each side and cut the old size out "
+                   "at a random place; 0: not"),
+      LOCKSTEP_KEY(data.flip, boolean(), "images: in training, mirror every other one, drawn at random"),
+      LOCKSTEP_KEY(data.rotation, real(from_to(0, 180)),
+                   "images: in training, turn by a random angle of at most so many degrees; 0: not"),
       LOCKSTEP_KEY(data.samples, whole<Count>(1), "synthetic data: training samples, validation included"),
       LOCKSTEP_KEY(data.test_samples, whole<Count>(1), "synthetic data: test samples"),
-      LOCKSTEP_KEY(data.classes, whole<Count>(2), "synthetic data: classes"),
+      LOCKSTEP_KEY(data.classes, whole<Count>(2), "synthetic_images, synthetic_text: classes"),
       LOCKSTEP_KEY(data.shape, image_shape(), "synthetic_images: channels, height, width"),
   };
 }
@@ -171,6 +200,22 @@ std::vector<Key> parallel_keys() {
           one_of<ReduceDtype>(
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients travel and are summed"),
+      LOCKSTEP_KEY(parallel.stages, auto_or(whole<int>(1, 65536)),
+                   "train_mp: ranks that share one model; replicas = ranks / stages; auto: all ranks"),
+      LOCKSTEP_KEY(parallel.schedule,
+                   one_of<PipelineSchedule>({{"layerwise", PipelineSchedule::layerwise},
+                                             {"gpipe", PipelineSchedule::gpipe},
+                                             {"1f1b", PipelineSchedule::one_f_one_b},
+                                             {"interleaved", PipelineSchedule::interleaved}}),
+                   "train_mp: the order in which stages work through the micro-batches"),
+      LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
+                   "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),
+      LOCKSTEP_KEY(parallel.chunks, auto_or(whole<int>(1, 64)),
+                   "train_mp: parts of the model a stage holds; auto: 1, with interleaved 2"),
+      LOCKSTEP_KEY(
+          parallel.partition, partition(),
+          "train_mp: which layers lie on which stage; published: as the published comparisons split the "
+          "model; auto: the fastest for measured layers"),
   };
 }
 
@@ -193,8 +238,8 @@ std::vector<Key> measure_and_checkpoint_keys() {
 
 std::vector<Key> make_table() {
   std::vector<Key> table;
-  for (auto part : {run_and_model_keys, data_keys, training_keys, optimizer_keys, parallel_keys,
-                    measure_and_checkpoint_keys}) {
+  for (auto part : {run_and_model_keys, data_keys, image_and_synthetic_keys, training_keys, optimizer_keys,
+                    parallel_keys, measure_and_checkpoint_keys}) {
     std::vector<Key> some = part();
     std::move(some.begin(), some.end(), std::back_inserter(table));
   }

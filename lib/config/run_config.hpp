@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/pipeline_schedule.hpp"
+
 namespace lockstep {
 
 // Where a value was given: a file and its line (1-based), or "--set" and line 0.
@@ -26,6 +28,7 @@ struct Setting {
 };
 
 enum class Tokenizer { hash, basic_english };
+enum class Batching { fixed, length };
 enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, linear, cosine };
 enum class Precision { fp32, bf16 };
@@ -34,6 +37,14 @@ enum class BackendKind { automatic, mpi, nccl };
 enum class Algorithm { all_reduce };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class Scaling { strong, weak };
+
+// Which layers lie on which stage of a pipeline.
+struct Partition {
+  enum class Kind { published, even, automatic, layers };
+  Kind kind = Kind::published;
+  std::vector<std::int64_t> layers = {};  // of each chunk, in the model's order
+  bool operator==(const Partition&) const = default;
+};
 
 struct RunConfig {
   struct Run {
@@ -49,18 +60,27 @@ struct RunConfig {
 
   struct Data {
     std::string name;
-    std::string path;  // folder with the files; relative to the working directory
+    std::string path;  // folder with the files, or the file; relative to the working directory
     std::int64_t max_length = 128;
+    Batching batching = Batching::fixed;
     Tokenizer tokenizer = Tokenizer::hash;
-    std::int64_t vocabulary = 20000;        // hash: table size; basic_english: largest vocabulary
-    std::int64_t min_freq = 1;              // basic_english: rarer words are unknown
-    double validation = 0.1;                // share of the training split held out, by seed
-    int workers = 1;                        // prefetching threads per rank
+    std::int64_t vocabulary = 20000;       // hash: table size; basic_english: largest vocabulary
+    std::optional<std::int64_t> min_freq;  // rarer words are unknown; empty: 2 for multi30k, else 1
+    std::string embeddings;                // file of word vectors; empty: none
+    std::vector<std::string> languages = {"de", "en"};  // multi30k: from, to
+    double validation = 0.1;                            // share of the training split held out, by seed
+    double test_share = 0.1;                            // text_file: share of the file, at its end
+    int workers = 1;                                    // prefetching threads per rank
     std::int64_t max_train_rows = 0;        // 0: all; else the first so many rows of the training file
     std::string cache = ".cache/lockstep";  // folder of the encoded data; "none": no cache
+    bool normalise = true;                  // images: by mean and deviation; false: in [0, 1]
+    std::int64_t resize = 0;                // images: to N x N; 0: as they are
+    std::int64_t crop_padding = 0;          // images, training: zero pixels around, then cut at random
+    bool flip = false;                      // images, training: left to right, every other one
+    double rotation = 0;                    // images, training: by up to so many degrees either way
     std::int64_t samples = 10000;           // synthetic_*: training samples
     std::int64_t test_samples = 2000;       // synthetic_*: test samples
-    std::int64_t classes = 10;              // synthetic_*
+    std::int64_t classes = 10;              // synthetic_images, synthetic_text
     std::vector<std::int64_t> shape = {1, 28, 28};  // synthetic_images: channels, height, width
   } data;
 
@@ -99,6 +119,11 @@ struct RunConfig {
     double bucket_mb = 25;
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
+    std::optional<int> stages;  // train_mp: ranks that share one model; empty: all
+    PipelineSchedule schedule = PipelineSchedule::gpipe;
+    std::optional<int> micro_batches;  // of a rank's batch; empty: 4, with layerwise 1
+    std::optional<int> chunks;         // of the model, a stage; empty: 1, with interleaved 2
+    Partition partition;
   } parallel;
 
   struct Measure {

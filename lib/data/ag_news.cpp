@@ -6,7 +6,6 @@
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "data/array_dataset.hpp"
-#include "data/basic_english.hpp"
 #include "data/cache.hpp"
 #include "data/input_file.hpp"
 #include "data/sources.hpp"
@@ -24,6 +23,7 @@ struct Files {
 Files open_files(const RunConfig& config) {
   const std::string& folder = config.data.path;
   require_folder(config, folder, "train.csv and test.csv");
+  for (const char* name : {"/train.csv", "/test.csv"}) require_file(config, folder + name);
   const std::string classes = folder + "/classes.txt";
   return {MappedFile(folder + "/train.csv"), MappedFile(folder + "/test.csv"),
           std::filesystem::exists(classes) ? std::string(MappedFile(classes).bytes()) : std::string()};
@@ -57,57 +57,34 @@ std::vector<std::string> number_classes(const CsvTable& train) {
   return names;
 }
 
-std::unique_ptr<TextEncoder> make_encoder(const RunConfig& config, const CsvTable& train, int threads) {
-  const auto& data = config.data;
-  if (data.tokenizer == Tokenizer::hash) return hash_encoder(data.vocabulary);
-  // Words that only held-out rows use are unknown, as words of the test split are.
-  const auto rows = split_rows(static_cast<std::int64_t>(train.rows.size()), data.max_train_rows,
-                               data.validation, config.run.seed);
-  return basic_english_encoder(train, rows.train, data.min_freq, data.vocabulary, threads);
-}
-
 EncodedData build(const RunConfig& config, const Files& files, int threads) {
-  EncodedData data;
-  data.class_names = lines_of(files.classes);
-  const CsvTable train = parse_csv(files.train.bytes(), files.train.path(),
-                                   static_cast<std::int64_t>(data.class_names.size()), threads);
-  if (data.class_names.empty()) data.class_names = number_classes(train);
-  data.classes = static_cast<std::int64_t>(data.class_names.size());
-  const CsvTable test = parse_csv(files.test.bytes(), files.test.path(), data.classes, threads);
+  std::vector<std::string> names = lines_of(files.classes);
+  const CsvTable train =
+      parse_csv(files.train.bytes(), files.train.path(), static_cast<std::int64_t>(names.size()), threads);
+  if (names.empty()) names = number_classes(train);
+  const auto classes = static_cast<std::int64_t>(names.size());
+  const CsvTable test = parse_csv(files.test.bytes(), files.test.path(), classes, threads);
   if (test.text_fields != train.text_fields)
     throw input_error("'{}' has {} fields a row, but '{}' has {}", test.path, test.text_fields + 1,
                       train.path, train.text_fields + 1);
-  const auto encoder = make_encoder(config, train, threads);
-  data.text = true;
-  data.sample_shape = {config.data.max_length};
-  data.vocabulary = encoder->vocabulary();
-  data.train = encode_table(train, *encoder, config.data.max_length, threads);
-  data.test = encode_table(test, *encoder, config.data.max_length, threads);
+  EncodedData data = encode_labelled(config, labelled_texts(train), labelled_texts(test), threads);
+  data.classes = classes;
+  data.class_names = std::move(names);
   return data;
 }
 
 // Everything that the encoded rows follow from.
 std::string content_digest(const RunConfig& config, const Files& files) {
-  const auto& data = config.data;
   Digest digest;
   digest.add(files.train.bytes()).add(files.test.bytes()).add(files.classes);
-  digest.add_value(data.max_length).add_value(data.tokenizer).add_value(data.vocabulary);
-  if (data.tokenizer == Tokenizer::basic_english) {
-    digest.add_value(data.min_freq).add_value(data.max_train_rows).add_value(data.validation);
-    if (data.validation > 0) digest.add_value(config.run.seed);
-  }
+  add_text_keys(config, digest);
   return digest.hex();
 }
 
 }  // namespace
 
 DataSplits load_ag_news(const RunConfig& config, int threads) {
-  if (config.data.max_length < 1)
-    throw input_error("{} must be at least 1, not {}", config.place("data.max_length"),
-                      config.data.max_length);
-  if (config.data.tokenizer == Tokenizer::hash && config.data.min_freq > 1)
-    throw input_error("{} means nothing to data.tokenizer hash, which counts no words; remove it",
-                      config.place("data.min_freq"));
+  check_text_keys(config);
   const Files files = open_files(config);
   const std::string digest = content_digest(config, files);
   std::vector<std::string> notes;

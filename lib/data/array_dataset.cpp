@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -9,6 +10,9 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "data/convert.hpp"
+#include "data/fetch_checks.hpp"
+#include "data/image_dataset.hpp"
+#include "data/row_dataset.hpp"
 
 namespace lockstep {
 
@@ -16,96 +20,32 @@ namespace {
 
 constexpr std::uint64_t kSplitPurpose = 0x73706c6974;  // "split"
 
-std::size_t product(const std::vector<std::int64_t>& extents) {
-  return static_cast<std::size_t>(
-      std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>()));
-}
-
-class ArrayDataset : public Dataset {
+class TextDataset final : public RowDataset {
  public:
-  ArrayDataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split, std::vector<std::int64_t> rows)
-      : info_(std::move(info)),
-        split_(std::move(split)),
-        rows_(std::move(rows)),
-        sample_(product(info_->sample_shape)),
-        row_bytes_(sample_ * (info_->kind == SampleKind::text ? sizeof(std::int32_t) : 1)) {}
-
-  const DatasetInfo& info() const override { return *info_; }
-  std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
-
-  void fetch(std::span<const std::int64_t> ids, std::int64_t, Batch& out) const override {
-    // Shuffled rows lie anywhere in memory: asking for them a few ahead hides most of the wait.
-    constexpr std::size_t kAhead = 6;
-    if (static_cast<std::int64_t>(ids.size()) > out.targets.size(0))
-      throw run_error("a batch of {} samples was asked for, but it holds {}", ids.size(),
-                      out.targets.size(0));
-    auto* targets = out.targets.data_ptr<std::int64_t>();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < 0 || ids[i] >= size())
-        throw run_error("sample {} of '{}' was asked for, but there are {}", ids[i], info_->name, size());
-      if (i + kAhead < ids.size()) prefetch(ids[i + kAhead]);
-      const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(ids[i])]);
-      targets[i] = split_.labels.get()[row];
-      write_row(row, i, out);
-    }
-    out.size = static_cast<std::int64_t>(ids.size());
-  }
-
- protected:
-  std::size_t sample() const { return sample_; }  // elements of a sample
-  const std::byte* stored() const { return split_.inputs.get(); }
-
- private:
-  void prefetch(std::int64_t id) const {
-    constexpr std::size_t kLine = 64, kMost = 8192;
-    if (id < 0 || id >= size()) return;  // reported when its turn comes
-    const auto row = static_cast<std::size_t>(rows_[static_cast<std::size_t>(id)]);
-    const std::byte* start = split_.inputs.get() + row * row_bytes_;
-    for (std::size_t at = 0; at < std::min(row_bytes_, kMost); at += kLine) __builtin_prefetch(start + at);
-    __builtin_prefetch(split_.labels.get() + row);
-  }
-
-  virtual void write_row(std::size_t row, std::size_t slot, Batch& out) const = 0;
-
-  std::shared_ptr<const DatasetInfo> info_;
-  EncodedSplit split_;
-  std::vector<std::int64_t> rows_;
-  std::size_t sample_, row_bytes_;
-};
-
-class ImageDataset final : public ArrayDataset {
- public:
-  ImageDataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split, std::vector<std::int64_t> rows,
-               const Normalisation& normalisation)
-      : ArrayDataset(std::move(info), std::move(split), std::move(rows)),
-        channels_(static_cast<std::size_t>(this->info().sample_shape.at(0))) {
-    for (std::size_t c = 0; c < channels_; ++c) {
-      const std::size_t entry = normalisation.mean.size() == 1 ? 0 : c;
-      const float deviation = normalisation.deviation.at(entry);
-      scale_.push_back(1.0F / (255.0F * deviation));
-      shift_.push_back(-normalisation.mean.at(entry) / deviation);
+  TextDataset(std::shared_ptr<const DatasetInfo> about, EncodedSplit split, std::vector<std::int64_t> rows)
+      : RowDataset(about, std::move(split), std::move(rows),
+                   static_cast<std::size_t>(about->sample_shape.at(0)) * sizeof(std::int32_t)) {
+    lengths_.reserve(static_cast<std::size_t>(size()));
+    for (std::int64_t id = 0; id < size(); ++id) {
+      std::int64_t length = about->sample_shape.at(0);
+      while (length > 0 && tokens(id)[length - 1] == 0) --length;
+      lengths_.push_back(static_cast<std::int32_t>(length));
     }
   }
+  Lengths lengths_of(std::int64_t id) const override { return {lengths_[static_cast<std::size_t>(id)], 0}; }
 
  private:
-  void write_row(std::size_t row, std::size_t slot, Batch& out) const override {
-    const auto* pixels = reinterpret_cast<const std::uint8_t*>(stored()) + row * sample();
-    float* values = out.inputs.data_ptr<float>() + slot * sample();
-    const std::size_t plane = sample() / channels_;
-    for (std::size_t c = 0; c < channels_; ++c)
-      normalise_pixels(pixels + c * plane, plane, scale_[c], shift_[c], values + c * plane);
+  const std::int32_t* tokens(std::int64_t id) const {
+    return reinterpret_cast<const std::int32_t*>(stored(id));
+  }
+  void write_sample(std::int64_t id, std::int64_t, std::size_t slot, Batch& out) const override {
+    const std::int64_t length = out.lengths.input;
+    check_length(lengths_[static_cast<std::size_t>(id)], length, out.inputs);
+    widen_tokens(tokens(id), static_cast<std::size_t>(length),
+                 out.inputs.data_ptr<std::int64_t>() + slot * static_cast<std::size_t>(length));
   }
 
-  std::size_t channels_;
-  std::vector<float> scale_, shift_;  // [channels]
-};
-
-class TextDataset final : public ArrayDataset {
-  using ArrayDataset::ArrayDataset;
-  void write_row(std::size_t row, std::size_t slot, Batch& out) const override {
-    const auto* ids = reinterpret_cast<const std::int32_t*>(stored()) + row * sample();
-    widen_tokens(ids, sample(), out.inputs.data_ptr<std::int64_t>() + slot * sample());
-  }
+  std::vector<std::int32_t> lengths_;  // tokens of each sample without its padding
 };
 
 std::vector<std::int64_t> all_rows(std::int64_t count) {
@@ -114,22 +54,61 @@ std::vector<std::int64_t> all_rows(std::int64_t count) {
   return rows;
 }
 
+void check_image_keys(const RunConfig& config, const std::vector<std::int64_t>& shape) {
+  const std::int64_t smallest = std::min(shape.at(1), shape.at(2));
+  if (config.data.crop_padding >= smallest)
+    throw input_error("{} is {}, but the images are {} x {}: it must be smaller",
+                      config.place("data.crop_padding"), config.data.crop_padding, shape[1], shape[2]);
+}
+
+// What images go through on their way into a batch is part of what is trained on.
+void add_image_keys(const RunConfig::Data& data, Digest& digest) {
+  digest.add_value(data.normalise).add_value(data.resize).add_value(data.crop_padding);
+  digest.add_value(data.flip).add_value(data.rotation);
+}
+
 DatasetInfo describe(const EncodedData& data, const RunConfig& config, const std::string& source_digest) {
   DatasetInfo info;
   info.name = config.data.name;
   info.kind = data.text ? SampleKind::text : SampleKind::images;
   info.sample_shape = data.sample_shape;
+  if (!data.text && config.data.resize > 0)
+    info.sample_shape = {data.sample_shape.at(0), config.data.resize, config.data.resize};
   info.vocabulary = data.vocabulary;
   info.classes = data.classes;
   info.class_names = data.class_names;
+  if (!data.words.empty()) info.words = std::make_shared<const std::vector<std::string>>(data.words);
   Digest digest;
   digest.add(source_digest)
       .add(config.data.name)
       .add_value(config.data.max_train_rows)
       .add_value(config.data.validation);
   if (config.data.validation > 0) digest.add_value(config.run.seed);
+  if (!data.text) add_image_keys(config.data, digest);
   info.digest = digest.hex();
   return info;
+}
+
+PixelScale pixel_scale(const Normalisation& normalisation, std::int64_t channels, bool normalise) {
+  PixelScale pixels;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+    const std::size_t entry = normalisation.mean.size() == 1 ? 0 : c;
+    const float mean = normalise ? normalisation.mean.at(entry) : 0,
+                deviation = normalise ? normalisation.deviation.at(entry) : 1;
+    pixels.scale.push_back(1.0F / (255.0F * deviation));
+    pixels.shift.push_back(-mean / deviation);
+  }
+  return pixels;
+}
+
+ImageSettings image_settings(const EncodedData& data, const RunConfig& config,
+                             const Normalisation& normalisation) {
+  check_image_keys(config, data.sample_shape);
+  const auto extent = [&](std::size_t axis) { return static_cast<std::size_t>(data.sample_shape.at(axis)); };
+  return {{extent(0), extent(1), extent(2)},
+          pixel_scale(normalisation, data.sample_shape[0], config.data.normalise),
+          {config.data.crop_padding, config.data.flip, config.data.rotation},
+          config.run.seed};
 }
 
 }  // namespace
@@ -150,24 +129,29 @@ RowSplit split_rows(std::int64_t rows, std::int64_t max_rows, double validation,
   return split;
 }
 
-std::shared_ptr<const Dataset> array_dataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split,
-                                             std::vector<std::int64_t> rows,
-                                             const Normalisation& normalisation) {
-  if (info->kind == SampleKind::images)
-    return std::make_shared<ImageDataset>(std::move(info), std::move(split), std::move(rows), normalisation);
-  return std::make_shared<TextDataset>(std::move(info), std::move(split), std::move(rows));
-}
-
 DataSplits split_encoded(const EncodedData& data, const RunConfig& config, const Normalisation& normalisation,
                          const std::string& source_digest) {
+  using Made = std::shared_ptr<const Dataset>;
+  std::function<Made(const EncodedSplit&, std::vector<std::int64_t>, bool)> make;
   const auto info = std::make_shared<const DatasetInfo>(describe(data, config, source_digest));
+  if (data.text) {
+    make = [&](const EncodedSplit& split, std::vector<std::int64_t> rows, bool) -> Made {
+      return std::make_shared<TextDataset>(info, split, std::move(rows));
+    };
+  } else {
+    make = [&, settings = image_settings(data, config, normalisation)](
+               const EncodedSplit& split, std::vector<std::int64_t> rows, bool augmented) {
+      ImageSettings own = settings;
+      if (!augmented) own.augmentation = {};
+      return image_dataset(info, split, std::move(rows), std::move(own));
+    };
+  }
   RowSplit rows =
       split_rows(data.train.rows, config.data.max_train_rows, config.data.validation, config.run.seed);
   DataSplits splits;
-  splits.train = array_dataset(info, data.train, std::move(rows.train), normalisation);
-  if (!rows.validation.empty())
-    splits.validation = array_dataset(info, data.train, std::move(rows.validation), normalisation);
-  splits.test = array_dataset(info, data.test, all_rows(data.test.rows), normalisation);
+  splits.train = make(data.train, std::move(rows.train), true);
+  if (!rows.validation.empty()) splits.validation = make(data.train, std::move(rows.validation), false);
+  splits.test = make(data.test, all_rows(data.test.rows), false);
   return splits;
 }
 

@@ -1,5 +1,4 @@
-// Datasets over encoded rows in memory: images normalised and tokens widened as they are fetched. Also draws
-// the validation split.
+// Datasets over encoded rows in memory. Also draws the validation split.
 #pragma once
 
 #include <memory>
@@ -24,12 +23,8 @@ struct RowSplit {
 // left to train on.
 RowSplit split_rows(std::int64_t rows, std::int64_t max_rows, double validation, std::uint64_t seed);
 
-// The dataset whose sample i is row rows[i] of the split.
-std::shared_ptr<const Dataset> array_dataset(std::shared_ptr<const DatasetInfo> info, EncodedSplit split,
-                                             std::vector<std::int64_t> rows,
-                                             const Normalisation& normalisation);
-
-// Train, validation and test of encoded data; source_digest identifies the content.
+// Train, validation and test of encoded data; source_digest identifies the content. Images of the training
+// split are augmented as the configuration says, those of the others are not.
 DataSplits split_encoded(const EncodedData& data, const RunConfig& config, const Normalisation& normalisation,
                          const std::string& source_digest);
 

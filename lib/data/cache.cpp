@@ -23,7 +23,7 @@ namespace {
 // Layout, in the byte order of the machine: Header, description (numbers as int64, strings behind their
 // length), then the four arrays, each at a multiple of kAlign.
 constexpr std::array<char, 16> kMagic = {'l', 'o', 'c', 'k', 's', 't', 'e', 'p', ' ', 'r', 'o', 'w', 's'};
-constexpr std::uint64_t kFormat = 1;  // raise when the layout or the meaning of the rows changes
+constexpr std::uint64_t kFormat = 2;  // raise when the layout or the meaning of the rows changes
 constexpr std::size_t kAlign = 64;
 
 struct Header {
@@ -84,8 +84,10 @@ std::string describe(const EncodedData& data) {
   out.number(data.test.rows);
   out.number(static_cast<std::int64_t>(data.sample_shape.size()));
   for (const std::int64_t extent : data.sample_shape) out.number(extent);
-  out.number(static_cast<std::int64_t>(data.class_names.size()));
-  for (const std::string& name : data.class_names) out.text(name);
+  for (const auto* names : {&data.class_names, &data.words}) {
+    out.number(static_cast<std::int64_t>(names->size()));
+    for (const std::string& name : *names) out.text(name);
+  }
   return out.bytes();
 }
 
@@ -98,7 +100,8 @@ EncodedData read_description(std::string_view bytes) {
   data.train.rows = in.number();
   data.test.rows = in.number();
   for (std::int64_t left = in.count(); left > 0; --left) data.sample_shape.push_back(in.number());
-  for (std::int64_t left = in.count(); left > 0; --left) data.class_names.push_back(in.text());
+  for (auto* names : {&data.class_names, &data.words})
+    for (std::int64_t left = in.count(); left > 0; --left) names->push_back(in.text());
   return data;
 }
 

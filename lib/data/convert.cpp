@@ -11,4 +11,8 @@ void widen_tokens(const std::int32_t* __restrict ids, std::size_t count, std::in
   for (std::size_t i = 0; i < count; ++i) out[i] = ids[i];
 }
 
+void widen_bytes(const std::uint8_t* __restrict ids, std::size_t count, std::int64_t* __restrict out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = ids[i];
+}
+
 }  // namespace lockstep

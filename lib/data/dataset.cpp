@@ -2,8 +2,8 @@
 
 #include <ATen/ops/empty.h>
 
-#include <functional>
-#include <numeric>
+#include <algorithm>
+#include <limits>
 
 namespace lockstep {
 
@@ -37,6 +37,24 @@ Batch Dataset::make_batch(std::int64_t capacity, bool pinned) const {
   batch.lengths = {images ? 0 : about.sample_shape.at(0),
                    about.target_shape.empty() ? 0 : about.target_shape[0]};
   return batch;
+}
+
+std::shared_ptr<const std::vector<std::int32_t>> Dataset::batching_lengths() const {
+  if (info().kind == SampleKind::images) return nullptr;
+  Lengths longest;
+  for (std::int64_t id = 0; id < size(); ++id) {
+    const Lengths lengths = lengths_of(id);
+    longest = {std::max(longest.input, lengths.input), std::max(longest.target, lengths.target)};
+  }
+  const std::int64_t base = longest.target + 1;
+  const bool both = (longest.input + 1) * base <= std::numeric_limits<std::int32_t>::max();
+  auto keys = std::make_shared<std::vector<std::int32_t>>();
+  keys->reserve(static_cast<std::size_t>(size()));
+  for (std::int64_t id = 0; id < size(); ++id) {
+    const Lengths lengths = lengths_of(id);
+    keys->push_back(static_cast<std::int32_t>(both ? lengths.input * base + lengths.target : lengths.input));
+  }
+  return keys;
 }
 
 }  // namespace lockstep

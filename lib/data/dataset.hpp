@@ -24,6 +24,8 @@ struct DatasetInfo {
   std::int64_t target_vocabulary = 0;      // pairs: the same for the target
   std::int64_t classes = 0;                // 0: the targets are no classes
   std::vector<std::string> class_names;
+  // What each id stands for, where a vocabulary was counted: `vocabulary` and `target_vocabulary` entries.
+  std::shared_ptr<const std::vector<std::string>> words, target_words;
   std::string digest;  // of the content of all splits and the settings that shape it, which rows are held out
                        // included
 };
@@ -54,10 +56,16 @@ class Dataset {
   virtual Lengths lengths_of(std::int64_t) const { return {}; }
   // What a loss over the sample is the mean of: 1, or the tokens that are predicted.
   virtual std::int64_t loss_terms(std::int64_t) const { return 1; }
+  // Pairs: the sentences as they stand in the files, uncut. Empty for other kinds.
+  virtual std::string source_text(std::int64_t) const { return {}; }
+  virtual std::string target_text(std::int64_t) const { return {}; }
   // Writes sample ids[i] to row i, padded to out.lengths, and sets out.size. ids.size() <= capacity. Error
   // when an id is out of range. A sample longer than out.lengths is a programming error.
   virtual void fetch(std::span<const std::int64_t> ids, std::int64_t epoch, Batch& out) const = 0;
   Batch make_batch(std::int64_t capacity, bool pinned) const;
+  // For BatchPlan::lengths: samples of equal numbers have equal lengths, and near numbers near lengths. Pairs
+  // are ordered by input, then by target. Null where samples have no lengths.
+  std::shared_ptr<const std::vector<std::int32_t>> batching_lengths() const;
 };
 
 struct DataSplits {

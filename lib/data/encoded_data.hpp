@@ -23,6 +23,7 @@ struct EncodedData {
   std::int64_t vocabulary = 0;
   std::int64_t classes = 0;
   std::vector<std::string> class_names;
+  std::vector<std::string> words;  // of each id, where a vocabulary was counted
   EncodedSplit train, test;
 
   std::size_t row_bytes() const {

@@ -10,16 +10,10 @@
 
 #include "base/error.hpp"
 #include "data/tokenizer.hpp"
+#include "data/wide_lanes.hpp"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
-#endif
-
-// Lanes are as wide as the processor's vectors, chosen when the program is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define LOCKSTEP_WIDE_LANES __attribute__((target_clones("avx2", "default")))
-#else
-#define LOCKSTEP_WIDE_LANES
 #endif
 
 namespace lockstep {

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "base/error.hpp"
 
@@ -116,10 +115,19 @@ std::uint64_t ByteReader::most_bytes() const {
   return inflater_ ? file_bytes_ * kDeflateLimit : file_bytes_;
 }
 
-std::string find_raw_or_gzip(const std::string& path) {
-  for (const std::string& candidate : {path, path + ".gz"})
-    if (std::filesystem::exists(candidate)) return candidate;
-  throw input_error("neither '{}' nor '{}.gz' exists", path, path);
+std::string read_whole(const std::string& path) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  const MappedFile file(path);
+  if (!path.ends_with(".gz")) return std::string(file.bytes());
+  ByteReader reader(file);
+  std::string content;
+  for (std::size_t got = kPiece, size = 0; got == kPiece;) {
+    content.resize(size + kPiece);
+    got = reader.read(content.data() + size, kPiece);
+    size += got;
+    content.resize(size);
+  }
+  return content;
 }
 
 }  // namespace lockstep

@@ -48,7 +48,7 @@ class ByteReader {
   std::unique_ptr<Inflater> inflater_;  // null: the file is not compressed
 };
 
-// The one of `path` and `path`.gz that exists, the first before the second. Error(bad_input) naming both.
-std::string find_raw_or_gzip(const std::string& path);
+// All bytes of a file, unpacked where its name ends in .gz. Same errors.
+std::string read_whole(const std::string& path);
 
 }  // namespace lockstep

@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -12,25 +13,56 @@ namespace lockstep {
 
 namespace {
 
-// A place of the ring. Its views are kept by size: an epoch has few, and narrowing anew would allocate.
-struct Slot {
+// Views of a buffer by shape: an epoch has few shapes, and making a view anew would allocate.
+class Views {
+ public:
+  template <typename Make>
+  const at::Tensor& get(std::int64_t size, std::int64_t length, Make make) {
+    for (const View& view : views_)
+      if (view.size == size && view.length == length) return view.tensor;
+    return views_.emplace_back(size, length, make()).tensor;
+  }
+
+ private:
   struct View {
-    std::int64_t size;
-    at::Tensor inputs, targets;
+    std::int64_t size, length;
+    at::Tensor tensor;
+    View(std::int64_t s, std::int64_t l, at::Tensor t) : size(s), length(l), tensor(std::move(t)) {}
   };
+  std::vector<View> views_;
+};
+
+// What all batches of a global step share.
+struct StepFacts {
+  std::int64_t step = -1;
+  Lengths lengths;
+  std::int64_t terms = 0;
+};
+
+// A place of the ring.
+struct Slot {
   Batch batch;
-  std::vector<View> views;
+  Views inputs, targets;
+  StepFacts step;
   LoadedBatch loaded;
   std::exception_ptr failure;
   bool ready = false;
 
-  void narrow() {
-    auto view = std::find_if(views.begin(), views.end(), [&](const View& v) { return v.size == batch.size; });
-    if (view == views.end())
-      view = views.insert(views.end(), {batch.size, batch.inputs.narrow(0, 0, batch.size),
-                                        batch.targets.narrow(0, 0, batch.size)});
-    loaded.inputs = view->inputs;
-    loaded.targets = view->targets;
+  void use_views() {
+    loaded.inputs = inputs.get(batch.size, batch.lengths.input, [&] { return batch.used_inputs(); });
+    loaded.targets = targets.get(batch.size, batch.lengths.target, [&] { return batch.used_targets(); });
+  }
+
+  void count(const Dataset& dataset) {
+    loaded.terms = loaded.tokens = 0;
+    const std::size_t real = loaded.ids.size() - static_cast<std::size_t>(loaded.padding);
+    for (std::size_t i = 0; i < real; ++i) {
+      const Lengths lengths = dataset.lengths_of(loaded.ids[i]);
+      loaded.tokens += lengths.input + lengths.target;
+      loaded.terms += dataset.loss_terms(loaded.ids[i]);
+    }
+    loaded.step_terms = step.terms;
+    loaded.padded_tokens = batch.size * (batch.lengths.input + batch.lengths.target) - loaded.tokens;
   }
 };
 
@@ -46,6 +78,8 @@ struct Loader::Impl {
   std::int64_t depth;
   std::int64_t epoch = 0, last = 0;  // last: one beyond the last batch of the epoch
   std::vector<Slot> ring;            // depth + 2: the caller holds the last two
+  Lengths longest;                   // of the data set
+  StepFacts facts;                   // of the step that was claimed last
 
   std::mutex mutex;
   std::condition_variable work, ready;
@@ -65,10 +99,28 @@ struct Loader::Impl {
       slot.batch = dataset->make_batch(plan.largest_micro_batch(), pinned);
       slot.loaded.ids.reserve(static_cast<std::size_t>(plan.largest_micro_batch()));
     }
+    longest = ring.front().batch.lengths;
   }
 
   Slot& slot_of(std::int64_t batch) { return ring[static_cast<std::size_t>(batch) % ring.size()]; }
   bool may_claim() const { return claimed < last && claimed < handed + depth; }
+
+  // The step's micro batches are claimed one after the other, so its samples are gone through once.
+  const StepFacts& facts_of(std::int64_t step) {
+    if (facts.step == step) return facts;
+    const bool trimmed = sampler.plan().lengths != nullptr;
+    facts = {step, trimmed ? Lengths{} : longest, 0};
+    for (const std::int64_t id : sampler.share(step, 0, rank).step_ids) {
+      facts.terms += dataset->loss_terms(id);
+      if (!trimmed) continue;
+      const Lengths lengths = dataset->lengths_of(id);
+      // An empty text is a row of one padding token, as no model takes rows of none.
+      facts.lengths.input =
+          std::max({facts.lengths.input, lengths.input, std::min<std::int64_t>(longest.input, 1)});
+      facts.lengths.target = std::max(facts.lengths.target, lengths.target);
+    }
+    return facts;
+  }
 
   void fetch(std::int64_t number) {
     Slot& slot = slot_of(number);
@@ -80,8 +132,10 @@ struct Loader::Impl {
       slot.loaded.padding = share.padding;
       slot.loaded.step_samples = share.step_samples;
       slot.loaded.first_sample = share.first_sample;
+      slot.batch.lengths = slot.step.lengths;
       dataset->fetch(share.ids, epoch, slot.batch);
-      slot.narrow();
+      slot.use_views();
+      slot.count(*dataset);
     } catch (...) {
       slot.failure = std::current_exception();
     }
@@ -91,6 +145,7 @@ struct Loader::Impl {
   void fetch_next(std::unique_lock<std::mutex>& lock) {
     const std::int64_t number = claimed++;
     slot_of(number).ready = false;
+    slot_of(number).step = facts_of(number / sampler.plan().accumulate);
     ++fetching;
     lock.unlock();
     fetch(number);
@@ -137,6 +192,7 @@ void Loader::begin_epoch(std::int64_t epoch, std::int64_t first_step) {
   s.ready.wait(lock, [&] { return s.fetching == 0; });
   s.sampler.begin_epoch(epoch);
   s.epoch = epoch;
+  s.facts.step = -1;
   s.handed = s.claimed = first_step * s.sampler.plan().accumulate;
   s.last = s.sampler.plan().steps_per_epoch() * s.sampler.plan().accumulate;
   lock.unlock();

@@ -1,5 +1,6 @@
 // Loader: fetches a rank's batches of an epoch ahead of time on its own threads, in order. Which samples a
-// batch holds does not depend on the number of threads.
+// batch holds does not depend on the number of threads. All batches of a global step, on every rank, have
+// rows of the same lengths: the data set's longest, or, with BatchPlan::lengths, the step's.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,16 @@
 namespace lockstep {
 
 struct LoadedBatch {
-  at::Tensor inputs;              // narrowed to the batch; a view into the loader's ring
-  at::Tensor targets;             // (samples of the batch) int64
+  at::Tensor inputs;              // Batch::used_inputs: a view into the loader's ring
+  at::Tensor targets;             // Batch::used_targets
   std::vector<std::int64_t> ids;  // what was fetched, padding included: the audit's evidence
   std::int64_t padding = 0;
   std::int64_t step_samples = 0;
-  std::int64_t first_sample = 0;  // as in Share
+  std::int64_t first_sample = 0;   // as in Share
+  std::int64_t step_terms = 0;     // sum of loss_terms over the real samples of the whole global step
+  std::int64_t terms = 0;          // the same over this batch's
+  std::int64_t tokens = 0;         // of inputs and targets of this batch's real samples
+  std::int64_t padded_tokens = 0;  // the other token places of inputs and targets
 };
 
 class Loader {
@@ -34,7 +39,8 @@ class Loader {
   void begin_epoch(std::int64_t epoch, std::int64_t first_step = 0);
   // The next micro batch, in order: step 0 micro 0, step 0 micro 1, ... Blocks until it is ready, or fetches
   // it itself where no thread has begun to; rethrows what the fetch failed with; an error after the last one.
-  // The batch stays valid until the next-but-one call. Allocates nothing once warm.
+  // The batch stays valid until the next-but-one call. Allocates nothing once warm, that is, when each slot
+  // of the ring has held a batch of that shape.
   const LoadedBatch& next();
 
  private:

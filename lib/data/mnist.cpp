@@ -27,9 +27,9 @@ struct SplitFiles {
   std::string images, labels;
 };
 
-SplitFiles find_split(const std::string& folder, const std::string& prefix) {
-  return {find_raw_or_gzip(folder + "/" + prefix + "-images-idx3-ubyte"),
-          find_raw_or_gzip(folder + "/" + prefix + "-labels-idx1-ubyte")};
+SplitFiles find_split(const RunConfig& config, const std::string& folder, const std::string& prefix) {
+  return {require_raw_or_gzip(config, folder + "/" + prefix + "-images-idx3-ubyte"),
+          require_raw_or_gzip(config, folder + "/" + prefix + "-labels-idx1-ubyte")};
 }
 
 EncodedData parse(const SplitFiles& train, const SplitFiles& test, const Facts& facts, int threads) {
@@ -57,7 +57,7 @@ EncodedData parse(const SplitFiles& train, const SplitFiles& test, const Facts& 
 
 DataSplits load(const RunConfig& config, const std::string& folder, const Facts& facts, int threads) {
   require_folder(config, folder, "the four IDX files");
-  const SplitFiles train = find_split(folder, "train"), test = find_split(folder, "t10k");
+  const SplitFiles train = find_split(config, folder, "train"), test = find_split(config, folder, "t10k");
   Digest digest;
   for (const std::string& file : {train.images, train.labels, test.images, test.labels})
     digest.add(MappedFile(file).bytes());

@@ -14,6 +14,7 @@ struct DataSetRow {
   std::vector<std::string>
       keys;  // the data.* keys it takes, besides name, validation, workers and max_train_rows
   DataSplits (*load)(const RunConfig& config, int threads);
+  bool own_validation = false;  // it has a validation split of its own, and data.validation no effect
 };
 
 const std::vector<DataSetRow>& data_set_rows();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct BatchPlan {
   bool shuffle = true;  // false: in order (validation, test)
   bool shard =
       true;  // false: every rank gets the whole part, as if it were alone; only for tests of the audit
+  // Null: batches by plain shuffling, padded to the data set's longest sample. Else a length for each sample:
+  // with `shuffle` global batches are made of samples of similar length, and every batch is padded to the
+  // longest sample of its global batch only.
+  std::shared_ptr<const std::vector<std::int32_t>> lengths = nullptr;
 
   std::int64_t steps_per_epoch() const;      // the last step may be short; none is dropped
   std::int64_t largest_micro_batch() const;  // samples of the largest share: what a batch must hold
@@ -32,11 +37,12 @@ struct Share {
   std::int64_t padding = 0;           // samples at the end that must not count
   std::int64_t step_samples = 0;      // real samples of the whole global step, the loss's denominator
   std::int64_t first_sample = 0;      // place of ids[0] in the global batch: what dropout masks follow from
+  std::span<const std::int64_t> step_ids;  // all ranks' real samples of the global step
 };
 
 class Sampler {
  public:
-  // Error when a number of the plan is not positive.
+  // Error when a number of the plan is not positive, or there is not a length for each sample.
   explicit Sampler(const BatchPlan& plan);
   void begin_epoch(std::int64_t epoch);  // draws the order
   // Thread-safe between two begin_epoch. 0 <= step < steps_per_epoch(), 0 <= micro < accumulate, 0 <= rank <
@@ -46,6 +52,8 @@ class Sampler {
   const std::vector<std::int64_t>& order() const { return order_; }
 
  private:
+  void batch_by_length(std::uint64_t epoch);
+
   BatchPlan plan_;
   std::vector<std::int64_t> order_;
 };

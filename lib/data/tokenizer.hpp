@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lockstep {
 
@@ -14,6 +15,7 @@ class TextEncoder {
  public:
   virtual ~TextEncoder() = default;
   virtual std::int64_t vocabulary() const = 0;  // every id is below it
+  virtual std::shared_ptr<const std::vector<std::string>> words() const { return nullptr; }  // of each id
   // Writes the ids of the first `max_length` tokens; the rest of `out` is left as it is. Thread-safe.
   virtual void encode(std::string_view text, std::int32_t* out, std::size_t max_length) const = 0;
 };

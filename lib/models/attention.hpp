@@ -1,5 +1,5 @@
 // Multi-head self-attention between the projections: softmax(Q K' / sqrt(D) + bias), dropout, times V. On the
-// CPU the scores of one sample stay in the cache while they are used; on a GPU it is LibTorch's.
+// CPU the scores that are worked on stay in the cache while they are used; on a GPU it is LibTorch's.
 #pragma once
 
 #include <torch/types.h>
@@ -13,5 +13,9 @@ namespace lockstep {
 // T, E).
 torch::Tensor self_attention(const torch::Tensor& qkv, const torch::Tensor& bias, std::int64_t heads,
                              const Dropout& dropout, bool training);
+
+// The same where position t attends to positions 0..t, all of them real: no bias.
+torch::Tensor causal_self_attention(const torch::Tensor& qkv, std::int64_t heads, const Dropout& dropout,
+                                    bool training);
 
 }  // namespace lockstep

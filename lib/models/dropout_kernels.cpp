@@ -1,19 +1,10 @@
 #include "models/dropout_kernels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "models/philox.hpp"
-
-// One copy of each loop for every instruction set worth it, chosen when the program is loaded. The resolvers
-// run before a sanitizer is ready.
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define LOCKSTEP_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LOCKSTEP_CLONES
-#endif
-#define LOCKSTEP_INLINE inline __attribute__((always_inline))
+#include "models/vector_math.hpp"
 
 namespace lockstep::kernels {
 
@@ -95,25 +86,6 @@ LOCKSTEP_INLINE void map_masked(const MaskKey& key, std::int64_t first, std::int
 }
 
 std::int64_t length(std::span<const float> values) { return static_cast<std::int64_t>(values.size()); }
-
-// e^x for x <= 0 within 2e-7: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 leaves 1e-8.
-LOCKSTEP_INLINE float exponential(float x) {
-  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number, in the low bits
-  const float shifted = x * 1.44269504F + kRound;
-  const float n = shifted - kRound;
-  const float r = (x - n * 0.693145752F) - n * 1.42860677e-6F;
-  float p = 1.98412698e-4F;
-  p = p * r + 1.38888889e-3F;
-  p = p * r + 8.33333333e-3F;
-  p = p * r + 4.16666667e-2F;
-  p = p * r + 0.166666667F;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const std::uint32_t power = (std::bit_cast<std::uint32_t>(shifted) + 127U) << 23;
-  const float value = p * std::bit_cast<float>(power);
-  return x < -87.0F ? 0.0F : value;
-}
 
 }  // namespace
 

@@ -25,8 +25,14 @@ torch::Tensor SelfAttention::forward(const torch::Tensor& x, const torch::Tensor
   return fast_linear(attended, out_proj_->weight, out_proj_->bias);
 }
 
-EncoderLayer::EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
-                           const std::shared_ptr<const DropoutContext>& context)
+torch::Tensor SelfAttention::forward_causal(const torch::Tensor& x) {
+  const torch::Tensor qkv = fast_linear(x, in_proj_weight_, in_proj_bias_);  // (B, T, 3E)
+  const torch::Tensor attended = causal_self_attention(qkv, heads_, dropout_, is_training());
+  return fast_linear(attended, out_proj_->weight, out_proj_->bias);
+}
+
+TransformerLayer::TransformerLayer(const EncoderOptions& options, std::uint32_t first_site,
+                                   const std::shared_ptr<const DropoutContext>& context)
     : options_(options),
       dropout1_(options.dropout, first_site + 1, context),
       dropout_hidden_(options.dropout, first_site + 2, context),
@@ -50,7 +56,7 @@ Flow EncoderLayer::forward(Flow inputs) {
   return inputs;
 }
 
-double EncoderLayer::forward_flops() const {
+double TransformerLayer::forward_flops() const {
   const auto length = static_cast<double>(options_.length), width = static_cast<double>(options_.width);
   const double projections = 2 * length * width * (3 * width + width);
   const double attention = 2 * 2 * length * length * width;  // scores, and their sum over the values

@@ -23,6 +23,8 @@ class SelfAttention : public torch::nn::Module {
   // x: (B, T, E); bias: (B, 1, 1, T), 0 where a token may be attended to and -inf where not. Returns (B, T,
   // E).
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
+  // The same where position t attends to positions 0..t.
+  torch::Tensor forward_causal(const torch::Tensor& x);
 
  private:
   std::int64_t heads_;
@@ -31,21 +33,31 @@ class SelfAttention : public torch::nn::Module {
   torch::nn::Linear out_proj_;
 };
 
-// [x (B, T, E), bias (B, 1, 1, T)] -> the same shapes.
-class EncoderLayer : public Layer {
+// What encoder and decoder layers consist of; what flows through them, and how, they say themselves.
+class TransformerLayer : public Layer {
  public:
-  // first_site: the number of its first dropout; it has four.
-  EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
-               const std::shared_ptr<const DropoutContext>& context);
-  Flow forward(Flow inputs) override;
   double forward_flops() const override;
 
- private:
+ protected:
+  // first_site: the number of its first dropout; it has four.
+  TransformerLayer(const EncoderOptions& options, std::uint32_t first_site,
+                   const std::shared_ptr<const DropoutContext>& context);
+
   EncoderOptions options_;
   Dropout dropout1_, dropout_hidden_, dropout2_;
   std::shared_ptr<SelfAttention> self_attn_;
   torch::nn::Linear linear1_, linear2_;
   torch::nn::LayerNorm norm1_, norm2_;
+};
+
+// [x (B, T, E), bias (B, 1, 1, T)] -> the same shapes.
+class EncoderLayer : public TransformerLayer {
+ public:
+  // first_site: the number of its first dropout; it has four.
+  EncoderLayer(const EncoderOptions& options, std::uint32_t first_site,
+               const std::shared_ptr<const DropoutContext>& context)
+      : TransformerLayer(options, first_site, context) {}
+  Flow forward(Flow inputs) override;
 };
 
 }  // namespace lockstep

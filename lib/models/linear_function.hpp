@@ -5,8 +5,26 @@
 
 namespace lockstep {
 
-// x: (..., in), weight: (out, in), bias: (out). Returns (..., out), as at::linear; with its gradients. Under
-// autocast and on a GPU it is at::linear.
+// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out), as at::linear; with its
+// gradients. Under autocast and on a GPU it is at::linear.
 torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+
+// x (rows, in) times weight (out, in) transposed, without gradients: (rows, out). Both may be strided views.
+torch::Tensor fast_product(const torch::Tensor& x, const torch::Tensor& weight);
+
+// A weight (out, in) that is multiplied many times by few rows, laid out once for the library where that
+// pays. Reads the weight as it was when this was made.
+class PackedWeight {
+ public:
+  // products: how many there will be, of about `rows` rows each.
+  PackedWeight(const torch::Tensor& weight, std::int64_t rows, std::int64_t products);
+
+  // x: (n, in), any n. Returns (n, out): fast_product(x, weight). Any thread may call it.
+  torch::Tensor times(const torch::Tensor& x) const;
+
+ private:
+  torch::Tensor weight_;
+  bool packed_ = false;
+};
 
 }  // namespace lockstep

@@ -9,9 +9,16 @@ void Model::append(const std::string& name, std::shared_ptr<Layer> layer) {
   layers_.push_back({name, std::move(layer)});
 }
 
-torch::Tensor Model::forward(Flow flow) {
-  for (const Entry& entry : layers_) flow = entry.layer->forward(std::move(flow));
-  return std::move(flow[0]);
+Model::Model(std::string name, std::span<const Entry> layers, std::shared_ptr<DropoutContext> context)
+    : torch::nn::Module(name), dropout_context_(std::move(context)) {
+  for (const Entry& entry : layers) append(entry.name, entry.layer);
+}
+
+torch::Tensor Model::forward(Flow inputs) { return std::move(flow(std::move(inputs))[0]); }
+
+Flow Model::flow(Flow inputs) {
+  for (const Entry& entry : layers_) inputs = entry.layer->forward(std::move(inputs));
+  return inputs;
 }
 
 std::int64_t Model::parameter_count() const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,12 @@ class Layer : public torch::nn::Module {
   // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see
   // Model).
   virtual double forward_flops() const = 0;
+  // A parameter of another layer that this one reads too (tied weights); undefined for most. It counts once,
+  // among the other layer's parameters.
+  virtual torch::Tensor tied_weight() const { return {}; }
+  // Gives the layer a copy of its tied weight as a parameter of its own, for a split that puts the two layers
+  // on different ranks: their gradients must then be summed. Without a tied weight nothing happens.
+  virtual void own_tied_weight() {}
 };
 
 class Model : public torch::nn::Module {
@@ -35,6 +42,8 @@ class Model : public torch::nn::Module {
   };
 
   explicit Model(std::string name) : torch::nn::Module(name) {}
+  // A part of another model: shares these layers and what their dropout follows from.
+  Model(std::string name, std::span<const Entry> layers, std::shared_ptr<DropoutContext> context);
   void append(const std::string& name, std::shared_ptr<Layer> layer);
 
   // inputs: (B, C, H, W) float for images, (B, T) int64 token ids for text; for a translation model the
@@ -42,6 +51,8 @@ class Model : public torch::nn::Module {
   // TaskKind says.
   torch::Tensor forward(Flow inputs);
   torch::Tensor forward(const torch::Tensor& inputs) { return forward(Flow{inputs}); }
+  // All that the last layer hands on: for a model that is a part of another.
+  Flow flow(Flow inputs);
 
   const std::vector<Entry>& layers() const { return layers_; }
   std::int64_t parameter_count() const;

@@ -14,7 +14,10 @@ namespace lockstep {
 
 namespace {
 
-std::vector<ModelRow> rows() { return {mlp(), cnn(), transformer()}; }
+std::vector<ModelRow> rows() {
+  return {mlp(),  cnn(), vgg11(),       conv_autoencoder(), nbow(), text_cnn(),
+          lstm(), gru(), transformer(), seq2seq(),          gpt()};
+}
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {
   for (ModelRow& row : rows()) {

@@ -7,6 +7,14 @@ namespace lockstep {
 
 ModelRow mlp();
 ModelRow cnn();
+ModelRow vgg11();
+ModelRow conv_autoencoder();
+ModelRow nbow();
+ModelRow text_cnn();
+ModelRow lstm();
+ModelRow gru();
 ModelRow transformer();
+ModelRow gpt();
+ModelRow seq2seq();
 
 }  // namespace lockstep

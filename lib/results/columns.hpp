@@ -20,6 +20,11 @@ inline constexpr ColumnOf<StepTable, Matrix<double>> kStepTimes[] = {
     {"/steps/other", &StepTable::other}};
 inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kStepCounts[] = {
     {"/steps/samples", &StepTable::samples}, {"/steps/epoch", &StepTable::epoch}};
+// Files of other programs, and of earlier versions, need not have these.
+inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kOptionalStepCounts[] = {
+    {"/steps/loss_terms", &StepTable::loss_terms},
+    {"/steps/tokens", &StepTable::tokens},
+    {"/steps/padded_tokens", &StepTable::padded_tokens}};
 inline constexpr ColumnOf<StepTable, Matrix<float>> kStepValues[] = {
     {"/steps/loss", &StepTable::loss}, {"/steps/grad_norm", &StepTable::grad_norm}};
 
@@ -30,6 +35,15 @@ inline constexpr ColumnOf<CommTable, std::vector<std::int64_t>> kCommLarge[] = {
 inline constexpr ColumnOf<CommTable, std::vector<double>> kCommTimes[] = {
     {"/comm/ready", &CommTable::ready}, {"/comm/start", &CommTable::start}, {"/comm/end", &CommTable::end}};
 
+inline constexpr ColumnOf<StageTable, std::vector<std::int32_t>> kStageNumbers[] = {
+    {"/stages/rank", &StageTable::rank},
+    {"/stages/step", &StageTable::step},
+    {"/stages/stage", &StageTable::stage},
+    {"/stages/micro_batch", &StageTable::micro_batch},
+    {"/stages/direction", &StageTable::direction}};
+inline constexpr ColumnOf<StageTable, std::vector<double>> kStageTimes[] = {
+    {"/stages/start", &StageTable::start}, {"/stages/end", &StageTable::end}};
+
 inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_loss", &EpochRow::train_loss},
     {"/epochs/validation_loss", &EpochRow::validation_loss},
@@ -38,6 +52,10 @@ inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_seconds", &EpochRow::train_seconds},
     {"/epochs/validation_seconds", &EpochRow::validation_seconds},
     {"/epochs/learning_rate", &EpochRow::learning_rate}};
+
+// Of EpochRow::more, by name: only what the task measures is there.
+inline constexpr const char* kEpochMeasures[] = {"validation_perplexity", "test_perplexity", "test_bleu",
+                                                 "validation_psnr", "test_psnr"};
 
 inline constexpr ColumnOf<AuditRow, std::int64_t> kAuditCounts[] = {{"/audit/missing", &AuditRow::missing},
                                                                     {"/audit/repeated", &AuditRow::repeated},

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <unordered_set>
 
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
@@ -40,26 +41,42 @@ std::vector<std::string> read_fixed(hid_t object, hid_t type, std::size_t count,
   return result;
 }
 
-// Many elements may share one long text in the file, which in memory they do not: HDF5 is given so much and
-// no more.
-void* allocate_within(std::size_t bytes, void* budget) {
-  auto& left = *static_cast<std::uint64_t*>(budget);
-  if (bytes > left) return nullptr;
-  left -= bytes;
-  return std::malloc(bytes);
+// The texts that HDF5 reads. Many elements may share one long text in the file, which in memory they do not:
+// HDF5 is given so much and no more. A read that fails half way forgets what it has got so far.
+struct TextMemory {
+  std::uint64_t left = kFileAllowance;
+  std::unordered_set<void*> held;
+  TextMemory() = default;
+  TextMemory(const TextMemory&) = delete;
+  TextMemory& operator=(const TextMemory&) = delete;
+  ~TextMemory() {
+    for (void* text : held) std::free(text);
+  }
+};
+
+void* allocate_within(std::size_t bytes, void* info) {
+  auto& memory = *static_cast<TextMemory*>(info);
+  if (bytes > memory.left) return nullptr;
+  memory.left -= bytes;
+  void* text = std::malloc(bytes);
+  if (text) memory.held.insert(text);
+  return text;
 }
 
-void release(void* memory, void*) { std::free(memory); }
+// Attributes cannot be read with an allocator of one's own; theirs is malloc, too.
+void release(void* text, void* info) {
+  static_cast<TextMemory*>(info)->held.erase(text);
+  std::free(text);
+}
 
 std::vector<std::string> read_variable(hid_t object, hid_t type, hid_t space, std::size_t count, Read read) {
-  std::uint64_t budget = kFileAllowance;
+  TextMemory texts;
   const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose), memory = memory_string_type(type);
-  H5Pset_vlen_mem_manager(transfer.get(), allocate_within, &budget, release, nullptr);
+  H5Pset_vlen_mem_manager(transfer.get(), allocate_within, &texts, release, &texts);
   std::vector<char*> pointers(count, nullptr);
   std::vector<std::string> result;
   if (read(object, memory.get(), transfer.get(), pointers.data()) >= 0)
     for (const char* text : pointers) result.emplace_back(text ? text : "");
-  // Attributes cannot be read with an allocator of one's own; the default one is malloc, too.
   H5Dvlen_reclaim(memory.get(), space, transfer.get(), pointers.data());
   return result;
 }

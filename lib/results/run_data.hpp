@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct Matrix {
 struct StepTable {
   Matrix<double> start;  // since the common start
   Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
-  Matrix<std::int32_t> samples, epoch;  // samples this rank trained on; epoch, 0-based
+  Matrix<std::int32_t> samples, epoch;                     // samples this rank trained on; epoch, 0-based
+  Matrix<std::int32_t> loss_terms, tokens, padded_tokens;  // optional: empty in files without them
   Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
   std::int64_t ranks() const { return wall.rows; }
   std::int64_t steps() const { return wall.columns; }
@@ -48,12 +50,21 @@ struct BucketTable {
   std::vector<std::string> first_parameter;
 };
 
+// The /stages datasets: passes of micro-batches through stages, in order of rank, then time. Columns of equal
+// length; empty where no model was split.
+struct StageTable {
+  std::vector<std::int32_t> rank, step, stage, micro_batch, direction;  // direction: 0 forward, 1 backward
+  std::vector<double> start, end;                                       // seconds since the common start
+  std::size_t size() const { return rank.size(); }
+};
+
 // One row of /epochs. NaN: not measured.
 struct EpochRow {
   double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
   double train_seconds = 0, validation_seconds = 0, learning_rate = 0;
   std::int64_t peak_memory_bytes = 0;  // largest over the ranks
   Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
+  std::map<std::string, double> more;  // further measures: "test_bleu"; the same names in every epoch
 };
 
 // The /audit datasets of one epoch.
@@ -106,8 +117,11 @@ struct RunData {
   double recorder_overhead = 0;  // share of the step spent on recording, measured
   StepTable steps;
   CommTable comm;
+  StageTable stages;
   BucketTable buckets;
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
+  bool higher_is_better = true;
+  double chance = std::numeric_limits<double>::quiet_NaN();  // the metric of a guess; NaN: not known
   std::vector<EpochRow> epochs;
   std::vector<AuditRow> audit;  // one an epoch
   ModelFacts model;

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string_view>
 
 #include "results/columns.hpp"
@@ -50,10 +49,11 @@ class Reader {
     read_environment(run);
     read_steps(run);
     read_comm(run);
+    read_stages(run);
     read_buckets(run);
+    read_facts(run);
     read_epochs(run);
     read_audit(run);
-    read_facts(run);
     run.absent = std::move(absent_);
     return run;
   }
@@ -152,6 +152,7 @@ class Reader {
       require_finite(c.path, (run.steps.*c.member).values);
     }
     for (const auto& c : kStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    for (const auto& c : kOptionalStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
     for (const auto& c : kStepValues) read_matrix(c.path, run.steps.*c.member, &shape, extent);
     if (!run.ranks.empty() && run.ranks.size() != shape[0])
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
@@ -189,6 +190,18 @@ class Reader {
     }
   }
 
+  // Only runs that split the model have them: their absence is no lack.
+  void read_stages(RunData& run) {
+    if (!in_.has("/stages/rank")) return;
+    const Extent shape = in_.extent("/stages/rank");
+    const std::size_t passes = shape.empty() ? 0 : shape[0];
+    for (const auto& c : kStageNumbers) run.stages.*c.member = read_column<std::int32_t>(c.path, passes);
+    for (const auto& c : kStageTimes) {
+      run.stages.*c.member = read_column<double>(c.path, passes);
+      require_finite(c.path, run.stages.*c.member);
+    }
+  }
+
   void read_buckets(RunData& run) {
     if (!present("/buckets/bytes")) return;
     Extent extent;
@@ -204,6 +217,14 @@ class Reader {
 
   void read_epochs(RunData& run) {
     run.metric = in_.has("/epochs") ? in_.text_attribute("/epochs", "metric").value_or("") : "";
+    run.higher_is_better =
+        !in_.has("/epochs") || in_.text_attribute("/epochs", "better").value_or("") != "lower";
+    const auto chance = in_.has("/epochs") ? in_.number_attribute("/epochs", "chance") : std::nullopt;
+    // Files from before the attribute was there know one metric.
+    if (chance)
+      run.chance = *chance;
+    else if (run.metric == "accuracy" && run.data.classes > 1)
+      run.chance = 1 / static_cast<double>(run.data.classes);
     Extent extent;
     for (const auto& c : kEpochValues) {
       if (!present(c.path)) continue;
@@ -216,6 +237,11 @@ class Reader {
     if (present("/epochs/peak_memory_bytes")) {
       const auto peaks = read_column<std::int64_t>("/epochs/peak_memory_bytes", run.epochs.size());
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
+    }
+    for (const std::string name : kEpochMeasures) {
+      if (!in_.has("/epochs/" + name)) continue;
+      const auto values = read_column<double>(("/epochs/" + name).c_str(), run.epochs.size());
+      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[name] = values[e];
     }
     read_confusion(run);
   }
@@ -309,21 +335,38 @@ unsigned seconds_for(const std::string& path) {
   return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
 }
 
-void require_survivable(const std::string& path, const std::function<void()>& read) {
+Error refusal(const std::string& path) {
+  return input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
+}
+
+void refuse_if_cut_short(const std::string& path) {
   if (is_cut_short(path)) throw input_error("{}: damaged: the file is cut short", path);
-  if (!survives(read, seconds_for(path)))
-    throw input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
 }
 
 }  // namespace
 
-RunData read_run(const std::string& path) {
-  require_survivable(path, [&] { Reader(path).run(); });
-  return Reader(path).run();
+RunFiles::RunFiles(std::vector<std::string> paths)
+    : paths_(std::move(paths)),
+      trials_(
+          paths_.size(),
+          [this](std::size_t i) {
+            if (!is_cut_short(paths_[i])) Reader(paths_[i]).run();
+          },
+          [this](std::size_t i) { return seconds_for(paths_[i]); }) {}
+
+RunData RunFiles::read(std::size_t i) {
+  refuse_if_cut_short(paths_[i]);
+  if (!trials_.survived(i)) throw refusal(paths_[i]);
+  return Reader(paths_[i]).run();
 }
 
+RunData read_run(const std::string& path) { return RunFiles({path}).read(0); }
+
 RunHeader read_header(const std::string& path) {
-  require_survivable(path, [&] { Reader(path).header(); });
+  refuse_if_cut_short(path);
+  Trials trial(
+      1, [&](std::size_t) { Reader(path).header(); }, [&](std::size_t) { return seconds_for(path); });
+  if (!trial.survived(0)) throw refusal(path);
   return Reader(path).header();
 }
 

@@ -92,6 +92,8 @@ struct RunWriter::Impl {
     file.write("/config/resolved", run.config_resolved);
     for (const auto& [key, value] : run.settings) file.attribute("/config", key, value);
     file.attribute("/epochs", "metric", run.metric);
+    file.attribute("/epochs", "better", std::string(run.higher_is_better ? "higher" : "lower"));
+    file.attribute("/epochs", "chance", run.chance);
   }
 
   void write_status(const std::string& status, bool valid, const std::vector<std::string>& reasons,
@@ -138,6 +140,8 @@ struct RunWriter::Impl {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
     for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
     for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for (const auto& c : kOptionalStepCounts)
+      if (!(steps.*c.member).values.empty()) file.append(c.path, (steps.*c.member).values, extent, 1);
     for (const auto& c : kStepValues) file.append(c.path, (steps.*c.member).values, extent, 1);
   }
 
@@ -160,6 +164,13 @@ struct RunWriter::Impl {
     for (const auto& c : kCommTimes) file.append(c.path, comm.*c.member, extent, 0);
     file.append("/comm/kind", numbers, extent, 0);
     file.attribute("/comm/kind", "names", kinds);
+  }
+
+  void append_stages(const StageTable& stages) {
+    const Extent extent{stages.size()};
+    if (stages.size() == 0) return;
+    for (const auto& c : kStageNumbers) file.append(c.path, stages.*c.member, extent, 0);
+    for (const auto& c : kStageTimes) file.append(c.path, stages.*c.member, extent, 0);
   }
 
   // Each epoch's block came in order of rank; over the whole run only a stable sort makes that so.
@@ -197,6 +208,8 @@ struct RunWriter::Impl {
   void append_epoch_row(const EpochRow& row) {
     for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
     file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
+    for (const auto& [name, value] : row.more)
+      file.append("/epochs/" + name, std::vector<double>{value}, {1}, 0);
     const auto classes = static_cast<hsize_t>(row.confusion.rows);
     if (classes > 0) file.append("/epochs/confusion", row.confusion.values, {1, classes, classes}, 0);
   }
@@ -271,11 +284,12 @@ void RunWriter::set_recorder_overhead(double share) {
   impl_->change([&] { impl_->file.attribute("/", "recorder_overhead", share); });
 }
 
-void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const EpochRow& epoch,
-                             const AuditRow& audit) {
+void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
+                             const EpochRow& epoch, const AuditRow& audit) {
   impl_->change([&] {
     impl_->append_steps(steps);
     impl_->append_comm(comm);
+    impl_->append_stages(stages);
     impl_->append_epoch_row(epoch);
     impl_->append_audit(audit);
     impl_->file.flush();

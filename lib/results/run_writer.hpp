@@ -24,8 +24,8 @@ class RunWriter {
   void set_buckets(const BucketTable& buckets);
   void set_recorder_overhead(double share);
   // steps, comm: of this epoch, comm in order of rank, then time. On the disk when it returns.
-  void append_epoch(const StepTable& steps, const CommTable& comm, const EpochRow& epoch,
-                    const AuditRow& audit);
+  void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
+                    const EpochRow& epoch, const AuditRow& audit);
   // status: complete, failed or interrupted. Orders /comm by rank over the whole run, closes, and renames the
   // file to its final name, never over another.
   void finish(const std::string& status, bool valid, const std::vector<std::string>& reasons,

@@ -12,7 +12,7 @@ namespace {
 constexpr SchemaEntry kSchema[] = {
     {"/@schema", "", "i8", "1", "version of this layout", true},
     {"/@uuid", "", "string", "1", "identifies the run", true},
-    {"/@mode", "", "string", "1", "seq or ddp", true},
+    {"/@mode", "", "string", "1", "seq, ddp, ps, mp, pipe or hybrid", true},
     {"/@status", "", "string", "1", "running, complete, failed or interrupted", true},
     {"/@valid", "", "i8", "1",
      "1: the audit and the replica checks held; 0: invalid_reasons says what did not", false},
@@ -55,7 +55,12 @@ constexpr SchemaEntry kSchema[] = {
      true},
     {"/steps/samples", "[ranks, steps]", "i4", "1", "samples the rank trained on", true},
     {"/steps/epoch", "[ranks, steps]", "i4", "1", "epoch, from 0", true},
-    {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's samples", false},
+    {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's loss_terms", false},
+    {"/steps/loss_terms", "[ranks, steps]", "i4", "1", "the rank's samples, or the tokens it predicted",
+     false},
+    {"/steps/tokens", "[ranks, steps]", "i4", "1", "real tokens of the rank's texts; 0 for images", false},
+    {"/steps/padded_tokens", "[ranks, steps]", "i4", "1", "places of the rank's texts that held padding",
+     false},
     {"/steps/grad_norm", "[ranks, steps]", "f4", "1", "2-norm of the reduced gradient before clipping",
      false},
 
@@ -68,6 +73,15 @@ constexpr SchemaEntry kSchema[] = {
     {"/comm/ready", "[events]", "f8", "s", "enqueued, since the common start", false},
     {"/comm/start", "[events]", "f8", "s", "begun, since the common start", false},
     {"/comm/end", "[events]", "f8", "s", "ended, since the common start", false},
+
+    {"/stages/rank", "[passes]", "i4", "1", "who ran the pass", false},
+    {"/stages/step", "[passes]", "i4", "1", "column of /steps that the pass belongs to", false},
+    {"/stages/stage", "[passes]", "i4", "1", "chunk of the model, in its order: stage, or several a stage",
+     false},
+    {"/stages/micro_batch", "[passes]", "i4", "1", "part of the batch, from 0", false},
+    {"/stages/direction", "[passes]", "i4", "1", "0 forward, 1 backward", false},
+    {"/stages/start", "[passes]", "f8", "s", "begun, since the common start", false},
+    {"/stages/end", "[passes]", "f8", "s", "ended, since the common start", false},
 
     {"/buckets/bytes", "[buckets]", "i8", "B", "size of the gradient bucket", false},
     {"/buckets/parameters", "[buckets]", "i8", "1", "parameter tensors in it", false},
@@ -86,7 +100,14 @@ constexpr SchemaEntry kSchema[] = {
     {"/epochs/peak_memory_bytes", "[epochs]", "i8", "B", "largest so far, over the ranks", false},
     {"/epochs/confusion", "[epochs, classes, classes]", "i8", "1",
      "validation split; rows are the true class", false},
+    {"/epochs/validation_perplexity", "[epochs]", "f8", "1", "exp of the mean loss of a token", false},
+    {"/epochs/test_perplexity", "[epochs]", "f8", "1", "the same on the test split", false},
+    {"/epochs/test_bleu", "[epochs]", "f8", "1", "translation: BLEU of greedy decoding, 0 to 100", false},
+    {"/epochs/validation_psnr", "[epochs]", "f8", "dB", "reconstruction: 10 log10(1 / MSE)", false},
+    {"/epochs/test_psnr", "[epochs]", "f8", "dB", "the same on the test split", false},
     {"/epochs@metric", "", "string", "1", "name of the metric", false},
+    {"/epochs@better", "", "string", "1", "higher or lower: which is the better metric", false},
+    {"/epochs@chance", "", "f8", "1", "the metric of a guess; not there, or NaN: not known", false},
 
     {"/audit/samples", "[ranks, epochs]", "i8", "1", "samples the rank trained on, without padding", false},
     {"/audit/digest", "[ranks, epochs]", "u8", "1", "order-independent digest of the rank's sample ids",
@@ -107,7 +128,7 @@ constexpr SchemaEntry kSchema[] = {
     {"/data@train_rows", "", "i8", "1", "rows trained on", false},
     {"/data@validation_rows", "", "i8", "1", "rows of the validation split", false},
     {"/data@test_rows", "", "i8", "1", "rows of the test split", false},
-    {"/data@classes", "", "i8", "1", "classes; chance level is 1 / classes", false},
+    {"/data@classes", "", "i8", "1", "classes; 0 where the targets are none", false},
     {"/data@digest", "", "string", "1", "digest of content and settings; equal: the same rows", false},
 };
 

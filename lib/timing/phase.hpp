@@ -3,8 +3,9 @@
 
 namespace lockstep {
 
-enum class Phase { data, h2d, forward, backward, wait, optimizer, other };
-inline constexpr int kPhases = 7;
+// stall: a pipeline stage has no input to work on.
+enum class Phase { data, h2d, forward, backward, wait, optimizer, other, stall };
+inline constexpr int kPhases = 8;
 
 const char* name_of(Phase phase);
 

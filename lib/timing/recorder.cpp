@@ -6,7 +6,7 @@ namespace lockstep {
 
 const char* name_of(Phase phase) {
   constexpr const char* kNames[kPhases] = {"data", "h2d",       "forward", "backward",
-                                           "wait", "optimizer", "other"};
+                                           "wait", "optimizer", "other",   "stall"};
   return kNames[static_cast<int>(phase)];
 }
 

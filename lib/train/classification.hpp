@@ -1,29 +1,25 @@
-// The classification task: its loss, and what evaluation counts.
+// The classification task: mean cross-entropy, accuracy, the confusion matrix and what follows from it.
 #pragma once
 
-#include <torch/types.h>
+#include <string>
+#include <vector>
 
-#include <cstdint>
-
-#include "results/run_data.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
 
-// This rank's part of the step's mean cross-entropy: the sum over its first `samples` rows divided by
-// step_samples, so that the SUM over ranks and micro batches is the mean over the global batch, whatever the
-// shares. logits: (B, classes), targets: (B) int64, B >= samples; rows from `samples` on are padding and
-// count for nothing. Returns (), with a graph also when samples is 0.
-torch::Tensor step_loss(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t samples,
-                        std::int64_t step_samples);
-
-// What evaluation adds up on one rank, and over ranks.
-struct ClassificationCounts {
-  double loss_sum = 0;
-  std::int64_t samples = 0;
-  Matrix<std::int64_t> confusion;  // [classes, classes], rows are the true class
-
-  double mean_loss() const;
-  double accuracy() const;  // NaN without samples
+// Of one class. NaN where nothing is divided by nothing.
+struct ClassScores {
+  double precision = 0, recall = 0, f1 = 0;
+  std::int64_t support = 0;  // samples of the class
 };
+
+// confusion: [classes, classes], rows are the true class. F1 is the harmonic mean of precision and recall,
+// and 0 where no sample of the class was found.
+std::vector<ClassScores> class_scores(const Matrix<std::int64_t>& confusion);
+
+// A line a class, for the log. Without names, classes are numbered.
+std::vector<std::string> class_table(const Matrix<std::int64_t>& confusion,
+                                     const std::vector<std::string>& names);
 
 }  // namespace lockstep

@@ -5,6 +5,12 @@
 
 namespace lockstep {
 
+namespace {
+
+constexpr int kChannelShift = 40;  // room for 10^12 Works of a channel
+
+}  // namespace
+
 void CommLog::take(WorkLog& log, std::int32_t step) {
   if (read_ == pending_.size()) {  // keeps the memory, lets the Works go
     pending_.clear();
@@ -20,7 +26,7 @@ void CommLog::resolve_below(std::int64_t step) {
     const WorkTimes times = p.logged.work->times();
     intervals_.push_back({.step = p.step,
                           .bucket = p.logged.bucket,
-                          .sequence = p.logged.work->sequence,
+                          .sequence = (p.logged.channel << kChannelShift) + p.logged.work->sequence,
                           .bytes = p.logged.work->bytes,
                           .kind = static_cast<std::int32_t>(p.logged.work->kind),
                           .ready = seconds_between(origin_, times.ready),

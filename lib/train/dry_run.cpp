@@ -5,6 +5,7 @@
 #include "comm/topology.hpp"
 #include "config/load_config.hpp"
 #include "parallel/distributed_data_parallel.hpp"
+#include "parallel/schedule_drawing.hpp"
 
 namespace lockstep {
 
@@ -20,8 +21,7 @@ std::string describe_ranks(const std::vector<RankEnvironment>& ranks) {
   return text;
 }
 
-std::string describe_model(const Model& model) {
-  const ModelFacts facts = model_facts(model);
+std::string describe_model(const ModelFacts& facts) {
   std::string text = fmt::format(
       "model {}: {} parameters, {:.2f} MiB of gradients, {:.4g} FLOP a sample, {:.3g} FLOP a gradient byte\n",
       facts.name, facts.parameters, static_cast<double>(facts.gradient_bytes) / kMiB, facts.flops_per_sample,
@@ -55,6 +55,22 @@ std::string describe_memory(const Setup& setup) {
       values, values, values * moments);
 }
 
+std::string describe_pipeline(const Setup& setup) {
+  const PipelinePlan& plan = setup.pipeline->plan;
+  const int stages = plan.grid.stages();
+  std::string text = fmt::format("{} stages x {} replicas, {} micro-batches, {} chunks a stage\n", stages,
+                                 plan.grid.replicas(), plan.micro_batches(), plan.chunks_per_stage);
+  for (std::size_t chunk = 0; chunk + 1 < plan.boundaries.size(); ++chunk) {
+    std::int64_t parameters = 0;
+    const auto first = static_cast<std::size_t>(plan.boundaries[chunk]),
+               last = static_cast<std::size_t>(plan.boundaries[chunk + 1]) - 1;
+    for (std::size_t i = first; i <= last; ++i) parameters += setup.facts.layer_parameters[i];
+    text += fmt::format("  stage {}: {} .. {}, {} parameters\n", static_cast<int>(chunk) % stages,
+                        setup.facts.layers[first], setup.facts.layers[last], parameters);
+  }
+  return text + schedule_grid(plan.schedule);
+}
+
 }  // namespace
 
 std::string dry_run_text(Setup& setup, World& world) {
@@ -71,7 +87,8 @@ std::string dry_run_text(Setup& setup, World& world) {
          fmt::format("batch {} = {} ranks x {} x {} accumulated; {} steps an epoch, {} in all\n",
                      batches.global_batch, world.size(), batches.largest_micro_batch(), batches.accumulate,
                      batches.steps_per_epoch(), setup.total_steps) +
-         describe_model(*setup.model) + describe_buckets(setup) + describe_memory(setup);
+         describe_model(setup.facts) +
+         (setup.pipeline ? describe_pipeline(setup) : describe_buckets(setup) + describe_memory(setup));
 }
 
 }  // namespace lockstep

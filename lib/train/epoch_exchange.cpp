@@ -1,7 +1,9 @@
 #include "train/epoch_exchange.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "comm/communicator.hpp"
@@ -28,23 +30,36 @@ std::vector<T> take(std::string_view& bytes) {
   return values;
 }
 
+struct CountColumn {
+  Matrix<std::int32_t> StepTable::*to;
+  std::vector<std::int32_t> RankEpoch::*from;
+};
+constexpr CountColumn kCountColumns[] = {
+    {&StepTable::samples, &RankEpoch::samples},
+    {&StepTable::loss_terms, &RankEpoch::loss_terms},
+    {&StepTable::tokens, &RankEpoch::tokens},
+    {&StepTable::padded_tokens, &RankEpoch::padded_tokens},
+};
+
 std::string serialise(const RankEpoch& epoch) {
   std::string bytes;
   append(bytes, epoch.rows);
-  append(bytes, epoch.samples);
+  for (const CountColumn& column : kCountColumns) append(bytes, epoch.*column.from);
   append(bytes, epoch.loss);
   append(bytes, epoch.grad_norm);
   append(bytes, epoch.comm);
+  append(bytes, epoch.stages);
   return bytes;
 }
 
 RankEpoch deserialise(std::string_view bytes) {
   RankEpoch epoch;
   epoch.rows = take<StepRow>(bytes);
-  epoch.samples = take<std::int32_t>(bytes);
+  for (const CountColumn& column : kCountColumns) epoch.*column.from = take<std::int32_t>(bytes);
   epoch.loss = take<float>(bytes);
   epoch.grad_norm = take<float>(bytes);
   epoch.comm = take<CommInterval>(bytes);
+  epoch.stages = take<StagePass>(bytes);
   return epoch;
 }
 
@@ -64,7 +79,7 @@ constexpr TimeColumn kTimeColumns[] = {
 StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {
   StepTable table;
   for (const TimeColumn& column : kTimeColumns) table.*column.to = Matrix<double>(ranks, steps);
-  table.samples = Matrix<std::int32_t>(ranks, steps);
+  for (const CountColumn& column : kCountColumns) table.*column.to = Matrix<std::int32_t>(ranks, steps);
   table.epoch = Matrix<std::int32_t>(ranks, steps, epoch);
   table.loss = Matrix<float>(ranks, steps);
   table.grad_norm = Matrix<float>(ranks, steps);
@@ -75,7 +90,7 @@ void fill_rank(StepTable& table, std::int64_t rank, const RankEpoch& epoch) {
   for (std::int64_t s = 0; s < table.steps(); ++s) {
     const auto i = static_cast<std::size_t>(s);
     for (const TimeColumn& column : kTimeColumns) (table.*column.to).at(rank, s) = epoch.rows[i].*column.from;
-    table.samples.at(rank, s) = epoch.samples[i];
+    for (const CountColumn& column : kCountColumns) (table.*column.to).at(rank, s) = (epoch.*column.from)[i];
     table.loss.at(rank, s) = epoch.loss[i];
     table.grad_norm.at(rank, s) = epoch.grad_norm[i];
   }
@@ -95,7 +110,47 @@ void append_rank(CommTable& table, std::int32_t rank, const RankEpoch& epoch) {
   }
 }
 
+void append_stages(StageTable& table, std::int32_t rank, const RankEpoch& epoch) {
+  for (const StagePass& pass : epoch.stages) {
+    table.rank.push_back(rank);
+    table.step.push_back(pass.step);
+    table.stage.push_back(pass.chunk);
+    table.micro_batch.push_back(pass.micro_batch);
+    table.direction.push_back(pass.direction);
+    table.start.push_back(pass.start);
+    table.end.push_back(pass.end);
+  }
+}
+
+bool is_message(const CommInterval& c) {
+  const auto kind = static_cast<CollectiveKind>(c.kind);
+  return kind == CollectiveKind::send || kind == CollectiveKind::recv;
+}
+
+struct MessageStart {
+  std::int64_t sequence;
+  double start;
+};
+
 }  // namespace
+
+void align_messages(World& world, std::vector<CommInterval>& comm) {
+  std::vector<MessageStart> mine;
+  for (const CommInterval& c : comm)
+    if (is_message(c)) mine.push_back({c.sequence, c.start});
+  std::string bytes;
+  append(bytes, mine);
+  std::unordered_map<std::int64_t, double> latest;
+  for (const std::string& theirs : world.all_gather(bytes)) {
+    std::string_view rest = theirs;
+    for (const MessageStart& m : take<MessageStart>(rest)) {
+      double& start = latest.try_emplace(m.sequence, m.start).first->second;
+      start = std::max(start, m.start);
+    }
+  }
+  for (CommInterval& c : comm)
+    if (is_message(c)) c.start = std::min(c.end, latest.at(c.sequence));
+}
 
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {
   const std::vector<std::string> all = world.gather(serialise(mine));
@@ -109,6 +164,7 @@ EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epo
                       mine.rows.size());
     fill_rank(tables.steps, rank, theirs);
     append_rank(tables.comm, rank, theirs);
+    append_stages(tables.stages, rank, theirs);
   }
   return tables;
 }

@@ -13,15 +13,21 @@ namespace lockstep {
 // One rank's epoch. Columns of equal length, one entry a step.
 struct RankEpoch {
   std::vector<StepRow> rows;
-  std::vector<std::int32_t> samples;
+  std::vector<std::int32_t> samples, loss_terms, tokens, padded_tokens;
   std::vector<float> loss, grad_norm;  // mean over this rank's samples; norm of the reduced gradient
   std::vector<CommInterval> comm;
+  std::vector<StagePass> stages;  // empty where the model is not split
 };
 
 struct EpochTables {
   StepTable steps;
   CommTable comm;
+  StageTable stages;
 };
+
+// Collective: all ranks. A message is under way from when both its ends had begun: puts off the start of
+// each send and recv to the later of the two.
+void align_messages(World& world, std::vector<CommInterval>& comm);
 
 // Collective: all ranks, with the same number of steps. The tables are filled on rank 0 only.
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch);

@@ -9,77 +9,60 @@ namespace lockstep {
 
 namespace {
 
-// Counts that live on the device until the split is done: nothing is read back per batch.
-struct DeviceCounts {
-  torch::Tensor loss_sum;   // (1) fp64
-  torch::Tensor confusion;  // (classes * classes) int64
-
-  DeviceCounts(std::int64_t classes, torch::Device device)
-      : loss_sum(torch::zeros({1}, torch::TensorOptions().dtype(torch::kFloat64).device(device))),
-        confusion(
-            torch::zeros({classes * classes}, torch::TensorOptions().dtype(torch::kInt64).device(device))) {}
-
-  void add(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t classes) {
-    loss_sum += at::cross_entropy_loss(logits.to(torch::kFloat32), targets, {}, at::Reduction::Sum);
-    const torch::Tensor cell = targets * classes + logits.argmax(1);  // (B)
-    confusion += at::bincount(cell, {}, classes * classes);
-  }
-};
-
-std::string serialise(const ClassificationCounts& counts) {
-  std::string bytes(sizeof(double) + counts.confusion.values.size() * sizeof(std::int64_t), '\0');
-  std::memcpy(bytes.data(), &counts.loss_sum, sizeof(double));
-  std::memcpy(bytes.data() + sizeof(double), counts.confusion.values.data(), bytes.size() - sizeof(double));
-  return bytes;
+std::string serialise(const Tally& tally) {
+  const auto bytes = [](const torch::Tensor& values) {
+    return std::string(static_cast<const char*>(values.data_ptr()), values.nbytes());
+  };
+  return bytes(tally.sums) + bytes(tally.counts);
 }
 
-void add_serialised(const std::string& bytes, ClassificationCounts& into) {
-  double loss_sum;
-  std::memcpy(&loss_sum, bytes.data(), sizeof(double));
-  into.loss_sum += loss_sum;
-  std::vector<std::int64_t> cells(into.confusion.values.size());
-  std::memcpy(cells.data(), bytes.data() + sizeof(double), cells.size() * sizeof(std::int64_t));
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    into.confusion.values[i] += cells[i];
-    into.samples += cells[i];
-  }
+void add_serialised(const std::string& bytes, Tally& into) {
+  const auto add = [](torch::Tensor& sum, const char* from) {
+    torch::Tensor part = torch::empty_like(sum);
+    std::memcpy(part.data_ptr(), from, part.nbytes());
+    sum += part;
+  };
+  add(into.sums, bytes.data());
+  add(into.counts, bytes.data() + into.sums.nbytes());
 }
 
-ClassificationCounts evaluate_share(Strategy& strategy, const std::shared_ptr<const Dataset>& split,
-                                    const World& world, const EvaluationPlan& plan) {
-  const std::int64_t classes = split->info().classes;
+// Nothing is read back per batch: the counts live on the device until the split is done.
+Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
+                     const std::shared_ptr<const Dataset>& split, const EvaluationPlan& plan) {
   const BatchPlan batches{.dataset_size = split->size(),
-                          .global_batch = plan.batch * world.size(),
-                          .ranks = world.size(),
-                          .shuffle = false};
-  Loader loader(split, batches, world.rank(), plan.workers, /*depth=*/3, plan.device.is_cuda());
+                          .global_batch = plan.batch * strategy.replicas(),
+                          .ranks = strategy.replicas(),
+                          .shuffle = false,
+                          .lengths = plan.batching == Batching::length ? split->batching_lengths() : nullptr};
+  Loader loader(split, batches, strategy.replica(), plan.workers, /*depth=*/3, plan.device.is_cuda());
   loader.begin_epoch(0);
-  DeviceCounts counts(classes, plan.device);
+  Tally tally = task.start_tally(plan.device);
   for (std::int64_t step = 0; step < batches.steps_per_epoch(); ++step) {
-    const LoadedBatch& batch = loader.next();
-    const std::int64_t samples = batch.targets.size(0) - batch.padding;
+    const LoadedBatch& loaded = loader.next();
+    const std::int64_t samples = loaded.targets.size(0) - loaded.padding;
     if (samples == 0) continue;
-    const torch::Tensor logits = strategy.forward(to_device(batch.inputs.narrow(0, 0, samples), plan.device));
-    counts.add(logits, to_device(batch.targets.narrow(0, 0, samples), plan.device), classes);
+    const StepBatch batch = to_device(loaded, task, plan.device, samples);
+    const torch::Tensor output = strategy.forward(batch.inputs);
+    if (!output.defined()) continue;
+    task.add(output, batch, tally);
+    if (plan.generate)
+      task.add_generated(model, batch, *split, std::span(loaded.ids).first(static_cast<std::size_t>(samples)),
+                         tally);
   }
-  ClassificationCounts result{.confusion = {classes, classes}};
-  result.loss_sum = counts.loss_sum.cpu().data_ptr<double>()[0];
-  const torch::Tensor cells = counts.confusion.cpu();
-  std::copy_n(cells.data_ptr<std::int64_t>(), cells.numel(), result.confusion.values.begin());
-  return result;
+  return {tally.sums.cpu(), tally.counts.cpu()};
 }
 
 }  // namespace
 
-ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split,
-                              World& world, const EvaluationPlan& plan) {
+Evaluation evaluate(Strategy& strategy, Model& model, const Task& task,
+                    const std::shared_ptr<const Dataset>& split, World& world, const EvaluationPlan& plan) {
   const torch::NoGradGuard no_grad;
   model.eval();
-  const ClassificationCounts mine = evaluate_share(strategy, split, world, plan);
+  const Tally mine = evaluate_share(strategy, model, task, split, plan);
   model.train();
-  ClassificationCounts sum{.confusion = {mine.confusion.rows, mine.confusion.columns}};
+  Tally sum = task.start_tally(torch::kCPU);
   for (const std::string& share : world.all_gather(serialise(mine))) add_serialised(share, sum);
-  return sum;
+  return task.finish(sum);
 }
 
 }  // namespace lockstep

@@ -1,4 +1,4 @@
-// Evaluation: loss and confusion matrix over a split, sharded over the ranks; every sample counts once.
+// Evaluation of a split, sharded over the ranks; every sample counts once.
 #pragma once
 
 #include <torch/types.h>
@@ -9,8 +9,8 @@
 #include "comm/world.hpp"
 #include "data/dataset.hpp"
 #include "models/model.hpp"
-#include "train/classification.hpp"
 #include "train/strategy.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
 
@@ -18,10 +18,12 @@ struct EvaluationPlan {
   std::int64_t batch = 0;  // samples per rank and forward pass
   int workers = 1;         // loader threads
   torch::Device device = torch::kCPU;
+  Batching batching = Batching::fixed;
+  bool generate = false;  // also what the model makes without the targets (Task::add_generated)
 };
 
-// Collective: all ranks; the sum over ranks, the same on each. Leaves the model in training mode.
-ClassificationCounts evaluate(Strategy& strategy, Model& model, std::shared_ptr<const Dataset> split,
-                              World& world, const EvaluationPlan& plan);
+// Collective: all ranks; over all of them, the same on each. Leaves the model in training mode.
+Evaluation evaluate(Strategy& strategy, Model& model, const Task& task,
+                    const std::shared_ptr<const Dataset>& split, World& world, const EvaluationPlan& plan);
 
 }  // namespace lockstep

@@ -24,25 +24,28 @@ void FlatOptimizer::allocate_moments() {
   }
 }
 
-torch::Tensor FlatOptimizer::clip_gradient(double max_norm) {
+torch::Tensor FlatOptimizer::gradient_norm() const {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> norms;
   norms.reserve(buckets_.gradients().size());
   for (const torch::Tensor& gradient : buckets_.gradients())
     norms.push_back(at::linalg_vector_norm(gradient).view({1}));
-  torch::Tensor norm = norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::cat(norms)).view({1});
-  if (max_norm > 0) {
-    // As torch.nn.utils.clip_grad_norm_: the small term keeps a zero gradient from dividing by zero.
-    const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
-    for (const torch::Tensor& gradient : buckets_.gradients()) gradient.mul_(scale);
-  }
-  return norm;
+  if (norms.empty()) return torch::zeros({1});
+  return norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::cat(norms)).view({1});
+}
+
+void FlatOptimizer::clip_gradient(const torch::Tensor& norm, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  // As torch.nn.utils.clip_grad_norm_: the small term keeps a zero gradient from dividing by zero.
+  const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
+  for (const torch::Tensor& gradient : buckets_.gradients()) gradient.mul_(scale);
 }
 
 void FlatOptimizer::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
   const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
   ++steps_;
+  if (values.empty()) return;  // a stage without parameters
   if (options_.name == OptimizerKind::sgd) {
     at::_fused_sgd_(values, gradients, first_moments_, options_.weight_decay, options_.momentum,
                     learning_rate,

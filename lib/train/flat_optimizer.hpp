@@ -21,9 +21,10 @@ class FlatOptimizer {
   // buckets outlives the optimizer.
   FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets);
 
-  // 2-norm of the whole gradient, (1) on the gradient's device; scales the gradient down to max_norm when it
-  // is larger and max_norm > 0. Nothing is read back to the host.
-  torch::Tensor clip_gradient(double max_norm);
+  // 2-norm of the gradient in the buckets, (1) on its device. Nothing is read back to the host.
+  torch::Tensor gradient_norm() const;
+  // Scales the gradient down to max_norm when its norm is larger. norm: (1).
+  void clip_gradient(const torch::Tensor& norm, double max_norm);
 
   // One update in place with this learning rate. Gradients are not zeroed.
   void step(double learning_rate);

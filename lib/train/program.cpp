@@ -9,6 +9,7 @@
 #include "config/command_line.hpp"
 #include "config/load_config.hpp"
 #include "train/checkpoint.hpp"
+#include "train/classification.hpp"
 #include "train/dry_run.hpp"
 #include "train/memory.hpp"
 #include "train/run_folder.hpp"
@@ -31,12 +32,21 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.config_resolved = to_yaml(setup.config, setup.hyper);
   run.settings = flatten(setup.config, setup.hyper);
   run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
+  if (setup.pipeline) {
+    const PipelinePlan& plan = setup.pipeline->plan;
+    run.settings["parallel.stages"] = std::to_string(plan.grid.stages());
+    run.settings["parallel.micro_batches"] = std::to_string(plan.micro_batches());
+    run.settings["parallel.chunks"] = std::to_string(plan.chunks_per_stage);
+  }
   run.settings["parallel.device"] = setup.device.is_cuda() ? "cuda" : "cpu";
   run.ranks = gather_environments(world, mine);
   run.environment = library_versions(world);
   run.fingerprint = hardware_fingerprint(run.ranks);
-  run.metric = "accuracy";
-  run.model = model_facts(*setup.model);
+  const auto task = make_task(setup.task, setup.data.train->info());
+  run.metric = task->metric();
+  run.higher_is_better = task->higher_is_better();
+  run.chance = task->chance();
+  run.model = setup.facts;
   run.data = data_facts(setup.data);
   return run;
 }
@@ -87,12 +97,18 @@ class EmergencyGuard {
   World& world_;
 };
 
-ExitCode finish_run(Record* record, TrainingResult& result, double wall_seconds, World& world) {
+constexpr std::int64_t kMostClassesListed = 20;
+
+ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
+                    double wall_seconds, World& world) {
   std::string reasons;
   for (const std::string& reason : result.invalid_reasons) reasons += reason + '\n';
   if (record) {
     record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
     for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);
+    if (result.test_confusion.rows > 0 && result.test_confusion.rows <= kMostClassesListed)
+      for (const std::string& line : class_table(result.test_confusion, class_names))
+        record->progress->line(line);
     record->progress->line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record->folder));
   }
   return world.broadcast(reasons).empty() ? ExitCode::done : ExitCode::not_valid;
@@ -109,9 +125,13 @@ ExitCode train(const CommandLine& line, Setup& setup, World& world) {
     const SteadyTime origin = common_start(world, mine.clock_offset);
     Trainer trainer(setup, world, origin, writer, record ? record->progress.get() : nullptr);
     if (!line.resume.empty()) trainer.resume(find_checkpoint(line.resume));
-    if (record) trainer.set_checkpoint_folder(record->folder + "/checkpoint");
+    if (record) {
+      trainer.set_checkpoint_folder(record->folder + "/checkpoint");
+      trainer.set_run_folder(record->folder);
+    }
     TrainingResult result = trainer.run();
-    return finish_run(record.get(), result, seconds_between(origin, steady_now()), world);
+    return finish_run(record.get(), result, setup.data.train->info().class_names,
+                      seconds_between(origin, steady_now()), world);
   } catch (const std::exception& error) {
     if (writer) writer->finish_emergency("failed", error.what());
     throw;

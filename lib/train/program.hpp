@@ -1,4 +1,4 @@
-// The body of train_seq and train_ddp: command line to exit code.
+// The body of train_seq, train_ddp and train_mp: command line to exit code.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace lockstep {
 struct TrainerProgram {
   std::string name;   // "train_ddp"
   std::string about;  // one line for --help
-  std::string mode;   // "seq", "ddp"
+  std::string mode;   // "seq", "ddp", or "mp" for split models
   UseMpi use_mpi;
 };
 

@@ -2,7 +2,10 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "base/error.hpp"
@@ -10,7 +13,9 @@
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/topology.hpp"
+#include "data/word_vectors.hpp"
 #include "models/registry.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
 
@@ -25,12 +30,14 @@ DataSplits load_data_in_turn(const RunConfig& config, World& world) {
   return splits;
 }
 
-BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
+BatchPlan plan_batches(const RunConfig& config, const Dataset& split, int ranks) {
+  const std::int64_t rows = split.size();
   BatchPlan plan{.dataset_size = rows,
                  .global_batch = config.global_batch(ranks),
                  .accumulate = config.training.accumulate,
                  .ranks = ranks,
                  .seed = config.run.seed};
+  if (config.data.batching == Batching::length) plan.lengths = split.batching_lengths();
   if (plan.global_batch > rows) {
     throw input_error(
         "{} is {}, the training split has {} rows; make the batch smaller",
@@ -43,7 +50,112 @@ BatchPlan plan_batches(const RunConfig& config, std::int64_t rows, int ranks) {
   return plan;
 }
 
+// Pre-trained word vectors into the model's embedding; words that the file lacks keep their initial vectors.
+void load_embeddings(Setup& setup) {
+  const RunConfig& config = setup.config;
+  const DatasetInfo& info = setup.data.train->info();
+  if (config.data.embeddings.empty() || !info.words) return;  // without a vocabulary the data set refuses
+  torch::Tensor weight;
+  for (const torch::Tensor& parameter : setup.model->layers().front().layer->parameters())
+    if (parameter.dim() == 2 && parameter.size(0) == info.vocabulary) weight = parameter;
+  if (!weight.defined())
+    throw input_error("{}: model {} has no embedding of words; remove it", config.place("data.embeddings"),
+                      setup.model->name());
+  WordVectors vectors = read_word_vectors(config.data.embeddings, *info.words);
+  if (vectors.width != weight.size(1))
+    throw input_error(
+        "{}: vectors of {} numbers, but the model's embedding has {}; set model.embedding to {}",
+        config.place("data.embeddings"), vectors.width, weight.size(1), vectors.width);
+  const torch::NoGradGuard no_grad;
+  const auto rows = static_cast<std::int64_t>(vectors.has.size());
+  const torch::Tensor values = torch::from_blob(vectors.values.data(), {rows, vectors.width});
+  const torch::Tensor has = torch::from_blob(vectors.has.data(), {rows, 1}, torch::kUInt8).to(torch::kBool);
+  weight.narrow(0, 0, rows).copy_(torch::where(has, values, weight.narrow(0, 0, rows)));
+  setup.data.notes.push_back(
+      fmt::format("{}: vectors for {} of {} words", config.data.embeddings, vectors.found, rows));
+}
+
+void check_task(const Setup& setup) {
+  if (setup.task == TaskKind::reconstruction && setup.config.data.normalise)
+    throw input_error("{}: {} gives pixels back in [0, 1], and wants them so; set it to false",
+                      setup.config.place("data.normalise"), setup.config.model.name);
+}
+
+// Keys of a split model belong to train_mp alone.
+void check_split(const RunConfig& config, const std::string& mode, int ranks) {
+  if (mode != "mp") {
+    for (const char* key : {"parallel.stages", "parallel.schedule", "parallel.micro_batches",
+                            "parallel.chunks", "parallel.partition"})
+      if (config.given.count(key))
+        throw input_error("{} splits the model, which {} does not; remove it, or run train_mp",
+                          config.place(key), mode == "seq" ? "train_seq" : "train_ddp");
+    return;
+  }
+  const int stages = config.parallel.stages.value_or(ranks);
+  if (stages > ranks || ranks % stages != 0)
+    throw input_error(
+        "{}: {} stages do not divide {} ranks; take a divisor, or start another number of ranks",
+        config.place("parallel.stages"), stages, ranks);
+  if (config.checkpoint.every_epochs > 0)
+    throw input_error("{}: a split model is not saved yet; remove it",
+                      config.place("checkpoint.every_epochs"));
+}
+
+std::vector<int> node_of_ranks(World& world) {
+  std::vector<std::string> names = world.all_gather(host_name());
+  std::vector<int> nodes;
+  for (const std::string& name : names)
+    nodes.push_back(static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin()));
+  return nodes;
+}
+
+// Rank 0 measures, so that all ranks plan with the same numbers.
+std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
+  if (setup.config.parallel.partition.kind != Partition::Kind::automatic) return {};
+  std::string bytes;
+  if (world.rank() == 0) {
+    const std::int64_t rows =
+        std::min<std::int64_t>(setup.batches.largest_micro_batch(), setup.data.train->size());
+    Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);
+    std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
+    std::iota(ids.begin(), ids.end(), 0);
+    setup.data.train->fetch(ids, 0, batch);
+    const auto task = make_task(setup.task, setup.data.train->info());
+    Flow inputs = task->inputs(batch.used_inputs(), batch.used_targets());
+    for (torch::Tensor& input : inputs) input = input.to(setup.device);
+    setup.model->to(setup.device);
+    const std::vector<LayerCost> costs = measure_layers(*setup.model, inputs);
+    bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
+  }
+  bytes = world.broadcast(bytes);
+  std::vector<LayerCost> costs(bytes.size() / sizeof(LayerCost));
+  std::memcpy(costs.data(), bytes.data(), bytes.size());
+  return costs;
+}
+
+// Leaves this rank its stage's layers.
+void split_model(Setup& setup, World& world) {
+  const RunConfig& config = setup.config;
+  PipelinePlan plan = plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world));
+  setup.mode = pipeline_mode(config, plan.grid);
+  setup.pipeline.emplace(make_pipeline(std::move(plan), *setup.model, setup.device, world, config));
+  const auto replicas = world.split(setup.pipeline->stage);
+  setup.communicator =
+      make_communicator(config.parallel.backend, setup.device, *replicas, config.place("parallel.backend"));
+  setup.model = local_model(*setup.pipeline, *setup.model);
+  setup.model->train();
+}
+
 }  // namespace
+
+ModelInputs model_inputs(const DatasetInfo& info) {
+  return {.sample_shape = info.sample_shape,
+          .vocabulary = info.vocabulary,
+          .classes = info.classes,
+          .kind = info.kind,
+          .target_length = info.target_shape.empty() ? 0 : info.target_shape[0],
+          .target_vocabulary = info.target_vocabulary};
+}
 
 Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup;
@@ -53,20 +165,28 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   setup.config.model.preset = resolved_preset(setup.config.model);
   if (setup.config.run.name.empty()) setup.config.run.name = setup.config.model.name;
   const RunConfig& c = setup.config;
+  check_split(c, mode, world.size());
   setup.hyper = resolved_hyper_parameters(c.model);
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
-  setup.communicator =
-      make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
   setup.data = load_data_in_turn(c, world);
-  setup.batches = plan_batches(c, setup.data.train->size(), world.size());
+  const int stages = mode == "mp" ? c.parallel.stages.value_or(world.size()) : 1;
+  setup.batches = plan_batches(c, *setup.data.train, world.size() / stages);
   setup.total_steps =
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
-  const DatasetInfo& info = setup.data.train->info();
-  setup.model = make_model(c.model, {info.sample_shape, info.vocabulary, info.classes}, c.run.seed);
-  setup.model->to(setup.device);
+  setup.task = model_task(c.model);
+  check_task(setup);
+  setup.model = make_model(c.model, model_inputs(setup.data.train->info()), c.run.seed);
+  load_embeddings(setup);
   setup.model->train();
+  setup.facts = model_facts(*setup.model);
+  if (mode == "mp")
+    split_model(setup, world);
+  else
+    setup.communicator =
+        make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
+  setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.
   torch::manual_seed(splitmix64(c.run.seed + static_cast<std::uint64_t>(world.rank())));
   return setup;

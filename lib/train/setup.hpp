@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,18 +17,22 @@
 #include "data/sampler.hpp"
 #include "models/model.hpp"
 #include "results/run_data.hpp"
+#include "train/pipeline_setup.hpp"
 
 namespace lockstep {
 
 struct Setup {
   RunConfig config;
   std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
-  std::string mode;            // "seq", "ddp"
+  std::string mode;            // "seq", "ddp", "mp", "pipe", "hybrid"
   torch::Device device = torch::kCPU;
-  int threads = 1;  // compute threads of this rank
-  std::unique_ptr<Communicator> communicator;
+  int threads = 1;                             // compute threads of this rank
+  std::unique_ptr<Communicator> communicator;  // of the ranks that hold the same parameters
   DataSplits data;
-  std::shared_ptr<Model> model;  // on the device, in training mode
+  TaskKind task = TaskKind::classification;
+  std::shared_ptr<Model> model;  // this rank's layers, on the device, in training mode
+  ModelFacts facts;              // of the whole model
+  std::optional<Pipeline> pipeline;
   BatchPlan batches;
   std::int64_t total_steps = 0;
 };
@@ -35,6 +40,9 @@ struct Setup {
 // Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
 // data.
 Setup make_setup(RunConfig config, const std::string& mode, World& world);
+
+// What a model must know of a data set.
+ModelInputs model_inputs(const DatasetInfo& info);
 
 ModelFacts model_facts(const Model& model);
 DataFacts data_facts(const DataSplits& data);

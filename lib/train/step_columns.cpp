@@ -34,8 +34,22 @@ StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm) 
   row.optimizer = optimizer.length();
   row.comm = transfer.length();
   row.comm_exposed = transfer.minus(forward).minus(backward).minus(optimizer).length();
-  row.other = row.wall - row.data - row.h2d - row.forward - row.backward - row.comm_exposed - row.optimizer;
+  row.bubble = IntervalSet(by_phase[static_cast<std::size_t>(Phase::stall)]).minus(transfer).length();
+  row.other = row.wall - row.data - row.h2d - row.forward - row.backward - row.comm_exposed - row.optimizer -
+              row.bubble;
   return row;
+}
+
+std::vector<StagePass> stage_passes(const StepSpans& spans, const std::vector<Action>& actions,
+                                    std::int32_t step) {
+  std::vector<StagePass> passes;
+  for (const PhaseSpan& span : spans.phases) {
+    if (span.phase != Phase::forward && span.phase != Phase::backward) continue;
+    const Action& action = actions[passes.size() % actions.size()];
+    passes.push_back({step, action.chunk, action.micro_batch, action.kind == Action::Kind::backward ? 1 : 0,
+                      span.interval.begin, span.interval.end});
+  }
+  return passes;
 }
 
 }  // namespace lockstep

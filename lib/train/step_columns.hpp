@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "parallel/schedule.hpp"
 #include "results/run_data.hpp"
 #include "timing/recorder.hpp"
 
@@ -23,9 +24,19 @@ struct StepRow {
          optimizer = 0, bubble = 0, other = 0;
 };
 
+// One pass of a micro-batch through a chunk of the model.
+struct StagePass {
+  std::int32_t step = 0, chunk = 0, micro_batch = 0, direction = 0;  // direction: 0 forward, 1 backward
+  double start = 0, end = 0;
+};
+
+// Of a step whose forward and backward spans are the actions in their order, over all accumulated passes.
+std::vector<StagePass> stage_passes(const StepSpans& spans, const std::vector<Action>& actions,
+                                    std::int32_t step);
+
 // Compute is forward, backward and optimizer, less the time in which it stood still for a blocking
-// collective. comm: length of the union of [start, end); comm_exposed: of that union minus compute. other:
-// what is left of wall.
+// collective. bubble: a stage stood still for want of input and no message was under way. comm: length of the
+// union of [start, end); comm_exposed: of that union minus compute. other: what is left of wall.
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm);
 
 }  // namespace lockstep

@@ -1,11 +1,10 @@
 #include "train/strategy.hpp"
 
-#include <ATen/autocast_mode.h>
-
 #include <utility>
 
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/sync_batch_norm.hpp"
+#include "train/autocast.hpp"
 
 namespace lockstep {
 
@@ -23,29 +22,6 @@ torch::ScalarType wire_dtype(ReduceDtype dtype) {
   return torch::kFloat32;
 }
 
-// bf16 for the forward pass: matrix products in bf16, sums and the weights themselves in fp32.
-class AutocastGuard {
- public:
-  AutocastGuard(bool enabled, torch::DeviceType device) : enabled_(enabled), device_(device) {
-    if (!enabled_) return;
-    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
-    at::autocast::set_autocast_enabled(device_, true);
-    at::autocast::increment_nesting();
-  }
-  ~AutocastGuard() {
-    if (!enabled_) return;
-    // The weights change before the next forward pass: what was cast from them is stale.
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, false);
-  }
-  AutocastGuard(const AutocastGuard&) = delete;
-  AutocastGuard& operator=(const AutocastGuard&) = delete;
-
- private:
-  bool enabled_;
-  torch::DeviceType device_;
-};
-
 class ReplicatedStrategy : public Strategy {
  public:
   ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator,
@@ -55,12 +31,7 @@ class ReplicatedStrategy : public Strategy {
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
-        reducer_(trainable_parameters(*model_), communicator,
-                 {.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb},
-                  .overlap = config.parallel.overlap,
-                  .reduce_dtype = wire_dtype(config.parallel.reduce_dtype),
-                  .average = false},  // step_loss is already a share of the global mean
-                 log) {
+        reducer_(trainable_parameters(*model_), communicator, reducer_options(config), log) {
     synchronise_buffers();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
@@ -68,14 +39,24 @@ class ReplicatedStrategy : public Strategy {
 
   std::string mode() const override { return mode_; }
 
-  torch::Tensor forward(const torch::Tensor& inputs) override {
+  int replica() const override { return communicator_.rank(); }
+  int replicas() const override { return communicator_.size(); }
+
+  torch::Tensor forward(const Flow& inputs) override {
     const AutocastGuard autocast(bf16_, device_);
     return model_->forward(inputs);
   }
 
-  void backward(const torch::Tensor& loss, bool last) override {
-    reducer_.set_synchronising(last);
+  torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
+                     PassPlace place) override {
+    recorder.enter(Phase::forward);
+    const torch::Tensor loss = task.loss_share(forward(batch.inputs), batch);
+
+    recorder.enter(Phase::backward);
+    if (place.first) reducer_.buckets().zero_gradients();
+    reducer_.set_synchronising(place.last);
     loss.backward();
+    return loss.detach();
   }
 
   void finish_gradients() override { reducer_.finish(); }
@@ -96,6 +77,15 @@ class ReplicatedStrategy : public Strategy {
 };
 
 }  // namespace
+
+ReducerOptions reducer_options(const RunConfig& config) {
+  ReducerOptions options;
+  options.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb};
+  options.overlap = config.parallel.overlap;
+  options.reduce_dtype = wire_dtype(config.parallel.reduce_dtype);
+  options.average = false;  // a loss share is already part of the global mean
+  return options;
+}
 
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
                                                    Communicator& communicator, const RunConfig& config,

@@ -10,17 +10,37 @@
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/gradient_reducer.hpp"
+#include "timing/recorder.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
+
+// A pass among those of its step.
+struct PassPlace {
+  bool first, last;
+};
 
 class Strategy {
  public:
   virtual ~Strategy() = default;
   virtual std::string mode() const = 0;  // "seq", "ddp"
-  // inputs as Model::forward takes them; logits (B, classes).
-  virtual torch::Tensor forward(const torch::Tensor& inputs) = 0;
-  // last: of the step's micro batches; gradients are complete on this rank after it.
-  virtual void backward(const torch::Tensor& loss, bool last) = 0;
+  // Which share of each batch this rank works on, of how many.
+  virtual int replica() const = 0;
+  virtual int replicas() const = 0;
+  // Whether this rank has the model's output: what is counted (samples, loss, metrics) is counted there.
+  virtual bool counts() const { return true; }
+  // Ranks with the same number hold the same parameters.
+  virtual int stage() const { return 0; }
+  // An upper bound of the phases that a pass marks.
+  virtual std::size_t phases_per_pass() const { return 2; }
+  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1).
+  virtual torch::Tensor whole_norm(const torch::Tensor& norm) { return norm; }
+  // Forward and backward pass of one batch; marks its phases. The first of a step's passes sets the
+  // gradients, the others add to them. Returns this rank's share of the step's loss, (), without a graph.
+  virtual torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
+                             PassPlace place) = 0;
+  // For evaluation: what the model returns for these inputs.
+  virtual torch::Tensor forward(const Flow& inputs) = 0;
   // Collective. On return every rank holds the step's whole gradient.
   virtual void finish_gradients() = 0;
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
@@ -32,10 +52,21 @@ class Strategy {
   virtual DropoutContext& dropout_context() = 0;
 };
 
+// What the configuration says of reducing gradients.
+ReducerOptions reducer_options(const RunConfig& config);
+
 // The whole model on every rank. One rank without MPI is sequential training: the same code over the `self`
 // communicator, which sends nothing. Collective. communicator, log and model outlive it.
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
                                                    Communicator& communicator, const RunConfig& config,
                                                    WorkLog* log);
+
+struct Pipeline;
+
+// The model split over the stages of a pipeline, and replicas of it. local: the layers of this rank;
+// replicas: the ranks of the same stage. Collective over all ranks. Everything outlives it.
+std::unique_ptr<Strategy> make_pipeline_strategy(const std::string& mode, Pipeline& pipeline,
+                                                 std::shared_ptr<Model> local, Communicator& replicas,
+                                                 const RunConfig& config, WorkLog* log);
 
 }  // namespace lockstep

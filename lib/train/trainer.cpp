@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "base/digest.hpp"
@@ -51,17 +52,25 @@ double median(std::vector<double> values) {
 }
 
 double mean_training_loss(const StepTable& steps) {
-  double sum = 0, samples = 0;
+  double sum = 0, terms = 0;
   for (std::size_t i = 0; i < steps.loss.values.size(); ++i) {
-    if (steps.samples.values[i] == 0) continue;
-    sum += static_cast<double>(steps.loss.values[i]) * steps.samples.values[i];
-    samples += steps.samples.values[i];
+    const std::int32_t weight = steps.loss_terms.values[i];
+    if (weight == 0) continue;
+    sum += static_cast<double>(steps.loss.values[i]) * weight;
+    terms += weight;
   }
-  return sum / samples;
+  return sum / terms;
 }
 
 double sum_of(const Matrix<double>& matrix) {
   return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
+}
+
+std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
+  if (setup.pipeline)
+    return make_pipeline_strategy(setup.mode, *setup.pipeline, setup.model, *setup.communicator, setup.config,
+                                  log);
+  return make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
 }
 
 }  // namespace
@@ -71,14 +80,15 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* write
       world_(world),
       writer_(writer),
       progress_(progress),
+      task_(make_task(setup.task, setup.data.train->info())),
       comm_log_(origin),
-      timeline_(make_timeline(setup.device, TrainingStep::phases(setup.batches.accumulate))),
-      recorder_(origin, TrainingStep::phases(setup.batches.accumulate), timeline_.get()),
-      strategy_(make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, &log_)),
+      strategy_(make_strategy(setup, &log_)),
+      timeline_(make_timeline(setup.device, TrainingStep::phases(*strategy_, setup.batches.accumulate))),
+      recorder_(origin, TrainingStep::phases(*strategy_, setup.batches.accumulate), timeline_.get()),
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
-      step_(setup.config, setup.device, *strategy_, optimizer_, recorder_, audit_),
-      loader_(setup.data.train, setup.batches, world.rank(), setup.config.data.workers, kLoaderDepth,
+      step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
+      loader_(setup.data.train, setup.batches, strategy_->replica(), setup.config.data.workers, kLoaderDepth,
               setup.device.is_cuda()) {}
 
 std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
@@ -189,33 +199,56 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   const std::vector<StepSpans> spans = recorder_.take_epoch();
   require_finite_losses();
   epoch.comm = comm_log_.take_intervals();
+  if (setup_.pipeline) {
+    align_messages(world_, epoch.comm);
+    collect_stages(spans, epoch);
+  }
   auto next = epoch.comm.begin();
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
     for (; next != epoch.comm.end() && next->step == recorded_steps_ + s; ++next) of_step.push_back(*next);
     epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step));
-    epoch.samples.push_back(static_cast<std::int32_t>(step_.samples(s)));
+    const StepWork& work = step_.work(s);
+    epoch.samples.push_back(static_cast<std::int32_t>(work.samples));
+    epoch.loss_terms.push_back(static_cast<std::int32_t>(work.loss_terms));
+    epoch.tokens.push_back(static_cast<std::int32_t>(work.tokens));
+    epoch.padded_tokens.push_back(static_cast<std::int32_t>(work.padded_tokens));
     epoch.loss.push_back(step_.mean_loss(s));
     epoch.grad_norm.push_back(step_.gradient_norm(s));
   }
   return epoch;
 }
 
+void Trainer::collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epoch) const {
+  const auto& actions = setup_.pipeline->plan.schedule[static_cast<std::size_t>(strategy_->stage())];
+  for (std::size_t s = 0; s < spans.size(); ++s) {
+    const auto step = static_cast<std::int32_t>(recorded_steps_ + static_cast<std::int64_t>(s));
+    const std::vector<StagePass> passes = stage_passes(spans[s], actions, step);
+    epoch.stages.insert(epoch.stages.end(), passes.begin(), passes.end());
+  }
+}
+
 void Trainer::report_overhead(const RankEpoch& epoch) {
   std::vector<double> walls;
   for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
-  const auto marks = static_cast<double>(TrainingStep::phases(setup_.batches.accumulate) + 2);
+  const auto marks = static_cast<double>(TrainingStep::phases(*strategy_, setup_.batches.accumulate) + 2);
   const double share = marks * measure_mark_cost(timeline_.get()) / median(walls);
   if (writer_) writer_->set_recorder_overhead(share);
   if (progress_) progress_->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
 }
 
 void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
-  const std::vector<std::string> digests = world_.all_gather(parameter_digest(strategy_->buckets()));
-  for (std::size_t rank = 1; rank < digests.size(); ++rank) {
-    if (digests[rank] == digests[0]) continue;
-    result.invalid_reasons.push_back(fmt::format(
-        "epoch {}: replicas diverged: the parameters of rank {} differ from those of rank 0", epoch, rank));
+  const std::string stage = std::to_string(strategy_->stage());
+  const std::vector<std::string> digests =
+      world_.all_gather(stage + ':' + parameter_digest(strategy_->buckets()));
+  std::map<std::string, std::size_t> first;  // rank of each stage
+  for (std::size_t rank = 0; rank < digests.size(); ++rank) {
+    const std::string of = digests[rank].substr(0, digests[rank].find(':'));
+    const std::size_t other = first.try_emplace(of, rank).first->second;
+    if (digests[rank] == digests[other]) continue;
+    result.invalid_reasons.push_back(
+        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}",
+                    epoch, rank, other));
     return;
   }
 }
@@ -232,32 +265,62 @@ AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingRe
 }
 
 EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
-  const EvaluationPlan plan{.batch = std::max<std::int64_t>(setup_.batches.largest_micro_batch(), 64),
-                            .workers = std::max(setup_.config.data.workers, 1),
-                            .device = setup_.device};
+  EvaluationPlan plan{.batch = std::max<std::int64_t>(setup_.batches.largest_micro_batch(), 64),
+                      .workers = std::max(setup_.config.data.workers, 1),
+                      .device = setup_.device,
+                      .batching = setup_.config.data.batching};
   const SteadyTime begin = steady_now();
-  const double nothing = std::numeric_limits<double>::quiet_NaN();
   EpochRow row;
-  row.validation_loss = row.validation_metric = row.test_metric = nothing;
+  row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();
   if (setup_.data.validation) {
-    const ClassificationCounts counts =
-        evaluate(*strategy_, *setup_.model, setup_.data.validation, world_, plan);
-    row.validation_loss = counts.mean_loss();
-    row.validation_metric = counts.accuracy();
-    row.confusion = counts.confusion;
+    const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.validation, world_, plan);
+    row.validation_loss = done.loss;
+    row.validation_metric = done.metric;
+    row.confusion = done.confusion;
+    for (const auto& [name, value] : done.more) row.more["validation_" + name] = value;
   }
   row.validation_seconds = seconds_between(begin, steady_now());
-  if (setup_.data.test)
-    row.test_metric = evaluate(*strategy_, *setup_.model, setup_.data.test, world_, plan).accuracy();
+  if (setup_.data.test) {
+    plan.generate = !setup_.pipeline;  // that takes the whole model
+    const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.test, world_, plan);
+    row.test_metric = done.metric;
+    for (const auto& [name, value] : done.more) row.more["test_" + name] = value;
+    result.test_confusion = done.confusion;
+  }
   row.learning_rate =
       learning_rate(setup_.config.training, steps_done_ + steps_in_epoch(epoch) - 1, setup_.total_steps);
   result.validation_metric = row.validation_metric;
   result.test_metric = row.test_metric;
+  row.peak_memory_bytes = peak_memory_of_all();
+  return row;
+}
+
+std::int64_t Trainer::peak_memory_of_all() {
   std::int64_t peak = 0;
   for (const std::string& text : world_.all_gather(std::to_string(peak_memory_bytes(setup_.device))))
     peak = std::max<std::int64_t>(peak, std::stoll(text));
-  row.peak_memory_bytes = peak;
-  return row;
+  return peak;
+}
+
+void Trainer::show_epoch() {
+  const auto& split = setup_.data.validation ? setup_.data.validation : setup_.data.test;
+  if (run_folder_.empty() || !split || setup_.pipeline) return;
+  const torch::NoGradGuard no_grad;
+  setup_.model->eval();
+  for (const std::string& line : task_->show(*setup_.model, *split, setup_.device, run_folder_))
+    progress_->line(line);
+  setup_.model->train();
+}
+
+std::string Trainer::epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const {
+  const std::string metric = task_->metric();
+  std::string more;
+  for (const auto& [name, value] : row.more) more += fmt::format(", {} {:.4g}", name, value);
+  return fmt::format(
+      "epoch {}: train loss {:.4f}, validation loss {:.4f}, validation {} {:.4f}, test {} {:.4f}{}, "
+      "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
+      epoch + 1, row.train_loss, row.validation_loss, metric, row.validation_metric, metric, row.test_metric,
+      more, row.train_seconds, samples / row.train_seconds, 100 * comm_share_);
 }
 
 void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
@@ -268,14 +331,10 @@ void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow ro
   row.train_seconds =
       steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
   comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
-  writer_->append_epoch(steps, tables.comm, row, audit);
+  writer_->append_epoch(steps, tables.comm, tables.stages, row, audit);
   const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
-  progress_->line(
-      fmt::format("epoch {}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.4f}, test "
-                  "accuracy {:.4f}, "
-                  "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
-                  epoch + 1, row.train_loss, row.validation_loss, row.validation_metric, row.test_metric,
-                  row.train_seconds, samples / row.train_seconds, 100 * comm_share_));
+  progress_->line(epoch_line(epoch, row, samples));
+  show_epoch();
 }
 
 }  // namespace lockstep

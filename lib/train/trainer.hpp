@@ -19,6 +19,7 @@
 #include "train/progress.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
+#include "train/task.hpp"
 #include "train/training_step.hpp"
 
 namespace lockstep {
@@ -27,6 +28,7 @@ namespace lockstep {
 struct TrainingResult {
   std::vector<std::string> invalid_reasons;  // sentences; empty: the run is valid
   double test_metric = 0, validation_metric = 0;
+  Matrix<std::int64_t> test_confusion;  // of the last epoch; empty when the task has no classes
 };
 
 class Trainer {
@@ -39,6 +41,8 @@ class Trainer {
   void resume(const std::string& checkpoint);
   // Rank 0: where checkpoint.every_epochs puts its files.
   void set_checkpoint_folder(std::string folder) { checkpoint_folder_ = std::move(folder); }
+  // Rank 0: where pictures go that the task has to show.
+  void set_run_folder(std::string folder) { run_folder_ = std::move(folder); }
 
   // Collective. All epochs. Throws when a loss is not finite, or anything fails.
   TrainingResult run();
@@ -56,6 +60,10 @@ class Trainer {
   void check_replicas(std::int64_t epoch, TrainingResult& result);
   AuditRow audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result);
   EpochRow evaluate_epoch(std::int64_t epoch, TrainingResult& result);
+  std::int64_t peak_memory_of_all();
+  void show_epoch();
+  void collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epoch) const;
+  std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;
   void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
   void save_checkpoint_if_due(std::int64_t epochs_done);
   void report_overhead(const RankEpoch& epoch);
@@ -64,16 +72,18 @@ class Trainer {
   World& world_;
   RunWriter* writer_;
   Progress* progress_;
+  std::unique_ptr<Task> task_;
   WorkLog log_;
   CommLog comm_log_;
+  std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<DeviceTimeline> timeline_;
   StepRecorder recorder_;
-  std::unique_ptr<Strategy> strategy_;
   FlatOptimizer optimizer_;
   WorkAudit audit_;
   TrainingStep step_;
   Loader loader_;
   std::string checkpoint_folder_;    // empty: none
+  std::string run_folder_;           // empty: none, or not rank 0
   std::int64_t first_epoch_ = 0;     // of this run; later when resumed
   std::int64_t steps_done_ = 0;      // before this epoch, by this run and those it resumes
   std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file

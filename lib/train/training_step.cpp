@@ -1,13 +1,28 @@
 #include "train/training_step.hpp"
 
+#include <algorithm>
 #include <limits>
-
-#include "train/classification.hpp"
 
 namespace lockstep {
 
-torch::Tensor to_device(const torch::Tensor& host, torch::Device device) {
+namespace {
+
+torch::Tensor moved(const torch::Tensor& host, torch::Device device) {
   return device.is_cpu() ? host : host.to(device, /*non_blocking=*/true);
+}
+
+}  // namespace
+
+StepBatch to_device(const LoadedBatch& loaded, const Task& task, torch::Device device, std::int64_t rows) {
+  const bool all = rows == loaded.targets.size(0);
+  const torch::Tensor inputs = moved(all ? loaded.inputs : loaded.inputs.narrow(0, 0, rows), device);
+  const torch::Tensor targets = moved(all ? loaded.targets : loaded.targets.narrow(0, 0, rows), device);
+  return {.inputs = task.inputs(inputs, targets),
+          .targets = targets,
+          .samples = std::min(rows, loaded.targets.size(0) - loaded.padding),
+          .step_samples = loaded.step_samples,
+          .step_terms = loaded.step_terms,
+          .first_sample = loaded.first_sample};
 }
 
 StepScalars::StepScalars(torch::Device device, std::int64_t steps)
@@ -23,11 +38,13 @@ void StepScalars::write(std::int64_t step, const torch::Tensor& value) {
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy,
-                           FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit)
+                           const Task& task, FlatOptimizer& optimizer, StepRecorder& recorder,
+                           WorkAudit& audit)
     : training_(config.training),
       training_seed_(config.run.seed),
       device_(device),
       strategy_(strategy),
+      task_(task),
       optimizer_(optimizer),
       recorder_(recorder),
       audit_(audit),
@@ -37,45 +54,44 @@ TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strate
 void TrainingStep::begin_epoch(std::int64_t steps) {
   losses_ = StepScalars(device_, steps);
   norms_ = StepScalars(device_, steps);
-  samples_.assign(static_cast<std::size_t>(steps), 0);
-  step_samples_.assign(static_cast<std::size_t>(steps), 0);
+  work_.assign(static_cast<std::size_t>(steps), {});
 }
 
 float TrainingStep::mean_loss(std::int64_t step) const {
-  if (samples(step) == 0) return 0;
-  return loss_share(step) * static_cast<float>(step_samples(step)) / static_cast<float>(samples(step));
+  const StepWork& done = work(step);
+  if (done.loss_terms == 0) return 0;
+  return loss_share(step) * static_cast<float>(done.step_terms) / static_cast<float>(done.loss_terms);
 }
 
 void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_step, double learning_rate) {
-  torch::Tensor loss_share;  // (), summed over the micro batches
-  const auto index = static_cast<std::size_t>(step);
+  torch::Tensor loss_share;  // (), summed over the passes
+  StepWork& work = work_[static_cast<std::size_t>(step)];
   recorder_.begin_step();
-  for (std::int64_t micro = 0; micro < training_.accumulate; ++micro) {
+  for (std::int64_t pass = 0; pass < training_.accumulate; ++pass) {
     recorder_.enter(Phase::data);
-    const LoadedBatch& batch = loader.next();
-    audit_.record(batch.ids, batch.padding);
+    const LoadedBatch& loaded = loader.next();
+    if (strategy_.counts()) audit_.record(loaded.ids, loaded.padding);
 
     recorder_.enter(Phase::h2d);
-    const torch::Tensor inputs = to_device(batch.inputs, device_);    // (B, sample shape...)
-    const torch::Tensor targets = to_device(batch.targets, device_);  // (B)
+    const StepBatch batch = to_device(loaded, task_, device_, loaded.targets.size(0));
 
-    recorder_.enter(Phase::forward);
     strategy_.dropout_context() = {training_seed_, global_step, batch.first_sample};
-    const std::int64_t samples = targets.size(0) - batch.padding;
-    const torch::Tensor loss = step_loss(strategy_.forward(inputs), targets, samples, batch.step_samples);
-
-    recorder_.enter(Phase::backward);
-    if (micro == 0) strategy_.buckets().zero_gradients();
-    strategy_.backward(loss, micro + 1 == training_.accumulate);
-    loss_share = loss_share.defined() ? loss_share + loss.detach() : loss.detach();
-    samples_[index] += samples;
-    step_samples_[index] = batch.step_samples;
+    const torch::Tensor loss =
+        strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
+    loss_share = loss_share.defined() ? loss_share + loss : loss;
+    work.step_terms = loaded.step_terms;
+    if (!strategy_.counts()) continue;
+    work.samples += batch.samples;
+    work.loss_terms += loaded.terms;
+    work.tokens += loaded.tokens;
+    work.padded_tokens += loaded.padded_tokens;
   }
   recorder_.enter(Phase::wait);
   strategy_.finish_gradients();
 
   recorder_.enter(Phase::optimizer);
-  const torch::Tensor norm = optimizer_.clip_gradient(training_.grad_clip);
+  const torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm());
+  if (training_.grad_clip > 0) optimizer_.clip_gradient(norm, training_.grad_clip);
   optimizer_.step(learning_rate);
   losses_.write(step, loss_share);
   norms_.write(step, norm);

@@ -13,6 +13,7 @@
 #include "timing/recorder.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/strategy.hpp"
+#include "train/task.hpp"
 
 namespace lockstep {
 
@@ -28,14 +29,25 @@ class StepScalars {
   float* host_data_;
 };
 
+// What a step was made of, without padding samples.
+struct StepWork {
+  std::int64_t samples = 0;        // of this rank
+  std::int64_t loss_terms = 0;     // of this rank: what its loss is the mean of
+  std::int64_t step_terms = 0;     // of all ranks
+  std::int64_t tokens = 0;         // real ones of this rank, inputs and targets; 0 for images
+  std::int64_t padded_tokens = 0;  // places of this rank's texts that held padding
+};
+
 class TrainingStep {
  public:
   // Everything outlives the step.
-  TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, FlatOptimizer& optimizer,
-               StepRecorder& recorder, WorkAudit& audit);
+  TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, const Task& task,
+               FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit);
 
   // An upper bound of the phases that one step enters.
-  static std::size_t phases(std::int64_t accumulate) { return static_cast<std::size_t>(4 * accumulate + 2); }
+  static std::size_t phases(const Strategy& strategy, std::int64_t accumulate) {
+    return (2 + strategy.phases_per_pass()) * static_cast<std::size_t>(accumulate) + 2;
+  }
 
   void begin_epoch(std::int64_t steps);  // allocates what the epoch's steps write to
   // Collective. `step` counts within the epoch, `global_step` from the start of the run.
@@ -45,23 +57,23 @@ class TrainingStep {
   float loss_share(std::int64_t step) const { return losses_.read(step); }
   float mean_loss(std::int64_t step) const;  // over this rank's samples; 0 when it had none
   float gradient_norm(std::int64_t step) const { return norms_.read(step); }
-  // Real samples this rank trained on in the step, and all ranks did.
-  std::int64_t samples(std::int64_t step) const { return samples_[static_cast<std::size_t>(step)]; }
-  std::int64_t step_samples(std::int64_t step) const { return step_samples_[static_cast<std::size_t>(step)]; }
+  const StepWork& work(std::int64_t step) const { return work_[static_cast<std::size_t>(step)]; }
 
  private:
   const RunConfig::Training& training_;
   std::uint64_t training_seed_;
   torch::Device device_;
   Strategy& strategy_;
+  const Task& task_;
   FlatOptimizer& optimizer_;
   StepRecorder& recorder_;
   WorkAudit& audit_;
   StepScalars losses_, norms_;
-  std::vector<std::int64_t> samples_, step_samples_;
+  std::vector<StepWork> work_;
 };
 
-// Host batch to the device: asynchronously from pinned memory; the tensor itself on the CPU.
-torch::Tensor to_device(const torch::Tensor& host, torch::Device device);
+// The first `rows` rows of a loaded batch on the device: copied asynchronously from pinned memory; on the CPU
+// the tensors themselves. Of them the loader's padding rows are not real.
+StepBatch to_device(const LoadedBatch& loaded, const Task& task, torch::Device device, std::int64_t rows);
 
 }  // namespace lockstep

@@ -40,7 +40,7 @@ class Folder {
 void write_run(const std::string& folder, const RunData& run) {
   fs::create_directories(folder);
   RunWriter writer(folder + "/run.h5", run);
-  writer.append_epoch(run.steps, run.comm, run.epochs.front(), run.audit.front());
+  writer.append_epoch(run.steps, run.comm, {}, run.epochs.front(), run.audit.front());
   if (run.header.status != "running")
     writer.finish(run.header.status, run.header.valid, run.header.invalid_reasons, run.header.wall_seconds);
 }

@@ -10,6 +10,7 @@
 #include "analysis/output/tex.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
+#include "analysis/verbs/pages.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -20,7 +21,9 @@ namespace {
 std::string page_of(const std::vector<RunData>& runs, std::vector<HtmlPicture> pictures = {},
                     bool dark = false) {
   const Analysis analysis = analyse(runs);
-  return render_html({analysis, inputs_of(analysis, runs), std::move(pictures), "", dark});
+  std::vector<Document> pages;
+  for (const VerbPage& page : verb_pages()) pages.push_back(document_of(page.page(analysis, {})));
+  return render_html({analysis, inputs_of(analysis, runs), pages, std::move(pictures), "", dark});
 }
 
 // Names of elements whose end is missing or in the wrong place.
@@ -61,6 +64,7 @@ TEST_CASE("the page has verdict, tables, numbers with definition and runs, comma
   CHECK(says(page,
              "<td class=\"text\">parallel.backend</td><td class=\"text\">self</td><td "
              "class=\"text\">mpi</td>"));
+  CHECK(says(page, "<summary>POP efficiencies: 6 runs of 2 configurations</summary>"));
   CHECK(badly_nested(page).empty());
 }
 

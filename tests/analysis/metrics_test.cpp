@@ -107,7 +107,7 @@ TEST_CASE("collectives are matched by sequence number, in whatever order they ar
   event(1, 1, 8, 2);
   event(1, 0, 7, 1);
   event(0, 1, 10, 50);  // rank 1 recorded none
-  const WaitingTimes times = match_collectives(comm, 2, 2);
+  const WaitingTimes times = match_collectives(comm, Collectives(comm, 2, 2));
   CHECK(times.matched == 3);
   CHECK(times.unmatched == 1);
   CHECK(times.transfer[0] == Approx(1));

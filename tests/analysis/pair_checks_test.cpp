@@ -171,6 +171,24 @@ TEST_CASE("unequal-threads") {
                "unequal-threads", "threads a rank 8, baseline 1");
 }
 
+TEST_CASE("ablation") {
+  check_refused(with_parallel([](RunData& r) { r.settings["parallel.ablation"] = "no_comm"; }), "ablation",
+                "parallel.ablation of 'ddp x2' is no_comm");
+  CHECK(with_parallel([](RunData& r) { r.settings["parallel.ablation"] = "none"; }).speedup);
+}
+
+TEST_CASE("a law of scaling: too few ranks, a slowdown, more than the ranks") {
+  using Points = std::vector<ScalingPoint>;
+  CHECK(check_series(Points{{2, 1.9}, {4, 3.6}}).empty());
+  CHECK(says(sentence_of(check_series(Points{{2, 1.9}}), "amdahl-few-ranks"),
+             "there are 2, one rank included"));
+  CHECK(has_code(check_series(Points{{2, 1.9}}), "usl-few-ranks"));
+  const std::vector<Finding> slow = check_series(Points{{2, 0.79984}, {4, 0.46137}});
+  CHECK(says(sentence_of(slow, "amdahl-slowdown"), "the speedup of 2 ranks is 0.800, below 1"));
+  CHECK_FALSE(refusal_of(slow, Claim::usl));
+  CHECK(has_code(check_series(Points{{2, 2.5}, {4, 5}}), "amdahl-superlinear"));
+}
+
 TEST_CASE("single") {
   const Analysis analysis = analyse({make_run(usual_seq(1)), make_run(usual_ddp(1))});
   CHECK(says(sentence_of(group_named(analysis, "seq").findings, "single"), "single launch"));

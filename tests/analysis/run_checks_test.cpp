@@ -137,3 +137,13 @@ TEST_CASE("duplicate-run: the second of two equal uuids does not count") {
   CHECK(sentence_of(set.launches[2].findings, "duplicate-run") ==
         "the same run is here twice and counts once: uuid ddp-2-1 is also in run 0");
 }
+
+TEST_CASE("uneven-ranks") {
+  RunData run = two_ranks();
+  run.ranks[1].threads = 3;
+  CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 0 has 1 threads, rank 1 has 3"));
+  CHECK(make_launch(run, "x").usable());
+  run = two_ranks();
+  run.ranks[1].device = "NVIDIA H200";
+  CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 1 on 'NVIDIA H200'"));
+}

@@ -17,26 +17,28 @@ TEST_CASE("phases lie end to end from the step's begin to its end") {
   CHECK(spans[3].end - spans[3].begin == Approx(3e-3));
 }
 
-TEST_CASE("events are found by step, in the file's order; those of no step are left out") {
-  RunData run = make_run({.mode = "ddp", .ranks = 2, .steps = 5, .transfer = 2e-3});
-  run.comm.step[0] = -1;
-  run.comm.step[1] = 1000;
-  const EventsByStep events = events_by_step(run.comm, run.steps.steps());
-  CHECK(events.order.size() == run.comm.size() - 2);
-  CHECK(events.begin[1] - events.begin[0] == 1);
-  CHECK(events.begin[3] - events.begin[2] == 2);
-  CHECK(events.order[events.begin[2]] < events.order[events.begin[2] + 1]);
+TEST_CASE("rows are found by step, in the table's order; those of no step are left out") {
+  const std::vector<std::int32_t> steps = {1, 0, -1, 1, 1000, 2, 1};
+  const RowsByStep rows(steps, 4);
+  CHECK(rows.of(0).size() == 1);
+  const auto of_one = rows.of(1);
+  CHECK(std::vector<std::size_t>(of_one.begin(), of_one.end()) == std::vector<std::size_t>{0, 3, 6});
+  CHECK(rows.of(3).empty());
 }
 
 TEST_CASE("collectives are matched across ranks, the first to begin leads") {
-  const RunData run = make_run({.mode = "ddp", .ranks = 4, .transfer = 2e-3, .late = 4e-3});
-  const EventsByStep events = events_by_step(run.comm, run.steps.steps());
-  const auto collectives = collectives_of(run.comm, events, 7, 4);
+  RunData run = make_run({.mode = "ddp", .ranks = 4, .transfer = 2e-3, .late = 4e-3});
+  const auto collectives = StepCollectives(run.comm, 4, run.steps.steps()).of(7);
   REQUIRE(collectives.size() == 1);
   CHECK(collectives[0].transfer == Approx(2e-3));
   REQUIRE(collectives[0].rows.size() == 4);
   CHECK(run.comm.rank[collectives[0].rows.back()] == 3);  // the late one
-  CHECK(collectives_of(run.comm, events, 7, 5)[0].transfer == 0);
+  run.comm.sequence[0] = 100'000;                         // rank 0's part of step 0 is alone now
+  const auto parted = StepCollectives(run.comm, 4, run.steps.steps()).of(0);
+  REQUIRE(parted.size() == 2);
+  CHECK(parted[0].rows.size() == 3);
+  CHECK(parted[0].transfer == 0);
+  CHECK(parted[1].transfer == 0);
 }
 
 TEST_CASE("the place of the median") {

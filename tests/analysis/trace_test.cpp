@@ -130,6 +130,20 @@ TEST_CASE("collectives that overlap on one rank get lanes of their own") {
   CHECK(lanes.count("communication 2") == 1);
 }
 
+TEST_CASE("passes of micro-batches have lanes of their own") {
+  RunData run = make_run({.mode = "ddp", .ranks = 2, .transfer = 2e-3});
+  add_passes(run, 3);
+  const JsonValue trace = trace_of(run, {4, 6});
+  check_format(trace);
+  int passes = 0;
+  for (const JsonValue& event : trace.find("traceEvents")->items)
+    if (text_of(event, "ph") == "X" && text_of(event, "cat") == "pass") {
+      ++passes;
+      CHECK(event.find("args")->find("micro_batch"));
+    }
+  CHECK(passes == 2 * 2 * 6);
+}
+
 TEST_CASE("one rank, no events, hostile names, an empty window") {
   CHECK(check_format(trace_of(make_run({}), {0, 5})) == 0);
   check_format(trace_of(hostile_runs().back(), {0, 5}));

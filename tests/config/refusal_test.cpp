@@ -63,6 +63,16 @@ TEST_CASE("values of the wrong type") {
   CHECK(refusal(kMinimal, {"data.shape=[28, 28]"}) ==
         "--set: 'data.shape' must be a list of three whole numbers >= 1, not the "
         "list [28, 28]");
+  CHECK(
+      refusal(kMinimal, {"data.languages=[de, de]"}) ==
+      "--set: 'data.languages' must be a list of two different languages, [from, to], not the list [de, de]");
+  CHECK(refusal(kMinimal, {"data.languages=[de, ../en]"}) ==
+        "--set: 'data.languages' must be a list of two different languages, [from, to], not the list [de, "
+        "../en]");
+  CHECK(refusal(kMinimal, {"data.rotation=181"}) ==
+        "--set: 'data.rotation' must be a number from 0 to 180, not '181'");
+  CHECK(refusal(kMinimal, {"data.test_share=0"}) ==
+        "--set: 'data.test_share' must be a number > 0 and < 1, not '0'");
   CHECK(refusal(kMinimal, {"training.optimizer.name=adamm"}) ==
         "--set: 'training.optimizer.name' must be sgd, adam or adamw, not 'adamm'; did you mean 'adam'?");
   CHECK(refusal(kMinimal, {"run.name=\"\""}) == "--set: 'run.name' must be a text, not the text \"\"");

@@ -117,7 +117,8 @@ TEST_CASE("a label that the training file does not know, or that leaves a gap, i
 
 TEST_CASE("what is missing is named") {
   const ScratchFolder folder;
-  contains(input_error_of([&] { load_data(config_for(folder), 1); }), "train.csv': No such file");
+  contains(input_error_of([&] { load_data(config_for(folder), 1); }),
+           "train.csv' does not exist; run scripts/get-data ag_news");
   RunConfig config = config_for(folder);
   config.data.path = folder / "none";
   const std::string message = input_error_of([&] { load_data(config, 1); });
@@ -132,6 +133,9 @@ TEST_CASE("what is missing is named") {
   config = config_for(folder);
   config.data.min_freq = 2;
   contains(input_error_of([&] { load_data(config, 1); }), "data.min_freq");
+  config = config_for(folder);
+  config.data.embeddings = "vectors.txt";
+  contains(input_error_of([&] { load_data(config, 1); }), "data.tokenizer is hash");
 }
 
 TEST_CASE("the digest follows the content and the settings") {

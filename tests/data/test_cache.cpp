@@ -29,6 +29,7 @@ EncodedData small_data() {
   data.sample_shape = {1, 3, 3};
   data.classes = 3;
   data.class_names = {"a", "", "long name"};
+  data.words = {"<pad>", "word", ""};
   data.train = split_of(5, 9, 1);
   data.test = split_of(2, 9, 100);
   return data;
@@ -41,8 +42,8 @@ bool same(const EncodedData& a, const EncodedData& b) {
            std::memcmp(x.labels.get(), y.labels.get(), rows * 4) == 0;
   };
   return a.text == b.text && a.sample_shape == b.sample_shape && a.vocabulary == b.vocabulary &&
-         a.classes == b.classes && a.class_names == b.class_names && same_split(a.train, b.train) &&
-         same_split(a.test, b.test);
+         a.classes == b.classes && a.class_names == b.class_names && a.words == b.words &&
+         same_split(a.train, b.train) && same_split(a.test, b.test);
 }
 
 RunConfig config_for(const ScratchFolder& folder) {

@@ -21,9 +21,10 @@ std::vector<Parsed> parse(const std::string& bytes, int threads = 1, std::int64_
   const CsvTable table = parse_csv(bytes, "f.csv", classes, threads);
   std::vector<Parsed> rows;
   std::string text;
-  for (const CsvRow& row : table.rows) {
-    row_text(table, row, text);
-    rows.push_back({row.label, text});
+  const LabelledTexts texts = labelled_texts(table);
+  for (std::int64_t row = 0; row < texts.rows; ++row) {
+    texts.text(row, text);
+    rows.push_back({texts.label(row) + 1, text});
   }
   return rows;
 }

@@ -4,6 +4,7 @@
 
 #include <ATen/ops/equal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -42,6 +43,36 @@ class CountingDataset final : public Dataset {
   DatasetInfo info_;
   std::int64_t size_, bad_;
   int slow_us_;
+};
+
+// Sample i is the tokens i + 1, i + 1, ... with as many as i mod 9, and for a target i mod 4 + 2 times i.
+class PairsOfTokens final : public Dataset {
+ public:
+  explicit PairsOfTokens(std::int64_t size) : size_(size) {
+    info_.kind = SampleKind::pairs;
+    info_.sample_shape = {9};
+    info_.target_shape = {6};
+  }
+  const DatasetInfo& info() const override { return info_; }
+  std::int64_t size() const override { return size_; }
+  Lengths lengths_of(std::int64_t id) const override { return {id % 9, id % 4 + 2}; }
+  std::int64_t loss_terms(std::int64_t id) const override { return id % 4 + 1; }
+  void fetch(std::span<const std::int64_t> ids, std::int64_t, Batch& out) const override {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      write(ids[i] + 1, lengths_of(ids[i]).input, out.lengths.input, i, out.inputs);
+      write(ids[i], lengths_of(ids[i]).target, out.lengths.target, i, out.targets);
+    }
+    out.size = static_cast<std::int64_t>(ids.size());
+  }
+
+ private:
+  static void write(std::int64_t token, std::int64_t count, std::int64_t room, std::size_t row,
+                    at::Tensor& out) {
+    std::int64_t* to = out.data_ptr<std::int64_t>() + row * static_cast<std::size_t>(room);
+    for (std::int64_t i = 0; i < room; ++i) to[i] = i < count ? token : 0;
+  }
+  DatasetInfo info_;
+  std::int64_t size_;
 };
 
 BatchPlan plan_of(std::int64_t n, std::int64_t batch, int ranks = 1, std::int64_t accumulate = 1) {
@@ -160,4 +191,70 @@ TEST_CASE("fewer rows than the batch make one short step") {
 
 TEST_CASE("a plan for another data set is refused") {
   CHECK_THROWS_AS(Loader(std::make_shared<CountingDataset>(3), plan_of(4, 1), 0, 1, 2, false), Error);
+}
+
+TEST_CASE("rows are as long as the global step's longest sample, the same on every rank") {
+  const auto dataset = std::make_shared<PairsOfTokens>(203);
+  for (const bool by_length : {false, true})
+    for (const int workers : {0, 2}) {
+      CAPTURE(by_length, workers);
+      BatchPlan plan = plan_of(203, 24, 3, 2);
+      if (by_length) plan.lengths = dataset->batching_lengths();
+      std::vector<std::unique_ptr<Loader>> loaders;
+      for (int rank = 0; rank < 3; ++rank) {
+        loaders.push_back(std::make_unique<Loader>(dataset, plan, rank, workers, 3, false));
+        loaders.back()->begin_epoch(2);
+      }
+      Sampler sampler(plan);
+      sampler.begin_epoch(2);
+      for (std::int64_t step = 0; step < plan.steps_per_epoch(); ++step) {
+        Lengths longest{by_length ? 1 : 9, by_length ? 0 : 6};
+        std::int64_t terms = 0, seen_terms = 0;
+        for (const std::int64_t id : sampler.share(step, 0, 0).step_ids) {
+          longest.input = std::max(longest.input, id % 9);
+          longest.target = std::max(longest.target, id % 4 + 2);
+          terms += id % 4 + 1;
+        }
+        for (int micro = 0; micro < 2; ++micro)
+          for (int rank = 0; rank < 3; ++rank) {
+            const LoadedBatch& got = loaders[static_cast<std::size_t>(rank)]->next();
+            const auto rows = static_cast<std::int64_t>(got.ids.size());
+            REQUIRE(got.inputs.sizes() == at::IntArrayRef({rows, longest.input}));
+            REQUIRE(got.targets.sizes() == at::IntArrayRef({rows, longest.target}));
+            CHECK(got.inputs.is_contiguous());
+            CHECK(got.step_terms == terms);
+            CHECK(got.tokens + got.padded_tokens == rows * (longest.input + longest.target));
+            std::int64_t tokens = 0;
+            for (std::int64_t row = 0; row < rows; ++row) {
+              const std::int64_t id = got.ids[static_cast<std::size_t>(row)];
+              const auto* inputs = got.inputs.data_ptr<std::int64_t>() + row * longest.input;
+              const auto* targets = got.targets.data_ptr<std::int64_t>() + row * longest.target;
+              CHECK(std::count(inputs, inputs + longest.input, id + 1) == id % 9);
+              CHECK((id == 0 || std::count(targets, targets + longest.target, id) == id % 4 + 2));
+              tokens += id % 9 + id % 4 + 2;
+            }
+            CHECK(got.tokens == (got.padding > 0 ? 0 : tokens));
+            seen_terms += got.terms;
+          }
+        CHECK(seen_terms == terms);
+      }
+    }
+}
+
+TEST_CASE("views of trimmed batches are reused, one for each shape and slot") {
+  const auto dataset = std::make_shared<PairsOfTokens>(36 * 4);
+  BatchPlan plan = plan_of(36 * 4, 12);
+  plan.lengths = dataset->batching_lengths();
+  Loader loader(dataset, plan, 0, 0, 1, false);
+  std::vector<const void*> warm, again;
+  for (std::int64_t epoch = 0; epoch < 60; ++epoch) {
+    loader.begin_epoch(epoch);
+    for (int i = 0; i < 12; ++i) {
+      const void* impl = loader.next().inputs.unsafeGetTensorImpl();
+      std::vector<const void*>& seen = epoch < 40 ? warm : again;
+      if (std::find(seen.begin(), seen.end(), impl) == seen.end()) seen.push_back(impl);
+    }
+  }
+  CHECK(warm.size() <= 3 * 9);
+  for (const void* impl : again) CHECK(std::find(warm.begin(), warm.end(), impl) != warm.end());
 }

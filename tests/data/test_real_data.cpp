@@ -1,4 +1,5 @@
 // The published files themselves: counts, first labels, and an encoding that was computed elsewhere.
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -118,8 +119,54 @@ TEST_CASE("AG News, hashed, equals what Python's csv module and a plain FNV-1a m
   const auto encoder = hash_encoder(20000);
   const auto sum_of = [&](const std::string& name) {
     const MappedFile file(path + "/" + name);
-    return weighted_sum(encode_table(parse_csv(file.bytes(), file.path(), 4, 3), *encoder, 128, 3), 128);
+    return weighted_sum(
+        encode_texts(labelled_texts(parse_csv(file.bytes(), file.path(), 4, 3)), *encoder, 128, 3), 128);
   };
   CHECK(sum_of("test.csv") == 1494352850912728ULL);
   CHECK(sum_of("train.csv") == 44545358606621807ULL);
+}
+
+TEST_CASE("CIFAR-10, unpacked") {
+  const std::string path = shared("cifar10");
+  if (path.empty()) return;
+  const ScratchFolder folder;
+  REQUIRE(std::system(
+              fmt::format("tar -xJf '{}/cifar-10-binary.tar.xz' -C '{}'", path, folder.path()).c_str()) == 0);
+  const DataSplits splits = load_data(config_for("cifar10", folder.path()), 2);
+  CHECK(splits.train->size() == 50000);
+  CHECK(splits.test->size() == 10000);
+  CHECK(first_labels(*splits.train, 10) == std::vector<std::int64_t>{6, 9, 9, 4, 1, 1, 2, 7, 8, 3});
+  CHECK(first_labels(*splits.test, 5) == std::vector<std::int64_t>{3, 8, 8, 0, 6});
+}
+
+TEST_CASE("Multi30k, German to English, equals what a plain Python program makes of the files") {
+  const std::string path = shared("multi30k");
+  if (path.empty()) return;
+  RunConfig config = config_for("multi30k", path);
+  config.data.batching = Batching::length;
+  const DataSplits splits = load_data(config, 2);
+  CHECK(splits.train->size() == 29000);
+  CHECK(splits.validation->size() == 1014);
+  CHECK(splits.test->size() == 1000);
+  const DatasetInfo& info = splits.train->info();
+  CHECK(info.vocabulary == 7820);
+  CHECK(info.target_vocabulary == 5921);
+  CHECK(info.sample_shape == std::vector<std::int64_t>{46});
+  CHECK(info.target_shape == std::vector<std::int64_t>{42});
+  CHECK(info.words->at(5) == "ein");
+  CHECK(splits.test->target_text(0) == "A man in an orange hat starring at something.");
+  Lengths total;
+  for (std::int64_t id = 0; id < splits.train->size(); ++id) {
+    const Lengths lengths = splits.train->lengths_of(id);
+    total = {total.input + lengths.input, total.target + lengths.target};
+  }
+  CHECK(total.input == 418268);
+  CHECK(total.target == 435687);
+  Batch batch = splits.train->make_batch(1, false);
+  const std::int64_t first = 0;
+  batch.lengths = splits.train->lengths_of(first);
+  splits.train->fetch({&first, 1}, 0, batch);
+  const auto* ids = batch.used_inputs().data_ptr<std::int64_t>();
+  CHECK(std::vector<std::int64_t>(ids, ids + batch.lengths.input) ==
+        std::vector<std::int64_t>{2, 18, 26, 251, 30, 84, 20, 88, 7, 15, 110, 7605, 3157, 4, 3});
 }

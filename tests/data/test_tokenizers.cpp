@@ -5,6 +5,7 @@
 #include "base/random.hpp"
 #include "data/basic_english.hpp"
 #include "data/support.hpp"
+#include "data/text_data.hpp"
 #include "data/tokenizer.hpp"
 
 using namespace lockstep;
@@ -109,24 +110,28 @@ TEST_CASE("basic_english splits as its rules say") {
   CHECK(basic_english("").empty());
   CHECK(basic_english(" ;: \"\"").empty());
   CHECK(basic_english("...") == Tokens{".", ".", "."});
-  CHECK(basic_english("caf\xe9") == Tokens{"caf\xe9"});
+  CHECK(basic_english("caf\xe9 \xc3") == Tokens{"caf\xe9", "\xc3"});  // Latin-1
+  CHECK(basic_english("ÄPFEL Öl, ÜBER Straße ÀÞ 3×4 ÷") ==
+        Tokens{"äpfel", "öl", ",", "über", "straße", "àþ", "3×4", "÷"});
 }
 
 TEST_CASE("a vocabulary is counted from the given rows, by frequency and then spelling") {
   const std::string bytes = "1,b b b,a a\n2,c a,b d d\n1,z z z z,z z z\n";
   const CsvTable table = parse_csv(bytes, "f.csv", 0, 1);
   const std::int64_t rows[] = {0, 1};
-  const auto all = basic_english_encoder(table, rows, 1, 100, 2);
+  const auto all = basic_english_encoder(labelled_texts(table), rows, 1, 100, 2);
   CHECK(all->vocabulary() == 6);  // padding, unknown, b (4), a (3), d (2), c (1)
   CHECK(encode(*all, "b a d c z", 7) == std::vector<std::int32_t>{2, 3, 4, 5, 1, 0, 0});
-  const auto frequent = basic_english_encoder(table, rows, 2, 100, 1);
+  const auto frequent = basic_english_encoder(labelled_texts(table), rows, 2, 100, 1);
   CHECK(frequent->vocabulary() == 5);
   CHECK(encode(*frequent, "b a d c z", 5) == std::vector<std::int32_t>{2, 3, 4, 1, 1});
-  const auto small = basic_english_encoder(table, rows, 1, 4, 1);
+  const auto small = basic_english_encoder(labelled_texts(table), rows, 1, 4, 1);
   CHECK(small->vocabulary() == 4);
   CHECK(encode(*small, "b a d c z", 4) == std::vector<std::int32_t>{2, 3, 1, 1});
-  contains(input_error_of([&] { basic_english_encoder(table, rows, 99, 100, 1); }), "data.min_freq");
-  contains(input_error_of([&] { basic_english_encoder(table, rows, 1, 2, 1); }), "data.vocabulary");
+  contains(input_error_of([&] { basic_english_encoder(labelled_texts(table), rows, 99, 100, 1); }),
+           "data.min_freq");
+  contains(input_error_of([&] { basic_english_encoder(labelled_texts(table), rows, 1, 2, 1); }),
+           "data.vocabulary");
 }
 
 TEST_CASE("words of equal frequency stand by spelling, for any number of threads") {
@@ -135,8 +140,8 @@ TEST_CASE("words of equal frequency stand by spelling, for any number of threads
   const CsvTable table = parse_csv(bytes, "f.csv", 0, 1);
   std::vector<std::int64_t> rows(table.rows.size());
   std::iota(rows.begin(), rows.end(), 0);
-  const auto one = basic_english_encoder(table, rows, 1, 1000, 1),
-             four = basic_english_encoder(table, rows, 1, 1000, 4);
+  const auto one = basic_english_encoder(labelled_texts(table), rows, 1, 1000, 1),
+             four = basic_english_encoder(labelled_texts(table), rows, 1, 1000, 4);
   CHECK(encode(*one, "x w0 w1 w10 w100", 5) == std::vector<std::int32_t>{2, 3, 4, 5, 6});
   for (int i = 0; i < 500; ++i) {
     const std::string word = "w" + std::to_string(i);

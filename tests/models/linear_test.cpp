@@ -44,3 +44,14 @@ TEST_CASE("An input without a gradient costs none") {
   REQUIRE_FALSE(x.grad().defined());
   REQUIRE(torch::allclose(w.grad(), x.sum(0).expand({600, 1024}), 1e-3, 1e-3));
 }
+
+TEST_CASE("Without a bias the linear map is LibTorch's too") {
+  for (const std::int64_t rows : {2, 64}) {
+    const torch::Tensor x = torch::randn({rows, 1024});
+    torch::Tensor w = torch::randn({600, 1024}).requires_grad_();
+    const torch::Tensor y = fast_linear(x, w, {});
+    REQUIRE(torch::allclose(y, x.mm(w.t()), 1e-3, 1e-3));
+    y.sum().backward();
+    REQUIRE(torch::allclose(w.grad(), x.sum(0).expand({600, 1024}), 1e-3, 1e-3));
+  }
+}

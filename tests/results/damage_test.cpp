@@ -94,7 +94,8 @@ TEST_CASE("a disk that takes no more fails the run in one line, and the program 
     setrlimit(RLIMIT_FSIZE, &limit);
     try {
       for (std::int32_t epoch = 0; epoch < 1000; ++epoch)
-        writer.append_epoch(sample_steps(200, epoch), sample_comm(epoch), sample_epoch(1), sample_audit());
+        writer.append_epoch(sample_steps(200, epoch), sample_comm(epoch), {}, sample_epoch(1),
+                            sample_audit());
     } catch (const Error& error) {
       const std::string message = error.what();
       const bool good = error.code() == ExitCode::failed &&

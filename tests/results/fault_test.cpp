@@ -23,7 +23,7 @@ constexpr std::int64_t kSteps = 300;
 
 void append(RunWriter& writer, std::int32_t epochs) {
   for (std::int32_t e = 0; e < epochs; ++e)
-    writer.append_epoch(sample_steps(kSteps, e), sample_comm(e), sample_epoch(1), sample_audit());
+    writer.append_epoch(sample_steps(kSteps, e), sample_comm(e), {}, sample_epoch(1), sample_audit());
 }
 
 // No file may grow beyond so many bytes from here on.

@@ -42,6 +42,8 @@ TEST_CASE("what is written is read back") {
     CHECK(run.steps.epoch.at(rank, 3) == 1);
   }
   CHECK(run.steps.loss.at(1, 4) == 0.75f);
+  CHECK(run.steps.loss_terms.at(0, 4) == 320);
+  CHECK(run.steps.padded_tokens.at(1, 0) == 7);
 
   CHECK(run.comm.rank == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1});  // by rank over both epochs
   CHECK(run.comm.step == std::vector<std::int32_t>{0, 0, 3, 3, 0, 0, 3, 3});
@@ -49,7 +51,11 @@ TEST_CASE("what is written is read back") {
   CHECK(run.comm.kind[2] == "all_reduce");
   CHECK(run.buckets.first_parameter == start.buckets.first_parameter);
   REQUIRE(run.epochs.size() == 2);
+  CHECK(run.metric == "perplexity");
+  CHECK_FALSE(run.higher_is_better);
+  CHECK(run.chance == 4);
   CHECK(run.epochs[1].train_loss == 0.5);
+  CHECK(run.epochs[1].more == std::map<std::string, double>{{"test_bleu", 2.5}});
   CHECK(run.epochs[1].confusion.at(1, 0) == 2);
   REQUIRE(run.audit.size() == 2);
   CHECK(run.audit[0].digest[1] == ~std::uint64_t{0});
@@ -81,12 +87,12 @@ TEST_CASE("a file that appears meanwhile is not overwritten either") {
 TEST_CASE("an emergency ends the file once") {
   const TemporaryFolder folder;
   RunWriter writer(folder / "run.h5", sample_start());
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
   bool done = false;
   std::thread watchdog([&] { done = writer.finish_emergency("failed", "rank 1 was lost"); });
   watchdog.join();
   CHECK(done);
-  writer.append_epoch(sample_steps(3, 1), sample_comm(3), sample_epoch(1),
+  writer.append_epoch(sample_steps(3, 1), sample_comm(3), {}, sample_epoch(1),
                       sample_audit());  // too late: nothing
   writer.finish("complete", true, {}, 1);
   CHECK_FALSE(writer.finish_emergency("interrupted", "x"));
@@ -100,7 +106,7 @@ TEST_CASE("an emergency ends the file once") {
 TEST_CASE("invalid reasons are kept as sentences") {
   const TemporaryFolder folder;
   RunWriter writer(folder / "run.h5", sample_start());
-  writer.append_epoch(sample_steps(1, 0), {}, sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(1, 0), {}, {}, sample_epoch(1), sample_audit());
   writer.finish("complete", false, {"first, with ümlaut", "second"}, 1);
   const RunData run = read_run(folder / "run.h5");
   CHECK_FALSE(run.header.valid);
@@ -114,7 +120,7 @@ TEST_CASE("a writer that is killed leaves what its last epoch had written") {
   const pid_t child = fork();
   if (child == 0) {
     RunWriter writer(path, sample_start());
-    writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+    writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
     kill(getpid(), SIGKILL);
   }
   int status = 0;

@@ -47,7 +47,9 @@ inline RunData sample_start() {
                 .clock_error = 0.5}};
   run.environment = {{"libtorch", "2.11.0"}, {"mpi", "x"}};
   run.fingerprint = "f00d";
-  run.metric = "accuracy";
+  run.metric = "perplexity";
+  run.higher_is_better = false;
+  run.chance = 4;
   run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
   run.model = {"mlp", 222360, 889440, 1e6, {"flatten", "head"}, {0, 222360}};
   run.data = {"synthetic", 900, 100, 50, 4, "d1"};
@@ -66,6 +68,9 @@ inline StepTable sample_steps(std::int64_t steps, std::int32_t epoch) {
   }
   table.samples = Matrix<std::int32_t>(2, steps, 32);
   table.epoch = Matrix<std::int32_t>(2, steps, epoch);
+  table.loss_terms = Matrix<std::int32_t>(2, steps, 320);
+  table.tokens = Matrix<std::int32_t>(2, steps, 640);
+  table.padded_tokens = Matrix<std::int32_t>(2, steps, 7);
   table.loss = Matrix<float>(2, steps, 0.75f);
   table.grad_norm = Matrix<float>(2, steps, 1.5f);
   return table;
@@ -90,7 +95,16 @@ inline CommTable sample_comm(std::int32_t step) {
 }
 
 inline EpochRow sample_epoch(double value) {
-  EpochRow row{value, value + 1, 0.5, 0.625, 3, 4, 1e-3, 1 << 20, Matrix<std::int64_t>(2, 2)};
+  EpochRow row{.train_loss = value,
+               .validation_loss = value + 1,
+               .validation_metric = 0.5,
+               .test_metric = 0.625,
+               .train_seconds = 3,
+               .validation_seconds = 4,
+               .learning_rate = 1e-3,
+               .peak_memory_bytes = 1 << 20,
+               .confusion = Matrix<std::int64_t>(2, 2),
+               .more = {{"test_bleu", value + 2}}};
   row.confusion.values = {5, 1, 2, 7};
   return row;
 }
@@ -100,8 +114,8 @@ inline AuditRow sample_audit() { return {{450, 451}, {1, ~std::uint64_t{0}}, 0, 
 // A whole run of two epochs.
 inline void write_sample(const std::string& path) {
   RunWriter writer(path, sample_start());
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
-  writer.append_epoch(sample_steps(2, 1), sample_comm(3), sample_epoch(0.5), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(2, 1), sample_comm(3), {}, sample_epoch(0.5), sample_audit());
   writer.finish("complete", true, {}, 12.5);
 }
 

@@ -24,7 +24,7 @@ kinds = f["/comm/kind"].attrs["names"]
 assert [kinds[k] for k in f["/comm/kind"][:2]] == ["all_reduce", "broadcast"]
 assert [h.decode() for h in f["/env/host"]] == ["h0", "h1"]
 assert [d.decode() for d in f["/env/driver"]] == ["", ""]
-assert f["/epochs"].attrs["metric"] == "accuracy" and f["/epochs/confusion"].shape == (2, 2, 2)
+assert f["/epochs"].attrs["metric"] == "perplexity" and f["/epochs/confusion"].shape == (2, 2, 2)
 assert f["/audit/digest"][1, 0] == 2**64 - 1
 every = []
 f.visititems(lambda name, o: every.append(o) if isinstance(o, h5py.Dataset) else None)

@@ -12,7 +12,7 @@ using namespace lockstep;
 TEST_CASE("a file may be read while its writer has it open") {
   const TemporaryFolder folder;
   RunWriter writer(folder / "run.h5", sample_start());
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
   const RunData live = read_run(find_run_file(folder.path));
   CHECK(live.header.status == "running");
   CHECK(live.steps.steps() == 3);
@@ -23,7 +23,7 @@ TEST_CASE("buckets and overhead are replaced") {
   RunWriter writer(folder / "run.h5", sample_start());
   writer.set_recorder_overhead(0.0075);
   writer.set_buckets({{10, 20, 30}, {1, 2, 3}, {"c", "b", "a"}});
-  writer.append_epoch(sample_steps(3, 0), sample_comm(0), sample_epoch(1), sample_audit());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
   writer.finish("complete", true, {}, 1);
   const RunData run = read_run(folder / "run.h5");
   CHECK(run.recorder_overhead == 0.0075);
@@ -36,7 +36,7 @@ TEST_CASE("epochs longer and shorter than a chunk lie side by side") {
   const std::vector<std::int64_t> lengths = {70, 3, 20000};
   RunWriter writer(folder / "run.h5", sample_start());
   for (std::size_t e = 0; e < lengths.size(); ++e)
-    writer.append_epoch(sample_steps(lengths[e], static_cast<std::int32_t>(e)), {}, sample_epoch(1),
+    writer.append_epoch(sample_steps(lengths[e], static_cast<std::int32_t>(e)), {}, {}, sample_epoch(1),
                         sample_audit());
   writer.finish("complete", true, {}, 1);
   const RunData run = read_run(folder / "run.h5");
@@ -59,7 +59,7 @@ TEST_CASE("an emergency finishes whole epochs while another thread appends them"
     RunWriter writer(folder / "run.h5", sample_start());
     std::thread training([&] {
       for (std::int32_t e = 0; e < 30; ++e)
-        writer.append_epoch(sample_steps(4, e), sample_comm(e), sample_epoch(1), sample_audit());
+        writer.append_epoch(sample_steps(4, e), sample_comm(e), {}, sample_epoch(1), sample_audit());
     });
     std::this_thread::sleep_for(std::chrono::milliseconds(round));
     const bool finished = writer.finish_emergency("failed", "rank 1\nwas lost");
@@ -78,7 +78,7 @@ TEST_CASE("columns of unequal length are refused, not padded") {
   RunWriter writer(folder / "run.h5", sample_start());
   StepTable steps = sample_steps(3, 0);
   steps.bubble = {};
-  CHECK_THROWS_WITH(writer.append_epoch(steps, {}, sample_epoch(1), sample_audit()),
+  CHECK_THROWS_WITH(writer.append_epoch(steps, {}, {}, sample_epoch(1), sample_audit()),
                     (folder / "run.h5.partial") + ": '/steps/bubble' got 0 values, not 6");
 }
 

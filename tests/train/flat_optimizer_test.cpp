@@ -101,7 +101,10 @@ TEST_CASE("the norm is the whole gradient's, and clipping scales to it") {
   reducer.finish();
   double squares = 0;
   for (const auto& p : net.parameters()) squares += p.grad().square().sum().item<double>();
-  CHECK(flat.clip_gradient(0).item<double>() == Approx(std::sqrt(squares)).epsilon(1e-5));
-  CHECK(flat.clip_gradient(0.5).item<double>() == Approx(std::sqrt(squares)).epsilon(1e-5));
-  CHECK(flat.clip_gradient(0.5).item<double>() == Approx(0.5).epsilon(1e-3));
+  const torch::Tensor norm = flat.gradient_norm();
+  CHECK(norm.item<double>() == Approx(std::sqrt(squares)).epsilon(1e-5));
+  flat.clip_gradient(norm, 2 * std::sqrt(squares));
+  CHECK(flat.gradient_norm().item<double>() == Approx(std::sqrt(squares)).epsilon(1e-5));
+  flat.clip_gradient(norm, 0.5);
+  CHECK(flat.gradient_norm().item<double>() == Approx(0.5).epsilon(1e-3));
 }

@@ -24,6 +24,23 @@ std::vector<PictureInput> inputs_of(const Analysis& analysis, const std::vector<
   return inputs;
 }
 
+void add_passes(RunData& run, int micro_batches) {
+  StageTable& t = run.stages;
+  for (std::int32_t rank = 0; rank < run.steps.ranks(); ++rank) {
+    for (std::int32_t step = 0; step < run.steps.steps(); ++step) {
+      for (std::int32_t pass = 0; pass < 2 * micro_batches; ++pass) {
+        t.rank.push_back(rank);
+        t.stage.push_back(rank);
+        t.step.push_back(step);
+        t.micro_batch.push_back(pass % micro_batches);
+        t.direction.push_back(pass / micro_batches);
+        t.start.push_back(run.steps.start.at(rank, step) + 1e-3 * pass);
+        t.end.push_back(t.start.back() + 1e-3);
+      }
+    }
+  }
+}
+
 std::string hostile_text() {
   return "</title><script>alert(1)</script>' \"`touch pwned`; system('touch pwned') %s $(touch "
          "pwned)\n\\input{x}\x01\xff\xc0&_#";

@@ -14,51 +14,6 @@ namespace {
 
 constexpr std::int64_t kGradientBytes = 889'440;
 
-void describe(RunData& run, const SyntheticRun& s) {
-  run.header.schema = 1;
-  run.header.uuid = s.uuid.empty() ? fmt::format("{}-{}-{}", s.mode, s.ranks, s.seed) : s.uuid;
-  run.header.mode = s.mode;
-  run.header.status = "complete";
-  run.header.started = "2026-01-31T12:00:00Z";
-  run.settings = {{"run.seed", std::to_string(s.seed)},
-                  {"training.epochs", std::to_string(s.epochs)},
-                  {"training.global_batch", std::to_string(s.batch)},
-                  {"training.precision", "fp32"},
-                  {"parallel.backend", s.mode == "seq" ? "self" : "mpi"},
-                  {"parallel.device", "cpu"},
-                  {"parallel.overlap", "true"},
-                  {"measure.scaling", s.scaling},
-                  {"measure.warmup", "auto"}};
-  RankEnvironment rank;
-  rank.host = "node";
-  rank.device = rank.cpu = "cpu";
-  rank.threads = 1;
-  run.ranks.assign(static_cast<std::size_t>(s.ranks), rank);
-  run.environment = {
-      {"libtorch", "2.11.0"}, {"mpi", s.mode == "seq" ? "none" : "4.1.4"}, {"commit", "abc1234"}};
-  run.fingerprint = "00112233aabbccdd";
-  run.metric = "accuracy";
-  run.model.name = "mlp";
-  run.model.parameters = kGradientBytes / 4;
-  run.model.gradient_bytes = kGradientBytes;
-  run.data = {.name = "fashion_mnist",
-              .train_rows = std::int64_t{s.steps} * s.batch,
-              .validation_rows = 6000,
-              .test_rows = 10000,
-              .classes = 10,
-              .digest = fmt::format("digest of seed {}", s.seed)};
-}
-
-StepTable empty_steps(std::int64_t ranks, std::int64_t steps) {
-  StepTable t;
-  for (Matrix<double>* m : {&t.start, &t.wall, &t.data, &t.h2d, &t.forward, &t.backward, &t.comm,
-                            &t.comm_exposed, &t.optimizer, &t.bubble, &t.other})
-    *m = Matrix<double>(ranks, steps);
-  t.samples = t.epoch = Matrix<std::int32_t>(ranks, steps);
-  t.loss = t.grad_norm = Matrix<float>(ranks, steps, 1.0F);
-  return t;
-}
-
 // One step of one rank. `factor`: of forward and backward.
 void fill_step(StepTable& t, const SyntheticRun& s, std::int64_t rank, std::int64_t step, double begin,
                double factor) {
@@ -95,6 +50,54 @@ void add_events(CommTable& c, const StepTable& t, const SyntheticRun& s) {
   }
 }
 
+}  // namespace
+
+void describe(RunData& run, const SyntheticRun& s) {
+  run.header.schema = 1;
+  run.header.uuid = s.uuid.empty() ? fmt::format("{}-{}-{}", s.mode, s.ranks, s.seed) : s.uuid;
+  run.header.mode = s.mode;
+  run.header.status = "complete";
+  run.header.started = "2026-01-31T12:00:00Z";
+  run.settings = {{"run.seed", std::to_string(s.seed)},
+                  {"training.epochs", std::to_string(s.epochs)},
+                  {"training.global_batch", std::to_string(s.batch)},
+                  {"training.precision", "fp32"},
+                  {"parallel.backend", s.mode == "seq" ? "self" : "mpi"},
+                  {"parallel.device", "cpu"},
+                  {"parallel.overlap", "true"},
+                  {"measure.scaling", s.scaling},
+                  {"measure.warmup", "auto"}};
+  RankEnvironment rank;
+  rank.host = "node";
+  rank.device = rank.cpu = "cpu";
+  rank.threads = 1;
+  run.ranks.assign(static_cast<std::size_t>(s.ranks), rank);
+  run.environment = {
+      {"libtorch", "2.11.0"}, {"mpi", s.mode == "seq" ? "none" : "4.1.4"}, {"commit", "abc1234"}};
+  run.fingerprint = "00112233aabbccdd";
+  run.metric = "accuracy";
+  run.chance = 0.1;
+  run.model.name = "mlp";
+  run.model.parameters = kGradientBytes / 4;
+  run.model.gradient_bytes = kGradientBytes;
+  run.data = {.name = "fashion_mnist",
+              .train_rows = std::int64_t{s.steps} * s.batch,
+              .validation_rows = 6000,
+              .test_rows = 10000,
+              .classes = 10,
+              .digest = fmt::format("digest of seed {}", s.seed)};
+}
+
+StepTable empty_steps(std::int64_t ranks, std::int64_t steps) {
+  StepTable t;
+  for (Matrix<double>* m : {&t.start, &t.wall, &t.data, &t.h2d, &t.forward, &t.backward, &t.comm,
+                            &t.comm_exposed, &t.optimizer, &t.bubble, &t.other})
+    *m = Matrix<double>(ranks, steps);
+  t.samples = t.epoch = Matrix<std::int32_t>(ranks, steps);
+  t.loss = t.grad_norm = Matrix<float>(ranks, steps, 1.0F);
+  return t;
+}
+
 void add_epochs(RunData& run, const SyntheticRun& s) {
   for (int e = 0; e < s.epochs; ++e) {
     EpochRow row;
@@ -107,8 +110,6 @@ void add_epochs(RunData& run, const SyntheticRun& s) {
     run.audit.push_back(audit);
   }
 }
-
-}  // namespace
 
 RunData make_run(const SyntheticRun& s) {
   RunData run;

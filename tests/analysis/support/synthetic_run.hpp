@@ -30,6 +30,12 @@ struct SyntheticRun {
 
 RunData make_run(const SyntheticRun& synthetic);
 
+// The parts of it, for other makers of runs: everything but steps, events, epochs and audit; columns of
+// zeros; the epochs and the audit that go with them.
+void describe(RunData& run, const SyntheticRun& synthetic);
+StepTable empty_steps(std::int64_t ranks, std::int64_t steps);
+void add_epochs(RunData& run, const SyntheticRun& synthetic);
+
 // make_launch and the checks among launches, as read_runs does; paths are "run 0", "run 1", ...
 RunSet make_set(const std::vector<RunData>& runs);
 Analysis analyse(const std::vector<RunData>& runs, Baseline baseline = Baseline::seq);

@@ -42,6 +42,12 @@ class CudaEvent {
   void record(cudaStream_t stream) { LOCKSTEP_CUDA_CHECK(cudaEventRecord(event_, stream)); }
   // What is enqueued on stream from here on starts after the event.
   void order(cudaStream_t stream) const { LOCKSTEP_CUDA_CHECK(cudaStreamWaitEvent(stream, event_, 0)); }
+  bool happened() const {
+    const cudaError_t status = cudaEventQuery(event_);
+    if (status == cudaErrorNotReady) return false;
+    check_cuda(status, "cudaEventQuery");
+    return true;
+  }
   void synchronize() const { LOCKSTEP_CUDA_CHECK(cudaEventSynchronize(event_)); }
   // Seconds from `earlier` to this one; both have happened and were made with timing.
   double seconds_since(const CudaEvent& earlier) const {

@@ -1,0 +1,255 @@
+#include "analysis/advice/advice.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "analysis/output/numbers.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+
+constexpr double kWorthSaying = 1.01;
+constexpr double kWorthHiding = 0.01;                                                          // of a step
+constexpr std::array kBucketSizes = {0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 25.0, 50.0, 100.0};  // MB
+constexpr double kMegabyte = 1 << 20;
+
+// What is known of a predictor's group, for the functions that advise. Each gives nothing where it has
+// nothing to say.
+struct Case {
+  const Predictor& predictor;
+  const WorkloadSummary& workload;
+  const GroupSummary& group;
+  const Launch& launch;
+  std::int64_t ranks;
+  double samples;  // of a rank
+
+  // The gain of a step that is shorter by so much.
+  Estimate shorter(
+      const std::function<double(const StepModel&, const Link&, const Quantities&)>& saving) const {
+    return predictor.estimate([&](const StepModel& m, const Link& link, const Quantities& q) {
+      return q[Q::wall] / std::max(0.01 * q[Q::wall], q[Q::wall] - saving(m, link, q));
+    });
+  }
+  double share(Q part) const { return group.steps.point[part] / group.steps.point[Q::wall]; }
+};
+
+using Advised = std::optional<Advice>;
+
+// What the others would not wait for, were the late rank like them; of a mean step.
+double avoidable(const LateRank& late, std::int64_t ranks, double wait_now, double wait_measured) {
+  const double p = static_cast<double>(ranks);
+  const double others_wait = late.lateness.share * late.wait * p / (p - 1);
+  const double scale = wait_measured > 0 ? wait_now / wait_measured : 1;
+  return scale * std::min(late.seconds - late.others, others_wait);
+}
+
+Advised slow_rank(const Case& c) {
+  const auto& late = c.group.parallel.late;
+  if (!late || late->lateness.kind != Straggler::persistent || late->seconds <= late->others) return {};
+  const double wait = c.group.steps.point[Q::wait];
+  const bool loader = late->phase == "data";
+  Advice advice;
+  advice.what =
+      loader
+          ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
+          : fmt::format("rank {} itself: its device, its cores, what else runs there", late->lateness.rank);
+  advice.gain = c.shorter([&](const StepModel&, const Link&, const Quantities& q) {
+    return avoidable(*late, c.ranks, q[Q::wait], wait);
+  });
+  advice.because =
+      fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
+                  number(100 * late->lateness.share), late->lateness.rank, late->phase,
+                  milliseconds(late->seconds), milliseconds(late->others));
+  return advice;
+}
+
+Advised slow_loader(const Case& c) {
+  if (c.share(Q::data) < kWorthHiding) return {};
+  return Advice{"more data.workers, so that loading is hidden under compute",
+                c.shorter([](const StepModel&, const Link&, const Quantities& q) { return q[Q::data]; }),
+                fmt::format("each step waits {} ms for the loader, {} % of it",
+                            milliseconds(c.group.steps.point[Q::data]), number(100 * c.share(Q::data)))};
+}
+
+double backward_of(const StepModel& m, double samples) {
+  return m.backward_share * (m.fixed_compute + m.compute_per_sample * samples);
+}
+
+// What a change of the model saves in exposed transfer, at most what is exposed now apart from waiting.
+template <typename Change>
+Estimate saving(const Case& c, Change change) {
+  return c.shorter([&, change](const StepModel& m, const Link& link, const Quantities& q) {
+    StepModel changed = m;
+    change(changed);
+    const double backward = backward_of(m, c.samples);
+    const double all = q[Q::wait] + q[Q::transfer];
+    const double exposed = q[Q::comm_exposed] * (all > 0 ? q[Q::transfer] / all : 1);
+    return std::min(exposed, exposed_transfer(m, link, c.ranks, backward) -
+                                 exposed_transfer(changed, link, c.ranks, backward));
+  });
+}
+
+Advised buckets(const Case& c) {
+  if (!c.predictor.has_link() || !c.predictor.knows_buckets()) return {};
+  const StepModel now = c.predictor.model();
+  double bytes = 0;
+  for (const double bucket : now.bucket_bytes) bytes += bucket;
+  double best = 0, least = exposed_transfer(now, c.predictor.link(), c.ranks, backward_of(now, c.samples));
+  const double exposed_now = least;
+  for (const double size : kBucketSizes) {
+    StepModel other = now;
+    set_buckets(other, bytes, size * kMegabyte, kMegabyte);
+    const double exposed = exposed_transfer(other, c.predictor.link(), c.ranks, backward_of(now, c.samples));
+    if (exposed >= least) continue;
+    least = exposed;
+    best = size;
+  }
+  if (best == 0) return {};
+  return Advice{
+      fmt::format("parallel.bucket_mb {}", number(best)),
+      saving(c, [=](StepModel& m) { set_buckets(m, bytes, best * kMegabyte, kMegabyte); }),
+      fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {} MB would "
+                  "leave {} ms",
+                  now.bucket_bytes.size(), milliseconds(exposed_now),
+                  number(1e6 * c.predictor.link().latency), number(c.predictor.link().bandwidth / 1e9),
+                  number(best), milliseconds(least))};
+}
+
+Advised overlap_on(const Case& c) {
+  if (!c.predictor.has_link() || c.launch.setting("parallel.overlap") != "false") return {};
+  return Advice{"parallel.overlap true",
+                saving(c,
+                       [](StepModel& m) {
+                         double done = 0, all = 0;
+                         for (const double b : m.bucket_bytes) all += b;
+                         for (std::size_t i = 0; i < m.bucket_bytes.size(); ++i)
+                           m.bucket_ready[i] = (done += m.bucket_bytes[i]) / all;
+                         m.overlap = true;
+                       }),
+                fmt::format("no communication is hidden: {} ms of it are exposed in each step",
+                            milliseconds(c.group.steps.point[Q::comm_exposed]))};
+}
+
+Advised half_precision_messages(const Case& c) {
+  const std::string type = c.launch.setting("parallel.reduce_dtype");
+  if (!c.predictor.has_link() || (!type.empty() && type != "fp32")) return {};
+  return Advice{"parallel.reduce_dtype bf16",
+                saving(c,
+                       [](StepModel& m) {
+                         for (double& b : m.bucket_bytes) b /= 2;
+                       }),
+                fmt::format("gradients travel as fp32, {} MB a step; bf16 halves that",
+                            number(c.launch.gradient_bytes / 1e6))};
+}
+
+// Another measured group of as many ranks that differs in one key of `parallel` alone.
+std::vector<Advice> measured_siblings(const Case& c) {
+  std::vector<Advice> found;
+  for (const GroupSummary& other : c.workload.groups) {
+    if (!other.measured() || other.group == c.group.group) continue;
+    const Launch& there = other.group->any();
+    if (there.header.mode != c.launch.header.mode || there.ranks != c.ranks) continue;
+    std::vector<std::string> differing;
+    for (const auto& [key, value] : there.settings)
+      if (!ignored_setting(key) && c.launch.setting(key) != value) differing.push_back(key);
+    if (differing.size() != 1 || !differing[0].starts_with("parallel.") ||
+        differing[0] == "parallel.ablation")
+      continue;
+    const Estimate gain = estimate(other.steps, c.group.steps, [](const Quantities& a, const Quantities& b) {
+      return a[Q::samples] / a[Q::wall] * b[Q::wall] / b[Q::samples];
+    });
+    found.push_back({fmt::format("{} {}", differing[0], there.setting(differing[0])), gain,
+                     fmt::format("measured: {} makes {} samples/s, {} makes {}", other.group->label,
+                                 number(other.throughput.value), c.group.group->label,
+                                 number(c.group.throughput.value))});
+  }
+  return found;
+}
+
+Advised fewer_ranks(const Case& c) {
+  Advised best;
+  for (const GroupSummary& other : c.workload.groups) {
+    if (!other.measured() || other.group->any().ranks >= c.ranks) continue;
+    const Comparison &mine = c.group.against_seq, &theirs = other.against_seq;
+    const bool comparable = other.group == mine.baseline
+                                ? mine.speedup.has_value()
+                                : mine.speedup && theirs.speedup && mine.baseline == theirs.baseline;
+    if (!comparable) continue;
+    const Estimate gain = estimate(other.steps, c.group.steps, [](const Quantities& a, const Quantities& b) {
+      return a[Q::samples] / a[Q::wall] * b[Q::wall] / b[Q::samples];
+    });
+    if (best && gain.value <= best->gain.value) continue;
+    best = Advice{
+        fmt::format("fewer ranks: {}", other.group->any().ranks), gain,
+        fmt::format("measured: {} makes {} samples/s, {} makes {}", other.group->label,
+                    number(other.throughput.value), c.group.group->label, number(c.group.throughput.value))};
+  }
+  return best;
+}
+
+// Samples per second with twice the samples of a rank, by those of now. Accumulated: in two passes, of which
+// the last one alone hides communication.
+Estimate gain_of_batch(const Case& c, bool accumulated) {
+  return c.predictor.estimate([&](const StepModel& m, const Link& link, const Quantities&) {
+    const StepCost once = cost_of_step(m, link, c.ranks, c.samples);
+    const double twice = accumulated ? once.seconds + once.work - m.optimizer - m.other
+                                     : cost_of_step(m, link, c.ranks, 2 * c.samples).seconds;
+    return 2 * once.seconds / twice;
+  });
+}
+
+Advised accumulate(const Case& c) {
+  if (!c.predictor.has_link()) return {};
+  return Advice{
+      "training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
+      fmt::format("communication and the optimizer take {} % of a step and would come half as often",
+                  number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer)))),
+      false};
+}
+
+Advised bigger_batch(const Case& c) {
+  if (c.ranks > 1 && !c.predictor.has_link()) return {};
+  return Advice{
+      "twice the global batch, if memory and learning allow", gain_of_batch(c, false),
+      fmt::format("{} % of a step does not grow with the batch",
+                  number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer) + c.share(Q::other) +
+                                c.predictor.model().fixed_compute / c.group.steps.point[Q::wall]))),
+      false};
+}
+
+bool is_worth_saying(const Advice& advice) {
+  const auto& interval = advice.gain.interval;
+  return advice.gain.value >= kWorthSaying && (!interval || interval->high > kWorthSaying);
+}
+
+}  // namespace
+
+std::vector<Advice> advice_for(const Predictor& predictor, const WorkloadSummary& workload) {
+  const GroupSummary& group = predictor.source();
+  const Launch& launch = group.group->any();
+  const Case c{predictor, workload, group, launch, launch.ranks, predictor.samples_per_rank()};
+  std::vector<Advice> all;
+  constexpr Advised (*kAny[])(const Case&) = {slow_loader, bigger_batch};
+  constexpr Advised (*kParallel[])(const Case&) = {
+      slow_rank, buckets, overlap_on, half_precision_messages, fewer_ranks, accumulate};
+  for (const auto advise : kAny)
+    if (Advised advice = advise(c)) all.push_back(std::move(*advice));
+  if (c.ranks > 1) {
+    for (const auto advise : kParallel)
+      if (Advised advice = advise(c)) all.push_back(std::move(*advice));
+    for (Advice& advice : measured_siblings(c)) all.push_back(std::move(advice));
+  }
+  std::erase_if(all, [](const Advice& a) { return !is_worth_saying(a); });
+  std::stable_sort(all.begin(), all.end(), [](const Advice& a, const Advice& b) {
+    return std::pair(!a.keeps_training, -a.gain.value) < std::pair(!b.keeps_training, -b.gain.value);
+  });
+  return all;
+}
+
+}  // namespace lockstep

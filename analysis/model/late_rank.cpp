@@ -1,0 +1,61 @@
+#include "analysis/model/late_rank.hpp"
+
+#include <array>
+
+#include "analysis/metrics/statistics.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+
+struct Phase {
+  const char* name;
+  double (*seconds)(const Quantities&);
+};
+constexpr std::array<Phase, 5> kPhases = {
+    {{"data", [](const Quantities& q) { return q[Q::data]; }},
+     {"h2d", [](const Quantities& q) { return q[Q::h2d]; }},
+     {"compute", [](const Quantities& q) { return q[Q::forward] + q[Q::backward]; }},
+     {"optimizer", [](const Quantities& q) { return q[Q::optimizer]; }},
+     {"other", [](const Quantities& q) { return q[Q::other]; }}}};
+
+void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
+  double most = 0;
+  for (const Phase& phase : kPhases) {
+    std::vector<double> others;
+    for (std::size_t r = 0; r < ranks.size(); ++r)
+      if (r != late.lateness.rank) others.push_back(phase.seconds(ranks[r]));
+    const double seconds = phase.seconds(ranks[late.lateness.rank]), usual = median(others);
+    if (!late.phase.empty() && seconds - usual <= most) continue;
+    most = seconds - usual;
+    late.phase = phase.name;
+    late.seconds = seconds;
+    late.others = usual;
+  }
+}
+
+}  // namespace
+
+std::optional<LateRank> late_rank(const Group& group) {
+  const auto ranks = static_cast<std::size_t>(group.any().ranks);
+  std::vector<double> caused(ranks, 0);
+  std::vector<Quantities> means(ranks);
+  const double share = 1 / static_cast<double>(group.launches.size());
+  for (const Launch* launch : group.launches) {
+    for (std::size_t r = 0; r < std::min(ranks, launch->wait_caused.size()); ++r)
+      caused[r] += launch->wait_caused[r] * share;
+    for (std::size_t r = 0; r < ranks; ++r) {
+      Quantities mean = launch->rank_steps[r];
+      means[r] += mean *= share;
+    }
+  }
+  LateRank late{.lateness = lateness(caused), .wait = 0, .phase = ""};
+  if (late.lateness.kind == Straggler::none) return {};
+  for (const double seconds : caused) late.wait += seconds;
+  name_phase(late, means);
+  return late;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,24 @@
+// Which rank the others wait for, and what it spends more time on than they do.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "analysis/metrics/waiting.hpp"
+#include "analysis/model/group.hpp"
+
+namespace lockstep {
+
+// Of the steady steps of all launches of a group; seconds of a mean step.
+struct LateRank {
+  Lateness lateness;
+  double wait = 0;                 // what the mean rank waits in collectives
+  std::string phase;               // data, h2d, compute, optimizer or other: where the rank differs most
+  double seconds = 0, others = 0;  // of that phase: the rank's, and the median of the other ranks
+  double longer() const { return seconds / others - 1; }
+};
+
+// Nothing for one rank, without events, or where nobody waits.
+std::optional<LateRank> late_rank(const Group& group);
+
+}  // namespace lockstep

@@ -1,0 +1,176 @@
+#include "analysis/model/predictor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "analysis/checks/rules.hpp"
+#include "analysis/metrics/least_squares.hpp"
+#include "base/digest.hpp"
+#include "base/random.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+
+constexpr double kMegabyte = 1 << 20;
+constexpr double kUsualBucket = 25, kUsualFirstBucket = 1;  // parallel.bucket_mb and first_bucket_mb
+
+double samples_a_rank(const GroupSummary& group) {
+  return group.steps.point[Q::samples] / static_cast<double>(group.group->any().ranks);
+}
+
+double compute_of(const Quantities& q) { return q[Q::forward] + q[Q::backward]; }
+
+double setting_or(const Launch& launch, const std::string& key, double usual) {
+  const std::string text = launch.setting(key);
+  const double value = std::strtod(text.c_str(), nullptr);
+  return value > 0 ? value : usual;
+}
+
+// How much a rank's work varies from step to step; robust against a few late ones.
+double spread_over_steps(const Group& group) {
+  std::vector<double> spreads;
+  for (const Launch* launch : group.launches) {
+    std::vector<double> works, deviations;
+    for (const Quantities& step : launch->steady()) works.push_back(step.work());
+    const double middle = median(works);
+    for (const double work : works) deviations.push_back(std::abs(work - middle));
+    spreads.push_back(1.4826 * median(deviations) / middle);
+  }
+  return median(spreads);
+}
+
+bool is_usable(const GroupSummary& group) {
+  if (!group.measured() || refusal_of(group.findings, Claim::budget)) return false;
+  const std::string ablation = group.group->any().setting("parallel.ablation");
+  return group.steps.point[Q::samples] > 0 && (ablation.empty() || ablation == "none");
+}
+
+// A draw of an uncertain number that cannot be negative.
+double drawn(const Estimate& e, RandomStream& random) {
+  if (!e.interval) return e.value;
+  const double error = (e.interval->high - e.value) / 1.96;
+  return std::max(1e-3 * e.value, e.value + error * random.normal());
+}
+
+}  // namespace
+
+Predictor::Predictor(const GroupSummary& source, const std::vector<const GroupSummary*>& relatives)
+    : source_(&source) {
+  for (const GroupSummary* relative : relatives)
+    if (relative != &source && is_usable(*relative)) relatives_.push_back(relative);
+  if (source.group->any().ranks < 2) step_spread_ = spread_over_steps(*source.group);
+}
+
+double Predictor::samples_per_rank() const { return samples_a_rank(*source_); }
+
+bool Predictor::knows_fixed_compute() const {
+  return std::any_of(relatives_.begin(), relatives_.end(), [&](const GroupSummary* relative) {
+    const double ratio = samples_a_rank(*relative) / samples_per_rank();
+    return ratio > 1.2 || ratio < 1 / 1.2;
+  });
+}
+
+Link Predictor::link() const {
+  if (given_link_) return *given_link_;
+  return {source_->parallel.link->latency.value, source_->parallel.link->bandwidth.value};
+}
+
+void Predictor::add_buckets(StepModel& model, double backward) const {
+  const Launch& launch = source_->group->any();
+  model.overlap = launch.setting("parallel.overlap") != "false";
+  for (const BucketTimes& bucket : source_->parallel.buckets) {
+    model.bucket_bytes.push_back(bucket.bytes);
+    model.bucket_ready.push_back(std::clamp(bucket.ready / backward, 0.0, 1.0));
+  }
+  if (model.bucket_bytes.empty())
+    set_buckets(model, launch.gradient_bytes,
+                setting_or(launch, "parallel.bucket_mb", kUsualBucket) * kMegabyte,
+                setting_or(launch, "parallel.first_bucket_mb", kUsualFirstBucket) * kMegabyte);
+}
+
+void Predictor::add_spread(StepModel& model, const Quantities& q) const {
+  const std::int64_t ranks = source_->group->any().ranks;
+  if (ranks < 2) {
+    model.spread = step_spread_;
+    return;
+  }
+  model.uneven = std::max(0.0, q[Q::busiest] - q.work());
+  const double roaming = std::max(0.0, q[Q::excess] - model.uneven);
+  model.spread = roaming / expected_largest_normal(static_cast<double>(ranks)) / q.work();
+}
+
+StepModel Predictor::model_of(const Quantities& source, const std::vector<Quantities>& relatives) const {
+  StepModel model;
+  const double samples = samples_per_rank(), compute = compute_of(source);
+  model.compute_per_sample = compute / samples;
+  if (knows_fixed_compute()) {
+    std::vector<Observation> observations = {{1, samples, compute, 1 / compute}};
+    for (std::size_t i = 0; i < relatives.size(); ++i)
+      observations.push_back(
+          {1, samples_a_rank(*relatives_[i]), compute_of(relatives[i]), 1 / compute_of(relatives[i])});
+    const auto [fixed, each] = non_negative_least_squares(observations);
+    model.fixed_compute = fixed;
+    model.compute_per_sample = each;
+  }
+  model.backward_share = source[Q::backward] / compute;
+  model.data_per_sample = source[Q::data] / samples;
+  model.h2d_per_sample = source[Q::h2d] / samples;
+  model.optimizer = source[Q::optimizer];
+  model.other = source[Q::other];
+  add_buckets(model, source[Q::backward]);
+  add_spread(model, source);
+  return model;
+}
+
+StepModel Predictor::model() const {
+  std::vector<Quantities> relatives;
+  for (const GroupSummary* relative : relatives_) relatives.push_back(relative->steps.point);
+  return model_of(source_->steps.point, relatives);
+}
+
+Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) const {
+  const GroupSummary& other = also ? *also : *source_;
+  std::size_t draws = std::min(source_->steps.draws.size(), other.steps.draws.size());
+  std::size_t launches = std::min(source_->steps.launches, other.steps.launches);
+  for (const GroupSummary* relative : relatives_) {
+    draws = std::min(draws, relative->steps.draws.size());
+    launches = std::min(launches, relative->steps.launches);
+  }
+  RandomStream random({Digest().add(source_->group->label).add("predict").value()});
+  std::vector<double> values;
+  std::vector<Quantities> relatives(relatives_.size());
+  for (std::size_t d = 0; d < draws; ++d) {
+    for (std::size_t i = 0; i < relatives.size(); ++i) relatives[i] = relatives_[i]->steps.draws[d];
+    Link link = has_link() ? this->link() : Link{};
+    if (!given_link_ && source_->parallel.link)
+      link = {drawn(source_->parallel.link->latency, random),
+              drawn(source_->parallel.link->bandwidth, random)};
+    values.push_back(metric(model_of(source_->steps.draws[d], relatives), link, other.steps.draws[d]));
+  }
+  const Link link = has_link() ? this->link() : Link{};
+  return with_interval(metric(model(), link, other.steps.point), values, launches);
+}
+
+std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline) {
+  std::vector<Predictor> predictors;
+  for (const ScalingSeries& series : scaling_series(workload, baseline)) {
+    std::vector<const GroupSummary*> relatives = series.groups;
+    for (const GroupSummary& group : workload.groups)
+      if (group.group == series.baseline) relatives.push_back(&group);
+    const auto usable = std::find_if(series.groups.rbegin(), series.groups.rend(),
+                                     [](const GroupSummary* group) { return is_usable(*group); });
+    if (usable != series.groups.rend()) predictors.emplace_back(**usable, relatives);
+  }
+  if (!predictors.empty()) return predictors;
+  const GroupSummary* most = nullptr;
+  for (const GroupSummary& group : workload.groups)
+    if (is_usable(group) && (!most || group.group->any().ranks > most->group->any().ranks)) most = &group;
+  if (most) predictors.emplace_back(*most, std::vector<const GroupSummary*>{});
+  return predictors;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,52 @@
+// The model of a step (metrics/step_model.hpp) of measured groups, and estimates made with it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/metrics/step_model.hpp"
+#include "analysis/model/scaling.hpp"
+
+namespace lockstep {
+
+class Predictor {
+ public:
+  // source: the group that is modelled. relatives: groups whose compute per step, with other batches, tells
+  // what part of it does not grow with the batch; may hold the source.
+  Predictor(const GroupSummary& source, const std::vector<const GroupSummary*>& relatives);
+
+  // A number made of the model, with its interval from the draws of the source, the relatives and, where it
+  // is uncertain, the link. `also`: the step of one more group of the same draw, or of the source itself.
+  using Metric = std::function<double(const StepModel&, const Link&, const Quantities& also)>;
+  Estimate estimate(const Metric& metric, const GroupSummary* also = nullptr) const;
+
+  // The link to reckon with instead of the measured one.
+  void set_link(const Link& link) { given_link_ = link; }
+  bool has_link() const { return given_link_ || source_->parallel.link; }
+  Link link() const;
+  bool link_is_given() const { return given_link_.has_value(); }
+
+  double samples_per_rank() const;  // of the source
+  const GroupSummary& source() const { return *source_; }
+  StepModel model() const;           // of the medians
+  bool knows_fixed_compute() const;  // whether the relatives have other batches
+  bool knows_buckets() const { return !source_->parallel.buckets.empty(); }
+
+ private:
+  StepModel model_of(const Quantities& source, const std::vector<Quantities>& relatives) const;
+  void add_buckets(StepModel& model, double backward) const;
+  void add_spread(StepModel& model, const Quantities& q) const;
+
+  const GroupSummary* source_;
+  std::vector<const GroupSummary*> relatives_;
+  std::optional<Link> given_link_;
+  double step_spread_ = 0;  // of one rank from step to step, by its work: where there are no other ranks
+};
+
+// The groups to predict from: of every series its group on most ranks with the series and its baseline as
+// relatives; a workload without a series gives its group on most ranks. Groups with an open budget give none.
+std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline);
+
+}  // namespace lockstep

@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include "analysis/advice/advice.hpp"
+#include "analysis/output/numbers.hpp"
+#include "analysis/verbs/page_parts.hpp"
+#include "analysis/verbs/pages.hpp"
+
+namespace lockstep {
+
+Page advise_page(const Analysis& analysis, const AnalyzeOptions& options) {
+  Page page{"Advice from " + size_of(analysis), {}, {}, {}};
+  Sheet sheet{"advice",
+              "What would help, and by how much",
+              {{"group", "", ""},
+               {"gain", "1", "gain"},
+               {"keeps_training", "", "same training"},
+               {"advice", "", "advice"},
+               {"because", "", "", 1, false}},
+              {}};
+  for (const WorkloadSummary& workload : analysis.summaries) {
+    for (Predictor& predictor : predictors_of(workload, analysis.baseline)) {
+      if (options.link) predictor.set_link(*options.link);
+      const std::string name = subject(analysis, workload, predictor.source().group->label);
+      const std::vector<Advice> all = advice_for(predictor, workload);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const Advice& a = all[i];
+        sheet.rows.push_back({name, a.gain, std::string(a.keeps_training ? "yes" : "no"), a.what, a.because});
+        page.lead.push_back(fmt::format("{}, {}. {} (gain {}), because {}.", name, i + 1, a.what,
+                                        with_interval(a.gain), a.because));
+      }
+      if (all.empty()) page.lead.push_back(name + ": nothing that is known here would gain 1 % or more.");
+      if (predictor.source().group->any().ranks > 1 && !predictor.has_link())
+        page.notes.push_back(name +
+                             ": the link is not known, so nothing is said of buckets, messages and batches; "
+                             "give it with --link, as 200Gb:2us.");
+    }
+  }
+  if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));
+  page.notes.emplace_back("Gain: samples per second with the change, by those without; each for itself.");
+  page.notes.emplace_back("What changes the batch changes what is learned: try it with the learning rate.");
+  return page;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,46 @@
+// One page a verb: what it shows, as tables and sentences. docs/metrics.md defines the numbers.
+#pragma once
+
+#include <span>
+
+#include "analysis/command_line.hpp"
+#include "analysis/model/analysis.hpp"
+#include "analysis/output/sheet.hpp"
+
+namespace lockstep {
+
+// Times and speedups over the number of ranks, and the laws that fit them.
+Page scaling_page(const Analysis& analysis, const AnalyzeOptions& options);
+// The parts of a step, and of what it takes beyond the ideal.
+Page budget_page(const Analysis& analysis, const AnalyzeOptions& options);
+// Total, hidden and exposed communication, waiting and transfer, bucket by bucket.
+Page overlap_page(const Analysis& analysis, const AnalyzeOptions& options);
+// Parallel efficiency as a product of factors.
+Page pop_page(const Analysis& analysis, const AnalyzeOptions& options);
+// Time and samples to an accuracy, censored runs counted as such.
+Page convergence_page(const Analysis& analysis, const AnalyzeOptions& options);
+// The measured bubble beside that of an ideal pipeline.
+Page pipeline_page(const Analysis& analysis, const AnalyzeOptions& options);
+// Every check on every run.
+Page validate_page(const Analysis& analysis, const AnalyzeOptions& options);
+// Step time on other numbers of ranks, over the measured link or options.link.
+Page predict_page(const Analysis& analysis, const AnalyzeOptions& options);
+// What would help, the most first.
+Page advise_page(const Analysis& analysis, const AnalyzeOptions& options);
+
+// The verbs above by name: a report shows all their pages.
+struct VerbPage {
+  Verb verb;
+  Page (*page)(const Analysis&, const AnalyzeOptions&);
+};
+std::span<const VerbPage> verb_pages();
+
+// What changed between the runs below two paths; regression is set where the second is slower than the first
+// by more than options.threshold, and significantly so.
+struct Difference {
+  Page page;
+  bool regression = false;
+};
+Difference difference(const Analysis& before, const Analysis& after, const AnalyzeOptions& options);
+
+}  // namespace lockstep

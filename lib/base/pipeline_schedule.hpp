@@ -1,0 +1,14 @@
+// The order in which the stages of a split model work through a batch's micro-batches
+// (parallel/schedule.hpp).
+#pragma once
+
+namespace lockstep {
+
+enum class PipelineSchedule {
+  layerwise,    // one micro-batch at a time through all stages, forward and backward
+  gpipe,        // all forward passes, then all backward passes (Huang et al. 2019)
+  one_f_one_b,  // one forward, one backward in turn (Narayanan et al. 2019; flushed: Narayanan et al. 2021)
+  interleaved,  // as one_f_one_b with several chunks of the model a stage (Narayanan et al. 2021)
+};
+
+}  // namespace lockstep

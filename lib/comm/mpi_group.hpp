@@ -1,0 +1,37 @@
+// Group over an MPI communicator.
+#pragma once
+
+#include <mpi.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/group.hpp"
+
+namespace lockstep {
+
+class MpiGroup final : public Group {
+ public:
+  // comm is freed by MPI_Finalize alone: MPI_Comm_free is collective, and destructors never communicate.
+  // Sets its error handler to MPI_ERRORS_RETURN.
+  explicit MpiGroup(MPI_Comm comm);
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  std::vector<std::string> gather(const std::string& bytes) override;
+  std::vector<std::string> all_gather(const std::string& bytes) override;
+  std::string broadcast(const std::string& bytes) override;
+  void barrier() override;
+  std::unique_ptr<Group> split(int color) override;
+
+  MPI_Comm comm() const { return comm_; }
+
+ private:
+  void broadcast_bytes(std::string& bytes, int root);
+
+  MPI_Comm comm_;
+  int rank_ = 0, size_ = 1;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,128 @@
+// IMDB reviews, and any texts in two classes in the same layout: {train,test}/{neg,pos}, a document a file.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "base/error.hpp"
+#include "base/parallel_for.hpp"
+#include "data/array_dataset.hpp"
+#include "data/cache.hpp"
+#include "data/input_file.hpp"
+#include "data/sources.hpp"
+#include "data/text_data.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array<const char*, 2> kClasses = {"neg", "pos"};
+constexpr const char* kUnpacked = "aclImdb";  // what the archive unpacks to
+
+struct Document {
+  std::string name;  // of the file, without its folder
+  std::int32_t label = 0;
+  std::string text;
+};
+
+struct Split {
+  std::string folder;
+  std::vector<Document> documents;
+};
+
+std::vector<Document> list_documents(const RunConfig& config, const std::string& folder, std::int32_t label) {
+  const std::string held = fmt::format("{}/{}", folder, kClasses[static_cast<std::size_t>(label)]);
+  require_folder(config, held, "a .txt file a document");
+  std::vector<Document> documents;
+  for (const auto& entry : std::filesystem::directory_iterator(held))
+    if (entry.path().extension() == ".txt")
+      documents.push_back({entry.path().filename().string(), label, {}});
+  if (documents.empty())
+    throw input_error(
+        "'{}' holds no .txt file: the class '{}' is empty; run scripts/get-data {} {}, or set data.path",
+        held, kClasses[static_cast<std::size_t>(label)], config.data.name, config.data.path);
+  return documents;
+}
+
+// HTML's line break stands for a space, whatever the tokenizer.
+void replace_breaks(std::string& text) {
+  constexpr std::string_view kBreak = "<br />";
+  std::size_t to = 0;
+  for (std::size_t at = 0; at < text.size(); ++to) {
+    const bool line_break = text.compare(at, kBreak.size(), kBreak) == 0;
+    text[to] = line_break ? ' ' : text[at];
+    at += line_break ? kBreak.size() : 1;
+  }
+  text.resize(to);
+}
+
+// In order of the files' names, in which the classes alternate, so that the first rows are of both.
+Split read_split(const RunConfig& config, const std::string& folder, int threads) {
+  Split split{folder, {}};
+  for (const std::int32_t label : {0, 1}) {
+    auto documents = list_documents(config, folder, label);
+    std::move(documents.begin(), documents.end(), std::back_inserter(split.documents));
+  }
+  std::sort(split.documents.begin(), split.documents.end(), [](const Document& a, const Document& b) {
+    return std::tie(a.name, a.label) < std::tie(b.name, b.label);
+  });
+  parallel_for(split.documents.size(), threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      Document& document = split.documents[i];
+      document.text = read_whole(
+          fmt::format("{}/{}/{}", folder, kClasses[static_cast<std::size_t>(document.label)], document.name));
+      replace_breaks(document.text);
+    }
+  });
+  return split;
+}
+
+// Refers to the split.
+LabelledTexts labelled_texts(const Split& split) {
+  LabelledTexts texts;
+  texts.path = split.folder;
+  texts.rows = static_cast<std::int64_t>(split.documents.size());
+  texts.text = [&split](std::int64_t row, std::string& out) {
+    out = split.documents[static_cast<std::size_t>(row)].text;
+  };
+  texts.label = [&split](std::int64_t row) { return split.documents[static_cast<std::size_t>(row)].label; };
+  return texts;
+}
+
+std::string content_digest(const RunConfig& config, const Split& train, const Split& test) {
+  Digest digest;
+  for (const Split* split : {&train, &test}) {
+    digest.add_value(split->documents.size());
+    for (const Document& document : split->documents) digest.add(document.text).add_value(document.label);
+  }
+  add_text_keys(config, digest);
+  return digest.hex();
+}
+
+}  // namespace
+
+DataSplits load_imdb(const RunConfig& config, int threads) {
+  check_text_keys(config);
+  std::string folder = config.data.path;
+  require_folder(config, folder, "train/{neg,pos} and test/{neg,pos}");
+  const std::string below = fmt::format("{}/{}", folder, kUnpacked);
+  if (!std::filesystem::exists(folder + "/train") && std::filesystem::is_directory(below)) folder = below;
+  const Split train = read_split(config, folder + "/train", threads),
+              test = read_split(config, folder + "/test", threads);
+  const std::string digest = content_digest(config, train, test);
+  std::vector<std::string> notes;
+  const EncodedData data = cached(config, digest, notes, [&] {
+    EncodedData encoded = encode_labelled(config, labelled_texts(train), labelled_texts(test), threads);
+    encoded.classes = static_cast<std::int64_t>(kClasses.size());
+    encoded.class_names = {kClasses.begin(), kClasses.end()};
+    return encoded;
+  });
+  DataSplits splits = split_encoded(data, config, {}, digest);
+  splits.notes = std::move(notes);
+  return splits;
+}
+
+}  // namespace lockstep

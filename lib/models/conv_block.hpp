@@ -1,0 +1,41 @@
+// Convolution blocks of any model for images.
+#pragma once
+
+#include <torch/nn/modules/conv.h>
+
+#include "models/batch_norm.hpp"
+#include "models/model.hpp"
+
+namespace lockstep {
+
+struct ImageShape {
+  std::int64_t channels, height, width;
+};
+
+// The shape of a sample of images.
+ImageShape image_shape(const ModelInputs& inputs);
+
+struct BlockOptions {
+  std::int64_t channels, kernel, padding;
+  bool batch_norm, pool;
+};
+
+// Convolution, batch normalisation where asked for, ReLU, and max pooling by 2 where asked for: (B, C, H, W)
+// -> (B, channels, H', W'), H' = H + 2 padding - kernel + 1, halved (rounded down) when pooling.
+class ConvolutionBlock : public Layer {
+ public:
+  ConvolutionBlock(const ImageShape& in, const BlockOptions& options);
+  Flow forward(Flow inputs) override;
+  double forward_flops() const override;
+  ImageShape out_shape() const;
+
+ private:
+  ImageShape convolution_shape() const;
+
+  BlockOptions options_;
+  ImageShape in_;
+  torch::nn::Conv2d conv_;
+  std::shared_ptr<BatchNorm2dImpl> norm_;
+};
+
+}  // namespace lockstep

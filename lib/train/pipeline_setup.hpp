@@ -1,0 +1,64 @@
+// What train_mp needs besides Setup: which layers this rank has, when it works on them, and its neighbours.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "comm/group.hpp"
+#include "config/run_config.hpp"
+#include "models/model.hpp"
+#include "parallel/partition.hpp"
+#include "parallel/process_grid.hpp"
+#include "parallel/schedule.hpp"
+
+namespace lockstep {
+
+// The same on every rank; nothing of it needs a device or a second rank.
+struct PipelinePlan {
+  ProcessGrid grid;
+  int chunks_per_stage = 1;
+  StageActions schedule;
+  Boundaries boundaries;  // of the model's layers, by chunk
+
+  int micro_batches() const { return micro_batch_count(schedule); }
+};
+
+// One rank's part.
+struct Pipeline {
+  explicit Pipeline(PipelinePlan p) : plan(std::move(p)) {}
+
+  PipelinePlan plan;
+  int stage = 0, replica = 0;
+  std::vector<std::shared_ptr<Model>> chunks;            // of this stage, in order
+  std::unique_ptr<Communicator> activations, gradients;  // the ranks of this pipeline, in order of stage
+  // A weight that two stages share (tied embedding): this rank's copy, and the stage of the other. Undefined
+  // where this stage has no part in it.
+  torch::Tensor tied_weight;
+  int tied_stage = -1;
+  bool tied_copy = false;  // this one is the copy: it counts once in the gradient's norm
+};
+
+// "mp" for layerwise, "pipe", or "hybrid" with several replicas.
+std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid);
+
+// Error(bad_input) naming place, numbers and remedy for what does not fit: stages and ranks, stages and
+// layers, micro-batches and the batch, the partition and the layers. node_of_rank: as in ProcessGrid.
+// costs: of the model's layers, for partition auto; may be empty for the others.
+PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::span<const int> node_of_rank,
+                           const std::vector<LayerCost>& costs);
+
+// Forward and backward seconds and sizes of each layer for one micro-batch, measured here and now on the
+// device of the model. batch: inputs of the model; targets of no consequence. Not collective.
+std::vector<LayerCost> measure_layers(Model& model, const Flow& batch);
+
+// Collective over all ranks. The model's layers that are not this stage's are let go with it.
+Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
+                       const RunConfig& config);
+
+// All layers of this rank's chunks, as one module.
+std::shared_ptr<Model> local_model(const Pipeline& pipeline, const Model& whole);
+
+}  // namespace lockstep
