@@ -19,7 +19,8 @@ struct VerbRow {
   const char* about;
 };
 constexpr VerbRow kVerbs[] = {
-    {"report", Verb::report, "print the summary and write it to PATH/report/ (the default)"},
+    {"report", Verb::report,
+     "print the summary, write tables, pictures and a page to PATH/report/ (the default)"},
     {"summary", Verb::summary, "print the summary, write nothing"},
     {"scaling", Verb::scaling, "speedups over the ranks, and the laws of scaling that fit them"},
     {"budget", Verb::budget, "what a step spends its time on, and what it loses"},
@@ -31,6 +32,9 @@ constexpr VerbRow kVerbs[] = {
     {"diff", Verb::diff, "diff A B: what changed from the runs below A to those below B"},
     {"predict", Verb::predict, "steps on other numbers of ranks, from what was measured"},
     {"advise", Verb::advise, "what would help, with the gain that is predicted for it"},
+    {"trace", Verb::trace, "one run as a trace for ui.perfetto.dev or chrome://tracing"},
+    {"export", Verb::export_tables, "the samples of all runs as one long table: export csv|json|tex PATH..."},
+    {"import", Verb::import_results, "what may be claimed from other projects' CSV and JSON files"},
 };
 
 template <typename T>
@@ -38,8 +42,13 @@ struct Choice {
   const char* name;
   T value;
 };
-constexpr Choice<Format> kFormats[] = {
-    {"table", Format::table}, {"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}};
+constexpr Choice<Format> kFormats[] = {{"table", Format::table},
+                                       {"json", Format::json},
+                                       {"csv", Format::csv},
+                                       {"md", Format::md},
+                                       {"tex", Format::tex}};
+constexpr Choice<RunTable> kTables[] = {
+    {"steps", RunTable::steps}, {"epochs", RunTable::epochs}, {"comm", RunTable::comm}};
 constexpr Choice<Baseline> kBaselines[] = {{"seq", Baseline::seq}, {"ddp1", Baseline::one_rank}};
 
 template <typename T, std::size_t N>
@@ -82,7 +91,7 @@ struct FlagRow {
   void (*set)(AnalyzeOptions&, const std::string& value);
 };
 constexpr FlagRow kFlags[] = {
-    {"--format", "F", "what is printed: table (the default), json, csv or md",
+    {"--format", "F", "what is printed: table (the default), json, csv, md or tex",
      [](AnalyzeOptions& o, const std::string& v) { o.format = chosen(kFormats, "--format", v); }},
     {"--output", "FILE", "print to FILE instead of the terminal",
      [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
@@ -94,8 +103,14 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.link = parse_link(v); }},
     {"--threshold", "PERCENT", "diff: a step longer by more than this is a regression, exit code 3 (5)",
      [](AnalyzeOptions& o, const std::string& v) { o.threshold = percent_in(v); }},
+    {"--table", "T", "what export writes: steps (the default), epochs or comm",
+     [](AnalyzeOptions& o, const std::string& v) { o.table = chosen(kTables, "--table", v); }},
+    {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
+     [](AnalyzeOptions& o, const std::string& v) { o.steps = v; }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, const std::string&) { o.strict = true; }},
+    {"--dark", nullptr, "pictures and page of the report on a dark ground",
+     [](AnalyzeOptions& o, const std::string&) { o.dark = true; }},
     {"--help", nullptr, "this text", [](AnalyzeOptions& o, const std::string&) { o.help = true; }},
     {"--version", nullptr, "version, commit and compiler",
      [](AnalyzeOptions& o, const std::string&) { o.version = true; }},
@@ -128,6 +143,17 @@ void take_flag(AnalyzeOptions& options, const std::vector<std::string>& argument
   flag.set(options, arguments[++at]);
 }
 
+// "export csv PATH" as well as "export --format csv PATH".
+void take_format(AnalyzeOptions& options) {
+  if (options.paths.size() < 2) return;
+  for (const Choice<Format>& format : kFormats) {
+    if (options.paths.front() != format.name) continue;
+    options.format = format.value;
+    options.paths.erase(options.paths.begin());
+    return;
+  }
+}
+
 // The verb stands before the paths or after them.
 void take_verb(AnalyzeOptions& options) {
   std::vector<std::string>& words = options.paths;
@@ -137,6 +163,7 @@ void take_verb(AnalyzeOptions& options) {
   if (!verb) return;
   options.verb = verb->verb;
   words.erase(leads ? words.begin() : words.end() - 1);
+  if (verb->verb == Verb::export_tables) take_format(options);
 }
 
 // "2us" with {"us", 1e-6}, ...: the number times the unit; nothing for another unit.

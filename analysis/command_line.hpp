@@ -8,6 +8,7 @@
 
 #include "analysis/metrics/link_model.hpp"
 #include "analysis/model/compare.hpp"
+#include "analysis/output/run_tables.hpp"
 
 namespace lockstep {
 
@@ -23,20 +24,25 @@ enum class Verb {
   validate,
   diff,
   predict,
-  advise
+  advise,
+  trace,
+  export_tables,
+  import_results
 };
-enum class Format { table, json, csv, md };
+enum class Format { table, json, csv, md, tex };
 
 struct AnalyzeOptions {
   Verb verb = Verb::report;
   std::vector<std::string> paths;
   Format format = Format::table;
   std::string output;  // file; empty: stdout
-  bool strict = false, help = false, version = false;
+  bool strict = false, dark = false, help = false, version = false;
   Baseline baseline = Baseline::seq;
   std::vector<std::int64_t> ranks = {2, 4, 8, 16, 32, 64};  // predict
   std::optional<Link> link;                                 // predict, advise; empty: the measured one
   double threshold = 0.05;                                  // diff: what is a regression, of a step
+  std::string steps;                                        // of trace: "A:B"; empty: around the median
+  RunTable table = RunTable::steps;                         // of export
 };
 
 // "200Gb:2us": bandwidth (Gb, Mb: bits; GB, MB: bytes per second) and latency (ns, us, ms, s) of a link.

@@ -20,15 +20,13 @@ struct VerbFunction {
 };
 constexpr VerbFunction kFunctions[] = {{Verb::report, run_report}, {Verb::summary, run_summary}};
 
-struct VerbPage {
+// Verbs that do not work on an analysis.
+struct FileVerb {
   Verb verb;
-  Page (*page)(const Analysis&, const AnalyzeOptions&);
+  ExitCode (*run)(const AnalyzeOptions&);
 };
-constexpr VerbPage kPages[] = {
-    {Verb::scaling, scaling_page},   {Verb::budget, budget_page},           {Verb::overlap, overlap_page},
-    {Verb::pop, pop_page},           {Verb::convergence, convergence_page}, {Verb::pipeline, pipeline_page},
-    {Verb::validate, validate_page}, {Verb::predict, predict_page},         {Verb::advise, advise_page},
-};
+constexpr FileVerb kFileVerbs[] = {
+    {Verb::trace, run_trace}, {Verb::export_tables, run_export}, {Verb::import_results, run_import}};
 
 Analysis read(const std::vector<std::string>& paths, const AnalyzeOptions& options) {
   Analysis analysis(read_runs(paths), options.baseline);
@@ -60,11 +58,13 @@ ExitCode analyze(const AnalyzeOptions& options) {
     fmt::print("analyze {} ({}, {})\n", p.version, p.commit, p.compiler);
     return ExitCode::done;
   }
+  for (const FileVerb& f : kFileVerbs)
+    if (f.verb == options.verb) return f.run(options);
   if (options.verb == Verb::diff) return run_diff(options);
   const Analysis analysis = read(options.paths, options);
   for (const VerbFunction& f : kFunctions)
     if (f.verb == options.verb) f.run(analysis, options);
-  for (const VerbPage& p : kPages)
+  for (const VerbPage& p : verb_pages())
     if (p.verb == options.verb) print(render(p.page(analysis, options), options.format), options);
   return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }

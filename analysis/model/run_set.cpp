@@ -53,9 +53,15 @@ std::vector<std::string> find_runs(const std::vector<std::string>& paths) {
   return result;
 }
 
+std::vector<std::string> find_some_runs(const std::vector<std::string>& paths) {
+  std::vector<std::string> files = find_runs(paths);
+  if (files.empty()) throw input_error("{}: no run below it; a run is a folder with a run.h5", paths.front());
+  return files;
+}
+
 RunSet read_runs(const std::vector<std::string>& paths) {
   RunSet set;
-  const std::vector<std::string> found = find_runs(paths);
+  const std::vector<std::string> found = find_some_runs(paths);
   RunFiles files(found);
   for (std::size_t i = 0; i < found.size(); ++i) {
     try {
@@ -68,8 +74,6 @@ RunSet read_runs(const std::vector<std::string>& paths) {
     }
   }
   if (!set.launches.empty()) return set;
-  if (set.unreadable.empty())
-    throw input_error("{}: no run below it; a run is a folder with a run.h5", paths.front());
   throw input_error("none of {} run files can be read; the first: {}", set.unreadable.size(),
                     set.unreadable.front());
 }

@@ -17,6 +17,8 @@ struct RunSet {
 // folder. Each file once, symbolic links to folders are not followed. Error(bad_input) when a path does not
 // exist.
 std::vector<std::string> find_runs(const std::vector<std::string>& paths);
+// The same; Error(bad_input) when there is none.
+std::vector<std::string> find_some_runs(const std::vector<std::string>& paths);
 
 // Reads them all. Error(bad_input) when there is no run, or none that can be read.
 RunSet read_runs(const std::vector<std::string>& paths);

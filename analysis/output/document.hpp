@@ -13,6 +13,7 @@ struct TextTable {
   };
   std::vector<std::string> header;  // the first column is aligned to the left, the others to the right
   std::vector<Row> rows;
+  std::vector<std::string> metrics = {};  // what each column shows, by name; empty: the headers tell
 };
 
 struct Block {

@@ -4,13 +4,13 @@
 
 #include <cmath>
 
+#include "analysis/output/escape.hpp"
+
 namespace lockstep {
 
-namespace {
-
-std::string quoted(const std::string& text) {
+std::string json_quoted(const std::string& text) {
   std::string out = "\"";
-  for (const char c : text) {
+  for (const char c : valid_utf8(text)) {
     if (c == '"' || c == '\\')
       out += std::string("\\") + c;
     else if (static_cast<unsigned char>(c) < 0x20)
@@ -20,8 +20,6 @@ std::string quoted(const std::string& text) {
   }
   return out + '"';
 }
-
-}  // namespace
 
 void JsonText::separate() {
   if (after_key_) {
@@ -56,12 +54,12 @@ JsonText& JsonText::raw(const std::string& value) {
 }
 
 JsonText& JsonText::key(const std::string& name) {
-  raw(quoted(name) + ": ");
+  raw(json_quoted(name) + ": ");
   after_key_ = true;
   return *this;
 }
 
-JsonText& JsonText::text(const std::string& value) { return raw(quoted(value)); }
+JsonText& JsonText::text(const std::string& value) { return raw(json_quoted(value)); }
 JsonText& JsonText::number(double value) {
   return raw(std::isfinite(value) ? fmt::format("{:.9g}", value) : "null");
 }

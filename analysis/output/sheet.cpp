@@ -10,6 +10,7 @@
 #include "analysis/output/document.hpp"
 #include "analysis/output/json_text.hpp"
 #include "analysis/output/numbers.hpp"
+#include "analysis/output/tex.hpp"
 #include "analysis/output/write_file.hpp"
 
 namespace lockstep {
@@ -31,7 +32,10 @@ struct ReadableText {
 TextTable text_table(const Sheet& sheet) {
   TextTable table;
   for (const SheetColumn& column : sheet.columns)
-    if (column.in_text) table.header.push_back(column.heading);
+    if (column.in_text) {
+      table.header.push_back(column.heading);
+      table.metrics.push_back(column.key);
+    }
   for (const std::vector<Cell>& row : sheet.rows) {
     TextTable::Row& line = table.rows.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -44,20 +48,6 @@ TextTable text_table(const Sheet& sheet) {
     }
   }
   return table;
-}
-
-Document document_of(const Page& page) {
-  Document document;
-  document.title(page.title);
-  for (const std::string& sentence : page.lead) document.text(sentence);
-  for (const Sheet& sheet : page.sheets) {
-    document.heading(sheet.heading);
-    document.table(text_table(sheet));
-  }
-  if (page.notes.empty()) return document;
-  document.heading("Notes");
-  document.items(page.notes);
-  return document;
 }
 
 // Columns that hold an estimate somewhere have bounds of an interval in JSON and CSV.
@@ -150,6 +140,20 @@ std::string csv_of(const Sheet& sheet) {
 
 }  // namespace
 
+Document document_of(const Page& page) {
+  Document document;
+  document.title(page.title);
+  for (const std::string& sentence : page.lead) document.text(sentence);
+  for (const Sheet& sheet : page.sheets) {
+    document.heading(sheet.heading);
+    document.table(text_table(sheet));
+  }
+  if (page.notes.empty()) return document;
+  document.heading("Notes");
+  document.items(page.notes);
+  return document;
+}
+
 NoCells no_cells(const Finding& finding) { return {finding.rule->code, finding.sentence}; }
 
 std::string render(const Page& page, Format format) {
@@ -160,6 +164,8 @@ std::string render(const Page& page, Format format) {
       return render_markdown(document_of(page));
     case Format::json:
       return json_of(page);
+    case Format::tex:
+      return render_tex(document_of(page));
     case Format::csv:
       break;
   }

@@ -9,6 +9,7 @@
 #include "analysis/checks/finding.hpp"
 #include "analysis/command_line.hpp"
 #include "analysis/metrics/statistics.hpp"
+#include "analysis/output/document.hpp"
 
 namespace lockstep {
 
@@ -49,6 +50,9 @@ struct Page {
   std::vector<Sheet> sheets;
   std::vector<std::string> notes;  // assumptions, what is absent
 };
+
+// The page as people read it.
+Document document_of(const Page& page);
 
 // CSV: the sheets one after another, an empty line between; no lead and no notes.
 std::string render(const Page& page, Format format);

@@ -1,6 +1,8 @@
 // One page a verb: what it shows, as tables and sentences. docs/metrics.md defines the numbers.
 #pragma once
 
+#include <span>
+
 #include "analysis/command_line.hpp"
 #include "analysis/model/analysis.hpp"
 #include "analysis/output/sheet.hpp"
@@ -25,6 +27,13 @@ Page validate_page(const Analysis& analysis, const AnalyzeOptions& options);
 Page predict_page(const Analysis& analysis, const AnalyzeOptions& options);
 // What would help, the most first.
 Page advise_page(const Analysis& analysis, const AnalyzeOptions& options);
+
+// The verbs above by name: a report shows all their pages.
+struct VerbPage {
+  Verb verb;
+  Page (*page)(const Analysis&, const AnalyzeOptions&);
+};
+std::span<const VerbPage> verb_pages();
 
 // What changed between the runs below two paths; regression is set where the second is slower than the first
 // by more than options.threshold, and significantly so.

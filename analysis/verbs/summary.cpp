@@ -2,6 +2,7 @@
 #include "analysis/output/json.hpp"
 #include "analysis/output/sections.hpp"
 #include "analysis/output/sheet.hpp"
+#include "analysis/output/tex.hpp"
 #include "analysis/verbs/verbs.hpp"
 
 namespace lockstep {
@@ -16,6 +17,8 @@ std::string render(const Analysis& analysis, Format format) {
       return render_csv(analysis);
     case Format::md:
       return render_markdown(summary_document(analysis));
+    case Format::tex:
+      return render_tex(summary_document(analysis));
   }
   return "";
 }

@@ -335,6 +335,11 @@ unsigned seconds_for(const std::string& path) {
   return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
 }
 
+// HDF5 keeps what it has freed; Trials look for damage in the heap.
+struct FreeListsToHeap {
+  ~FreeListsToHeap() { H5garbage_collect(); }
+};
+
 Error refusal(const std::string& path) {
   return input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
 }
@@ -350,6 +355,7 @@ RunFiles::RunFiles(std::vector<std::string> paths)
       trials_(
           paths_.size(),
           [this](std::size_t i) {
+            const FreeListsToHeap tidy;
             if (!is_cut_short(paths_[i])) Reader(paths_[i]).run();
           },
           [this](std::size_t i) { return seconds_for(paths_[i]); }) {}
@@ -365,7 +371,12 @@ RunData read_run(const std::string& path) { return RunFiles({path}).read(0); }
 RunHeader read_header(const std::string& path) {
   refuse_if_cut_short(path);
   Trials trial(
-      1, [&](std::size_t) { Reader(path).header(); }, [&](std::size_t) { return seconds_for(path); });
+      1,
+      [&](std::size_t) {
+        const FreeListsToHeap tidy;
+        Reader(path).header();
+      },
+      [&](std::size_t) { return seconds_for(path); });
   if (!trial.survived(0)) throw refusal(path);
   return Reader(path).header();
 }

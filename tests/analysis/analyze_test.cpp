@@ -69,8 +69,8 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-Outcome analyze(const Folder& folder, const std::string& arguments) {
-  const std::string command = std::string("'") + ANALYZE_PROGRAM + "' " + arguments + " >'" +
+Outcome analyze(const Folder& folder, const std::string& arguments, const std::string& environment = "") {
+  const std::string command = environment + "'" + ANALYZE_PROGRAM + "' " + arguments + " >'" +
                               (folder / "out") + "' 2>'" + (folder / "err") + "'";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder / "out"), text_of(folder / "err")};
@@ -90,6 +90,85 @@ TEST_CASE("a report is printed, and written below the first path") {
     CHECK(fs::file_size(folder / (std::string("report/") + name)) > 500);
   CHECK(says(text_of(folder / "report/summary.json"), "\"speedup\": 1.6"));
   CHECK(analyze(folder, folder.path()).out == result.out);  // its own report is no run, and nothing is random
+}
+
+TEST_CASE("a report has page, tables and data; files that are not its own stay") {
+  const Folder folder;
+  write_usual(folder);
+  fs::create_directories(folder / "report");
+  std::ofstream(folder / "report/speedup_mine.png") << "mine";
+  const Outcome result = analyze(folder, folder.path());
+  CHECK(result.code == 0);
+  for (const char* name : {"index.html", "summary.tex", "speedup.csv", "timeline_ddp_x2.csv"})
+    CHECK(fs::exists(folder / (std::string("report/") + name)));
+  CHECK(text_of(folder / "report/speedup_mine.png") == "mine");
+  const std::string page = text_of(folder / "report/index.html");
+  CHECK(says(page, "seq-1-1"));
+  if (result.err != "") return;  // without gnuplot: the next test
+  for (const char* name : {"speedup.svg", "speedup.png", "confusion_seq.svg", "table.png"})
+    CHECK(fs::file_size(folder / (std::string("report/") + name)) > 1000);
+  CHECK(says(page, "<svg"));
+  CHECK(says(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  CHECK(says(page, "fill=\"var(--text)\""));
+  CHECK(analyze(folder, "--dark " + folder.path()).code == 0);
+  const std::string dark = text_of(folder / "report/speedup.svg");
+  for (const char* wrong : {"#ffffff", "black\"", "rgb(1,2,3)", "rgb(  1,   2,   3)", "#fdfcfb"})
+    CHECK(lacks(dark, wrong));
+}
+
+TEST_CASE("without gnuplot: the tables, and one line that says how to get it") {
+  const Folder folder;
+  write_usual(folder);
+  const Outcome result = analyze(folder, folder.path(), "PATH=/nowhere ");
+  CHECK(result.code == 0);
+  CHECK(says(result.err, "apt-get install gnuplot-nox"));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK_FALSE(fs::exists(folder / "report/speedup.svg"));
+  CHECK(fs::exists(folder / "report/speedup.csv"));
+  CHECK(says(text_of(folder / "report/index.html"), "gnuplot is not on PATH"));
+}
+
+TEST_CASE("a report that cannot be written is one line") {
+  const Folder folder;
+  write_usual(folder);
+  std::ofstream(folder / "report") << "a file in its place";
+  const Outcome result = analyze(folder, folder.path());
+  CHECK(result.code == 2);
+  CHECK(says(result.err, "report: "));
+  CHECK(says(result.err, "use analyze summary"));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+}
+
+TEST_CASE("trace and export work on run files") {
+  const Folder folder;
+  write_usual(folder);
+  CHECK(says(analyze(folder, "trace " + folder.path()).err, "4 runs below it, and a trace shows one"));
+  const Outcome trace = analyze(folder, "trace --steps 5:7 " + (folder / "nested/deeper/ddp1"));
+  CHECK(trace.code == 0);
+  CHECK(says(trace.out, "\"steps\":\"5:7\""));
+  CHECK(says(analyze(folder, "trace --steps 7:5 " + (folder / "seq1")).err, "two whole numbers A:B"));
+  CHECK(says(analyze(folder, "trace --steps 100: " + (folder / "seq1")).err, "the run has 40 steps"));
+  CHECK(analyze(folder, "trace --output /nowhere/x " + (folder / "seq1")).code == 2);
+  const Outcome rows = analyze(folder, "export csv --table comm " + folder.path());
+  CHECK(rows.code == 0);
+  CHECK(std::count(rows.out.begin(), rows.out.end(), '\n') == 1 + 2 * 2 * 40);
+  CHECK(says(rows.out, "run,mode,ranks,rank,step,bucket,sequence,bytes,kind,ready,start,end"));
+  CHECK(analyze(folder, "export md " + folder.path()).code == 2);
+}
+
+TEST_CASE("import says what other projects' files cannot carry") {
+  const Folder folder;
+  std::ofstream(folder / "single.csv") << "epoch,train_time\n1,10\n";
+  std::ofstream(folder / "ddp_4gpu.csv") << "epoch,train_time\n1,20\n";
+  std::ofstream(folder / "broken.json") << "{";
+  const Outcome result = analyze(folder, "import " + folder.path());
+  CHECK(result.code == 0);
+  CHECK(says(result.out, "refused [amdahl-slowdown]"));
+  CHECK(says(result.err, "broken.json:1: not JSON"));
+  CHECK(analyze(folder, "import --strict " + folder.path()).code == 3);
+  CHECK(says(analyze(folder, "import --format json " + folder.path()).out, "\"apparent_speedup\": 0.5"));
+  CHECK(says(analyze(folder, "import --format csv " + folder.path()).out, "ddp_4gpu,ddp,4,1,,20,,"));
+  CHECK(analyze(folder, "import " + (folder / "nowhere")).code == 2);
 }
 
 TEST_CASE("a summary writes nothing, and goes where --output says") {

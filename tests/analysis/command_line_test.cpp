@@ -46,11 +46,24 @@ TEST_CASE("flags") {
   CHECK(parse_analyze({"--version"}).version);
 }
 
+TEST_CASE("export takes its format as a word or as a flag; a folder may be called csv") {
+  const AnalyzeOptions word = parse_analyze({"export", "json", "a", "--table", "comm"});
+  CHECK(word.verb == Verb::export_tables);
+  CHECK(word.format == Format::json);
+  CHECK(word.table == RunTable::comm);
+  CHECK(word.paths == std::vector<std::string>{"a"});
+  CHECK(parse_analyze({"export", "--format", "tex", "a"}).format == Format::tex);
+  CHECK(parse_analyze({"export", "csv"}).paths == std::vector<std::string>{"csv"});
+  CHECK(parse_analyze({"trace", "a", "--steps", "3:5"}).steps == "3:5");
+  CHECK(parse_analyze({"a", "--dark"}).dark);
+  CHECK(refusal({"export", "a", "--table", "x"}) == "--table x: not one of steps, epochs, comm");
+}
+
 TEST_CASE("what is wrong is said with what is right") {
   CHECK(refusal({}) == "no path given; analyze PATH... reads the runs below each PATH, see analyze --help");
   CHECK(refusal({"summary"}) == refusal({}));
   CHECK(refusal({"a", "--fromat", "md"}) == "unknown flag '--fromat'; see analyze --help");
-  CHECK(refusal({"a", "--format", "xml"}) == "--format xml: not one of table, json, csv, md");
+  CHECK(refusal({"a", "--format", "xml"}) == "--format xml: not one of table, json, csv, md, tex");
   CHECK(refusal({"a", "--baseline=me"}) == "--baseline me: not one of seq, ddp1");
   CHECK(refusal({"a", "--output"}) == "--output needs a value: print to FILE instead of the terminal");
   CHECK(refusal({"a", "--strict=no"}) == "--strict takes no value");

@@ -40,6 +40,16 @@ TEST_CASE("what crashes or loops does not, and spoils no other") {
   CHECK(survivors(1, [](std::size_t) { _exit(3); }) == std::vector<bool>{false});
 }
 
+TEST_CASE("what writes past its memory does not, though it returns") {
+  CHECK(survivors(3, [](std::size_t i) {
+          std::vector<char*> pieces;
+          for (int n = 0; n < 9; ++n) pieces.push_back(static_cast<char*>(std::malloc(2000)));
+          volatile std::size_t end = i == 1 ? 2100 : 2000;
+          for (std::size_t at = 0; at < end; ++at) static_cast<volatile char*>(pieces[3])[at] = 'x';
+          for (int n : {0, 2, 4, 6, 8}) std::free(pieces[n]);
+        }) == std::vector<bool>{true, false, true});
+}
+
 TEST_CASE("items that nobody asks for are tried all the same") {
   Trials trials(
       4,

@@ -1,0 +1,217 @@
+#include "analysis/import/claims.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+
+#include "analysis/metrics/speedup.hpp"
+#include "analysis/metrics/statistics.hpp"
+#include "analysis/output/numbers.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double epoch_seconds_of(const ImportedRun& run) {
+  std::vector<double> seconds;
+  for (const ImportedEpoch& e : run.epochs)
+    if (e.seconds > 0) seconds.push_back(e.seconds);
+  if (seconds.empty() && run.total_seconds > 0 && !run.epochs.empty())
+    return run.total_seconds / static_cast<double>(run.epochs.size());
+  return median(seconds);
+}
+
+double last_accuracy(const ImportedRun& run) {
+  for (auto e = run.epochs.rbegin(); e != run.epochs.rend(); ++e)
+    if (std::isfinite(e->accuracy)) return e->accuracy;
+  return kNone;
+}
+
+// Rows of the epoch that has most; 1 when each epoch stands once.
+std::int64_t rows_an_epoch(const ImportedRun& run) {
+  std::map<double, std::int64_t> rows;
+  std::int64_t most = 0;
+  for (const ImportedEpoch& e : run.epochs)
+    if (std::isfinite(e.epoch)) most = std::max(most, ++rows[e.epoch]);
+  return most;
+}
+
+bool goes_back(const ImportedRun& run) {
+  const auto later = [](const ImportedEpoch& a, const ImportedEpoch& b) { return a.epoch >= b.epoch; };
+  return std::adjacent_find(run.epochs.begin(), run.epochs.end(), later) != run.epochs.end();
+}
+
+bool interleaved(const ImportedRun& run) { return rows_an_epoch(run) > 1 || goes_back(run); }
+
+// Runs that may belong together: those of one JSON file, or of the CSV files of one folder.
+std::string set_of(const ImportedRun& run) {
+  if (run.source.ends_with(".json")) return run.source;
+  return std::filesystem::path(run.source).parent_path().string();
+}
+
+// Of the run's set, the fastest that ran on one device: the honest one.
+const ImportedRun* baseline_for(const ImportedRun& wanted, std::span<const ImportedRun> runs) {
+  const ImportedRun* best = nullptr;
+  for (const ImportedRun& run : runs) {
+    const double seconds = epoch_seconds_of(run);
+    if (run.ranks != 1 || set_of(run) != set_of(wanted) || !std::isfinite(seconds)) continue;
+    if (!best || seconds < epoch_seconds_of(*best)) best = &run;
+  }
+  return best;
+}
+
+class Findings {
+ public:
+  explicit Findings(std::vector<ImportedFinding>& out) : out_(out) {}
+  void refuse(const char* code, const std::string& subject, std::string sentence) {
+    out_.push_back({code, subject, std::move(sentence), true});
+  }
+  void warn(const char* code, const std::string& subject, std::string sentence) {
+    out_.push_back({code, subject, std::move(sentence), false});
+  }
+
+ private:
+  std::vector<ImportedFinding>& out_;
+};
+
+void judge_run(Findings& findings, const ImportedRun& run) {
+  if (interleaved(run)) {
+    const std::int64_t rows = rows_an_epoch(run);
+    findings.refuse(
+        "interleaved-rows", run.label(),
+        rows > 1 ? fmt::format("up to {} rows have the number of one epoch: several ranks or runs wrote "
+                               "into one file, so no row is the time of an epoch of the whole run",
+                               rows)
+                 : std::string("the epochs go back: several runs wrote into one file"));
+  }
+  if (run.ranks == 0)
+    findings.warn(
+        "ranks-unknown", run.label(),
+        "neither the file nor the run's name says on how many devices it ran; it is compared with nothing");
+  if (!std::isfinite(epoch_seconds_of(run)))
+    findings.warn("no-times", run.label(), "it has no times, so nothing can be said of its speed");
+}
+
+void judge_speedup(Findings& findings, const ImportedClaim& claim) {
+  const ImportedRun& run = *claim.run;
+  const std::string subject = fmt::format("{} against {}", run.label(), claim.baseline->label());
+  if (run.epochs.size() != claim.baseline->epochs.size())
+    findings.warn("different-epochs", subject,
+                  fmt::format("{} rows against {}: times are compared an epoch, not in total",
+                              run.epochs.size(), claim.baseline->epochs.size()));
+  if (claim.apparent_speedup < 1)
+    findings.refuse(
+        "amdahl-slowdown", subject,
+        fmt::format("the apparent speedup is {}, below 1: the parallel run is slower, and Amdahl's law has "
+                    "no parallel share for it (the formula would give {:.4f})",
+                    number(claim.apparent_speedup),
+                    (1 - 1 / claim.apparent_speedup) / (1 - 1 / static_cast<double>(run.ranks))));
+  if (claim.apparent_speedup > static_cast<double>(run.ranks))
+    findings.refuse(
+        "amdahl-superlinear", subject,
+        fmt::format("the apparent speedup {} is above the number of devices {}: the two did not do the "
+                    "same work, or not on the same hardware",
+                    number(claim.apparent_speedup), run.ranks));
+}
+
+void judge_all(Findings& findings, std::span<const ImportedRun> runs) {
+  const std::string all = runs.size() == 1 ? runs.front().label() : fmt::format("all {} runs", runs.size());
+  findings.refuse(
+      "no-audit", all,
+      "the files do not say which samples each rank trained on; a sampler that gives every rank all "
+      "samples leaves the same rows, so no speedup of equal work can be claimed");
+  findings.refuse("no-hardware", all,
+                  "the files do not say on what hardware and with which versions the runs were made");
+  std::map<std::pair<std::string, std::int64_t>, int> launches;
+  for (const ImportedRun& run : runs) ++launches[{run.mode, run.ranks}];
+  const bool single =
+      std::any_of(launches.begin(), launches.end(), [](const auto& l) { return l.second == 1; });
+  if (single)
+    findings.warn(
+        "single", all,
+        "a configuration that was run once has no interval: another launch may give another number");
+  const auto without = [&](const ImportedRun& run) { return !baseline_for(run, runs); };
+  if (std::all_of(runs.begin(), runs.end(), without))
+    findings.refuse("no-baseline", all,
+                    "none of them is known to have run on one device, so there is no speedup");
+}
+
+TextTable::Row claim_row(const ImportedClaim& c) {
+  const ImportedRun& run = *c.run;
+  TextTable::Row row{
+      {run.label(), run.mode.empty() ? "-" : run.mode, run.ranks > 0 ? std::to_string(run.ranks) : "-",
+       std::to_string(run.epochs.size()), number(c.epoch_seconds),
+       std::isfinite(c.accuracy) ? fmt::format("{:.4f}", c.accuracy) : "-"},
+      ""};
+  if (!c.baseline || !std::isfinite(c.apparent_speedup)) {
+    row.cells.insert(row.cells.end(), {"-", "-", "-", "-"});
+    return row;
+  }
+  const auto share = amdahl_parallel_share(c.apparent_speedup, run.ranks);
+  row.cells.insert(row.cells.end(),
+                   {number(c.apparent_speedup), percent(efficiency(c.apparent_speedup, run.ranks)),
+                    number(karp_flatt(c.apparent_speedup, run.ranks)), share ? number(*share) : "refused"});
+  return row;
+}
+
+}  // namespace
+
+ImportedClaims claims_of(std::span<const ImportedRun> runs) {
+  ImportedClaims result;
+  Findings findings(result.findings);
+  judge_all(findings, runs);
+  for (const ImportedRun& run : runs) {
+    const ImportedRun* baseline = baseline_for(run, runs);
+    ImportedClaim claim{&run, nullptr, epoch_seconds_of(run), kNone, last_accuracy(run)};
+    judge_run(findings, run);
+    if (baseline && run.ranks > 1 && std::isfinite(claim.epoch_seconds)) {
+      claim.baseline = baseline;
+      claim.apparent_speedup = speedup(epoch_seconds_of(*baseline), claim.epoch_seconds);
+      judge_speedup(findings, claim);
+    }
+    result.claims.push_back(claim);
+  }
+  std::stable_sort(
+      result.findings.begin(), result.findings.end(),
+      [](const ImportedFinding& a, const ImportedFinding& b) { return a.refusal && !b.refusal; });
+  return result;
+}
+
+Document claims_document(const ImportedClaims& claims, const std::vector<std::string>& left_out) {
+  Document page;
+  page.title(fmt::format("{} imported runs", claims.claims.size()));
+  page.heading("What the files say");
+  TextTable table{{"", "mode", "ranks", "rows", "epoch s", "accuracy", "apparent speedup", "effic. %",
+                   "Karp-Flatt", "Amdahl"},
+                  {}};
+  for (const ImportedClaim& claim : claims.claims) table.rows.push_back(claim_row(claim));
+  page.table(std::move(table));
+  page.text(
+      "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device in "
+      "the same "
+      "file (JSON) or folder (CSV). It is what the numbers give, not what may be claimed:");
+  page.heading("What cannot be claimed, and why");
+  std::vector<std::string> lines;
+  for (const ImportedFinding& f : claims.findings)
+    lines.push_back(
+        fmt::format("{} [{}] {}: {}", f.refusal ? "refused" : "warning", f.code, f.subject, f.sentence));
+  page.items(lines);
+  page.heading("What can be claimed");
+  page.text(
+      "The losses, accuracies and times that the files state, each of its run alone. For more, the runs have "
+      "to be "
+      "made again with an audit, repetitions and a record of the hardware, as train_seq and train_ddp do.");
+  if (!left_out.empty()) {
+    page.heading("Left out");
+    page.items(left_out);
+  }
+  return page;
+}
+
+}  // namespace lockstep

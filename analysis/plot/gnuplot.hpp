@@ -1,0 +1,20 @@
+// Runs gnuplot, the program. Without a shell: the script goes to its standard input.
+#pragma once
+
+#include <string>
+
+namespace lockstep {
+
+// The program on PATH; empty when there is none.
+std::string find_gnuplot();
+
+// How a reader of a report without pictures gets them.
+inline constexpr const char* kNoGnuplot =
+    "no pictures: gnuplot is not on PATH; install it (Debian, Ubuntu: apt-get install gnuplot-nox) and run "
+    "analyze again";
+
+// Runs the script in a folder, without the user's settings. Returns what went wrong, in one line; empty when
+// nothing did.
+std::string run_gnuplot(const std::string& program, const std::string& script, const std::string& folder);
+
+}  // namespace lockstep

@@ -1,0 +1,217 @@
+#include "analysis/plot/pictures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/output/escape.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr Picture kPictures[] = {
+    {"table", "Summary", "Medians over the launches; in brackets the 95 % interval.", table_figure},
+    {"comparison", "Comparison",
+     "Training loss, validation metric and training time of each epoch, and the speedup against train_seq. "
+     "Curves are medians over the launches, bars reach from the smallest to the largest; of the speedup they "
+     "are the 95 % interval.",
+     comparison_figure},
+    {"total_time", "Training time",
+     "All steady steps of a launch, evaluation not counted; median over launches with its 95 % interval.",
+     total_time_figure},
+    {"speedup", "Speedup",
+     "How many times as fast as train_seq, with the 95 % interval. The dashed line is the ideal: as many "
+     "times "
+     "as there are ranks. A refused speedup is not drawn.",
+     speedup_figure},
+    {"efficiency", "Efficiency",
+     "Speedup divided by ranks, with the 95 % interval. The dashed line is the ideal.", efficiency_figure},
+    {"throughput", "Throughput",
+     "Samples per second of all ranks together, with the 95 % interval. The dashed line is what train_seq "
+     "does, times the ranks.",
+     throughput_figure},
+    {"epoch_time", "Time of an epoch",
+     "Training time of each epoch, evaluation not counted: median over launches, smallest to largest.",
+     epoch_time_figure},
+    {"accuracy", "Validation metric", "After each epoch: median over launches, smallest to largest.",
+     accuracy_figure},
+    {"accuracy_time", "Validation metric against time",
+     "The same against the training time that was spent until then: medians over the launches. Further left "
+     "is sooner.",
+     accuracy_time_figure},
+    {"loss_samples", "Loss against samples",
+     "Training loss against samples trained on, of the launch whose time is the median; means of "
+     "neighbouring "
+     "steps. Curves that lie on each other learn equally much from a sample.",
+     loss_samples_figure},
+    {"loss_time", "Loss against time",
+     "The same against the time since the first step, evaluation between the epochs counted.",
+     loss_time_figure},
+    {"budget", "Where a step's time goes",
+     "The mean steady step by phase, mean over ranks. The phases add up to the wall time of the step. "
+     "Communication that is hidden behind computation is not part of it.",
+     budget_figure},
+    {"communication", "Communication, exposed and overlapped",
+     "Time of a step in collectives: exposed, which makes the step longer, and overlapped, which computation "
+     "hides.",
+     communication_figure},
+    {"bandwidth", "Bandwidth against message size",
+     "Bus bandwidth of the all-reduces in training, by the size of the message: median transfer time of the "
+     "fastest rank, of the launch whose time is the median.",
+     bandwidth_figure},
+    {"imbalance", "The ranks",
+     "Mean steady step of each rank, of the launch whose time is the median. A rank that computes or loads "
+     "longer makes the others communicate longer: they wait for it.",
+     nullptr, imbalance_figure},
+    {"timeline", "A step",
+     "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
+     "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
+     "colour a "
+     "bucket in turn.",
+     nullptr, timeline_figure},
+    {"pipeline", "A step of the pipeline",
+     "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "
+     "whose "
+     "wall time is the median. What is blank is the bubble, communication, and the optimizer.",
+     nullptr, pipeline_figure},
+    {"confusion", "Confusion matrix",
+     "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "
+     "true "
+     "class; the colour is the share of the row.",
+     nullptr, confusion_figure},
+};
+
+bool is_measured(const GroupSummary& s) { return s.measured(); }
+
+void add_uuids(std::vector<std::string>& uuids, const GroupDetail& group) {
+  for (const Launch* launch : group.summary->group->launches) uuids.push_back(launch->header.uuid);
+}
+
+// Makes a picture's figures and names their files.
+class Gallery {
+ public:
+  explicit Gallery(bool several_workloads) : several_(several_workloads) {}
+
+  void add(const Picture& picture, const PictureInput& input) {
+    if (picture.of_groups) {
+      Figure figure = picture.of_groups(input);
+      if (figure.empty()) return;
+      DrawnPicture& next = begin(picture, input, "", std::move(figure));
+      for (const GroupDetail& group : input.groups) add_uuids(next.uuids, group);
+      return;
+    }
+    for (const GroupDetail& group : input.groups) {
+      Figure figure = picture.of_group(input, group);
+      if (figure.empty()) continue;
+      add_uuids(begin(picture, input, group.summary->group->label, std::move(figure)).uuids, group);
+    }
+  }
+  std::vector<DrawnPicture> drawn;
+
+ private:
+  DrawnPicture& begin(const Picture& picture, const PictureInput& input, const std::string& label,
+                      Figure figure) {
+    const Workload& work = *input.workload.workload;
+    DrawnPicture next{picture.name, picture.title, picture.shows, {}, std::move(figure)};
+    if (several_) {
+      next.file += "_" + file_word(work.model + "_" + work.data);
+      next.title = fmt::format("{} on {}: {}", work.model, work.data, next.title);
+    }
+    if (!label.empty()) {
+      next.file += "_" + file_word(label);
+      next.title += ": " + label;
+    }
+    if (!next.figure.note.empty()) next.caption += " " + next.figure.note;
+    next.file = unique(next.file);
+    drawn.push_back(std::move(next));
+    return drawn.back();
+  }
+
+  std::string unique(const std::string& file) const {
+    std::string name = file;
+    const auto taken = [&] {
+      return std::any_of(drawn.begin(), drawn.end(), [&](const DrawnPicture& d) { return d.file == name; });
+    };
+    for (int i = 2; taken(); ++i) name = fmt::format("{}_{}", file, i);
+    return name;
+  }
+
+  bool several_;
+};
+
+// "ddp x2 overlap=false" without its number of ranks.
+std::string without_ranks(const Group& group) {
+  std::string label = group.label;
+  const std::string ranks = fmt::format(" x{}", group.any().ranks);
+  if (const std::size_t at = label.find(ranks); at != std::string::npos) label.erase(at, ranks.size());
+  return label;
+}
+
+}  // namespace
+
+std::span<const Picture> pictures() { return kPictures; }
+
+std::vector<PictureInput> read_picture_inputs(const Analysis& analysis) {
+  std::size_t all = 0;
+  for (const WorkloadSummary& w : analysis.summaries)
+    all += static_cast<std::size_t>(std::count_if(w.groups.begin(), w.groups.end(), is_measured));
+  const std::size_t most = std::clamp<std::size_t>(kDetailRuns / std::max<std::size_t>(all, 1), 1, 8);
+  std::vector<PictureInput> inputs;
+  for (const WorkloadSummary& workload : analysis.summaries) {
+    PictureInput& input = inputs.emplace_back(PictureInput{analysis, workload, {}});
+    for (const GroupSummary& summary : workload.groups)
+      if (summary.measured() && input.groups.size() < kPictureGroups)
+        input.groups.push_back(read_group_detail(summary, most));
+  }
+  return inputs;
+}
+
+std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs) {
+  Gallery gallery(inputs.size() > 1);
+  for (const PictureInput& input : inputs)
+    for (const Picture& picture : pictures()) gallery.add(picture, input);
+  return std::move(gallery.drawn);
+}
+
+std::vector<ScalingSeries> scaling_series(const PictureInput& input) {
+  std::vector<ScalingSeries> all;
+  for (const GroupDetail& group : input.groups) {
+    if (group.summary->group->any().header.mode == "seq") continue;
+    const std::string name = without_ranks(*group.summary->group);
+    auto found = std::find_if(all.begin(), all.end(), [&](const ScalingSeries& s) { return s.name == name; });
+    if (found == all.end())
+      found = all.insert(all.end(),
+                         ScalingSeries{name, {}, static_cast<std::size_t>(&group - input.groups.data())});
+    found->groups.push_back(&group);
+  }
+  for (ScalingSeries& series : all)
+    std::stable_sort(series.groups.begin(), series.groups.end(), [](const auto* a, const auto* b) {
+      return a->summary->group->any().ranks < b->summary->group->any().ranks;
+    });
+  return all;
+}
+
+bool is_parallel(const GroupDetail& group) { return group.summary->group->any().ranks > 1; }
+
+Axis lane_axis(const std::vector<std::string>& names) {
+  Axis axis;
+  axis.low = -static_cast<double>(names.size());
+  axis.high = 0;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    axis.tics.emplace_back(-0.5 - static_cast<double>(i), names[i]);
+  return axis;
+}
+
+Box lane_box(std::size_t lane, double left, double right) {
+  const double middle = -0.5 - static_cast<double>(lane);
+  return {left, right, middle - 0.34, middle + 0.34};
+}
+
+std::vector<std::string> labels_of(const PictureInput& input) {
+  std::vector<std::string> labels;
+  for (const GroupDetail& group : input.groups) labels.push_back(group.summary->group->label);
+  return labels;
+}
+
+}  // namespace lockstep

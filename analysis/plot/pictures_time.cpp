@@ -1,0 +1,229 @@
+// Pictures of where the time of a step goes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "analysis/checks/rules.hpp"
+#include "analysis/metrics/bandwidth.hpp"
+#include "analysis/output/numbers.hpp"
+#include "analysis/plot/pictures.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+
+struct PhaseLook {
+  Quantity phase;
+  const char* name;
+  Colour colour;
+};
+// Phases that stand beside each other have colours that differ in brightness, too.
+constexpr std::array kPhases = {PhaseLook{Q::data, "data", kYellow},
+                                PhaseLook{Q::h2d, "copy to device", kOrange},
+                                PhaseLook{Q::forward, "forward", kSky},
+                                PhaseLook{Q::backward, "backward", kBlue},
+                                PhaseLook{Q::bubble, "bubble", kPurple},
+                                PhaseLook{Q::comm_exposed, "exposed communication", kVermillion},
+                                PhaseLook{Q::optimizer, "optimizer", kGreen},
+                                PhaseLook{Q::other, "other", 0x555555}};
+
+Figure with_lanes(Panel panel, std::size_t lanes) {
+  Figure figure;
+  const auto empty = [](const BoxSet& set) { return set.boxes.empty(); };
+  if (std::all_of(panel.boxes.begin(), panel.boxes.end(), empty)) return figure;
+  figure.panels.push_back(std::move(panel));
+  figure.height = kFrameHeight + 20 + kLaneHeight * static_cast<int>(std::min<std::size_t>(lanes, 40));
+  return figure;
+}
+
+// A bar of parts, end to end. values: one a set of boxes.
+void stack(Panel& panel, std::size_t lane, const std::vector<double>& values) {
+  double left = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!(values[i] > 0)) continue;
+    panel.boxes[i].boxes.push_back(lane_box(lane, left, left + values[i]));
+    left += values[i];
+  }
+}
+
+bool closes(const GroupDetail& group) { return !refusal_of(group.summary->findings, Claim::budget); }
+
+constexpr const char* kOpenBudget = "Left out, because their phases do not add up to the wall time: ";
+
+// Names of the groups that fit, and a note that names the others.
+std::vector<const GroupDetail*> with_closed_budget(const PictureInput& input, bool parallel_only,
+                                                   std::string& note) {
+  std::vector<const GroupDetail*> groups;
+  std::string left_out;
+  for (const GroupDetail& group : input.groups) {
+    if (parallel_only && !is_parallel(group)) continue;
+    if (closes(group))
+      groups.push_back(&group);
+    else
+      left_out += (left_out.empty() ? "" : ", ") + group.summary->group->label;
+  }
+  if (!left_out.empty()) note = kOpenBudget + left_out + ".";
+  return groups;
+}
+
+std::vector<std::string> labels(const std::vector<const GroupDetail*>& groups) {
+  std::vector<std::string> names;
+  for (const GroupDetail* group : groups) names.push_back(group->summary->group->label);
+  return names;
+}
+
+std::vector<std::string> rank_names(std::size_t ranks) {
+  std::vector<std::string> names;
+  for (std::size_t r = 0; r < ranks; ++r) names.push_back(fmt::format("rank {}", r));
+  return names;
+}
+
+BoxSet& set_named(Panel& panel, const std::string& name, Colour colour) {
+  for (BoxSet& set : panel.boxes)
+    if (set.name == name) return set;
+  return panel.boxes.emplace_back(BoxSet{name, colour, {}});
+}
+
+// Buckets take turns, so that neighbours differ.
+void add_event(Panel& panel, const TimelineSpan& span, const Box& box) {
+  constexpr std::array kTurns = {kVermillion, kOrange, kPurple};
+  if (span.part < 0) {
+    set_named(panel, "other collective", kGrey).boxes.push_back(box);
+    return;
+  }
+  const auto turn = static_cast<std::size_t>(span.part) % kTurns.size();
+  const char* const names[] = {"bucket 0, 3, ...", "bucket 1, 4, ...", "bucket 2, 5, ..."};
+  set_named(panel, names[turn], kTurns[turn]).boxes.push_back(box);
+}
+
+}  // namespace
+
+Figure budget_figure(const PictureInput& input) {
+  std::string note;
+  const auto groups = with_closed_budget(input, false, note);
+  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
+  for (const PhaseLook& look : kPhases) panel.boxes.push_back({look.name, look.colour, {}});
+  for (std::size_t lane = 0; lane < groups.size(); ++lane) {
+    const Quantities& step = groups[lane]->summary->budget;
+    std::vector<double> parts;
+    for (const PhaseLook& look : kPhases) parts.push_back(1e3 * step[look.phase]);
+    stack(panel, lane, parts);
+    panel.words.push_back(
+        {1e3 * step[Q::wall], -0.5 - static_cast<double>(lane), milliseconds(step[Q::wall]) + " ms"});
+    panel.x.high = std::max(panel.x.high.value_or(0), 1.15e3 * step[Q::wall]);
+  }
+  Figure figure = with_lanes(std::move(panel), groups.size());
+  figure.note = note;
+  return figure;
+}
+
+Figure communication_figure(const PictureInput& input) {
+  std::string note;
+  const auto groups = with_closed_budget(input, true, note);
+  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
+  panel.boxes = {{"exposed", kVermillion, {}}, {"overlapped", kSky, {}}};
+  for (std::size_t lane = 0; lane < groups.size(); ++lane) {
+    const Quantities& step = groups[lane]->summary->budget;
+    const double exposed = std::min(step[Q::comm_exposed], step[Q::comm]);
+    stack(panel, lane, {1e3 * exposed, 1e3 * (step[Q::comm] - exposed)});
+  }
+  Figure figure = with_lanes(std::move(panel), groups.size());
+  figure.note = note;
+  return figure;
+}
+
+Figure imbalance_figure(const PictureInput&, const GroupDetail& group) {
+  const RunDetail* run = group.typical();
+  if (!run || !is_parallel(group)) return {};
+  const std::vector<Quantities>& ranks = run->launch->rank_steps;
+  const std::size_t shown = std::min<std::size_t>(ranks.size(), 64);
+  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(rank_names(shown))};
+  panel.boxes = {{"data", kYellow, {}},
+                 {"compute", kBlue, {}},
+                 {"exposed communication", kVermillion, {}},
+                 {"rest", 0x555555, {}}};
+  for (std::size_t r = 0; r < shown; ++r) {
+    const Quantities& t = ranks[r];
+    const double rest = t[Q::wall] - t[Q::data] - t.compute() - t[Q::comm_exposed];
+    stack(panel, r, {1e3 * t[Q::data], 1e3 * t.compute(), 1e3 * t[Q::comm_exposed], 1e3 * rest});
+  }
+  Figure figure = with_lanes(std::move(panel), shown);
+  if (shown < ranks.size()) figure.note = fmt::format("The first {} of {} ranks.", shown, ranks.size());
+  return figure;
+}
+
+Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
+  const RunDetail* run = group.typical();
+  if (!run || !is_parallel(group) || run->median_step.empty()) return {};
+  std::size_t ranks = 0;
+  for (const TimelineSpan& span : run->median_step)
+    ranks = std::max(ranks, static_cast<std::size_t>(span.rank) + 1);
+  Panel panel{.x = {.label = "ms since the first rank began the step"}, .y = lane_axis(rank_names(ranks))};
+  for (const TimelineSpan& span : run->median_step) {
+    const auto lane = static_cast<std::size_t>(span.rank);
+    Box box = lane_box(lane, 1e3 * span.begin, 1e3 * span.end);
+    const double middle = (box.bottom + box.top) / 2;
+    if (span.phase == Q::comm) {
+      box.top = middle;
+      add_event(panel, span, box);
+      continue;
+    }
+    box.bottom = middle;
+    const auto look = std::find_if(kPhases.begin(), kPhases.end(),
+                                   [&](const PhaseLook& p) { return p.phase == span.phase; });
+    const bool waits = span.phase == Q::comm_exposed;
+    set_named(panel, waits ? "exposed, waiting" : look->name, waits ? 0xcccccc : look->colour)
+        .boxes.push_back(box);
+  }
+  Figure figure = with_lanes(std::move(panel), ranks + ranks / 2);
+  figure.note = fmt::format("Step {} of run {}.", run->median_step_number, run->launch->header.uuid);
+  if (static_cast<std::int64_t>(ranks) < run->launch->ranks)
+    figure.note += fmt::format(" The first {} of {} ranks.", ranks, run->launch->ranks);
+  return figure;
+}
+
+Figure pipeline_figure(const PictureInput&, const GroupDetail& group) {
+  constexpr std::size_t kNumbered = 96;  // passes that have room for the number of their micro-batch
+  const RunDetail* run = group.typical();
+  if (!run || run->passes.empty()) return {};
+  std::size_t ranks = 0;
+  for (const TimelineSpan& span : run->passes)
+    ranks = std::max(ranks, static_cast<std::size_t>(span.rank) + 1);
+  Panel panel{.x = {.label = "ms since the first rank began the step"}, .y = lane_axis(rank_names(ranks))};
+  panel.boxes = {{"forward", kSky, {}}, {"backward", kBlue, {}}};
+  for (const TimelineSpan& span : run->passes) {
+    const bool forward = span.phase == Q::forward;
+    const Box box = lane_box(static_cast<std::size_t>(span.rank), 1e3 * span.begin, 1e3 * span.end);
+    panel.boxes[forward ? 0 : 1].boxes.push_back(box);
+    if (run->passes.size() <= kNumbered)
+      panel.words.push_back({(box.left + box.right) / 2, (box.bottom + box.top) / 2,
+                             std::to_string(span.part), Words::Place::centred,
+                             forward ? Colour{0x1a1a1a} : Colour{0xffffff}});
+  }
+  Figure figure = with_lanes(std::move(panel), ranks);
+  figure.note = fmt::format("Step {} of run {}.", run->median_step_number, run->launch->header.uuid);
+  return figure;
+}
+
+Figure bandwidth_figure(const PictureInput& input) {
+  Panel panel{.x = {.label = "bytes of a message", .logarithmic = true, .format = "%.0s%c"},
+              .y = {.label = "bus bandwidth, GB/s", .logarithmic = true}};
+  for (std::size_t i = 0; i < input.groups.size(); ++i) {
+    const RunDetail* run = input.groups[i].typical();
+    if (!run || !is_parallel(input.groups[i]) || run->launch->all_reduces.empty()) continue;
+    Curve curve{input.groups[i].summary->group->label, i, {}};
+    for (const MessageTime& m : run->launch->all_reduces)
+      curve.points.push_back(
+          {m.bytes,
+           bus_bandwidth("all_reduce", algorithm_bandwidth(m.bytes, m.seconds), run->launch->ranks) / 1e9});
+    panel.curves.push_back(std::move(curve));
+  }
+  Figure figure;
+  if (!panel.curves.empty()) figure.panels.push_back(std::move(panel));
+  return figure;
+}
+
+}  // namespace lockstep
