@@ -40,8 +40,8 @@ void allow_cpu_seconds(unsigned seconds) {
   setrlimit(RLIMIT_CPU, &limit);
 }
 
-// A library that wrote past its memory may have returned as if nothing had happened. To give free memory back,
-// the C library looks through its heap, and aborts where it is not whole.
+// A library that wrote past its memory may have returned as if nothing had happened. To give free memory
+// back, the C library looks through its heap, and aborts where it is not whole.
 void die_if_heap_is_damaged() {
 #ifdef __GLIBC__
   malloc_trim(0);
