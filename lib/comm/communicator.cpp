@@ -5,8 +5,8 @@
 namespace lockstep {
 
 const char* name_of(CollectiveKind kind) {
-  static constexpr std::array<const char*, 7> kNames = {
-      "all_reduce", "reduce_scatter", "all_gather", "broadcast", "send", "recv", "barrier"};
+  static constexpr std::array<const char*, 8> kNames = {
+      "all_reduce", "reduce_scatter", "all_gather", "broadcast", "send", "recv", "barrier", "reduce"};
   return kNames.at(static_cast<std::size_t>(kind));
 }
 

@@ -31,7 +31,7 @@ namespace lockstep {
 
 enum class ReduceOp { sum, max, min };
 
-enum class CollectiveKind { all_reduce, reduce_scatter, all_gather, broadcast, send, recv, barrier };
+enum class CollectiveKind { all_reduce, reduce_scatter, all_gather, broadcast, send, recv, barrier, reduce };
 const char* name_of(CollectiveKind kind);
 
 // When an operation was enqueued, began and ended, on this rank's steady clock.
@@ -70,6 +70,8 @@ class Communicator {
   // Collective: all ranks. Tensors are contiguous, of equal shape and dtype on all ranks
   // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place.
   virtual WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op = ReduceOp::sum) = 0;
+  // The sum in root's tensor; the others' stay as they are.
+  virtual WorkPtr reduce(const at::Tensor& tensor, int root) = 0;
   // input: size() x output elements; rank r receives the sum of the r-th parts.
   virtual WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) = 0;
   // output: size() x input elements, in order of rank.

@@ -43,6 +43,12 @@ class MpiCommunicator final : public Communicator {
     check_tensor(CollectiveKind::all_reduce, tensor);
     return launch({CollectiveKind::all_reduce, tensor, tensor, op}, bytes_of(tensor));
   }
+  WorkPtr reduce(const at::Tensor& tensor, int root) override {
+    check_tensor(CollectiveKind::reduce, tensor);
+    check_peer(CollectiveKind::reduce, root, rank_, size_);
+    const at::Tensor result = root == rank_ ? tensor : at::Tensor();
+    return launch({CollectiveKind::reduce, result, tensor, ReduceOp::sum, root}, bytes_of(tensor));
+  }
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
     check_parts(CollectiveKind::reduce_scatter, input, output, size_);
     return launch({CollectiveKind::reduce_scatter, output, input}, bytes_of(input));
@@ -79,7 +85,7 @@ class MpiCommunicator final : public Communicator {
     work->bytes = bytes;
     work->sequence = next_sequence(operation);
     stage(operation, *work);
-    // broadcast, send and recv have one buffer, which the engine finds in output.
+    // broadcast, reduce, send and recv have one buffer, which the engine finds in output.
     if (!operation.output.defined()) operation.output = operation.input;
     operation.work = work;
     engine_.enqueue(std::move(operation));

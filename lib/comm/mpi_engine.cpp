@@ -149,6 +149,8 @@ void MpiEngine::run_collective(const MpiOperation& o) {
   switch (o.kind) {
     case CollectiveKind::all_reduce:
       return transfer_.all_reduce(o.output, o.op);
+    case CollectiveKind::reduce:
+      return transfer_.reduce(o.output, o.peer);
     case CollectiveKind::reduce_scatter:
       return transfer_.reduce_scatter(o.output, o.input);
     case CollectiveKind::all_gather:

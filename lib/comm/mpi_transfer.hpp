@@ -17,6 +17,7 @@ class MpiTransfer {
   explicit MpiTransfer(MPI_Comm comm);
 
   void all_reduce(const at::Tensor& tensor, ReduceOp op);
+  void reduce(const at::Tensor& tensor, int root);
   void reduce_scatter(const at::Tensor& output, const at::Tensor& input);
   void all_gather(const at::Tensor& output, const at::Tensor& input);
   void broadcast(const at::Tensor& tensor, int root);
@@ -26,7 +27,7 @@ class MpiTransfer {
 
  private:
   MPI_Comm comm_;
-  int size_ = 1;
+  int rank_ = 0, size_ = 1;
   MpiReductions reductions_;
   std::vector<std::byte> packed_;  // reduce_scatter: one piece of every part
 };

@@ -200,6 +200,15 @@ class NcclCommunicator final : public Communicator {
                                          nccl_type(tensor.scalar_type()), nccl_op(op), comm, stream);
                   });
   }
+  WorkPtr reduce(const at::Tensor& tensor, int root) override {
+    check(CollectiveKind::reduce, tensor);
+    check_peer(CollectiveKind::reduce, root, rank_, size_);
+    return launch(CollectiveKind::reduce, {tensor}, bytes_of(tensor), collectives_,
+                  [&](auto comm, auto stream) {
+                    return ncclReduce(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
+                                      nccl_type(tensor.scalar_type()), ncclSum, root, comm, stream);
+                  });
+  }
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
     check_parts(CollectiveKind::reduce_scatter, input, output, size_);
     check(CollectiveKind::reduce_scatter, output);

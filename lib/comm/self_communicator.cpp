@@ -30,6 +30,11 @@ class SelfCommunicator final : public Communicator {
     check_tensor(CollectiveKind::all_reduce, tensor);
     return finished(CollectiveKind::all_reduce, bytes_of(tensor), steady_now());
   }
+  WorkPtr reduce(const at::Tensor& tensor, int root) override {
+    check_tensor(CollectiveKind::reduce, tensor);
+    check_peer(CollectiveKind::reduce, root, 0, 1);
+    return finished(CollectiveKind::reduce, bytes_of(tensor), steady_now());
+  }
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
     return copied(CollectiveKind::reduce_scatter, output, input);
   }

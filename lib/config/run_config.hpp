@@ -34,7 +34,7 @@ enum class ScheduleKind { constant, linear, cosine };
 enum class Precision { fp32, bf16 };
 enum class DeviceKind { automatic, cpu, cuda };
 enum class BackendKind { automatic, mpi, nccl };
-enum class Algorithm { all_reduce };
+enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class Scaling { strong, weak };
 

@@ -36,13 +36,14 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
                 {*pipeline.activations, *pipeline.gradients, first_message_channel(pipeline)}, log),
         reducer_(trainable_parameters(*local_), replicas, reducer_options(config), log) {
     if (log) log->set_channel(pipeline.stage);
-    synchronise_buffers();
+    synchronise();
   }
 
   std::string mode() const override { return mode_; }
   int replica() const override { return pipeline_.replica; }
   int replicas() const override { return pipeline_.plan.grid.replicas(); }
   int stage() const override { return pipeline_.stage; }
+  bool sends_messages() const override { return true; }
   bool counts() const override { return pipeline_.stage == last_stage(); }
   // Each action may wait first, and the sends are waited for at the end.
   std::size_t phases_per_pass() const override {
@@ -72,7 +73,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     sum_tied_gradients();
   }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
-  void synchronise_buffers() override {
+  void synchronise() override {
     if (replicas_.size() > 1) broadcast_module_buffers(*local_, replicas_);
   }
   FlatBuckets& buckets() override { return reducer_.buckets(); }

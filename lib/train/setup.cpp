@@ -108,6 +108,16 @@ void check_split(const RunConfig& config, const std::string& mode, int ranks) {
                       config.place("checkpoint.every_epochs"));
 }
 
+void check_algorithm(const RunConfig& config, const std::string& mode) {
+  if (config.parallel.algorithm == Algorithm::all_reduce) return;
+  if (mode != "ddp")
+    throw input_error("{}: parameter_server is a way of data-parallel training; remove it, or run train_ddp",
+                      config.place("parallel.algorithm"));
+  if (config.parallel.reduce_dtype != ReduceDtype::fp32)
+    throw input_error("{}: parameter_server reduces in fp32; remove it",
+                      config.place("parallel.reduce_dtype"));
+}
+
 std::vector<int> node_of_ranks(World& world) {
   std::vector<std::string> names = world.all_gather(host_name());
   std::vector<int> nodes;
@@ -173,6 +183,12 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   if (setup.config.run.name.empty()) setup.config.run.name = setup.config.model.name;
   const RunConfig& c = setup.config;
   check_split(c, mode, world.size());
+  check_algorithm(c, mode);
+  const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
+  if (parameter_server) {
+    setup.mode = "ps";
+    setup.config.parallel.overlap = false;  // nothing does, and the run file says so
+  }
   setup.hyper = resolved_hyper_parameters(c.model);
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
@@ -180,6 +196,7 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   setup.data = load_data_in_turn(c, world);
   const int stages = mode == "mp" ? c.parallel.stages.value_or(world.size()) : 1;
   setup.batches = plan_batches(c, *setup.data.train, world.size() / stages);
+  if (parameter_server) setup.batches.ranks = 1;  // rank 0 loads for all
   setup.total_steps =
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
   setup.task = model_task(c.model);

@@ -24,7 +24,7 @@ namespace lockstep {
 struct Setup {
   RunConfig config;
   std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
-  std::string mode;            // "seq", "ddp", "mp", "pipe", "hybrid"
+  std::string mode;            // "seq", "ddp", "ps", "mp", "pipe", "hybrid"
   torch::Device device = torch::kCPU;
   int threads = 1;                             // compute threads of this rank
   std::unique_ptr<Communicator> communicator;  // of the ranks that hold the same parameters

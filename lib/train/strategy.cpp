@@ -32,7 +32,7 @@ class ReplicatedStrategy : public Strategy {
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
         reducer_(trainable_parameters(*model_), communicator, reducer_options(config), log) {
-    synchronise_buffers();
+    synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
   }
@@ -61,7 +61,7 @@ class ReplicatedStrategy : public Strategy {
 
   void finish_gradients() override { reducer_.finish(); }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
-  void synchronise_buffers() override {
+  void synchronise() override {
     if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
   }
   FlatBuckets& buckets() override { return reducer_.buckets(); }

@@ -23,10 +23,17 @@ struct PassPlace {
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  virtual std::string mode() const = 0;  // "seq", "ddp"
+  virtual std::string mode() const = 0;  // "seq", "ddp", "ps", "mp", "pipe", "hybrid"
   // Which share of each batch this rank works on, of how many.
   virtual int replica() const = 0;
   virtual int replicas() const = 0;
+  // Whether this rank fetches its share of the training batches itself. Where not it is sent its part, and
+  // pass() gets an empty batch.
+  virtual bool loads() const { return true; }
+  // Whether this rank's optimizer steps.
+  virtual bool updates() const { return true; }
+  // Whether it sends messages to single ranks, whose times both ends tell.
+  virtual bool sends_messages() const { return false; }
   // Whether this rank has the model's output: what is counted (samples, loss, metrics) is counted there.
   virtual bool counts() const { return true; }
   // Ranks with the same number hold the same parameters.
@@ -41,12 +48,12 @@ class Strategy {
                              PassPlace place) = 0;
   // For evaluation: what the model returns for these inputs.
   virtual torch::Tensor forward(const Flow& inputs) = 0;
-  // Collective. On return every rank holds the step's whole gradient.
+  // Collective. On return every rank that updates holds the step's whole gradient.
   virtual void finish_gradients() = 0;
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
   virtual bool rebuild_buckets() = 0;
-  // Collective, between steps: buffers as on rank 0.
-  virtual void synchronise_buffers() = 0;
+  // Collective, between steps: what the ranks do not keep equal by themselves becomes rank 0's.
+  virtual void synchronise() = 0;
   virtual FlatBuckets& buckets() = 0;
   // To be set before each training forward pass.
   virtual DropoutContext& dropout_context() = 0;
@@ -60,6 +67,13 @@ ReducerOptions reducer_options(const RunConfig& config);
 std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
                                                    Communicator& communicator, const RunConfig& config,
                                                    WorkLog* log);
+
+// What torch.nn.DataParallel does each step (PyTorch, torch/nn/parallel/data_parallel.py), over ranks in place
+// of the threads of one process. Collective. communicator, log and model outlive it.
+std::unique_ptr<Strategy> make_parameter_server_strategy(const std::string& mode,
+                                                         std::shared_ptr<Model> model,
+                                                         Communicator& communicator, const RunConfig& config,
+                                                         WorkLog* log);
 
 struct Pipeline;
 

@@ -70,7 +70,15 @@ std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
   if (setup.pipeline)
     return make_pipeline_strategy(setup.mode, *setup.pipeline, setup.model, *setup.communicator, setup.config,
                                   log);
+  if (setup.config.parallel.algorithm == Algorithm::parameter_server)
+    return make_parameter_server_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
   return make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
+}
+
+std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy) {
+  if (!strategy.loads()) return nullptr;
+  return std::make_unique<Loader>(setup.data.train, setup.batches, strategy.replica(), setup.config.data.workers,
+                                  kLoaderDepth, setup.device.is_cuda());
 }
 
 }  // namespace
@@ -88,8 +96,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* write
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
-      loader_(setup.data.train, setup.batches, strategy_->replica(), setup.config.data.workers, kLoaderDepth,
-              setup.device.is_cuda()) {}
+      loader_(make_loader(setup, *strategy_)) {}
 
 std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
   const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
@@ -127,16 +134,16 @@ void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   run_steps(epoch, steps);
   const RankEpoch mine = collect(steps);
   if (epoch == first_epoch_) report_overhead(mine);
+  strategy_->synchronise();
   check_replicas(epoch, result);
   const AuditRow audit = audit_epoch(epoch, steps, result);
-  strategy_->synchronise_buffers();
   write_epoch(epoch, mine, evaluate_epoch(epoch, result), audit);
   steps_done_ += steps;
   recorded_steps_ += steps;
 }
 
 void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
-  loader_.begin_epoch(epoch);
+  if (loader_) loader_->begin_epoch(epoch);
   step_.begin_epoch(steps);
   recorder_.begin_epoch(steps);
   audit_.begin_epoch();
@@ -144,7 +151,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;
-    step_.run(loader_, step, global_step,
+    step_.run(loader_.get(), step, global_step,
               learning_rate(setup_.config.training, global_step, setup_.total_steps));
     comm_log_.take(log_, static_cast<std::int32_t>(recorded_steps_ + step));
     comm_log_.resolve_below(recorded_steps_ + recorder_.resolved_steps());
@@ -199,10 +206,8 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   const std::vector<StepSpans> spans = recorder_.take_epoch();
   require_finite_losses();
   epoch.comm = comm_log_.take_intervals();
-  if (setup_.pipeline) {
-    align_messages(world_, epoch.comm);
-    collect_stages(spans, epoch);
-  }
+  if (strategy_->sends_messages()) align_messages(world_, epoch.comm);
+  if (setup_.pipeline) collect_stages(spans, epoch);
   auto next = epoch.comm.begin();
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;

@@ -63,39 +63,46 @@ float TrainingStep::mean_loss(std::int64_t step) const {
   return loss_share(step) * static_cast<float>(done.step_terms) / static_cast<float>(done.loss_terms);
 }
 
-void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_step, double learning_rate) {
+void TrainingStep::run(Loader* loader, std::int64_t step, std::int64_t global_step, double learning_rate) {
   torch::Tensor loss_share;  // (), summed over the passes
   StepWork& work = work_[static_cast<std::size_t>(step)];
   recorder_.begin_step();
   for (std::int64_t pass = 0; pass < training_.accumulate; ++pass) {
     recorder_.enter(Phase::data);
-    const LoadedBatch& loaded = loader.next();
-    if (strategy_.counts()) audit_.record(loaded.ids, loaded.padding);
+    const LoadedBatch* loaded = loader ? &loader->next() : nullptr;
+    const bool counts = loaded && strategy_.counts();
+    if (counts) audit_.record(loaded->ids, loaded->padding);
 
     recorder_.enter(Phase::h2d);
-    const StepBatch batch = to_device(loaded, task_, device_, loaded.targets.size(0));
+    const StepBatch batch =
+        loaded ? to_device(*loaded, task_, device_, loaded->targets.size(0)) : StepBatch{};
 
     strategy_.dropout_context() = {training_seed_, global_step, batch.first_sample};
     const torch::Tensor loss =
         strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
     loss_share = loss_share.defined() ? loss_share + loss : loss;
-    work.step_terms = loaded.step_terms;
-    if (!strategy_.counts()) continue;
+    work.step_terms = batch.step_terms;
+    if (!counts) continue;
     work.samples += batch.samples;
-    work.loss_terms += loaded.terms;
-    work.tokens += loaded.tokens;
-    work.padded_tokens += loaded.padded_tokens;
+    work.loss_terms += loaded->terms;
+    work.tokens += loaded->tokens;
+    work.padded_tokens += loaded->padded_tokens;
   }
   recorder_.enter(Phase::wait);
   strategy_.finish_gradients();
 
   recorder_.enter(Phase::optimizer);
-  const torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm());
+  norms_.write(step, update(learning_rate));
+  losses_.write(step, loss_share);
+  recorder_.end_step();
+}
+
+torch::Tensor TrainingStep::update(double learning_rate) {
+  if (!strategy_.updates()) return torch::zeros({}, device_);
+  torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm());
   if (training_.grad_clip > 0) optimizer_.clip_gradient(norm, training_.grad_clip);
   optimizer_.step(learning_rate);
-  losses_.write(step, loss_share);
-  norms_.write(step, norm);
-  recorder_.end_step();
+  return norm;
 }
 
 }  // namespace lockstep

@@ -50,8 +50,9 @@ class TrainingStep {
   }
 
   void begin_epoch(std::int64_t steps);  // allocates what the epoch's steps write to
-  // Collective. `step` counts within the epoch, `global_step` from the start of the run.
-  void run(Loader& loader, std::int64_t step, std::int64_t global_step, double learning_rate);
+  // Collective. `step` counts within the epoch, `global_step` from the start of the run. loader: null where
+  // the strategy does not load.
+  void run(Loader* loader, std::int64_t step, std::int64_t global_step, double learning_rate);
 
   // This rank's share of the global mean loss of the step, and the norm of the reduced gradient.
   float loss_share(std::int64_t step) const { return losses_.read(step); }
@@ -60,6 +61,8 @@ class TrainingStep {
   const StepWork& work(std::int64_t step) const { return work_[static_cast<std::size_t>(step)]; }
 
  private:
+  torch::Tensor update(double learning_rate);  // the norm of the gradient, (); 0 where nothing is updated
+
   const RunConfig::Training& training_;
   std::uint64_t training_seed_;
   torch::Device device_;

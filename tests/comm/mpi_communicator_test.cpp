@@ -113,6 +113,23 @@ TEST_CASE("broadcast from every root") {
   }
 }
 
+TEST_CASE("reduce gives the sum to every root, and leaves the others as they are") {
+  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  for (int root = 0; root < comm->size(); ++root) {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kInt}) {
+      for (const std::int64_t count : {0, 1, 1300003}) {
+        CAPTURE(c10::toString(type), count, root);
+        const at::Tensor x = numbers(count, type, comm->rank());
+        const WorkPtr work = comm->reduce(x, root);
+        work->wait();
+        REQUIRE(work->bytes == static_cast<std::int64_t>(x.nbytes()));
+        REQUIRE(at::equal(x, comm->rank() == root ? sum_of_numbers(count, type, comm->size())
+                                                  : numbers(count, type, comm->rank())));
+      }
+    }
+  }
+}
+
 TEST_CASE("messages: both ranks may send before they receive, and order is kept") {
   const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
   if (comm->size() == 1) return;
@@ -200,6 +217,7 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
   REQUIRE_THROWS_AS(comm->all_gather(at::zeros({2 * comm->size() + 1}), at::zeros({2})), Error);
   REQUIRE_THROWS_AS(comm->reduce_scatter(at::zeros({2}), at::zeros({2 * comm->size()}, at::kDouble)), Error);
   REQUIRE_THROWS_AS(comm->broadcast(x, comm->size()), Error);
+  REQUIRE_THROWS_AS(comm->reduce(x, -1), Error);
   REQUIRE_THROWS_AS(comm->send(x, comm->rank()), Error);
   REQUIRE(comm->barrier()->sequence == 0);
 }

@@ -103,7 +103,7 @@ inline void train_steps(const RunConfig& config, const DataSplits& data, Strateg
       .dataset_size = data.train->size(),
       .global_batch = *config.training.global_batch,
       .accumulate = config.training.accumulate,
-      .ranks = strategy.replicas(),
+      .ranks = config.parallel.algorithm == Algorithm::parameter_server ? 1 : strategy.replicas(),
       .seed = config.run.seed,
       .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
   const auto task = make_task(model_task(config.model), data.train->info());
@@ -111,14 +111,15 @@ inline void train_steps(const RunConfig& config, const DataSplits& data, Strateg
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
   WorkAudit audit(plan.dataset_size);
   TrainingStep step(config, torch::kCPU, strategy, *task, optimizer, recorder, audit);
-  Loader loader(data.train, plan, strategy.replica(), 1, 2, false);
+  const auto loader =
+      strategy.loads() ? std::make_unique<Loader>(data.train, plan, strategy.replica(), 1, 2, false) : nullptr;
   for (std::int64_t done = 0, epoch = 0; done < kSteps; ++epoch) {
     const std::int64_t steps = std::min(plan.steps_per_epoch(), kSteps - done);
-    loader.begin_epoch(epoch);
+    if (loader) loader->begin_epoch(epoch);
     step.begin_epoch(steps);
     recorder.begin_epoch(steps);
     for (std::int64_t s = 0; s < steps; ++s, ++done) {
-      step.run(loader, s, done, config.training.optimizer.lr);
+      step.run(loader.get(), s, done, config.training.optimizer.lr);
       const BucketPlan before = strategy.buckets().plan();
       if (done == 0 && strategy.rebuild_buckets()) optimizer.relayout(before);
     }
@@ -130,8 +131,11 @@ inline std::shared_ptr<Model> train_replicated(const RunConfig& config, Communic
   const DataSplits data = load_data(config, 1);
   const auto model = make_model(config.model, model_inputs(data.train->info()), config.run.seed);
   model->train();
-  const auto strategy = make_replicated_strategy("test", model, communicator, config, nullptr);
+  const auto make = config.parallel.algorithm == Algorithm::parameter_server ? make_parameter_server_strategy
+                                                                             : make_replicated_strategy;
+  const auto strategy = make("test", model, communicator, config, nullptr);
   train_steps(config, data, *strategy);
+  strategy->synchronise();
   return model;
 }
 

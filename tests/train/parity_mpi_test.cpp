@@ -43,6 +43,26 @@ TEST_CASE("every model, with and without overlap, equals sequential training") {
   }
 }
 
+TEST_CASE("a parameter server equals sequential training, whatever the rows of its batches") {
+  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
+  for (const Case& c : cases()) {
+    CAPTURE(c.model, c.preset);
+    RunConfig config = configure(c);
+    const auto expected = train_alone(config);
+    config.parallel.algorithm = Algorithm::parameter_server;
+    CHECK(largest_difference(expected, train(config, *communicator)) < kTolerance);
+  }
+  RunConfig config = configure(case_of("transformer"));
+  config.model.hyper = {hyper("dropout", "0.1")};
+  config.data.batching = Batching::length;
+  config.data.samples = 109;  // the last batch has one row
+  config.training.accumulate = 2;
+  config.training.grad_clip = 0.5;
+  const auto expected = train_alone(config);
+  config.parallel.algorithm = Algorithm::parameter_server;
+  CHECK(largest_difference(expected, train(config, *communicator)) < kTolerance);
+}
+
 TEST_CASE("bucket sizes do not matter") {
   const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   RunConfig config = configure(case_of("mlp"));
