@@ -25,6 +25,10 @@ po::options_description flags(CommandLine& c) {
       fmt::format("where the run's folder is made (default: {})", c.output));
   add("dry-run", po::bool_switch(&c.dry_run),
       "print the resolved configuration, device map, bucket plan and memory estimate, and train nothing");
+  add("ranks", po::value(&c.ranks)->value_name("N"),
+      "with --dry-run: as if N ranks had been started, of which none need be there");
+  add("svg", po::value(&c.svg)->value_name("FILE"),
+      "with --dry-run of train_mp: draw the schedule to FILE");
   add("resume", po::value(&c.resume)->value_name("DIR"),
       "go on from the newest checkpoint of the run folder DIR");
   add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");
@@ -71,6 +75,10 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
   }
   if (line.config.empty() && line.resume.empty() && !line.help && !line.version)
     throw input_error("no configuration; give one with --config FILE (see {} --help)", program);
+  if (!line.dry_run && (line.ranks != 0 || !line.svg.empty()))
+    throw input_error("{} says something of a dry run; add --dry-run, or remove it",
+                      line.svg.empty() ? "--ranks" : "--svg");
+  if (line.ranks < 0) throw input_error("--ranks must be at least 1, not {}", line.ranks);
   return line;
 }
 

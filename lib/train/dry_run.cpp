@@ -6,6 +6,8 @@
 #include "config/load_config.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/schedule_drawing.hpp"
+#include "parallel/schedule_simulation.hpp"
+#include "train/setup.hpp"
 
 namespace lockstep {
 
@@ -55,40 +57,107 @@ std::string describe_memory(const Setup& setup) {
       values, values, values * moments);
 }
 
-std::string describe_pipeline(const Setup& setup) {
-  const PipelinePlan& plan = setup.pipeline->plan;
-  const int stages = plan.grid.stages();
-  std::string text = fmt::format("{} stages x {} replicas, {} micro-batches, {} chunks a stage\n", stages,
-                                 plan.grid.replicas(), plan.micro_batches(), plan.chunks_per_stage);
-  for (std::size_t chunk = 0; chunk + 1 < plan.boundaries.size(); ++chunk) {
-    std::int64_t parameters = 0;
-    const auto first = static_cast<std::size_t>(plan.boundaries[chunk]),
-               last = static_cast<std::size_t>(plan.boundaries[chunk + 1]) - 1;
-    for (std::size_t i = first; i <= last; ++i) parameters += setup.facts.layer_parameters[i];
-    text += fmt::format("  stage {}: {} .. {}, {} parameters\n", static_cast<int>(chunk) % stages,
-                        setup.facts.layers[first], setup.facts.layers[last], parameters);
+std::string layers_of(const Setup& setup, const Boundaries& boundaries, std::size_t chunk) {
+  const std::string &first = setup.facts.layers[static_cast<std::size_t>(boundaries[chunk])],
+                    &last = setup.facts.layers[static_cast<std::size_t>(boundaries[chunk + 1]) - 1];
+  return first == last ? first : first + " .. " + last;
+}
+
+std::string describe_stages(const Setup& setup, const PipelinePlan& plan,
+                            const std::vector<StagePrediction>& stages) {
+  std::string text =
+      fmt::format("  {:>5} {:>12} {:>10} {:>10} {:>10} {:>11} {:>10} {:>11} {:>12}  layers\n", "stage",
+                  "parameters", "values", "gradients", "optimizer", "activations", "total MiB", "forward ms",
+                  "backward ms");
+  const auto mib = [](std::int64_t bytes) { return static_cast<double>(bytes) / kMiB; };
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const StageMemory& m = stages[s].memory;
+    std::string layers = layers_of(setup, plan.boundaries, s);
+    for (std::size_t c = s + stages.size(); c + 1 < plan.boundaries.size(); c += stages.size())
+      layers += ", " + layers_of(setup, plan.boundaries, c);
+    text += fmt::format(
+        "  {:>5} {:>12} {:>10.1f} {:>10.1f} {:>10.1f} {:>11.1f} {:>10.1f} {:>11.2f} {:>12.2f}  {}\n", s,
+        m.parameters / static_cast<std::int64_t>(sizeof(float)), mib(m.parameters), mib(m.gradients),
+        mib(m.moments), mib(m.activations), mib(m.total()), 1e3 * stages[s].forward_seconds,
+        1e3 * stages[s].backward_seconds, layers);
   }
-  return text + schedule_grid(plan.schedule);
+  return text;
+}
+
+// Rank 0 alone. The text, and the schedule's picture.
+DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
+  const RunConfig& config = setup.config;
+  const std::vector<LayerCost> costs = measured_costs(setup);
+  const PipelinePlan plan = plan_pipeline(config, *setup.model, node_of_rank, costs, {});
+  setup.mode = pipeline_mode(config, plan.grid);
+  const PartitionProblem problem = partition_problem(config, plan.schedule, costs, {});
+  const Timeline timeline = simulate(plan.schedule, chunk_times(problem, plan.boundaries));
+  const int stages = plan.grid.stages(), micro = plan.micro_batches();
+  const double ideal =
+      ideal_idle_share(config.parallel.schedule, stages, micro, plan.chunks_per_stage);
+  const std::string title =
+      fmt::format("{} stages x {} replicas, {}, {} micro-batches", stages, plan.grid.replicas(),
+                  name_of(config.parallel.schedule), micro);
+  DryRun dry;
+  dry.text = title + fmt::format(", {} chunks a stage\n", plan.chunks_per_stage) +
+             describe_stages(setup, plan, predict_stages(problem, plan.boundaries)) +
+             fmt::format("  times of one micro-batch, measured here on {} with {} threads\n"
+                         "predicted step {:.1f} ms with free transfers, of which a stage idles {:.1f} % "
+                         "(the bubble; {:.1f} % were all stages equal)\n",
+                         setup.device.str(), setup.threads, 1e3 * timeline.makespan,
+                         100 * timeline.idle_share(), 100 * ideal) +
+             schedule_grid(plan.schedule);
+  dry.svg = schedule_svg(timeline, {.title = setup.facts.name + ": " + title});
+  return dry;
+}
+
+std::string describe_run(const Setup& setup, int ranks, const std::string& backend,
+                         const std::vector<RankEnvironment>& present) {
+  const BatchPlan& batches = setup.batches;
+  const DataFacts data = data_facts(setup.data);
+  return to_yaml(setup.config, setup.hyper) +
+         fmt::format("\nmode {}, {} ranks, back end {}\n", setup.mode, ranks, backend) +
+         (ranks == static_cast<int>(present.size()) ? describe_ranks(present) : "") +
+         fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
+                     data.train_rows, data.validation_rows, data.test_rows, data.classes) +
+         fmt::format("batch {} = {} shares x {} x {} accumulated; {} steps an epoch, {} in all\n",
+                     batches.global_batch, batches.ranks, batches.largest_micro_batch(), batches.accumulate,
+                     batches.steps_per_epoch(), setup.total_steps) +
+         describe_model(setup.facts);
+}
+
+// What was asked for; what `auto` comes to shows where the ranks are.
+std::string backend_of(const RunConfig& config) {
+  switch (config.parallel.backend) {
+    case BackendKind::mpi:
+      return "mpi";
+    case BackendKind::nccl:
+      return "nccl";
+    case BackendKind::automatic:
+      break;
+  }
+  return "auto";
 }
 
 }  // namespace
 
-std::string dry_run_text(Setup& setup, World& world) {
-  const auto ranks = gather_environments(world, describe_rank(world, setup.device, setup.threads));
+DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& world) {
+  const bool planned = ranks > 0 && ranks != world.size(), split = mode == "mp";
+  if (ranks == 0) ranks = world.size();
+  // Where the ranks are there, what they need of each other is tried too.
+  Setup setup = planned || split ? prepare_setup(std::move(config), mode, ranks, world)
+                                 : make_setup(std::move(config), mode, world);
+  const auto present = gather_environments(world, describe_rank(world, setup.device, setup.threads));
+  const std::vector<int> nodes =
+      planned ? std::vector<int>(static_cast<std::size_t>(ranks)) : node_of_ranks(world);
   if (world.rank() != 0) return {};
-  const BatchPlan& batches = setup.batches;
-  const DataFacts data = data_facts(setup.data);
-  return to_yaml(setup.config, setup.hyper) +
-         fmt::format("\nmode {}, {} ranks, back end {}\n", setup.mode, world.size(),
-                     setup.communicator->backend()) +
-         describe_ranks(ranks) +
-         fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
-                     data.train_rows, data.validation_rows, data.test_rows, data.classes) +
-         fmt::format("batch {} = {} ranks x {} x {} accumulated; {} steps an epoch, {} in all\n",
-                     batches.global_batch, world.size(), batches.largest_micro_batch(), batches.accumulate,
-                     batches.steps_per_epoch(), setup.total_steps) +
-         describe_model(setup.facts) +
-         (setup.pipeline ? describe_pipeline(setup) : describe_buckets(setup) + describe_memory(setup));
+  const std::string backend = setup.communicator ? setup.communicator->backend() : backend_of(setup.config);
+  if (!split)
+    return {describe_run(setup, ranks, backend, present) + describe_buckets(setup) + describe_memory(setup),
+            {}};
+  DryRun dry = describe_pipeline(setup, nodes);
+  dry.text = describe_run(setup, ranks, backend, present) + dry.text;
+  return dry;
 }
 
 }  // namespace lockstep

@@ -1,14 +1,21 @@
-// --dry-run: what a run would do, without training: resolved configuration, device map, bucket plan, memory.
+// --dry-run: what a run would do, without training: resolved configuration, device map, bucket plan; of split
+// models the stages, their memory and the schedule.
 #pragma once
 
 #include <string>
 
 #include "comm/world.hpp"
-#include "train/setup.hpp"
+#include "config/run_config.hpp"
 
 namespace lockstep {
 
-// Collective; the text is complete on rank 0 and empty elsewhere.
-std::string dry_run_text(Setup& setup, World& world);
+struct DryRun {
+  std::string text;  // complete on rank 0, empty elsewhere
+  std::string svg;   // the schedule of a split model, rank 0; empty for others
+};
+
+// Collective. ranks: of the run; 0: those that are there. Layers of a split model are measured on rank 0.
+// Error(bad_input) for whatever of the configuration does not fit.
+DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& world);
 
 }  // namespace lockstep

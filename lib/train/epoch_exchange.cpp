@@ -132,6 +132,11 @@ struct MessageStart {
   double start;
 };
 
+struct Meeting {
+  double start = 0;  // of the later end
+  int ends = 0;
+};
+
 }  // namespace
 
 void align_messages(World& world, std::vector<CommInterval>& comm) {
@@ -140,16 +145,19 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
     if (is_message(c)) mine.push_back({c.sequence, c.start});
   std::string bytes;
   append(bytes, mine);
-  std::unordered_map<std::int64_t, double> latest;
+  std::unordered_map<std::int64_t, Meeting> meetings;
   for (const std::string& theirs : world.all_gather(bytes)) {
     std::string_view rest = theirs;
     for (const MessageStart& m : take<MessageStart>(rest)) {
-      double& start = latest.try_emplace(m.sequence, m.start).first->second;
-      start = std::max(start, m.start);
+      Meeting& meeting = meetings[m.sequence];
+      meeting.start = meeting.ends++ == 0 ? m.start : std::max(meeting.start, m.start);
     }
   }
+  const auto alone = std::count_if(meetings.begin(), meetings.end(),
+                                   [](const auto& entry) { return entry.second.ends != 2; });
+  if (alone > 0) throw run_error("{} of {} messages have not a sender and a receiver", alone, meetings.size());
   for (CommInterval& c : comm)
-    if (is_message(c)) c.start = std::min(c.end, latest.at(c.sequence));
+    if (is_message(c)) c.start = std::min(c.end, meetings.at(c.sequence).start);
 }
 
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {

@@ -26,7 +26,7 @@ struct EpochTables {
 };
 
 // Collective: all ranks. A message is under way from when both its ends had begun: puts off the start of
-// each send and recv to the later of the two.
+// each send and recv to the later of the two. Error when a message has one end only.
 void align_messages(World& world, std::vector<CommInterval>& comm);
 
 // Collective: all ranks, with the same number of steps. The tables are filled on rank 0 only.

@@ -2,8 +2,10 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #ifdef LOCKSTEP_WITH_CUDA
+#include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
@@ -28,6 +30,15 @@ std::int64_t peak_memory_bytes(torch::Device device) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::int64_t device_memory_bytes(torch::Device device, int ranks_of_node) {
+#ifdef LOCKSTEP_WITH_CUDA
+  if (device.is_cuda())
+    return static_cast<std::int64_t>(at::cuda::getDeviceProperties(device.index())->totalGlobalMem);
+#endif
+  static_cast<void>(device);
+  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / ranks_of_node;
 }
 
 }  // namespace lockstep

@@ -14,4 +14,7 @@ void keep_heap_pages();
 // Largest so far: resident memory of the process (CPU), or bytes of the caching allocator (CUDA).
 std::int64_t peak_memory_bytes(torch::Device device);
 
+// Of the device, all of it; on the CPU, of the node, divided by the ranks on it.
+std::int64_t device_memory_bytes(torch::Device device, int ranks_of_node);
+
 }  // namespace lockstep

@@ -116,10 +116,7 @@ class ParameterServerStrategy final : public Strategy {
 
   void finish_gradients() override {}
   bool rebuild_buckets() override { return false; }  // they are reduced after backward, in any order
-  void synchronise() override {
-    share_parameters();
-    if (log_) log_->clear();  // not part of a step
-  }
+  void synchronise() override { share_parameters(); }
   FlatBuckets& buckets() override { return buckets_; }
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
 

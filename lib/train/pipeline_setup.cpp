@@ -1,5 +1,7 @@
 #include "train/pipeline_setup.hpp"
 
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -47,29 +49,68 @@ Boundaries published_partition(const Model& model, int stages, int chunks_per_st
   return boundaries;
 }
 
-Boundaries choose_partition(const RunConfig& config, const Model& model, const StageActions& schedule,
-                            int stages, int chunks, const std::vector<LayerCost>& costs) {
-  const int layers = static_cast<int>(model.layers().size());
+Boundaries choose_partition(const RunConfig& config, const Model& model, const PartitionProblem& problem,
+                            int chunks_per_stage) {
+  const int layers = static_cast<int>(model.layers().size()),
+            stages = static_cast<int>(problem.schedule.size());
   switch (config.parallel.partition.kind) {
     case Partition::Kind::published:
-      return published_partition(model, stages, chunks);
+      return published_partition(model, stages, chunks_per_stage);
     case Partition::Kind::even:
-      return even_partition(layers, stages, chunks);
+      return even_partition(layers, stages, chunks_per_stage);
     case Partition::Kind::layers:
-      return explicit_partition(config.parallel.partition.layers, layers, stages, chunks);
+      return explicit_partition(config.parallel.partition.layers, layers, stages, chunks_per_stage);
     case Partition::Kind::automatic:
       break;
   }
-  const RunConfig::Optimizer& optimizer = config.training.optimizer;
-  const int moments = optimizer.name != OptimizerKind::sgd ? 2 : (optimizer.momentum > 0 ? 1 : 0);
-  return auto_partition(
-      {.layers = costs, .schedule = schedule, .link = {}, .optimizer_moments = moments, .memory_limit = {}});
+  return auto_partition(problem);
 }
+
+// Bytes of the tensors that this thread has allocated and not freed, while it lives.
+class HeldBytes final : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, std::int64_t allocated, std::size_t, std::size_t, c10::Device) override {
+    bytes += allocated;
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t bytes = 0;
+};
 
 std::int64_t bytes_of(const Flow& flow) {
   std::int64_t bytes = 0;
   for (const torch::Tensor& tensor : flow) bytes += static_cast<std::int64_t>(tensor.nbytes());
   return bytes;
+}
+
+struct LayerPass {
+  Flow outputs;
+  double seconds = 0;
+  std::int64_t held_bytes = 0;  // allocated and kept: outputs, and what backward needs
+};
+
+LayerPass forward_pass(Layer& layer, Flow inputs, bool differentiate) {
+  for (torch::Tensor& tensor : inputs)
+    tensor = tensor.detach().requires_grad_(differentiate && tensor.is_floating_point());
+  LayerPass pass;
+  const auto held = std::make_shared<HeldBytes>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, held);
+  const SteadyTime begin = steady_now();
+  pass.outputs = layer.forward(std::move(inputs));
+  pass.seconds = seconds_between(begin, steady_now());
+  pass.held_bytes = held->bytes;
+  return pass;
+}
+
+double backward_seconds(const Flow& outputs) {
+  Flow roots, ones;
+  for (const torch::Tensor& output : outputs) {
+    if (!output.requires_grad() || output.is_leaf()) continue;
+    roots.push_back(output);
+    ones.push_back(torch::ones_like(output));
+  }
+  const SteadyTime begin = steady_now();
+  if (!roots.empty()) torch::autograd::backward(roots, ones);
+  return seconds_between(begin, steady_now());
 }
 
 // Tied weights whose two layers are on different stages: the head gets a copy of its own.
@@ -109,13 +150,29 @@ std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid) {
   return config.parallel.schedule == PipelineSchedule::layerwise ? "mp" : "pipe";
 }
 
+int micro_batches_of(const RunConfig& config) {
+  const RunConfig::Parallel& parallel = config.parallel;
+  return parallel.micro_batches.value_or(parallel.schedule == PipelineSchedule::layerwise ? 1 : 4);
+}
+
+PartitionProblem partition_problem(const RunConfig& config, const StageActions& schedule,
+                                   const std::vector<LayerCost>& costs,
+                                   std::optional<std::int64_t> memory_limit) {
+  const RunConfig::Optimizer& optimizer = config.training.optimizer;
+  const int moments = optimizer.name != OptimizerKind::sgd ? 2 : (optimizer.momentum > 0 ? 1 : 0);
+  return {.layers = costs,
+          .schedule = schedule,
+          .link = {},
+          .optimizer_moments = moments,
+          .memory_limit = memory_limit};
+}
+
 PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::span<const int> node_of_rank,
-                           const std::vector<LayerCost>& costs) {
+                           const std::vector<LayerCost>& costs, std::optional<std::int64_t> memory_limit) {
   const RunConfig::Parallel& parallel = config.parallel;
   const int ranks = static_cast<int>(node_of_rank.size()), stages = parallel.stages.value_or(ranks);
-  const bool layerwise = parallel.schedule == PipelineSchedule::layerwise;
   ProcessGrid grid = at_place(config, "parallel.stages", [&] { return ProcessGrid(node_of_rank, stages); });
-  const int micro_batches = parallel.micro_batches.value_or(layerwise ? 1 : 4);
+  const int micro_batches = micro_batches_of(config);
   const int chunks = parallel.chunks.value_or(parallel.schedule == PipelineSchedule::interleaved ? 2 : 1);
   const std::int64_t share =
       config.global_batch(grid.replicas()) / (grid.replicas() * config.training.accumulate);
@@ -126,7 +183,10 @@ PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::spa
     return make_schedule(parallel.schedule, stages, micro_batches, chunks);
   });
   Boundaries boundaries = at_place(config, "parallel.partition", [&] {
-    return choose_partition(config, model, schedule, stages, chunks, costs);
+    const PartitionProblem problem = partition_problem(config, schedule, costs, memory_limit);
+    Boundaries chosen = choose_partition(config, model, problem, chunks);
+    require_fits(problem, chosen);
+    return chosen;
   });
   if (parallel.sync_batchnorm && stages > 1)
     throw input_error("{}: statistics over the global batch would need all micro-batches at once; remove it",
@@ -134,35 +194,36 @@ PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::spa
   return {std::move(grid), chunks, std::move(schedule), std::move(boundaries)};
 }
 
+std::vector<LayerCost> parameter_costs(const Model& model) {
+  std::vector<LayerCost> costs;
+  for (const Model::Entry& entry : model.layers()) {
+    LayerCost& cost = costs.emplace_back();
+    for (const torch::Tensor& p : entry.layer->parameters())
+      cost.parameter_bytes += static_cast<std::int64_t>(p.nbytes());
+  }
+  return costs;
+}
+
 std::vector<LayerCost> measure_layers(Model& model, const Flow& batch) {
   constexpr int kRounds = 3;  // the first warms up
-  std::vector<LayerCost> costs(model.layers().size());
+  constexpr double kSlow = 0.5;
+  std::vector<LayerCost> costs = parameter_costs(model);
   for (int round = 0; round < kRounds; ++round) {
     Flow flow = batch;
+    double seconds = 0;
     for (std::size_t i = 0; i < costs.size(); ++i) {
-      for (torch::Tensor& tensor : flow)
-        tensor = tensor.detach().requires_grad_(i > 0 && tensor.is_floating_point());
-      const Flow inputs = flow;
-      const SteadyTime begin = steady_now();
-      flow = model.layers()[i].layer->forward(inputs);
-      const SteadyTime middle = steady_now();
-      Flow outputs, ones;
-      for (const torch::Tensor& output : flow) {
-        if (!output.requires_grad() || output.is_leaf()) continue;
-        outputs.push_back(output);
-        ones.push_back(torch::ones_like(output));
-      }
-      if (!outputs.empty()) torch::autograd::backward(outputs, ones);
+      LayerPass pass = forward_pass(*model.layers()[i].layer, flow, i > 0);
+      seconds += pass.seconds;
       LayerCost& cost = costs[i];
-      const double forward = seconds_between(begin, middle), backward = seconds_between(middle, steady_now());
-      cost.forward_seconds = round < 2 ? forward : std::min(cost.forward_seconds, forward);
-      cost.backward_seconds = round < 2 ? backward : std::min(cost.backward_seconds, backward);
-      cost.output_bytes = bytes_of(flow);
-      cost.saved_bytes = bytes_of(flow);
-      cost.parameter_bytes = 0;
-      for (const torch::Tensor& p : model.layers()[i].layer->parameters())
-        cost.parameter_bytes += static_cast<std::int64_t>(p.nbytes());
+      // The first round times what it cannot repeat, the second replaces it.
+      const auto keep = [&](double& kept, double now) { kept = round < 2 ? now : std::min(kept, now); };
+      keep(cost.forward_seconds, pass.seconds);
+      keep(cost.backward_seconds, seconds > kSlow ? 2 * pass.seconds : backward_seconds(pass.outputs));
+      cost.output_bytes = bytes_of(pass.outputs);
+      cost.saved_bytes = std::max(pass.held_bytes, cost.output_bytes);
+      flow = std::move(pass.outputs);
     }
+    if (seconds > kSlow) break;
   }
   model.zero_grad();
   return costs;

@@ -41,18 +41,31 @@ struct Pipeline {
   bool tied_copy = false;  // this one is the copy: it counts once in the gradient's norm
 };
 
+// Of one replica's batch: parallel.micro_batches, or its default.
+int micro_batches_of(const RunConfig& config);
+
 // "mp" for layerwise, "pipe", or "hybrid" with several replicas.
 std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid);
 
 // Error(bad_input) naming place, numbers and remedy for what does not fit: stages and ranks, stages and
-// layers, micro-batches and the batch, the partition and the layers. node_of_rank: as in ProcessGrid.
-// costs: of the model's layers, for partition auto; may be empty for the others.
+// layers, micro-batches and the batch, the partition and the layers, a stage and its device's memory.
+// node_of_rank: as in ProcessGrid. costs: of the model's layers; partition auto needs them measured, for the
+// others parameter_costs() will do. memory_limit: bytes of a device; empty: any.
 PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::span<const int> node_of_rank,
-                           const std::vector<LayerCost>& costs);
+                           const std::vector<LayerCost>& costs, std::optional<std::int64_t> memory_limit);
 
-// Forward and backward seconds and sizes of each layer for one micro-batch, measured here and now on the
-// device of the model. batch: inputs of the model; targets of no consequence. Not collective.
+// What the planner of partitions is asked.
+PartitionProblem partition_problem(const RunConfig& config, const StageActions& schedule,
+                                   const std::vector<LayerCost>& costs,
+                                   std::optional<std::int64_t> memory_limit);
+
+// Seconds and sizes of each layer for one micro-batch, measured here and now on the device of the model, and
+// what layers keep from forward to backward. batch: inputs of the model. A model that is slow is passed
+// through only forward; backward is then taken to last twice as long. Not collective.
 std::vector<LayerCost> measure_layers(Model& model, const Flow& batch);
+
+// Of each layer only the size of its parameters.
+std::vector<LayerCost> parameter_costs(const Model& model);
 
 // Collective over all ranks. The model's layers that are not this stage's are let go with it.
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,

@@ -76,6 +76,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   void synchronise() override {
     if (replicas_.size() > 1) broadcast_module_buffers(*local_, replicas_);
   }
+  void require_quiet() const override { runner_.require_quiet(); }
   FlatBuckets& buckets() override { return reducer_.buckets(); }
   DropoutContext& dropout_context() override { return local_->dropout_context(); }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "base/provenance.hpp"
 #include "comm/topology.hpp"
@@ -138,6 +139,15 @@ ExitCode train(const CommandLine& line, Setup& setup, World& world) {
   }
 }
 
+// Rank 0 draws.
+void write_svg(const std::string& path, const std::string& svg, const World& world) {
+  if (world.rank() != 0) return;
+  if (svg.empty()) throw input_error("--svg {}: there is no pipeline to draw; run train_mp", path);
+  if (std::filesystem::exists(path))
+    throw input_error("--svg {}: the file exists; remove it, or give another name", path);
+  write_text_file(path, svg);
+}
+
 ExitCode run_command(const CommandLine& line, const TrainerProgram& program, World& world) {
   const bool speaks = world.rank() == 0;
   if (line.help) {
@@ -152,9 +162,14 @@ ExitCode run_command(const CommandLine& line, const TrainerProgram& program, Wor
   CommandLine source = line;
   if (source.config.empty())
     source.config = line.resume + "/config.yaml";  // --resume DIR goes on as DIR began
-  Setup setup = make_setup(load_config(source.config, line.sets), program.mode, world);
-  if (!line.dry_run) return train(line, setup, world);
-  fmt::print("{}", dry_run_text(setup, world));
+  RunConfig config = load_config(source.config, line.sets);
+  if (!line.dry_run) {
+    Setup setup = make_setup(std::move(config), program.mode, world);
+    return train(line, setup, world);
+  }
+  const DryRun dry = dry_run(std::move(config), program.mode, line.ranks, world);
+  fmt::print("{}", dry.text);
+  if (!line.svg.empty()) write_svg(line.svg, dry.svg, world);
   return ExitCode::done;
 }
 

@@ -15,6 +15,7 @@
 #include "comm/topology.hpp"
 #include "data/word_vectors.hpp"
 #include "models/registry.hpp"
+#include "train/memory.hpp"
 #include "train/task.hpp"
 
 namespace lockstep {
@@ -118,30 +119,13 @@ void check_algorithm(const RunConfig& config, const std::string& mode) {
                       config.place("parallel.reduce_dtype"));
 }
 
-std::vector<int> node_of_ranks(World& world) {
-  std::vector<std::string> names = world.all_gather(host_name());
-  std::vector<int> nodes;
-  for (const std::string& name : names)
-    nodes.push_back(static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin()));
-  return nodes;
-}
-
 // Rank 0 measures, so that all ranks plan with the same numbers.
 std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
-  if (setup.config.parallel.partition.kind != Partition::Kind::automatic) return {};
+  if (setup.config.parallel.partition.kind != Partition::Kind::automatic)
+    return parameter_costs(*setup.model);
   std::string bytes;
   if (world.rank() == 0) {
-    const std::int64_t rows =
-        std::min<std::int64_t>(setup.batches.largest_micro_batch(), setup.data.train->size());
-    Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);
-    std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
-    std::iota(ids.begin(), ids.end(), 0);
-    setup.data.train->fetch(ids, 0, batch);
-    const auto task = make_task(setup.task, setup.data.train->info());
-    Flow inputs = task->inputs(batch.used_inputs(), batch.used_targets());
-    for (torch::Tensor& input : inputs) input = input.to(setup.device);
-    setup.model->to(setup.device);
-    const std::vector<LayerCost> costs = measure_layers(*setup.model, inputs);
+    const std::vector<LayerCost> costs = measured_costs(setup);
     bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
   }
   bytes = world.broadcast(bytes);
@@ -153,7 +137,12 @@ std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
 // Leaves this rank its stage's layers.
 void split_model(Setup& setup, World& world) {
   const RunConfig& config = setup.config;
-  PipelinePlan plan = plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world));
+  const std::int64_t mine = device_memory_bytes(setup.device, world.local_size());
+  std::int64_t memory = mine;
+  for (const std::string& theirs : world.all_gather(std::to_string(mine)))
+    memory = std::min<std::int64_t>(memory, std::stoll(theirs));
+  PipelinePlan plan =
+      plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world), memory);
   setup.mode = pipeline_mode(config, plan.grid);
   setup.pipeline.emplace(make_pipeline(std::move(plan), *setup.model, setup.device, world, config));
   const auto replicas = world.split(setup.pipeline->stage);
@@ -165,6 +154,28 @@ void split_model(Setup& setup, World& world) {
 
 }  // namespace
 
+std::vector<int> node_of_ranks(World& world) {
+  std::vector<std::string> names = world.all_gather(host_name());
+  std::vector<int> nodes;
+  for (const std::string& name : names)
+    nodes.push_back(static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin()));
+  return nodes;
+}
+
+std::vector<LayerCost> measured_costs(Setup& setup) {
+  const std::int64_t parts = micro_batches_of(setup.config), share = setup.batches.largest_micro_batch();
+  const std::int64_t rows = std::min((share + parts - 1) / parts, setup.data.train->size());
+  Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
+  std::iota(ids.begin(), ids.end(), 0);
+  setup.data.train->fetch(ids, 0, batch);
+  const auto task = make_task(setup.task, setup.data.train->info());
+  Flow inputs = task->inputs(batch.used_inputs(), batch.used_targets());
+  for (torch::Tensor& input : inputs) input = input.to(setup.device);
+  setup.model->to(setup.device);
+  return measure_layers(*setup.model, inputs);
+}
+
 ModelInputs model_inputs(const DatasetInfo& info) {
   return {.sample_shape = info.sample_shape,
           .vocabulary = info.vocabulary,
@@ -174,7 +185,7 @@ ModelInputs model_inputs(const DatasetInfo& info) {
           .target_vocabulary = info.target_vocabulary};
 }
 
-Setup make_setup(RunConfig config, const std::string& mode, World& world) {
+Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world) {
   Setup setup;
   setup.config = std::move(config);
   setup.mode = mode;
@@ -182,7 +193,7 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   setup.config.model.preset = resolved_preset(setup.config.model);
   if (setup.config.run.name.empty()) setup.config.run.name = setup.config.model.name;
   const RunConfig& c = setup.config;
-  check_split(c, mode, world.size());
+  check_split(c, mode, ranks);
   check_algorithm(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
@@ -194,8 +205,8 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
   setup.data = load_data_in_turn(c, world);
-  const int stages = mode == "mp" ? c.parallel.stages.value_or(world.size()) : 1;
-  setup.batches = plan_batches(c, *setup.data.train, world.size() / stages);
+  const int stages = mode == "mp" ? c.parallel.stages.value_or(ranks) : 1;
+  setup.batches = plan_batches(c, *setup.data.train, ranks / stages);
   if (parameter_server) setup.batches.ranks = 1;  // rank 0 loads for all
   setup.total_steps =
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
@@ -205,6 +216,12 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   load_embeddings(setup);
   setup.model->train();
   setup.facts = model_facts(*setup.model);
+  return setup;
+}
+
+Setup make_setup(RunConfig config, const std::string& mode, World& world) {
+  Setup setup = prepare_setup(std::move(config), mode, world.size(), world);
+  const RunConfig& c = setup.config;
   if (mode == "mp")
     split_model(setup, world);
   else

@@ -37,9 +37,21 @@ struct Setup {
   std::int64_t total_steps = 0;
 };
 
+// What a run of so many ranks is known to be before they meet: everything but communicators and the split of
+// the model, which is whole and on the host. Collective over the ranks that are there, which need not be as
+// many. Errors as below.
+Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world);
+
 // Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
 // data.
 Setup make_setup(RunConfig config, const std::string& mode, World& world);
+
+// Collective. By rank: a number that is equal for ranks of one node.
+std::vector<int> node_of_ranks(World& world);
+
+// measure_layers() on the first rows of the data, as many as a micro-batch has. Not collective; the model is
+// whole, and on the device afterwards.
+std::vector<LayerCost> measured_costs(Setup& setup);
 
 // What a model must know of a data set.
 ModelInputs model_inputs(const DatasetInfo& info);

@@ -54,6 +54,8 @@ class Strategy {
   virtual bool rebuild_buckets() = 0;
   // Collective, between steps: what the ranks do not keep equal by themselves becomes rank 0's.
   virtual void synchronise() = 0;
+  // After the last step: error when a message that was asked for has not come, or one has not gone.
+  virtual void require_quiet() const {}
   virtual FlatBuckets& buckets() = 0;
   // To be set before each training forward pass.
   virtual DropoutContext& dropout_context() = 0;

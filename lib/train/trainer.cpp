@@ -109,6 +109,7 @@ TrainingResult Trainer::run() {
     run_epoch(epoch, result);
     save_checkpoint_if_due(epoch + 1);
   }
+  strategy_->require_quiet();
   return result;
 }
 
@@ -148,6 +149,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   recorder_.begin_epoch(steps);
   audit_.begin_epoch();
   losses_checked_ = 0;
+  log_.clear();  // what evaluation has sent is no part of a step
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;

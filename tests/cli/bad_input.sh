@@ -43,6 +43,23 @@ ddp_run 2 3 --set training.global_batch=25
 said_once "training.global_batch"
 ddp_run 2 2 --set training.optimiser.lr=1
 said_once "did you mean 'training.optimizer"
+seq_run 2 --set parallel.algorithm=parameter_server
+said_once "'parallel.algorithm'"
+ddp_run 2 2 --set parallel.algorithm=parameter_server --set parallel.reduce_dtype=bf16
+said_once "'parallel.reduce_dtype'"
+
+# A model that cannot be split as asked.
+mp_run 2 3 --set parallel.stages=2
+said_once "2 stages do not divide 3 ranks"
+mp_run 2 2 --set parallel.schedule=gpipe --set parallel.micro_batches=5
+said_once "'parallel.micro_batches'"
+mp_run 2 2 --set "parallel.partition=[1, 1]"
+said_once "'parallel.partition'"
+mp_run 2 2 --set parallel.schedule=interleaved --set parallel.chunks=9
+said_once "'parallel.partition'"
+mp_run 2 2 --set parallel.algorithm=parameter_server
+said_once "'parallel.algorithm'"
+
 [ -e /dev/nvidia0 ] || { ddp_run 2 2 --set parallel.backend=nccl; said_once "parallel."; }
 
 [ ! -e "$work/runs" ] || [ -z "$(ls "$work/runs")" ] || fail "bad input left a run folder: $(ls "$work/runs")"
@@ -52,5 +69,15 @@ grep -q 'training.global_batch' "$work/out" || fail "--help does not list the ke
 run 0 "$BIN/train_ddp" --version
 run 0 "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run
 grep -q 'parameters' "$work/out" || fail "--dry-run does not describe the model"
+# Of ranks that are not there.
+run 0 "$BIN/train_mp" --config "$work/empty.yaml" $small --dry-run --ranks 6 --set parallel.stages=3 \
+  --set parallel.schedule=1f1b --set parallel.micro_batches=4 --svg "$work/schedule.svg"
+grep -q '3 stages x 2 replicas, 1f1b, 4 micro-batches' "$work/out" || fail "--dry-run does not describe the stages"
+grep -q 'stage 2 | ' "$work/out" || fail "--dry-run does not draw the schedule"
+grep -q '</svg>' "$work/schedule.svg" || fail "--svg did not draw"
+run 2 "$BIN/train_mp" --config "$work/empty.yaml" $small --dry-run --ranks 2 --svg "$work/schedule.svg"
+said_once "the file exists"
+run 2 "$BIN/train_mp" --config "$work/empty.yaml" $small --dry-run --ranks 4 --set parallel.stages=3
+said_once "3 stages do not divide 4 ranks"
 [ ! -e "$work/runs" ] || fail "--dry-run left something behind"
 finish

@@ -5,15 +5,17 @@
 source "$(dirname "$0")/support.sh"
 
 long="--set training.epochs=100000"
-ranks_of() { pgrep -P "$1" -x train_ddp; }
+ranks_of() { pgrep -P "$1" -x "${2:-train_ddp}"; }
 
-# start RANKS: a long run in the background; returns when its run file exists.
+# start RANKS [PROGRAM [FLAG...]]: a long run in the background; returns when its run file exists.
 start() {
+  local program="${2:-train_ddp}"
   rm -rf "$work/runs"
   if [ "$1" -eq 0 ]; then
     "$BIN/train_seq" --config "$work/empty.yaml" --output "$work/runs" $small $long > "$work/out" 2> "$work/err" &
   else
-    "$MPIRUN" -np "$1" "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small $long > "$work/out" 2> "$work/err" &
+    "$MPIRUN" -np "$1" "$BIN/$program" --config "$work/empty.yaml" --output "$work/runs" $small $long "${@:3}" \
+      > "$work/out" 2> "$work/err" &
   fi
   pid=$!
   for _ in $(seq 100); do
@@ -54,6 +56,18 @@ done
 
 start 3
 kill -9 "$(ranks_of "$pid" | sed -n 3p)"
+ended any
+status_is failed run.h5
+said_once "lost"
+
+# In the middle of a pipeline, and of a parameter server's scatter and gather.
+start 3 train_mp --set parallel.schedule=1f1b --set parallel.micro_batches=4
+kill -9 "$(ranks_of "$pid" train_mp | sed -n 2p)"
+ended any
+status_is failed run.h5
+said_once "lost"
+start 3 train_ddp --set parallel.algorithm=parameter_server
+kill -9 "$(ranks_of "$pid" | sed -n 2p)"
 ended any
 status_is failed run.h5
 said_once "lost"

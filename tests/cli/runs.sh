@@ -35,6 +35,26 @@ ddp_run 0 2 --set training.global_batch=null --set training.micro_batch=12 --set
 seq_run 0 --set training.epochs=null --set training.steps=7
 [ "$(h5dump -H -d /steps/wall "$(newest)/run.h5" | grep -c '( 1, 7 )')" -ge 1 ] || fail "training.steps=7 did not give 7 steps"
 
+# The same work in every mode, and one table that compares them.
+work_of=$work/modes
+for mode in seq ddp ps mp pipe hybrid; do
+  case "$mode" in
+    seq) run 0 "$BIN/train_seq" --config "$work/empty.yaml" --output "$work_of" $small ;;
+    ddp) run 0 "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work_of" $small ;;
+    ps) run 0 "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work_of" $small \
+      --set parallel.algorithm=parameter_server ;;
+    mp) run 0 "$MPIRUN" -np 2 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small ;;
+    pipe) run 0 "$MPIRUN" -np 2 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small \
+      --set parallel.schedule=1f1b --set parallel.micro_batches=4 ;;
+    hybrid) run 0 "$MPIRUN" -np 4 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small \
+      --set parallel.schedule=gpipe --set parallel.micro_batches=2 --set parallel.stages=2 ;;
+  esac
+done
+run 0 "$BIN/analyze" summary "$work_of"
+for row in 'seq' 'ddp x2' 'ps x2' 'mp x2' 'pipe x2' 'hybrid x4'; do
+  grep -qE "^ *$row " "$work/out" || fail "analyze has no row of $row"
+done
+
 # The fault that the audit is there for.
 LOCKSTEP_TEST_UNSHARDED=1 ddp_run 4 2
 grep -q 'NOT VALID' "$(newest)/log.txt" || fail "the audit's sentence is not in the log"

@@ -39,9 +39,15 @@ ddp_run() {
   run "$want" "$MPIRUN" -np "$ranks" "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small "$@"
 }
 
+mp_run() {
+  local want=$1 ranks=$2
+  shift 2
+  run "$want" "$MPIRUN" -np "$ranks" "$BIN/train_mp" --config "$work/empty.yaml" --output "$work/runs" $small "$@"
+}
+
 said() { grep -qF -- "$1" "$work/err" || fail "did not say: $1"; }
 # Our own lines on stderr; mpirun's are not ours.
-own_lines() { grep -cE '^(train_seq|train_ddp|analyze): ' "$work/err"; }
+own_lines() { grep -cE '^(train_seq|train_ddp|train_mp|analyze): ' "$work/err"; }
 said_once() {
   said "$1"
   [ "$(own_lines)" -eq 1 ] || fail "said $(own_lines) lines, not one"

@@ -47,6 +47,17 @@ TEST_CASE("all flags") {
   CHECK_FALSE(c.version);
 }
 
+TEST_CASE("flags of a dry run") {
+  const CommandLine c = parse({"--config=x.yaml", "--dry-run", "--ranks", "32", "--svg=out.svg"});
+  CHECK(c.ranks == 32);
+  CHECK(c.svg == "out.svg");
+  CHECK(refusal({"--config=x.yaml", "--ranks=2"}) ==
+        "--ranks says something of a dry run; add --dry-run, or remove it");
+  CHECK(refusal({"--config=x.yaml", "--svg=x"}) ==
+        "--svg says something of a dry run; add --dry-run, or remove it");
+  CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=-1"}) == "--ranks must be at least 1, not -1");
+}
+
 TEST_CASE("defaults, and what needs no configuration") {
   const CommandLine c = parse({"--config=x.yaml"});
   CHECK(c.output == "experiments");
