@@ -87,7 +87,7 @@ std::string describe_stages(const Setup& setup, const PipelinePlan& plan,
 // Rank 0 alone. The text, and the schedule's picture.
 DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
   const RunConfig& config = setup.config;
-  const std::vector<LayerCost> costs = measured_costs(setup);
+  const auto [costs, backward_measured] = measured_costs(setup);
   const PipelinePlan plan = plan_pipeline(config, *setup.model, node_of_rank, costs, {});
   setup.mode = pipeline_mode(config, plan.grid);
   const PartitionProblem problem = partition_problem(config, plan.schedule, costs, {});
@@ -101,10 +101,11 @@ DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
   DryRun dry;
   dry.text = title + fmt::format(", {} chunks a stage\n", plan.chunks_per_stage) +
              describe_stages(setup, plan, predict_stages(problem, plan.boundaries)) +
-             fmt::format("  times of one micro-batch, measured here on {} with {} threads\n"
+             fmt::format("  times of one micro-batch, measured here on {} with {} threads{}\n"
                          "predicted step {:.1f} ms with free transfers, of which a stage idles {:.1f} % "
                          "(the bubble; {:.1f} % were all stages equal)\n",
-                         setup.device.str(), setup.threads, 1e3 * timeline.makespan,
+                         setup.device.str(), setup.threads,
+                         backward_measured ? "" : "; backward is taken as twice forward", 1e3 * timeline.makespan,
                          100 * timeline.idle_share(), 100 * ideal) +
              schedule_grid(plan.schedule);
   dry.svg = schedule_svg(timeline, {.title = setup.facts.name + ": " + title});

@@ -113,6 +113,23 @@ double backward_seconds(const Flow& outputs) {
   return seconds_between(begin, steady_now());
 }
 
+// Seconds of the whole forward pass. Round 0 warms up and goes forward only.
+double measure_round(Model& model, Flow flow, int round, std::vector<LayerCost>& costs) {
+  double seconds = 0;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    LayerPass pass = forward_pass(*model.layers()[i].layer, std::move(flow), i > 0);
+    LayerCost& cost = costs[i];
+    const auto keep = [&](double& kept, double now) { kept = round < 2 ? now : std::min(kept, now); };
+    keep(cost.forward_seconds, pass.seconds);
+    if (round > 0) keep(cost.backward_seconds, backward_seconds(pass.outputs));
+    cost.output_bytes = bytes_of(pass.outputs);
+    cost.saved_bytes = std::max(pass.held_bytes, cost.output_bytes);
+    flow = std::move(pass.outputs);
+    seconds += pass.seconds;
+  }
+  return seconds;
+}
+
 // Tied weights whose two layers are on different stages: the head gets a copy of its own.
 void untie(Pipeline& pipeline, const Model& model) {
   const PipelinePlan& plan = pipeline.plan;
@@ -204,29 +221,16 @@ std::vector<LayerCost> parameter_costs(const Model& model) {
   return costs;
 }
 
-std::vector<LayerCost> measure_layers(Model& model, const Flow& batch) {
-  constexpr int kRounds = 3;  // the first warms up
-  constexpr double kSlow = 0.5;
-  std::vector<LayerCost> costs = parameter_costs(model);
-  for (int round = 0; round < kRounds; ++round) {
-    Flow flow = batch;
-    double seconds = 0;
-    for (std::size_t i = 0; i < costs.size(); ++i) {
-      LayerPass pass = forward_pass(*model.layers()[i].layer, flow, i > 0);
-      seconds += pass.seconds;
-      LayerCost& cost = costs[i];
-      // The first round times what it cannot repeat, the second replaces it.
-      const auto keep = [&](double& kept, double now) { kept = round < 2 ? now : std::min(kept, now); };
-      keep(cost.forward_seconds, pass.seconds);
-      keep(cost.backward_seconds, seconds > kSlow ? 2 * pass.seconds : backward_seconds(pass.outputs));
-      cost.output_bytes = bytes_of(pass.outputs);
-      cost.saved_bytes = std::max(pass.held_bytes, cost.output_bytes);
-      flow = std::move(pass.outputs);
-    }
-    if (seconds > kSlow) break;
-  }
+LayerMeasurement measure_layers(Model& model, const Flow& batch) {
+  constexpr int kRounds = 3;
+  constexpr double kSlow = 0.5;  // seconds of a forward pass
+  LayerMeasurement measured{parameter_costs(model), true};
+  for (int round = 0; round < kRounds && measured.backward; ++round)
+    measured.backward = measure_round(model, batch, round, measured.costs) < kSlow || round > 0;
+  if (!measured.backward)
+    for (LayerCost& cost : measured.costs) cost.backward_seconds = 2 * cost.forward_seconds;
   model.zero_grad();
-  return costs;
+  return measured;
 }
 
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,

@@ -59,10 +59,15 @@ PartitionProblem partition_problem(const RunConfig& config, const StageActions& 
                                    const std::vector<LayerCost>& costs,
                                    std::optional<std::int64_t> memory_limit);
 
+struct LayerMeasurement {
+  std::vector<LayerCost> costs;
+  bool backward = true;  // measured too; else taken to last twice as long as forward
+};
+
 // Seconds and sizes of each layer for one micro-batch, measured here and now on the device of the model, and
 // what layers keep from forward to backward. batch: inputs of the model. A model that is slow is passed
-// through only forward; backward is then taken to last twice as long. Not collective.
-std::vector<LayerCost> measure_layers(Model& model, const Flow& batch);
+// through only forward. Not collective.
+LayerMeasurement measure_layers(Model& model, const Flow& batch);
 
 // Of each layer only the size of its parameters.
 std::vector<LayerCost> parameter_costs(const Model& model);

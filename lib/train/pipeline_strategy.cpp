@@ -17,7 +17,7 @@ namespace lockstep {
 namespace {
 
 // Channels of the log: one a stage for the collectives of its replicas, then two a pair of stages and
-// replica.
+// replica. Stage 0 sends nothing to itself: the first of a replica's is for the collectives of its stages.
 std::int64_t first_message_channel(const Pipeline& pipeline) {
   const std::int64_t stages = pipeline.plan.grid.stages();
   return stages + 2 * stages * stages * pipeline.replica;
@@ -34,7 +34,8 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
         bf16_(config.training.precision == Precision::bf16),
         runner_(pipeline.chunks, pipeline.plan.schedule,
                 {*pipeline.activations, *pipeline.gradients, first_message_channel(pipeline)}, log),
-        reducer_(trainable_parameters(*local_), replicas, reducer_options(config), log) {
+        reducer_(trainable_parameters(*local_), replicas, reducer_options(config), log),
+        log_(log) {
     if (log) log->set_channel(pipeline.stage);
     synchronise();
   }
@@ -80,12 +81,15 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   FlatBuckets& buckets() override { return reducer_.buckets(); }
   DropoutContext& dropout_context() override { return local_->dropout_context(); }
 
-  torch::Tensor whole_norm(const torch::Tensor& norm) override {
+  torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) override {
     const torch::NoGradGuard no_grad;
     torch::Tensor squares = norm.square();
     if (pipeline_.tied_copy) squares -= pipeline_.tied_weight.grad().square().sum();
+    recorder.enter(Phase::stall);
     const WorkPtr work = pipeline_.activations->all_reduce(squares);
+    if (log_) log_->add_message(work, first_message_channel(pipeline_));
     work->wait();
+    recorder.enter(Phase::optimizer);
     return squares.sqrt();
   }
 
@@ -177,6 +181,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   bool bf16_;
   PipelineRunner runner_;
   GradientReducer reducer_;
+  WorkLog* log_;
   const Task* task_ = nullptr;
   StepRecorder* recorder_ = nullptr;  // null while evaluating
   PassPlace place_{};

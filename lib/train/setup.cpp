@@ -125,7 +125,7 @@ std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
     return parameter_costs(*setup.model);
   std::string bytes;
   if (world.rank() == 0) {
-    const std::vector<LayerCost> costs = measured_costs(setup);
+    const std::vector<LayerCost> costs = measured_costs(setup).costs;
     bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
   }
   bytes = world.broadcast(bytes);
@@ -162,7 +162,7 @@ std::vector<int> node_of_ranks(World& world) {
   return nodes;
 }
 
-std::vector<LayerCost> measured_costs(Setup& setup) {
+LayerMeasurement measured_costs(Setup& setup) {
   const std::int64_t parts = micro_batches_of(setup.config), share = setup.batches.largest_micro_batch();
   const std::int64_t rows = std::min((share + parts - 1) / parts, setup.data.train->size());
   Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);

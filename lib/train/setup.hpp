@@ -51,7 +51,7 @@ std::vector<int> node_of_ranks(World& world);
 
 // measure_layers() on the first rows of the data, as many as a micro-batch has. Not collective; the model is
 // whole, and on the device afterwards.
-std::vector<LayerCost> measured_costs(Setup& setup);
+LayerMeasurement measured_costs(Setup& setup);
 
 // What a model must know of a data set.
 ModelInputs model_inputs(const DatasetInfo& info);

@@ -40,8 +40,12 @@ class Strategy {
   virtual int stage() const { return 0; }
   // An upper bound of the phases that a pass marks.
   virtual std::size_t phases_per_pass() const { return 2; }
-  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1).
-  virtual torch::Tensor whole_norm(const torch::Tensor& norm) { return norm; }
+  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1). Marks
+  // what it waits, and leaves the recorder in Phase::optimizer, where it is called.
+  virtual torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) {
+    static_cast<void>(recorder);
+    return norm;
+  }
   // Forward and backward pass of one batch; marks its phases. The first of a step's passes sets the
   // gradients, the others add to them. Returns this rank's share of the step's loss, (), without a graph.
   virtual torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,

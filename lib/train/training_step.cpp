@@ -99,7 +99,7 @@ void TrainingStep::run(Loader* loader, std::int64_t step, std::int64_t global_st
 
 torch::Tensor TrainingStep::update(double learning_rate) {
   if (!strategy_.updates()) return torch::zeros({}, device_);
-  torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm());
+  torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm(), recorder_);
   if (training_.grad_clip > 0) optimizer_.clip_gradient(norm, training_.grad_clip);
   optimizer_.step(learning_rate);
   return norm;

@@ -43,7 +43,8 @@ for mode in seq ddp ps mp pipe hybrid; do
     ddp) run 0 "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work_of" $small ;;
     ps) run 0 "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work_of" $small \
       --set parallel.algorithm=parameter_server ;;
-    mp) run 0 "$MPIRUN" -np 2 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small ;;
+    mp) run 0 "$MPIRUN" -np 2 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small \
+      --set parallel.schedule=layerwise ;;
     pipe) run 0 "$MPIRUN" -np 2 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small \
       --set parallel.schedule=1f1b --set parallel.micro_batches=4 ;;
     hybrid) run 0 "$MPIRUN" -np 4 "$BIN/train_mp" --config "$work/empty.yaml" --output "$work_of" $small \

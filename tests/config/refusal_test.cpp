@@ -23,8 +23,8 @@ TEST_CASE("keys of features that are not there are unknown") {
               .starts_with("--set: unknown key 'parallel." + key + "'"));
   CHECK(refusal(kMinimal, {"parallel.backend=sim"}) ==
         "--set: 'parallel.backend' must be auto, mpi or nccl, not 'sim'");
-  CHECK(refusal(kMinimal, {"parallel.algorithm=parameter_server"}) ==
-        "--set: 'parallel.algorithm' must be all_reduce, not 'parameter_server'");
+  CHECK(refusal(kMinimal, {"parallel.algorithm=ring"}) ==
+        "--set: 'parallel.algorithm' must be all_reduce or parameter_server, not 'ring'");
   CHECK(refusal(kMinimal, {"parallel.partition=[0, 2]"}) ==
         "--set: 'parallel.partition' must be published, even, auto or a list of layers a stage, not the list "
         "[0, 2]");

@@ -43,7 +43,7 @@ Parameters train_split(const RunConfig& config) {
   std::vector<LayerCost> costs(whole->layers().size());
   for (LayerCost& cost : costs) cost.forward_seconds = cost.backward_seconds = 1;
   Pipeline pipeline =
-      make_pipeline(plan_pipeline(config, *whole, one_node, costs), *whole, torch::kCPU, ranks, config);
+      make_pipeline(plan_pipeline(config, *whole, one_node, costs, {}), *whole, torch::kCPU, ranks, config);
   const auto group = ranks.split(pipeline.stage);
   const auto replicas = make_mpi_communicator(dynamic_cast<MpiGroup&>(*group).comm());
   const auto local = local_model(pipeline, *whole);
