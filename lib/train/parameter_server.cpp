@@ -55,16 +55,17 @@ Announcement unpack(const torch::Tensor& packed) {
   return a;
 }
 
-// A rank's rows. As torch::chunk cuts: rank 0 never has less than another. A rank without rows works on the
-// first one, so that statistics over all ranks find everybody, and its output counts for nothing.
+// A rank's rows: sizes differ by at most one, the larger first, so that rank 0 is never without. A rank without
+// rows works on the first one, so that statistics over all ranks find everybody, and its output counts for
+// nothing.
 struct Part {
   std::int64_t begin = 0, size = 0;
   bool counts = true;
 };
 
-Part part_of(std::int64_t rows, int rank, int ranks) {
-  const std::int64_t share = (rows + ranks - 1) / ranks;
-  const std::int64_t begin = std::min(rank * share, rows), size = std::min(share, rows - begin);
+Part part_of(std::int64_t rows, std::int64_t rank, std::int64_t ranks) {
+  const std::int64_t begin = rank * (rows / ranks) + std::min(rank, rows % ranks);
+  const std::int64_t size = rows / ranks + (rank < rows % ranks ? 1 : 0);
   return size > 0 ? Part{begin, size, true} : Part{0, 1, false};
 }
 

@@ -217,6 +217,8 @@ std::vector<LayerCost> parameter_costs(const Model& model) {
     LayerCost& cost = costs.emplace_back();
     for (const torch::Tensor& p : entry.layer->parameters())
       cost.parameter_bytes += static_cast<std::int64_t>(p.nbytes());
+    const torch::Tensor tied = entry.layer->tied_weight();
+    if (tied.defined()) cost.parameter_bytes += static_cast<std::int64_t>(tied.nbytes());
   }
   return costs;
 }
