@@ -27,8 +27,7 @@ po::options_description flags(CommandLine& c) {
       "print the resolved configuration, device map, bucket plan and memory estimate, and train nothing");
   add("ranks", po::value(&c.ranks)->value_name("N"),
       "with --dry-run: as if N ranks had been started, of which none need be there");
-  add("svg", po::value(&c.svg)->value_name("FILE"),
-      "with --dry-run of train_mp: draw the schedule to FILE");
+  add("svg", po::value(&c.svg)->value_name("FILE"), "with --dry-run of train_mp: draw the schedule to FILE");
   add("resume", po::value(&c.resume)->value_name("DIR"),
       "go on from the newest checkpoint of the run folder DIR");
   add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");

@@ -16,8 +16,8 @@ struct CommandLine {
   bool dry_run = false, quiet = false, help = false, version = false;
 };
 
-// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, a flag of dry runs
-// without --dry-run, and when there is neither --config, --resume, --help nor --version.
+// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, a flag of dry
+// runs without --dry-run, and when there is neither --config, --resume, --help nor --version.
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program);
 
 // What --help prints: usage, flags and every key with its default; at most 100 columns.

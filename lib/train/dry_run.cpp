@@ -65,10 +65,9 @@ std::string layers_of(const Setup& setup, const Boundaries& boundaries, std::siz
 
 std::string describe_stages(const Setup& setup, const PipelinePlan& plan,
                             const std::vector<StagePrediction>& stages) {
-  std::string text =
-      fmt::format("  {:>5} {:>12} {:>10} {:>10} {:>10} {:>11} {:>10} {:>11} {:>12}  layers\n", "stage",
-                  "parameters", "values", "gradients", "optimizer", "activations", "total MiB", "forward ms",
-                  "backward ms");
+  std::string text = fmt::format("  {:>5} {:>12} {:>10} {:>10} {:>10} {:>11} {:>10} {:>11} {:>12}  layers\n",
+                                 "stage", "parameters", "values", "gradients", "optimizer", "activations",
+                                 "total MiB", "forward ms", "backward ms");
   const auto mib = [](std::int64_t bytes) { return static_cast<double>(bytes) / kMiB; };
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const StageMemory& m = stages[s].memory;
@@ -93,21 +92,20 @@ DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
   const PartitionProblem problem = partition_problem(config, plan.schedule, costs, {});
   const Timeline timeline = simulate(plan.schedule, chunk_times(problem, plan.boundaries));
   const int stages = plan.grid.stages(), micro = plan.micro_batches();
-  const double ideal =
-      ideal_idle_share(config.parallel.schedule, stages, micro, plan.chunks_per_stage);
-  const std::string title =
-      fmt::format("{} stages x {} replicas, {}, {} micro-batches", stages, plan.grid.replicas(),
-                  name_of(config.parallel.schedule), micro);
+  const double ideal = ideal_idle_share(config.parallel.schedule, stages, micro, plan.chunks_per_stage);
+  const std::string title = fmt::format("{} stages x {} replicas, {}, {} micro-batches", stages,
+                                        plan.grid.replicas(), name_of(config.parallel.schedule), micro);
   DryRun dry;
-  dry.text = title + fmt::format(", {} chunks a stage\n", plan.chunks_per_stage) +
-             describe_stages(setup, plan, predict_stages(problem, plan.boundaries)) +
-             fmt::format("  times of one micro-batch, measured here on {} with {} threads{}\n"
-                         "predicted step {:.1f} ms with free transfers, of which a stage idles {:.1f} % "
-                         "(the bubble; {:.1f} % were all stages equal)\n",
-                         setup.device.str(), setup.threads,
-                         backward_measured ? "" : "; backward is taken as twice forward", 1e3 * timeline.makespan,
-                         100 * timeline.idle_share(), 100 * ideal) +
-             schedule_grid(plan.schedule);
+  dry.text =
+      title + fmt::format(", {} chunks a stage\n", plan.chunks_per_stage) +
+      describe_stages(setup, plan, predict_stages(problem, plan.boundaries)) +
+      fmt::format(
+          "  times of one micro-batch, measured here on {} with {} threads{}\n"
+          "predicted step {:.1f} ms with free transfers, of which a stage idles {:.1f} % "
+          "(the bubble; {:.1f} % were all stages equal)\n",
+          setup.device.str(), setup.threads, backward_measured ? "" : "; backward is taken as twice forward",
+          1e3 * timeline.makespan, 100 * timeline.idle_share(), 100 * ideal) +
+      schedule_grid(plan.schedule);
   dry.svg = schedule_svg(timeline, {.title = setup.facts.name + ": " + title});
   return dry;
 }

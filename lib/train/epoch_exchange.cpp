@@ -155,7 +155,8 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
   }
   const auto alone = std::count_if(meetings.begin(), meetings.end(),
                                    [](const auto& entry) { return entry.second.ends != 2; });
-  if (alone > 0) throw run_error("{} of {} messages have not a sender and a receiver", alone, meetings.size());
+  if (alone > 0)
+    throw run_error("{} of {} messages have not a sender and a receiver", alone, meetings.size());
   for (CommInterval& c : comm)
     if (is_message(c)) c.start = std::min(c.end, meetings.at(c.sequence).start);
 }

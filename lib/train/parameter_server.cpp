@@ -1,7 +1,7 @@
-// The parameter server that torch.nn.DataParallel is: rank 0 has the batch, the loss and the optimizer. In each
-// pass it sends every rank its rows and the parameters, gathers the outputs, sends the outputs' gradients back
-// and takes the sum of the parameters' gradients in. Nothing of that overlaps with computation there, nor does
-// it here.
+// The parameter server that torch.nn.DataParallel is: rank 0 has the batch, the loss and the optimizer. In
+// each pass it sends every rank its rows and the parameters, gathers the outputs, sends the outputs'
+// gradients back and takes the sum of the parameters' gradients in. Nothing of that overlaps with computation
+// there, nor does it here.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -55,9 +55,9 @@ Announcement unpack(const torch::Tensor& packed) {
   return a;
 }
 
-// A rank's rows: sizes differ by at most one, the larger first, so that rank 0 is never without. A rank without
-// rows works on the first one, so that statistics over all ranks find everybody, and its output counts for
-// nothing.
+// A rank's rows: sizes differ by at most one, the larger first, so that rank 0 is never without. A rank
+// without rows works on the first one, so that statistics over all ranks find everybody, and its output
+// counts for nothing.
 struct Part {
   std::int64_t begin = 0, size = 0;
   bool counts = true;
@@ -276,7 +276,7 @@ class ParameterServerStrategy final : public Strategy {
   torch::Device device_;
   WorkLog* log_;
   FlatBuckets buckets_;
-  std::int64_t rows_ = 0;                                // of this pass, all ranks
+  std::int64_t rows_ = 0;                                 // of this pass, all ranks
   std::vector<std::pair<WorkPtr, torch::Tensor>> works_;  // under way, and what they must find alive
 };
 

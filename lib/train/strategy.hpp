@@ -40,8 +40,8 @@ class Strategy {
   virtual int stage() const { return 0; }
   // An upper bound of the phases that a pass marks.
   virtual std::size_t phases_per_pass() const { return 2; }
-  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1). Marks
-  // what it waits, and leaves the recorder in Phase::optimizer, where it is called.
+  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1).
+  // Marks what it waits, and leaves the recorder in Phase::optimizer, where it is called.
   virtual torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) {
     static_cast<void>(recorder);
     return norm;
@@ -74,8 +74,8 @@ std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std:
                                                    Communicator& communicator, const RunConfig& config,
                                                    WorkLog* log);
 
-// What torch.nn.DataParallel does each step (PyTorch, torch/nn/parallel/data_parallel.py), over ranks in place
-// of the threads of one process. Collective. communicator, log and model outlive it.
+// What torch.nn.DataParallel does each step (PyTorch, torch/nn/parallel/data_parallel.py), over ranks in
+// place of the threads of one process. Collective. communicator, log and model outlive it.
 std::unique_ptr<Strategy> make_parameter_server_strategy(const std::string& mode,
                                                          std::shared_ptr<Model> model,
                                                          Communicator& communicator, const RunConfig& config,

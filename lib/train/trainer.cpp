@@ -77,8 +77,8 @@ std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
 
 std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy) {
   if (!strategy.loads()) return nullptr;
-  return std::make_unique<Loader>(setup.data.train, setup.batches, strategy.replica(), setup.config.data.workers,
-                                  kLoaderDepth, setup.device.is_cuda());
+  return std::make_unique<Loader>(setup.data.train, setup.batches, strategy.replica(),
+                                  setup.config.data.workers, kLoaderDepth, setup.device.is_cuda());
 }
 
 }  // namespace
@@ -149,7 +149,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   recorder_.begin_epoch(steps);
   audit_.begin_epoch();
   losses_checked_ = 0;
-  log_.clear();  // what evaluation has sent is no part of a step
+  log_.clear();      // what evaluation has sent is no part of a step
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;

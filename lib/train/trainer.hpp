@@ -81,7 +81,7 @@ class Trainer {
   FlatOptimizer optimizer_;
   WorkAudit audit_;
   TrainingStep step_;
-  std::unique_ptr<Loader> loader_;  // null where the strategy does not load
+  std::unique_ptr<Loader> loader_;   // null where the strategy does not load
   std::string checkpoint_folder_;    // empty: none
   std::string run_folder_;           // empty: none, or not rank 0
   std::int64_t first_epoch_ = 0;     // of this run; later when resumed

@@ -111,8 +111,9 @@ inline void train_steps(const RunConfig& config, const DataSplits& data, Strateg
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
   WorkAudit audit(plan.dataset_size);
   TrainingStep step(config, torch::kCPU, strategy, *task, optimizer, recorder, audit);
-  const auto loader =
-      strategy.loads() ? std::make_unique<Loader>(data.train, plan, strategy.replica(), 1, 2, false) : nullptr;
+  const auto loader = strategy.loads()
+                          ? std::make_unique<Loader>(data.train, plan, strategy.replica(), 1, 2, false)
+                          : nullptr;
   for (std::int64_t done = 0, epoch = 0; done < kSteps; ++epoch) {
     const std::int64_t steps = std::min(plan.steps_per_epoch(), kSteps - done);
     if (loader) loader->begin_epoch(epoch);

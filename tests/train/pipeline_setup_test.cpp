@@ -1,8 +1,8 @@
 // Plans of split models: what is measured of the layers, and what does not fit a device.
+#include "train/pipeline_setup.hpp"
 #include "base/error.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
-#include "train/pipeline_setup.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -65,7 +65,8 @@ TEST_CASE("layers are measured: time, what flows on, what is kept for backward")
     CHECK(costs[i].saved_bytes >= costs[i].output_bytes);
     CHECK(costs[i].parameter_bytes == sizes[i].parameter_bytes);
   }
-  // An encoder layer keeps its projections and the feed-forward layer's wide activation, many times its output.
+  // An encoder layer keeps its projections and the feed-forward layer's wide activation, many times its
+  // output.
   const auto encoder = std::find_if(p.model->layers().begin(), p.model->layers().end(),
                                     [](const auto& entry) { return entry.name.rfind("encoder", 0) == 0; });
   REQUIRE(encoder != p.model->layers().end());
