@@ -123,7 +123,7 @@ class Parser {
       std::string name = rest_of_string();
       skip_space();
       if (!take(":")) fail("':' was expected");
-      value.members.emplace_back(std::move(name), any(depth + 1));
+      value.members.push_back({std::move(name), any(depth + 1)});
       skip_space();
       if (take("}")) return value;
       if (!take(",")) fail("',' or '}' was expected");

@@ -24,7 +24,7 @@ std::string identity_of(const GroupSummary& group, const Comparison& comparison)
   std::string identity = launch.header.mode + '\n' + comparison.baseline->label;
   for (const auto& [key, value] : launch.settings)
     if (!ignored_setting(key) && std::find(kFree.begin(), kFree.end(), key) == kFree.end())
-      identity += '\n' + key + '=' + value;
+      identity.append(1, '\n').append(key).append(1, '=').append(value);
   return identity;
 }
 
