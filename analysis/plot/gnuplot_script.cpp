@@ -57,7 +57,7 @@ struct Drawing {
   std::string blocks;
   std::vector<std::string> parts;
   std::string add_block(const std::string& rows) {
-    const std::string name = fmt::format("$d{}", parts.size());
+    std::string name = fmt::format("$d{}", parts.size());
     blocks += fmt::format("{} << END\n{}END\n", name, rows);
     return name;
   }
@@ -179,7 +179,8 @@ std::array<std::string, 4> written_forms(Colour c) {
 // Puts colours in the place of the placeholders, and of the black that gnuplot starts from.
 std::string recoloured(std::string svg, const std::string& page, const std::string& text) {
   for (const char* quote : {"\"", "'"})
-    svg = replace_all(std::move(svg), quote + std::string("black") + quote, quote + text + quote);
+    svg =
+        replace_all(std::move(svg), fmt::format("{0}black{0}", quote), fmt::format("{0}{1}{0}", quote, text));
   for (const std::string& form : written_forms(kForeground)) svg = replace_all(std::move(svg), form, text);
   for (const std::string& form : written_forms(kBackground)) svg = replace_all(std::move(svg), form, page);
   return svg;
@@ -214,7 +215,8 @@ std::string inline_svg(const std::string& svg, const std::string& name) {
   for (const char* ids : {"id='gp", "href='#gp", "id=\"gnuplot_"}) {
     const std::string id = ids;
     const std::size_t quote = id.find_last_of("'\"#") + 1;
-    out = replace_all(std::move(out), id, id.substr(0, quote) + name + "-" + id.substr(quote));
+    out =
+        replace_all(std::move(out), id, fmt::format("{}{}-{}", id.substr(0, quote), name, id.substr(quote)));
   }
   return out;
 }

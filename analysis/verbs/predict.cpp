@@ -25,7 +25,7 @@ const GroupSummary* baseline_of(const WorkloadSummary& workload, const Compariso
 class Forecast {
  public:
   Forecast(const Analysis& analysis, const WorkloadSummary& workload, const Predictor& predictor)
-      : analysis_(analysis), workload_(workload), predictor_(predictor) {
+      : workload_(workload), predictor_(predictor) {
     const GroupSummary& source = predictor.source();
     weak_ = source.group->any().weak_scaling();
     name_ = subject(analysis, workload, source.group->label);
@@ -113,7 +113,6 @@ class Forecast {
     return {};
   }
 
-  const Analysis& analysis_;
   const WorkloadSummary& workload_;
   const Predictor& predictor_;
   const GroupSummary* base_ = nullptr;

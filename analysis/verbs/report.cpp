@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path report_folder(const AnalyzeOptions& options) {
-  const fs::path folder = fs::path(options.paths.front()) / "report";
+  fs::path folder = fs::path(options.paths.front()) / "report";
   std::error_code error;
   if (!fs::is_directory(options.paths.front(), error))
     throw input_error("{}: a report needs a folder to be written to; use analyze summary",

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <vector>
+#include <set>
+#include <sstream>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -26,20 +28,47 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return found;
 }
 
+// written: keys so far. What every part has (the optimizer's kind) is taken from the first.
+void add_part(const std::string& part, torch::serialize::OutputArchive& archive,
+              std::set<std::string>& written) {
+  if (part.empty()) return;
+  torch::serialize::InputArchive read;
+  read.load_from(part.data(), part.size());
+  for (const std::string& key : read.keys()) {
+    if (key.find('/') == std::string::npos || !written.insert(key).second) continue;
+    c10::IValue value;
+    read.read(key, value);
+    if (value.isTensor())
+      archive.write(key, value.toTensor(), /*is_buffer=*/key.rfind("buffer/", 0) == 0);
+    else
+      archive.write(key, value);
+  }
+}
+
 }  // namespace
 
+std::string checkpoint_part(const Model& model, const FlatOptimizer& optimizer, const Aliases& aliases) {
+  torch::serialize::OutputArchive archive;
+  for (const auto& p : model.named_parameters())
+    if (aliases.count(p.key()) == 0) archive.write("parameter/" + p.key(), p.value());
+  for (const auto& b : model.named_buffers())
+    archive.write("buffer/" + b.key(), b.value(), /*is_buffer=*/true);
+  optimizer.save(archive, aliases);
+  std::ostringstream bytes;
+  archive.save_to(bytes);
+  return std::move(bytes).str();
+}
+
 void save_checkpoint(const std::string& folder, std::int64_t epochs_done, std::int64_t keep,
-                     const Model& model, const FlatOptimizer& optimizer) {
+                     const std::vector<std::string>& parts) {
   const fs::path path = fs::path(folder) / fmt::format("epoch_{:06}{}", epochs_done, kExtension);
   const fs::path unfinished = path.string() + ".partial";
   try {
     fs::create_directories(folder);
     torch::serialize::OutputArchive archive;
-    for (const auto& p : model.named_parameters()) archive.write("parameter/" + p.key(), p.value());
-    for (const auto& b : model.named_buffers())
-      archive.write("buffer/" + b.key(), b.value(), /*is_buffer=*/true);
+    std::set<std::string> written;
+    for (const std::string& part : parts) add_part(part, archive, written);
     archive.write("epochs_done", c10::IValue(epochs_done));
-    optimizer.save(archive);
     archive.save_to(unfinished.string());
     fs::rename(unfinished, path);
   } catch (const std::exception& error) {
@@ -60,7 +89,8 @@ std::string find_checkpoint(const std::string& run_folder) {
   return all.back().string();
 }
 
-std::int64_t load_checkpoint(const std::string& path, Model& model, FlatOptimizer& optimizer) {
+std::int64_t load_checkpoint(const std::string& path, Model& model, FlatOptimizer& optimizer,
+                             const Aliases& aliases) {
   const torch::NoGradGuard no_grad;
   try {
     torch::serialize::InputArchive archive;
@@ -71,11 +101,14 @@ std::int64_t load_checkpoint(const std::string& path, Model& model, FlatOptimize
       if (!value.sizes().equals(into.sizes())) throw run_error("{} has another shape", key);
       into.copy_(value);
     };
-    for (const auto& p : model.named_parameters()) restore("parameter/" + p.key(), p.value());
+    for (const auto& p : model.named_parameters()) {
+      const auto alias = aliases.find(p.key());
+      restore("parameter/" + (alias == aliases.end() ? p.key() : alias->second), p.value());
+    }
     for (const auto& b : model.named_buffers()) restore("buffer/" + b.key(), b.value());
     c10::IValue epochs_done;
     archive.read("epochs_done", epochs_done);
-    optimizer.load(archive);
+    optimizer.load(archive, aliases);
     return epochs_done.toInt();
   } catch (const std::exception&) {
     throw input_error("{}: damaged, or a checkpoint of another model or optimizer", path);

@@ -75,15 +75,14 @@ void FlatOptimizer::relayout(const BucketPlan& from) {
   }
 }
 
-std::vector<NamedParameter> FlatOptimizer::named_moments() const {
-  std::vector<NamedParameter> result;
+std::vector<FlatOptimizer::Moment> FlatOptimizer::moments() const {
+  std::vector<Moment> result;
   const BucketPlan& plan = buckets_.plan();
   const auto add = [&](const char* name, const std::vector<torch::Tensor>& moments) {
     for (std::size_t b = 0; b < moments.size(); ++b)
       for (const BucketPlan::Slot& slot : plan.buckets[b].slots) {
         const NamedParameter& p = buckets_.parameters()[slot.parameter];
-        result.push_back(
-            {fmt::format("optimizer/{}/{}", name, p.name), slot_view(moments[b], slot, p.tensor)});
+        result.push_back({name, p.name, slot_view(moments[b], slot, p.tensor)});
       }
   };
   add("first_moment", first_moments_);
@@ -91,23 +90,29 @@ std::vector<NamedParameter> FlatOptimizer::named_moments() const {
   return result;
 }
 
-void FlatOptimizer::save(torch::serialize::OutputArchive& archive) const {
-  for (const NamedParameter& moment : named_moments()) archive.write(moment.name, moment.tensor.clone());
+void FlatOptimizer::save(torch::serialize::OutputArchive& archive,
+                         const std::map<std::string, std::string>& aliases) const {
+  for (const Moment& moment : moments())
+    if (aliases.count(moment.parameter) == 0)
+      archive.write(fmt::format("optimizer/{}/{}", moment.name, moment.parameter), moment.values.clone());
   archive.write("optimizer/kind", c10::IValue(static_cast<std::int64_t>(options_.name)));
   archive.write("optimizer/steps", c10::IValue(steps_));
 }
 
-void FlatOptimizer::load(torch::serialize::InputArchive& archive) {
+void FlatOptimizer::load(torch::serialize::InputArchive& archive,
+                         const std::map<std::string, std::string>& aliases) {
   c10::IValue kind, steps;
   archive.read("optimizer/kind", kind);
   if (kind.toInt() != static_cast<std::int64_t>(options_.name))
     throw input_error("the state is another optimizer's");
   archive.read("optimizer/steps", steps);
   steps_ = steps.toInt();
-  for (const NamedParameter& moment : named_moments()) {
+  for (const Moment& moment : moments()) {
+    const auto alias = aliases.find(moment.parameter);
+    const std::string& parameter = alias == aliases.end() ? moment.parameter : alias->second;
     torch::Tensor value;
-    archive.read(moment.name, value);
-    torch::Tensor(moment.tensor).copy_(value);
+    archive.read(fmt::format("optimizer/{}/{}", moment.name, parameter), value);
+    torch::Tensor(moment.values).copy_(value);
   }
   for (torch::Tensor& count : step_counts_) count.fill_(static_cast<double>(steps_));
 }

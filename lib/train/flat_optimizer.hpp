@@ -4,6 +4,8 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "config/run_config.hpp"
@@ -32,13 +34,19 @@ class FlatOptimizer {
   // After FlatBuckets::relayout: lays the moments out as the buckets now are.
   void relayout(const BucketPlan& from);
 
-  // The state by parameter name, for checkpoints. load throws when the archive has another optimizer's state.
-  void save(torch::serialize::OutputArchive& archive) const;
-  void load(torch::serialize::InputArchive& archive);
+  // The state by parameter name, for checkpoints. aliases: parameters whose state goes by another's name;
+  // they are not saved. load throws when the archive has another optimizer's state.
+  void save(torch::serialize::OutputArchive& archive,
+            const std::map<std::string, std::string>& aliases) const;
+  void load(torch::serialize::InputArchive& archive, const std::map<std::string, std::string>& aliases);
 
  private:
-  // Every moment of every parameter, as a view, with its name in a checkpoint.
-  std::vector<NamedParameter> named_moments() const;
+  struct Moment {
+    std::string name;       // "first_moment"
+    std::string parameter;  // its name
+    torch::Tensor values;   // a view
+  };
+  std::vector<Moment> moments() const;
   void allocate_moments();
 
   RunConfig::Optimizer options_;

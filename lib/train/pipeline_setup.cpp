@@ -143,15 +143,16 @@ void untie(Pipeline& pipeline, const Model& model) {
     const torch::Tensor weight = layers[reader].layer->tied_weight();
     if (!weight.defined()) continue;
     for (std::size_t owner = 0; owner < layers.size(); ++owner) {
-      const auto parameters = layers[owner].layer->parameters();
-      const bool owns = std::any_of(parameters.begin(), parameters.end(),
-                                    [&](const torch::Tensor& p) { return p.is_same(weight); });
-      if (!owns || stage_of(owner) == stage_of(reader)) continue;
+      std::string name;
+      for (const auto& p : layers[owner].layer->named_parameters())
+        if (p.value().is_same(weight)) name = layers[owner].name + "." + p.key();
+      if (name.empty() || stage_of(owner) == stage_of(reader)) continue;
       layers[reader].layer->own_tied_weight();
       if (stage_of(reader) == pipeline.stage) {
         pipeline.tied_weight = layers[reader].layer->named_parameters(/*recurse=*/false)["weight"];
         pipeline.tied_stage = stage_of(owner);
         pipeline.tied_copy = true;
+        pipeline.aliases = {{layers[reader].name + ".weight", name}};
       } else if (stage_of(owner) == pipeline.stage) {
         pipeline.tied_weight = weight;
         pipeline.tied_stage = stage_of(reader);

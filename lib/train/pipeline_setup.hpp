@@ -1,8 +1,10 @@
 // What train_mp needs besides Setup: which layers this rank has, when it works on them, and its neighbours.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,7 +40,8 @@ struct Pipeline {
   // where this stage has no part in it.
   torch::Tensor tied_weight;
   int tied_stage = -1;
-  bool tied_copy = false;  // this one is the copy: it counts once in the gradient's norm
+  bool tied_copy = false;                      // this one is the copy: it counts once in the gradient's norm
+  std::map<std::string, std::string> aliases;  // the copy's name to that of the other
 };
 
 // Of one replica's batch: parallel.micro_batches, or its default.

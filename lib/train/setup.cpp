@@ -104,9 +104,6 @@ void check_split(const RunConfig& config, const std::string& mode, int ranks) {
     throw input_error(
         "{}: {} stages do not divide {} ranks; take a divisor, or start another number of ranks",
         config.place("parallel.stages"), stages, ranks);
-  if (config.checkpoint.every_epochs > 0)
-    throw input_error("{}: a split model is not saved yet; remove it",
-                      config.place("checkpoint.every_epochs"));
 }
 
 void check_algorithm(const RunConfig& config, const std::string& mode) {

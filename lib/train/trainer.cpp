@@ -114,7 +114,7 @@ TrainingResult Trainer::run() {
 }
 
 void Trainer::resume(const std::string& checkpoint) {
-  first_epoch_ = load_checkpoint(checkpoint, *setup_.model, optimizer_);
+  first_epoch_ = load_checkpoint(checkpoint, *setup_.model, optimizer_, aliases());
   steps_done_ = first_epoch_ * setup_.batches.steps_per_epoch();
   if (steps_done_ >= setup_.total_steps)
     throw input_error("{}: its {} epochs are all that was asked for; set training.epochs to more", checkpoint,
@@ -124,11 +124,15 @@ void Trainer::resume(const std::string& checkpoint) {
 void Trainer::save_checkpoint_if_due(std::int64_t epochs_done) {
   const RunConfig::Checkpoint& when = setup_.config.checkpoint;
   const bool whole_epochs = steps_done_ == epochs_done * setup_.batches.steps_per_epoch();
-  if (checkpoint_folder_.empty() || when.every_epochs == 0 || epochs_done % when.every_epochs != 0 ||
-      !whole_epochs)
-    return;
-  save_checkpoint(checkpoint_folder_, epochs_done, when.keep, *setup_.model, optimizer_);
+  if (when.every_epochs == 0 || epochs_done % when.every_epochs != 0 || !whole_epochs) return;
+  // The stages of the first replica have the whole model between them, or rank 0 has it.
+  const bool has_part = setup_.pipeline ? strategy_->replica() == 0 : world_.rank() == 0;
+  std::vector<std::string> parts = {has_part ? checkpoint_part(*setup_.model, optimizer_, aliases()) : ""};
+  if (setup_.pipeline) parts = world_.gather(parts.front());
+  if (world_.rank() == 0) save_checkpoint(checkpoint_folder_, epochs_done, when.keep, parts);
 }
+
+Aliases Trainer::aliases() const { return setup_.pipeline ? setup_.pipeline->aliases : Aliases(); }
 
 void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   const std::int64_t steps = steps_in_epoch(epoch);

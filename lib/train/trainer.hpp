@@ -12,6 +12,7 @@
 #include "data/work_audit.hpp"
 #include "results/run_writer.hpp"
 #include "timing/recorder.hpp"
+#include "train/checkpoint.hpp"
 #include "train/comm_log.hpp"
 #include "train/epoch_exchange.hpp"
 #include "train/evaluation.hpp"
@@ -66,6 +67,7 @@ class Trainer {
   std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;
   void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
   void save_checkpoint_if_due(std::int64_t epochs_done);
+  Aliases aliases() const;
   void report_overhead(const RankEpoch& epoch);
 
   Setup& setup_;
