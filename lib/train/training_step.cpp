@@ -98,4 +98,12 @@ void TrainingStep::run(Loader& loader, std::int64_t step, std::int64_t global_st
   recorder_.end_step();
 }
 
+void TrainingStep::communicate(std::int64_t step) {
+  recorder_.begin_step();
+  recorder_.enter(Phase::wait);
+  strategy_.finish_gradients();
+  losses_.write(step, torch::zeros({}));
+  recorder_.end_step();
+}
+
 }  // namespace lockstep
