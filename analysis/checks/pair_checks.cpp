@@ -88,6 +88,27 @@ Detail single(const Group& group) {
   return "run it again for an interval";
 }
 
+Detail no_training(const Group& group) {
+  const std::string ablation = group.any().ablation();
+  if (ablation.empty()) return {};
+  return fmt::format("parallel.ablation is {}", ablation);
+}
+
+Detail simulated_link(const Group& group) {
+  const Launch& launch = group.any();
+  const auto of = [&](const char* key) { return launch.setting(std::string("parallel.link.") + key); };
+  std::string text;
+  if (launch.setting("parallel.backend") == "sim")
+    text = fmt::format("messages take {} us, {}, and up to {} us of jitter longer", of("latency_us"),
+                       of("gbps") == "0" ? "at any size" : "their bytes at " + of("gbps") + " Gb/s",
+                       of("jitter_us"));
+  // One rank alone can be slowed as well: it has another back end.
+  if (const std::string slow = of("slow_rank"); !slow.empty() && slow != "-1")
+    text += fmt::format("{}on rank {} {} takes {} times as long", text.empty() ? "" : "; ", slow,
+                        of("slow_phase"), of("slow_factor"));
+  return unless_empty(text);
+}
+
 Detail other_hardware(const Group& group, const Group& baseline) {
   std::string differences;
   compare(differences, "fingerprint", group.any().fingerprint, baseline.any().fingerprint);
@@ -164,9 +185,8 @@ Detail no_common_seed(const Group& group, const Group& baseline) {
 
 Detail ablated(const Group& group, const Group& baseline) {
   for (const Group* g : {&group, &baseline}) {
-    const std::string ablation = g->any().setting("parallel.ablation");
-    if (!ablation.empty() && ablation != "none")
-      return fmt::format("parallel.ablation of '{}' is {}", g->label, ablation);
+    const std::string ablation = g->any().ablation();
+    if (!ablation.empty()) return fmt::format("parallel.ablation of '{}' is {}", g->label, ablation);
   }
   return {};
 }

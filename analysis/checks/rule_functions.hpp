@@ -16,6 +16,8 @@ Detail ranks_unlike(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
 Detail single(const Group& group);
+Detail no_training(const Group& group);
+Detail simulated_link(const Group& group);
 
 Detail other_hardware(const Group& group, const Group& baseline);
 Detail other_work(const Group& group, const Group& baseline);

@@ -15,12 +15,6 @@ constexpr double kTellApart = 1.5;  // the largest size by the smallest
 
 }  // namespace
 
-double Link::all_reduce(double bytes, std::int64_t ranks) const {
-  if (ranks < 2) return 0;
-  const double p = static_cast<double>(ranks);
-  return 2 * (p - 1) * latency + 2 * (p - 1) / p * bytes / bandwidth;
-}
-
 std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks) {
   if (ranks < 2) return {};
   const double p = static_cast<double>(ranks);

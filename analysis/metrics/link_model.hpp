@@ -1,21 +1,14 @@
-// What a message costs: latency and bandwidth, the ring all-reduce made of them, and what that says about
-// bucket sizes. Pure.
+// The link behind measured all-reduces, and what it says about bucket sizes. What a message costs on a link:
+// base/link.hpp. Pure.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 
-namespace lockstep {
+#include "base/link.hpp"
 
-// Hockney 1994: a message of m bytes takes latency + m / bandwidth from one rank to another.
-struct Link {
-  double latency = 0;    // seconds
-  double bandwidth = 0;  // bytes per second; infinity: the size does not matter
-  double message(double bytes) const { return latency + bytes / bandwidth; }
-  // Ring all-reduce (Patarasuk and Yuan 2009): 2 (p-1) latency + 2 ((p-1)/p) m / bandwidth; 0 for one rank.
-  double all_reduce(double bytes, std::int64_t ranks) const;
-};
+namespace lockstep {
 
 struct MessageTime {
   double bytes = 0, seconds = 0;

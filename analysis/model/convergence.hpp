@@ -24,7 +24,7 @@ struct TargetTime {
 struct Convergence {
   std::vector<double> targets;
   bool given = false;             // by training.target; otherwise 95 % of the best
-  std::vector<TargetTime> times;  // groups in order, for each the targets in order
+  std::vector<TargetTime> times;  // groups in order, ablations left out; for each the targets in order
 };
 
 // Targets are those of training.target of all launches; without any, the one that is 95 % of the way from

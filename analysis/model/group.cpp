@@ -65,7 +65,8 @@ void add(std::vector<Named>& groups, const Launch& launch) {
 
 std::string plain_label(const Launch& launch) {
   if (launch.header.mode == "seq") return "seq";
-  return fmt::format("{} x{}", launch.header.mode, launch.ranks);
+  const std::string ablation = launch.ablation();
+  return fmt::format("{} x{}{}{}", launch.header.mode, launch.ranks, ablation.empty() ? "" : " ", ablation);
 }
 
 // "parallel.overlap" is known by its last word.

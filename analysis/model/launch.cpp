@@ -159,6 +159,9 @@ void find_warmup(Launch& launch) {
   std::vector<double> walls;
   for (const Quantities& step : launch.steps) walls.push_back(step[Quantity::wall]);
   launch.warmup = warmup_steps(walls);
+  // Its first step is one of training.
+  if (launch.ablation() == "comm_only" && std::ssize(walls) > 1)
+    launch.warmup = std::max<std::int64_t>(1, launch.warmup);
 }
 
 std::int64_t rows_of(const std::vector<AuditRow>& audit) {
@@ -174,6 +177,11 @@ std::int64_t rows_of(const std::vector<AuditRow>& audit) {
 std::string Launch::setting(const std::string& key) const {
   const auto found = settings.find(key);
   return found == settings.end() ? "" : found->second;
+}
+
+std::string Launch::ablation() const {
+  const std::string given = setting("parallel.ablation");
+  return given == "none" ? "" : given;
 }
 
 bool Launch::usable() const {

@@ -57,6 +57,7 @@ struct Launch {
     return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
   }
   std::string setting(const std::string& key) const;  // "" when the file has none
+  std::string ablation() const;                       // parallel.ablation; "" for training
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
 

@@ -45,8 +45,7 @@ double spread_over_steps(const Group& group) {
 
 bool is_usable(const GroupSummary& group) {
   if (!group.measured() || refusal_of(group.findings, Claim::budget)) return false;
-  const std::string ablation = group.group->any().setting("parallel.ablation");
-  return group.steps.point[Q::samples] > 0 && (ablation.empty() || ablation == "none");
+  return group.steps.point[Q::samples] > 0 && group.group->any().ablation().empty();
 }
 
 // A draw of an uncertain number that cannot be negative.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "analysis/model/ablation.hpp"
 #include "analysis/output/numbers.hpp"
 #include "analysis/verbs/page_parts.hpp"
 #include "analysis/verbs/pages.hpp"
@@ -92,9 +93,54 @@ Sheet buckets_sheet(const Analysis& analysis) {
   return sheet;
 }
 
+const char* word_for(AblationComparison::Trust trust) {
+  switch (trust) {
+    case AblationComparison::Trust::events:
+      return "events";
+    case AblationComparison::Trust::ablation:
+      return "ablation";
+    case AblationComparison::Trust::both:
+      break;
+  }
+  return "both";
+}
+
+Sheet ablation_sheet(const Analysis& analysis) {
+  Sheet sheet{"ablation",
+              "The same step without communication, and its communication alone",
+              {{"group", "", ""},
+               {"step_seconds", "s", "ms/step", 1000},
+               {"step_seconds_no_comm", "s", "without comm ms", 1000},
+               {"exposed_by_events", "s", "exposed ms, events", 1000},
+               {"exposed_by_ablation", "s", "by ablation", 1000},
+               {"trust", "", "trust"},
+               {"compute_slowdown", "1", "compute slower %", 100},
+               {"comm_alone", "s", "comm alone ms", 1000},
+               {"comm_slowdown", "1", "comm slower %", 100}},
+              {}};
+  for (const WorkloadSummary& workload : analysis.summaries)
+    for (const AblationComparison& c : ablations_of(workload))
+      sheet.rows.push_back({subject(analysis, workload, c.whole->group->label), c.whole->step_seconds,
+                            c.no_comm ? Cell(c.no_comm->step_seconds) : Cell(),
+                            estimate(c.whole->steps, [](const Quantities& q) { return q[Q::comm_exposed]; }),
+                            cell(c.exposed_by_ablation),
+                            c.no_comm ? Cell(std::string(word_for(c.trust))) : Cell(),
+                            cell(c.compute_slowdown), cell(c.comm_alone), cell(c.comm_slowdown)});
+  return sheet;
+}
+
+std::vector<std::string> ablation_notes(const Analysis& analysis) {
+  std::vector<std::string> notes;
+  for (const WorkloadSummary& workload : analysis.summaries)
+    for (const AblationComparison& c : ablations_of(workload))
+      if (c.no_comm) notes.push_back(subject(analysis, workload, trust_sentence(c)));
+  return notes;
+}
+
 std::vector<std::string> absences(const Analysis& analysis) {
   std::vector<std::string> notes;
   visit_communicating(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
+    if (group.group->any().ablation() == "no_comm") return;
     const std::string name = subject(analysis, workload, group.group->label);
     if (group.unmatched_collectives > 0)
       notes.push_back(fmt::format("{}: {} collectives that not every rank recorded are left out.", name,
@@ -112,10 +158,14 @@ std::vector<std::string> absences(const Analysis& analysis) {
 
 Page overlap_page(const Analysis& analysis, const AnalyzeOptions&) {
   Page page{"Communication and overlap: " + size_of(analysis), {}, {}, absences(analysis)};
-  for (Sheet sheet : {groups_sheet(analysis), waiting_sheet(analysis), buckets_sheet(analysis)})
+  Sheet buckets = buckets_sheet(analysis);
+  const bool has_buckets = !buckets.rows.empty();
+  for (Sheet sheet :
+       {groups_sheet(analysis), ablation_sheet(analysis), waiting_sheet(analysis), std::move(buckets)})
     if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));
+  for (std::string& note : ablation_notes(analysis)) page.notes.push_back(std::move(note));
   if (page.sheets.empty()) page.lead.emplace_back("No run communicates: all have one rank.");
-  if (page.sheets.size() == 3)
+  if (has_buckets)
     page.notes.emplace_back(
         "Exposed time of a bucket: what of it lies after the end of compute, which is reckoned from how much "
         "of the "

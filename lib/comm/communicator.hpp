@@ -63,7 +63,7 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  virtual std::string backend() const = 0;  // "self", "mpi", "nccl"
+  virtual std::string backend() const = 0;  // "self", "mpi", "nccl", "sim"
   virtual int rank() const = 0;
   virtual int size() const = 0;
 

@@ -38,7 +38,7 @@ std::vector<Seat> gather_seats(const c10::Device& device, Group& group) {
 
 // Why a back end cannot serve these ranks, with the remedy; empty: it can.
 using Objection = std::string (*)(const std::vector<Seat>&);
-using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&);
+using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&, const SimOptions&);
 
 struct Backend {
   BackendKind kind;
@@ -77,7 +77,7 @@ std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
 }
 
 std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& device,
-                                        [[maybe_unused]] Group& group) {
+                                        [[maybe_unused]] Group& group, const SimOptions&) {
 #ifdef LOCKSTEP_WITH_CUDA
   return make_nccl_communicator(group, device);
 #else
@@ -85,14 +85,21 @@ std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& devi
 #endif
 }
 
-std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group) {
+std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group, const SimOptions&) {
   return make_mpi_communicator(*mpi_comm(group));
 }
+
+std::unique_ptr<Communicator> make_sim(const c10::Device&, Group& group, const SimOptions& sim) {
+  return make_sim_communicator(make_mpi_communicator(*mpi_comm(group)), sim);
+}
+
+std::string no_objection(const std::vector<Seat>&) { return {}; }
 
 // In order of preference: automatic takes the first without an objection.
 constexpr std::array kBackends = {
     Backend{BackendKind::nccl, "nccl", nccl_objection, make_nccl},
-    Backend{BackendKind::mpi, "mpi", [](const std::vector<Seat>&) { return std::string(); }, make_mpi},
+    Backend{BackendKind::mpi, "mpi", no_objection, make_mpi},
+    Backend{BackendKind::sim, "sim", no_objection, make_sim},
 };
 
 const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group& group,
@@ -110,9 +117,9 @@ const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group
 }  // namespace
 
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
-                                                const std::string& place) {
+                                                const std::string& place, const SimOptions& sim) {
   if (!mpi_comm(group)) return make_self_communicator();
-  return choose_backend(kind, device, group, place).make(device, group);
+  return choose_backend(kind, device, group, place).make(device, group, sim);
 }
 
 std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,

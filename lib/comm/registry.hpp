@@ -8,6 +8,7 @@
 
 #include "comm/communicator.hpp"
 #include "comm/group.hpp"
+#include "comm/sim_communicator.hpp"
 #include "config/run_config.hpp"
 
 namespace lockstep {
@@ -17,11 +18,14 @@ namespace lockstep {
 // automatic: `self` without MPI; else `nccl` when the tensors are on CUDA devices, the build has NCCL and
 // every rank of a node has its own GPU; else `mpi`. Without MPI the answer is always `self`. `place` names
 // the key in messages: RunConfig::place("parallel.backend"). Error(bad_input) when the back end asked for is
-// not in the build or does not fit the devices.
+// not in the build or does not fit the devices. sim: what the back end sim simulates, over mpi; of no
+// consequence for the others.
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
-                                                const std::string& place = "'parallel.backend'");
+                                                const std::string& place = "'parallel.backend'",
+                                                const SimOptions& sim = {});
 
-// The name that make_communicator's result will have. Collective. "self", "mpi" or "nccl"; the same errors.
+// The name that make_communicator's result will have. Collective. "self", "mpi", "nccl" or "sim"; the same
+// errors.
 std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
                             const std::string& place = "'parallel.backend'");
 

@@ -180,9 +180,12 @@ std::vector<Key> parallel_keys() {
           "auto: cuda where the build and the node have it, else cpu"),
       LOCKSTEP_KEY(
           parallel.backend,
-          one_of<BackendKind>(
-              {{"auto", BackendKind::automatic}, {"mpi", BackendKind::mpi}, {"nccl", BackendKind::nccl}}),
-          "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi"),
+          one_of<BackendKind>({{"auto", BackendKind::automatic},
+                               {"mpi", BackendKind::mpi},
+                               {"nccl", BackendKind::nccl},
+                               {"sim", BackendKind::sim}}),
+          "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi; sim: mpi over "
+          "the link of parallel.link"),
       LOCKSTEP_KEY(
           parallel.threads, auto_or(whole<int>(1, 65536)),
           "compute threads per rank; auto: cores of the node / ranks on it, at most those it is bound to"),
@@ -204,6 +207,17 @@ std::vector<Key> parallel_keys() {
           one_of<ReduceDtype>(
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients travel and are summed"),
+      LOCKSTEP_KEY(
+          parallel.ablation,
+          one_of<Ablation>(
+              {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),
+          "train_ddp: no_comm reduces no gradients, comm_only computes nothing after the first "
+          "step; neither is training, and analyze overlap sets them beside it"),
+  };
+}
+
+std::vector<Key> split_keys() {
+  return {
       LOCKSTEP_KEY(parallel.stages, auto_or(whole<int>(1, 65536)),
                    "train_mp: ranks that share one model; replicas = ranks / stages; auto: all ranks"),
       LOCKSTEP_KEY(parallel.schedule,
@@ -220,6 +234,24 @@ std::vector<Key> parallel_keys() {
           parallel.partition, partition(),
           "train_mp: which layers lie on which stage; published: as the published comparisons split the "
           "model; auto: the fastest for measured layers"),
+  };
+}
+
+std::vector<Key> link_keys() {
+  return {
+      LOCKSTEP_KEY(parallel.link.latency_us, real(at_least(0)), "from one rank to another, microseconds"),
+      LOCKSTEP_KEY(parallel.link.gbps, real(at_least(0)),
+                   "bandwidth between two ranks, 10^9 bits a second; 0: without limit"),
+      LOCKSTEP_KEY(parallel.link.jitter_us, real(at_least(0)),
+                   "each operation takes longer by up to so much, drawn evenly by run.seed, microseconds"),
+      LOCKSTEP_KEY(parallel.link.slow_rank, whole<int>(-1, 65535),
+                   "the rank that slow_factor slows down; -1: none"),
+      LOCKSTEP_KEY(parallel.link.slow_factor, real(at_least(1)),
+                   "how many times as long slow_phase takes on slow_rank, by sleeping: a fault to test the "
+                   "analysis with"),
+      LOCKSTEP_KEY(parallel.link.slow_phase,
+                   one_of<SlowPhase>({{"compute", SlowPhase::compute}, {"data", SlowPhase::data}}),
+                   "compute: forward and backward passes, on the CPU alone; data: the fetching of batches"),
   };
 }
 
@@ -243,7 +275,7 @@ std::vector<Key> measure_and_checkpoint_keys() {
 std::vector<Key> make_table() {
   std::vector<Key> table;
   for (auto part : {run_and_model_keys, data_keys, image_and_synthetic_keys, training_keys, optimizer_keys,
-                    parallel_keys, measure_and_checkpoint_keys}) {
+                    parallel_keys, split_keys, link_keys, measure_and_checkpoint_keys}) {
     std::vector<Key> some = part();
     std::move(some.begin(), some.end(), std::back_inserter(table));
   }
@@ -285,6 +317,7 @@ std::string section_doc(const std::string& section) {
       {"training.optimizer", "how a gradient becomes an update"},
       {"training.schedule", "the learning rate over the steps"},
       {"parallel", "devices, threads and the gradient exchange"},
+      {"parallel.link", "the back end sim: a simulated link, and a slow rank"},
       {"measure", "how the run is to be read"},
       {"checkpoint", "what is kept for --resume"},
   };

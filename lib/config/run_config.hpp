@@ -33,9 +33,11 @@ enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, linear, cosine };
 enum class Precision { fp32, bf16 };
 enum class DeviceKind { automatic, cpu, cuda };
-enum class BackendKind { automatic, mpi, nccl };
+enum class BackendKind { automatic, mpi, nccl, sim };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
+enum class Ablation { none, no_comm, comm_only };
+enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
 
 // Which layers lie on which stage of a pipeline.
@@ -109,6 +111,12 @@ struct RunConfig {
     std::vector<double> target;  // validation metric levels whose time is recorded
   } training;
 
+  struct Link {                                      // what the back end sim simulates
+    double latency_us = 0, gbps = 0, jitter_us = 0;  // gbps 0: bytes cost nothing
+    int slow_rank = -1;                              // -1: none
+    double slow_factor = 1;
+    SlowPhase slow_phase = SlowPhase::compute;
+  };
   struct Parallel {
     DeviceKind device = DeviceKind::automatic;
     BackendKind backend = BackendKind::automatic;
@@ -119,11 +127,13 @@ struct RunConfig {
     double bucket_mb = 25;
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
+    Ablation ablation = Ablation::none;
     std::optional<int> stages;  // train_mp: ranks that share one model; empty: all
     PipelineSchedule schedule = PipelineSchedule::gpipe;
     std::optional<int> micro_batches;  // of a rank's batch; empty: 4, with layerwise 1
     std::optional<int> chunks;         // of the model, a stage; empty: 1, with interleaved 2
     Partition partition;
+    Link link;
   } parallel;
 
   struct Measure {

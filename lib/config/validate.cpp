@@ -70,6 +70,40 @@ void check_parallel(const RunConfig& c) {
         c.place("measure.scaling"));
 }
 
+void check_link(const RunConfig& c) {
+  const RunConfig::Link &link = c.parallel.link, fresh;
+  const bool slowed = link.slow_factor != fresh.slow_factor;
+  for (const auto& [key, changed] : {std::pair("latency_us", link.latency_us != fresh.latency_us),
+                                     {"gbps", link.gbps != fresh.gbps},
+                                     {"jitter_us", link.jitter_us != fresh.jitter_us},
+                                     {"slow_rank", link.slow_rank != fresh.slow_rank},
+                                     {"slow_factor", slowed},
+                                     {"slow_phase", link.slow_phase != fresh.slow_phase}})
+    if (changed && c.parallel.backend != BackendKind::sim)
+      throw input_error("{} is for the back end sim only; leave it out, or set parallel.backend to sim",
+                        c.place(fmt::format("parallel.link.{}", key)));
+  if (slowed && link.slow_rank < 0)
+    throw input_error("{} is {}, but no rank is slow; name one with parallel.link.slow_rank",
+                      c.place("parallel.link.slow_factor"), link.slow_factor);
+  if (!slowed && link.slow_rank >= 0)
+    throw input_error("{} is {}, but parallel.link.slow_factor is 1, which slows nothing; make it larger",
+                      c.place("parallel.link.slow_rank"), link.slow_rank);
+}
+
+void check_ablation(const RunConfig& c) {
+  if (c.parallel.ablation == Ablation::none) return;
+  if (c.checkpoint.every_epochs > 0)
+    throw input_error(
+        "{} leaves parts of the training out, so there is nothing to save; set "
+        "checkpoint.every_epochs to 0",
+        c.place("parallel.ablation"));
+  if (c.parallel.sync_batchnorm)
+    throw input_error(
+        "{} is about gradients alone, and parallel.sync_batchnorm communicates in the forward "
+        "pass; set it to false",
+        c.place("parallel.ablation"));
+}
+
 }  // namespace
 
 void validate(const RunConfig& config) {
@@ -81,6 +115,8 @@ void validate(const RunConfig& config) {
   check_optimizer(config);
   check_steps(config);
   check_parallel(config);
+  check_link(config);
+  check_ablation(config);
 }
 
 }  // namespace lockstep

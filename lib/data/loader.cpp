@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -76,6 +77,7 @@ struct Loader::Impl {
   Sampler sampler;
   int rank;
   std::int64_t depth;
+  double slow_factor = 1;
   std::int64_t epoch = 0, last = 0;  // last: one beyond the last batch of the epoch
   std::vector<Slot> ring;            // depth + 2: the caller holds the last two
   Lengths longest;                   // of the data set
@@ -148,7 +150,11 @@ struct Loader::Impl {
     slot_of(number).step = facts_of(number / sampler.plan().accumulate);
     ++fetching;
     lock.unlock();
+    const SteadyTime began = steady_now();
     fetch(number);
+    if (slow_factor > 1)
+      std::this_thread::sleep_for(
+          std::chrono::duration<double>((slow_factor - 1) * seconds_between(began, steady_now())));
     lock.lock();
     slot_of(number).ready = true;
     --fetching;
@@ -184,6 +190,8 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const BatchPlan& plan, in
 }
 
 Loader::~Loader() { impl_->stop(); }
+
+void Loader::slow_down(double factor) { impl_->slow_factor = factor; }
 
 void Loader::begin_epoch(std::int64_t epoch, std::int64_t first_step) {
   Impl& s = *impl_;

@@ -35,6 +35,10 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  // A fault for tests: from here on every fetch takes `factor` >= 1 times as long, by sleeping. Before the
+  // first begin_epoch.
+  void slow_down(double factor);
+
   // Ends the epoch before, finished or not, and starts fetching this one. Batches handed out become invalid.
   void begin_epoch(std::int64_t epoch, std::int64_t first_step = 0);
   // The next micro batch, in order: step 0 micro 0, step 0 micro 1, ... Blocks until it is ready, or fetches

@@ -21,7 +21,7 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
     : communicator_(communicator),
       options_(options),
       log_(log),
-      communicates_(communicator.backend() != "self") {
+      communicates_(options.communicate && communicator.backend() != "self") {
   const std::vector<std::size_t> order = reverse_order(parameters.size());
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan));

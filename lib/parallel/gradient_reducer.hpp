@@ -24,6 +24,7 @@ struct ReducerOptions {
   bool overlap = true;                               // launch from hooks; false: all after backward
   torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf: on the wire and in the sum
   bool average = true;                               // divide by the number of ranks; false: sum
+  bool communicate = true;  // false: gradients stay each rank's own, to measure what communication costs
   bool automatic_finish = false;  // finish() at the end of each backward pass, by autograd's own callback
 };
 

@@ -10,6 +10,7 @@
 #include "timing/clock.hpp"
 #include "timing/intervals.hpp"
 #include "timing/phase.hpp"
+#include "timing/slowdown.hpp"
 
 namespace lockstep {
 
@@ -46,6 +47,9 @@ class StepRecorder {
     return (phases_per_step + 2) * kStepsInFlight;
   }
 
+  // Slows the phases that are recorded from now on; it outlives the recorder. null: not.
+  void set_slowdown(Slowdown* slowdown) { slowdown_ = slowdown; }
+
   void begin_epoch(std::int64_t steps);  // allocates
   void begin_step();
   void enter(Phase phase);  // ends the phase before
@@ -74,6 +78,7 @@ class StepRecorder {
   SteadyTime epoch_began_{};
   std::size_t phases_per_step_;
   DeviceTimeline* timeline_;
+  Slowdown* slowdown_ = nullptr;
   std::vector<Mark> marks_;        // of the epoch
   std::vector<std::size_t> gaps_;  // indices of the marks after which nothing is measured; few
   std::size_t read_ = 0;           // marks whose device time has been read

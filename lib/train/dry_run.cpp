@@ -132,6 +132,8 @@ std::string backend_of(const RunConfig& config) {
       return "mpi";
     case BackendKind::nccl:
       return "nccl";
+    case BackendKind::sim:
+      return "sim";
     case BackendKind::automatic:
       break;
   }

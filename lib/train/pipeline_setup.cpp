@@ -237,7 +237,7 @@ LayerMeasurement measure_layers(Model& model, const Flow& batch) {
 }
 
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
-                       const RunConfig& config) {
+                       const RunConfig& config, const SimOptions& sim) {
   Pipeline pipeline(std::move(plan));
   const ProcessGrid::Place place = pipeline.plan.grid.place(ranks.rank());
   pipeline.stage = place.stage;
@@ -254,8 +254,8 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
   }
   const auto pipe = ranks.split(place.replica);
   const std::string where = config.place("parallel.backend");
-  pipeline.activations = make_communicator(config.parallel.backend, device, *pipe, where);
-  pipeline.gradients = make_communicator(config.parallel.backend, device, *pipe, where);
+  pipeline.activations = make_communicator(config.parallel.backend, device, *pipe, where, sim);
+  pipeline.gradients = make_communicator(config.parallel.backend, device, *pipe, where, sim);
   return pipeline;
 }
 

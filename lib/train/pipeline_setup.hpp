@@ -10,6 +10,7 @@
 
 #include "comm/communicator.hpp"
 #include "comm/group.hpp"
+#include "comm/sim_communicator.hpp"
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/partition.hpp"
@@ -77,7 +78,7 @@ std::vector<LayerCost> parameter_costs(const Model& model);
 
 // Collective over all ranks. The model's layers that are not this stage's are let go with it.
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
-                       const RunConfig& config);
+                       const RunConfig& config, const SimOptions& sim = {});
 
 // All layers of this rank's chunks, as one module.
 std::shared_ptr<Model> local_model(const Pipeline& pipeline, const Model& whole);

@@ -131,6 +131,21 @@ std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
   return costs;
 }
 
+void check_ablation(const RunConfig& config, const std::string& mode) {
+  if (config.parallel.ablation == Ablation::none) return;
+  if (mode == "ddp" && config.parallel.algorithm == Algorithm::all_reduce) return;
+  throw input_error("{} is for data-parallel training; set it to none, or run train_ddp with all_reduce",
+                    config.place("parallel.ablation"));
+}
+
+void set_up_simulation(Setup& setup, int rank, int ranks) {
+  const RunConfig::Link& link = setup.config.parallel.link;
+  if (setup.config.parallel.backend != BackendKind::sim) return;
+  setup.sim = sim_options(setup.config, rank, ranks, setup.device.is_cpu());
+  if (link.slow_rank == rank && link.slow_phase == SlowPhase::data)
+    setup.loader_slow_factor = link.slow_factor;
+}
+
 // Leaves this rank its stage's layers.
 void split_model(Setup& setup, World& world) {
   const RunConfig& config = setup.config;
@@ -141,10 +156,11 @@ void split_model(Setup& setup, World& world) {
   PipelinePlan plan =
       plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world), memory);
   setup.mode = pipeline_mode(config, plan.grid);
-  setup.pipeline.emplace(make_pipeline(std::move(plan), *setup.model, setup.device, world, config));
+  setup.pipeline.emplace(
+      make_pipeline(std::move(plan), *setup.model, setup.device, world, config, setup.sim));
   const auto replicas = world.split(setup.pipeline->stage);
-  setup.communicator =
-      make_communicator(config.parallel.backend, setup.device, *replicas, config.place("parallel.backend"));
+  setup.communicator = make_communicator(config.parallel.backend, setup.device, *replicas,
+                                         config.place("parallel.backend"), setup.sim);
   setup.model = local_model(*setup.pipeline, *setup.model);
   setup.model->train();
 }
@@ -192,6 +208,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   const RunConfig& c = setup.config;
   check_split(c, mode, ranks);
   check_algorithm(c, mode);
+  check_ablation(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
     setup.mode = "ps";
@@ -201,6 +218,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
+  set_up_simulation(setup, world.rank(), ranks);
   setup.data = load_data_in_turn(c, world);
   const int stages = mode == "mp" ? c.parallel.stages.value_or(ranks) : 1;
   setup.batches = plan_batches(c, *setup.data.train, ranks / stages);
@@ -223,7 +241,7 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
     split_model(setup, world);
   else
     setup.communicator =
-        make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"));
+        make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"), setup.sim);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.
   torch::manual_seed(splitmix64(c.run.seed + static_cast<std::uint64_t>(world.rank())));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/sim_communicator.hpp"
 #include "comm/world.hpp"
 #include "config/run_config.hpp"
 #include "data/dataset.hpp"
@@ -27,6 +28,8 @@ struct Setup {
   std::string mode;            // "seq", "ddp", "ps", "mp", "pipe", "hybrid"
   torch::Device device = torch::kCPU;
   int threads = 1;                             // compute threads of this rank
+  SimOptions sim;                              // of the back end sim
+  double loader_slow_factor = 1;               // of this rank, by the back end sim
   std::unique_ptr<Communicator> communicator;  // of the ranks that hold the same parameters
   DataSplits data;
   TaskKind task = TaskKind::classification;

@@ -83,6 +83,7 @@ ReducerOptions reducer_options(const RunConfig& config) {
   options.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb};
   options.overlap = config.parallel.overlap;
   options.reduce_dtype = wire_dtype(config.parallel.reduce_dtype);
+  options.communicate = config.parallel.ablation != Ablation::no_comm;
   options.average = false;  // a loss share is already part of the global mean
   return options;
 }

@@ -77,8 +77,10 @@ std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
 
 std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy) {
   if (!strategy.loads()) return nullptr;
-  return std::make_unique<Loader>(setup.data.train, setup.batches, strategy.replica(),
-                                  setup.config.data.workers, kLoaderDepth, setup.device.is_cuda());
+  auto loader = std::make_unique<Loader>(setup.data.train, setup.batches, strategy.replica(),
+                                         setup.config.data.workers, kLoaderDepth, setup.device.is_cuda());
+  loader->slow_down(setup.loader_slow_factor);
+  return loader;
 }
 
 }  // namespace
@@ -96,7 +98,9 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* write
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
-      loader_(make_loader(setup, *strategy_)) {}
+      loader_(make_loader(setup, *strategy_)) {
+  recorder_.set_slowdown(setup.sim.slowdown.get());
+}
 
 std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
   const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
@@ -157,8 +161,11 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;
-    step_.run(loader_.get(), step, global_step,
-              learning_rate(setup_.config.training, global_step, setup_.total_steps));
+    if (computes(epoch, step))
+      step_.run(loader_.get(), step, global_step,
+                learning_rate(setup_.config.training, global_step, setup_.total_steps));
+    else
+      step_.communicate(step);
     comm_log_.take(log_, static_cast<std::int32_t>(recorded_steps_ + step));
     comm_log_.resolve_below(recorded_steps_ + recorder_.resolved_steps());
     require_finite_losses();
@@ -171,6 +178,8 @@ void Trainer::adopt_rebuilt_buckets() {
   recorder_.exclude_gap();
   const BucketPlan before = strategy_->buckets().plan();
   if (strategy_->rebuild_buckets()) optimizer_.relayout(before);
+  // comm_only sums them again and again, which zeros stand and others do not.
+  if (setup_.config.parallel.ablation == Ablation::comm_only) strategy_->buckets().zero_gradients();
   if (!writer_) return;
   BucketTable table;
   const FlatBuckets& buckets = strategy_->buckets();
@@ -249,6 +258,7 @@ void Trainer::report_overhead(const RankEpoch& epoch) {
 }
 
 void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
+  if (setup_.config.parallel.ablation == Ablation::no_comm) return;  // nothing keeps the replicas alike
   const std::string stage = std::to_string(strategy_->stage());
   const std::vector<std::string> digests =
       world_.all_gather(stage + ':' + parameter_digest(strategy_->buckets()));
@@ -267,8 +277,10 @@ void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
 AuditRow Trainer::audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result) {
   const std::int64_t rows = setup_.batches.dataset_size;
   AuditRow row = merge_audits(rows, world_.all_gather(audit_.local()));
-  // An epoch cut short by training.steps owes only what it has come to.
-  const std::int64_t expected = std::min(rows, steps * setup_.batches.global_batch);
+  // An epoch cut short, by training.steps or by an ablation, owes only what it has come to.
+  std::int64_t computed = 0;
+  for (std::int64_t step = 0; step < steps; ++step) computed += computes(epoch, step) ? 1 : 0;
+  const std::int64_t expected = std::min(rows, computed * setup_.batches.global_batch);
   const std::string sentence = audit_sentence(row, rows, epoch, expected);
   row.missing -= rows - expected;
   if (!sentence.empty()) result.invalid_reasons.push_back(sentence);
@@ -283,7 +295,7 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
   const SteadyTime begin = steady_now();
   EpochRow row;
   row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();
-  if (setup_.data.validation) {
+  if (setup_.data.validation && trains()) {
     const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.validation, world_, plan);
     row.validation_loss = done.loss;
     row.validation_metric = done.metric;
@@ -291,7 +303,7 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
     for (const auto& [name, value] : done.more) row.more["validation_" + name] = value;
   }
   row.validation_seconds = seconds_between(begin, steady_now());
-  if (setup_.data.test) {
+  if (setup_.data.test && trains()) {
     plan.generate = !setup_.pipeline;  // that takes the whole model
     const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.test, world_, plan);
     row.test_metric = done.metric;
@@ -315,7 +327,7 @@ std::int64_t Trainer::peak_memory_of_all() {
 
 void Trainer::show_epoch() {
   const auto& split = setup_.data.validation ? setup_.data.validation : setup_.data.test;
-  if (run_folder_.empty() || !split || setup_.pipeline) return;
+  if (run_folder_.empty() || !split || setup_.pipeline || !trains()) return;
   const torch::NoGradGuard no_grad;
   setup_.model->eval();
   for (const std::string& line : task_->show(*setup_.model, *split, setup_.device, run_folder_))
@@ -324,6 +336,9 @@ void Trainer::show_epoch() {
 }
 
 std::string Trainer::epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const {
+  if (!trains())
+    return fmt::format("epoch {}: no training, parts are left out: {:.2f} s, exposed communication {:.1f} %",
+                       epoch + 1, row.train_seconds, 100 * comm_share_);
   const std::string metric = task_->metric();
   std::string more;
   for (const auto& [name, value] : row.more) more += fmt::format(", {} {:.4g}", name, value);
@@ -338,7 +353,7 @@ void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow ro
   const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
   if (!writer_) return;
   const StepTable& steps = tables.steps;
-  row.train_loss = mean_training_loss(steps);
+  row.train_loss = trains() ? mean_training_loss(steps) : std::numeric_limits<double>::quiet_NaN();
   row.train_seconds =
       steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
   comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);

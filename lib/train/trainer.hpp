@@ -52,6 +52,11 @@ class Trainer {
 
  private:
   std::int64_t steps_in_epoch(std::int64_t epoch) const;
+  bool trains() const { return setup_.config.parallel.ablation == Ablation::none; }
+  // comm_only computes the first step of the run alone, from which the buckets are laid out.
+  bool computes(std::int64_t epoch, std::int64_t step) const {
+    return setup_.config.parallel.ablation != Ablation::comm_only || (epoch == first_epoch_ && step == 0);
+  }
   void run_epoch(std::int64_t epoch, TrainingResult& result);
   void run_steps(std::int64_t epoch, std::int64_t steps);
   void adopt_rebuilt_buckets();

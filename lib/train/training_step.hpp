@@ -53,6 +53,8 @@ class TrainingStep {
   // Collective. `step` counts within the epoch, `global_step` from the start of the run. loader: null where
   // the strategy does not load.
   void run(Loader* loader, std::int64_t step, std::int64_t global_step, double learning_rate);
+  // Collective. The step's collectives alone, one after the other: nothing is computed, no sample counts.
+  void communicate(std::int64_t step);
 
   // This rank's share of the global mean loss of the step, and the norm of the reduced gradient.
   float loss_share(std::int64_t step) const { return losses_.read(step); }

@@ -94,6 +94,9 @@ TEST_CASE("a ring all-reduce without latency") {
   CHECK(link.all_reduce(33.12e6, 1) == 0);
   CHECK(Link{2e-6, 25e9}.message(1e6) == Approx(42e-6));
   CHECK(Link{2e-6, 25e9}.all_reduce(0, 8) == Approx(28e-6));
+  CHECK(Link{2e-6, 25e9}.all_gather(1e6, 8) == Approx(14e-6 + 35e-6));
+  CHECK(Link{2e-6, 25e9}.broadcast(1e6, 8) == Approx(14e-6 + 40e-6));
+  CHECK(Link{2e-6, 25e9}.broadcast(1e6, 1) == 0);
 }
 
 TEST_CASE("latency and bandwidth are found again from all-reduces of several sizes") {

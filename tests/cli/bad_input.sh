@@ -34,6 +34,11 @@ said_once "$work/nowhere"
 seq_run 2 --set model.name=transformer
 said_once "model.name"
 
+seq_run 2 --set parallel.ablation=no_comm
+said_once "'parallel.ablation' is for data-parallel training"
+seq_run 2 --set parallel.backend=sim --set parallel.link.slow_rank=1 --set parallel.link.slow_factor=2
+said_once "'parallel.link.slow_rank' is 1, but the run has the ranks 0 to 0"
+
 touch "$work/file"
 run 2 "$BIN/train_seq" --config "$work/empty.yaml" $small --output "$work/file"
 said_once "--output"

@@ -17,12 +17,12 @@ TEST_CASE("unknown keys name the nearest") {
         "--set: unknown key 'training.epohcs'; did you mean 'training.epochs'?");
 }
 
-TEST_CASE("keys of features that are not there are unknown") {
-  for (const std::string key : {"link", "ablation"})
-    CHECK(refusal(kMinimal, {"parallel." + key + "=1"})
-              .starts_with("--set: unknown key 'parallel." + key + "'"));
-  CHECK(refusal(kMinimal, {"parallel.backend=sim"}) ==
-        "--set: 'parallel.backend' must be auto, mpi or nccl, not 'sim'");
+TEST_CASE("values that no choice has") {
+  CHECK(refusal(kMinimal, {"parallel.backend=gloo"}) ==
+        "--set: 'parallel.backend' must be auto, mpi, nccl or sim, not 'gloo'");
+  CHECK(
+      refusal(kMinimal, {"parallel.ablation=no_com"}) ==
+      "--set: 'parallel.ablation' must be none, no_comm or comm_only, not 'no_com'; did you mean 'no_comm'?");
   CHECK(refusal(kMinimal, {"parallel.algorithm=ring"}) ==
         "--set: 'parallel.algorithm' must be all_reduce or parameter_server, not 'ring'");
   CHECK(refusal(kMinimal, {"parallel.partition=[0, 2]"}) ==
@@ -196,6 +196,42 @@ TEST_CASE("steps, buckets, devices and scaling that do not go together") {
         "--set: 'measure.scaling' is weak, which keeps the batch of each rank; give training.micro_batch "
         "instead of "
         "training.global_batch");
+}
+
+TEST_CASE("a simulated link needs the back end sim, and a slow rank both its keys") {
+  for (const std::string set :
+       {"latency_us=5", "gbps=10", "jitter_us=1", "slow_rank=0", "slow_factor=2", "slow_phase=data"}) {
+    const std::string key = "parallel.link." + set.substr(0, set.find('='));
+    CHECK(refusal(kMinimal, {"parallel.link." + set}) ==
+          "--set: '" + key + "' is for the back end sim only; leave it out, or set parallel.backend to sim");
+  }
+  CHECK(refusal(kMinimal, {"parallel.link={latency_us: 0, gbps: 0, slow_rank: -1, slow_factor: 1}"}) ==
+        "accepted");
+  const std::string sim = "parallel.backend=sim";
+  CHECK(refusal(kMinimal, {sim, "parallel.link={latency_us: 50, gbps: 10, jitter_us: 3}"}) == "accepted");
+  CHECK(refusal(kMinimal, {sim, "parallel.link={slow_rank: 1, slow_factor: 1.5}"}) == "accepted");
+  CHECK(
+      refusal(kMinimal, {sim, "parallel.link.slow_factor=2"}) ==
+      "--set: 'parallel.link.slow_factor' is 2, but no rank is slow; name one with parallel.link.slow_rank");
+  CHECK(refusal(kMinimal, {sim, "parallel.link.slow_rank=1"}) ==
+        "--set: 'parallel.link.slow_rank' is 1, but parallel.link.slow_factor is 1, which slows nothing; "
+        "make it "
+        "larger");
+  CHECK(refusal(kMinimal, {sim, "parallel.link.slow_factor=0.5"}) ==
+        "--set: 'parallel.link.slow_factor' must be a number >= 1, not '0.5'");
+  CHECK(refusal(kMinimal, {sim, "parallel.link.latency_us=-1"}) ==
+        "--set: 'parallel.link.latency_us' must be a number >= 0, not '-1'");
+}
+
+TEST_CASE("an ablation saves nothing and measures gradients alone") {
+  CHECK(refusal(kMinimal, {"parallel.ablation=no_comm"}) == "accepted");
+  CHECK(refusal(kMinimal, {"parallel.ablation=no_comm", "checkpoint.every_epochs=1"}) ==
+        "--set: 'parallel.ablation' leaves parts of the training out, so there is nothing to save; set "
+        "checkpoint.every_epochs to 0");
+  CHECK(
+      refusal(kMinimal, {"parallel.ablation=comm_only", "parallel.sync_batchnorm=true"}) ==
+      "--set: 'parallel.ablation' is about gradients alone, and parallel.sync_batchnorm communicates in the "
+      "forward pass; set it to false");
 }
 
 TEST_CASE("a batch that the ranks cannot share names place, numbers and remedy") {

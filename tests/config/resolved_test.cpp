@@ -25,9 +25,10 @@ training:
   target: [0.1, 1e-7]
   optimizer: {name: adamw, lr: 3.3333333333333335e-4, weight_decay: 0.01, beta1: 0.8, beta2: 0.99, eps: 1e-6}
   schedule: {name: linear, warmup_steps: 10}
-parallel: {device: cuda, backend: nccl, threads: 3, algorithm: parameter_server, overlap: false, sync_batchnorm: true,
+parallel: {device: cuda, backend: sim, threads: 3, algorithm: parameter_server, overlap: false, sync_batchnorm: true,
            bucket_mb: 0.3, first_bucket_mb: 0.1, reduce_dtype: fp16, stages: 2, schedule: 1f1b, micro_batches: 8, chunks: 3,
-           partition: [1, 2]}
+           partition: [1, 2],
+           link: {latency_us: 5.5, gbps: 0.1, jitter_us: 2, slow_rank: 3, slow_factor: 1.5, slow_phase: data}}
 measure: {scaling: weak, warmup: 5}
 checkpoint: {every_epochs: 2, keep: 5}
 )";
@@ -46,6 +47,8 @@ TEST_CASE("the resolved YAML reads back to the same configuration") {
   }
   const RunConfig sgd = load(kMinimal, {"training.optimizer={name: sgd, momentum: 0.9, nesterov: true}"});
   CHECK(round_trip(sgd) == flatten(sgd, {}));
+  const RunConfig ablation = load(kMinimal, {"parallel.ablation=no_comm"});
+  CHECK(round_trip(ablation) == flatten(ablation, {}));
 }
 
 TEST_CASE("the round trip above covers every key") {
@@ -53,7 +56,7 @@ TEST_CASE("the round trip above covers every key") {
   for (const Key& key : keys()) {
     CAPTURE(key.name);
     const bool excluded = key.name == "training.epochs" || key.name == "training.global_batch" ||
-                          key.name == "training.optimizer.momentum" ||
+                          key.name == "parallel.ablation" || key.name == "training.optimizer.momentum" ||
                           key.name == "training.optimizer.nesterov";
     if (excluded) continue;
     REQUIRE(everything.count(key.name) == 1);

@@ -132,6 +132,21 @@ TEST_CASE("an epoch may begin in its middle, and end early") {
   for (std::int64_t step = 6; step < 10; ++step) check_batch(loader.next(), sampler.share(step, 0, 0));
 }
 
+TEST_CASE("a slow loader takes its factor longer") {
+  const BatchPlan plan = plan_of(40, 10);
+  const auto seconds_of = [&](double factor) {
+    Loader loader(std::make_shared<CountingDataset>(40, -1, 2000), plan, 0, 1, 1, false);
+    loader.slow_down(factor);
+    const SteadyTime begin = steady_now();
+    loader.begin_epoch(0);
+    for (std::int64_t step = 0; step < 4; ++step) loader.next();
+    return seconds_between(begin, steady_now());
+  };
+  const double usual = seconds_of(1);
+  CHECK(usual >= 8e-3);
+  CHECK(seconds_of(10) >= 80e-3);
+}
+
 TEST_CASE("a batch stays valid until the next-but-one call") {
   const BatchPlan plan = plan_of(400, 4);
   Loader loader(std::make_shared<CountingDataset>(400), plan, 0, 2, 1, false);

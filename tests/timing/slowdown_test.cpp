@@ -1,0 +1,67 @@
+#include "timing/slowdown.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "support/catch.hpp"
+#include "timing/recorder.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+constexpr double kPhase = 0.01;  // seconds
+constexpr int kRounds = 8;       // a busy machine may hold some of them up
+
+void take(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+// Of the steps.
+double shortest(const std::vector<StepSpans>& steps, Phase phase) {
+  double least = 1e9;
+  for (const StepSpans& step : steps)
+    for (const PhaseSpan& span : step.phases)
+      if (span.phase == phase) least = std::min(least, span.interval.end - span.interval.begin);
+  return least;
+}
+
+}  // namespace
+
+TEST_CASE("forward and backward are stretched, and nothing else") {
+  Slowdown slowdown(5);
+  StepRecorder recorder(steady_now(), 4);
+  recorder.set_slowdown(&slowdown);
+  recorder.begin_epoch(kRounds);
+  for (int round = 0; round < kRounds; ++round) {
+    recorder.begin_step();
+    for (const Phase phase : {Phase::data, Phase::forward, Phase::backward, Phase::optimizer}) {
+      recorder.enter(phase);
+      take(kPhase);
+    }
+    recorder.end_step();
+  }
+  const std::vector<StepSpans> steps = recorder.take_epoch();
+  for (const Phase phase : {Phase::forward, Phase::backward}) CHECK(shortest(steps, phase) >= 5 * kPhase);
+  for (const Phase phase : {Phase::data, Phase::optimizer}) {
+    CHECK(shortest(steps, phase) >= kPhase);
+    CHECK(shortest(steps, phase) < 4 * kPhase);
+  }
+}
+
+TEST_CASE("what is owed is paid once, and what was skipped never") {
+  double least = 1e9;
+  for (int round = 0; round < kRounds; ++round) {
+    Slowdown slowdown(5);
+    slowdown.enter(Phase::forward);
+    take(kPhase);
+    SteadyTime begin = steady_now();
+    slowdown.catch_up();
+    CHECK(seconds_between(begin, steady_now()) >= 4 * kPhase);
+    begin = steady_now();
+    slowdown.catch_up();
+    take(kPhase);
+    slowdown.skip();
+    slowdown.enter(Phase::wait);
+    least = std::min(least, seconds_between(begin, steady_now()));
+  }
+  CHECK(least < 4 * kPhase);
+}
