@@ -47,6 +47,7 @@ class ToldCarrier final : public Communicator {
   }
   WorkPtr all_gather(const at::Tensor& out, const at::Tensor&) override { return next(CollectiveKind::all_gather, out); }
   WorkPtr broadcast(const at::Tensor& t, int) override { return next(CollectiveKind::broadcast, t); }
+  WorkPtr reduce(const at::Tensor& t, int) override { return next(CollectiveKind::reduce, t); }
   WorkPtr barrier() override { return next(CollectiveKind::barrier, at::empty({0})); }
   WorkPtr send(const at::Tensor& t, int) override { return next(CollectiveKind::send, t); }
   WorkPtr recv(const at::Tensor& t, int) override { return next(CollectiveKind::recv, t); }
@@ -92,6 +93,7 @@ TEST_CASE("each collective costs what it does on a ring") {
   CHECK(cost([](Communicator& c) { return c.reduce_scatter(kTensor, kTensor); }) == Approx(3 * 2 + 0.75));
   CHECK(cost([](Communicator& c) { return c.all_gather(kTensor, kTensor); }) == Approx(3 * 2 + 0.75));
   CHECK(cost([](Communicator& c) { return c.broadcast(kTensor, 0); }) == Approx(3 * 2 + 1));
+  CHECK(cost([](Communicator& c) { return c.reduce(kTensor, 0); }) == Approx(3 * 2 + 1));
   CHECK(cost([](Communicator& c) { return c.barrier(); }) == Approx(2 * 3 * 2));
   CHECK(cost([](Communicator& c) { return c.send(kTensor, 1); }) == Approx(2 + 1));
   CHECK(cost([](Communicator& c) { return c.recv(kTensor, 1); }) == Approx(2 + 1));
