@@ -52,7 +52,7 @@ expect_end() {
   [ "$code" -eq "$1" ] || fail "exit code $code, not $1"
   local pid
   cat "$folder"/pid.* 2>/dev/null | while read -r pid; do
-    for _ in $(seq 20); do
+    for _ in $(seq 80); do
       kill -0 "$pid" 2>/dev/null || continue 2
       sleep 0.1
     done
