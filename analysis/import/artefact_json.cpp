@@ -26,10 +26,10 @@ std::vector<double> numbers_of(const JsonValue& value) {
 // A run is an object that says how long it took, or an accuracy or loss of it.
 bool is_run(const JsonValue& value) {
   return std::any_of(value.members.begin(), value.members.end(), [](const auto& member) {
-    const Field field = field_of(member.first);
-    const Kind kind = member.second.kind;
-    const bool numbers = kind == Kind::number || (kind == Kind::list && !member.second.items.empty() &&
-                                                  member.second.items.front().kind == Kind::number);
+    const Field field = field_of(member.key);
+    const Kind kind = member.value.kind;
+    const bool numbers = kind == Kind::number || (kind == Kind::list && !member.value.items.empty() &&
+                                                  member.value.items.front().kind == Kind::number);
     return numbers && (field == Field::seconds || field == Field::accuracy || field == Field::train_loss ||
                        field == Field::total_seconds);
   });

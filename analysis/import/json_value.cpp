@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -123,7 +124,7 @@ class Parser {
       std::string name = rest_of_string();
       skip_space();
       if (!take(":")) fail("':' was expected");
-      value.members.emplace_back(std::move(name), any(depth + 1));
+      value.members.push_back({std::move(name), any(depth + 1)});
       skip_space();
       if (take("}")) return value;
       if (!take(",")) fail("',' or '}' was expected");

@@ -2,20 +2,26 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lockstep {
+
+struct JsonMember;
 
 struct JsonValue {
   enum class Kind { null, boolean, number, text, list, object } kind = Kind::null;
   double number = 0;  // 0 or 1 of a boolean
   std::string text;
-  std::vector<JsonValue> items;                            // of a list
-  std::vector<std::pair<std::string, JsonValue>> members;  // of an object, in the file's order
+  std::vector<JsonValue> items;     // of a list
+  std::vector<JsonMember> members;  // of an object, in the file's order
 
   // The member, or null when there is none or this is no object.
   const JsonValue* find(const std::string& name) const;
+};
+
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 // Error(bad_input) naming source and line. Python's NaN and Infinity are read as numbers; nesting beyond 64
