@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 #include <numeric>
+#include <set>
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/change_point.hpp"

@@ -40,9 +40,8 @@ std::vector<Sized> messages_of(const CommBench& bench, const std::string& collec
   std::vector<Sized> sized;
   for (const CommBenchCase& one : bench.cases)
     if (one.collective == collective && one.bytes > 0 && one.seconds.columns > 0)
-      sized.push_back({static_cast<double>(one.bytes), over_ranks(one.seconds, [](double a, double b) {
-                         return std::min(a, b);
-                       })});
+      sized.push_back({static_cast<double>(one.bytes),
+                       over_ranks(one.seconds, [](double a, double b) { return std::min(a, b); })});
   return sized;
 }
 

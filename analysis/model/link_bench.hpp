@@ -36,7 +36,8 @@ struct LinkBench {
   bool usable = false;  // complete, and every result exact
   std::int64_t ranks = 0, nodes = 0;
   std::vector<BenchRow> rows;
-  // Of all-reduces as rings, by the rank that came last, so that waiting is no part of it; of single messages.
+  // Of all-reduces as rings, by the rank that came last, so that waiting is no part of it; of single
+  // messages.
   std::optional<BenchLink> all_reduce, message;
 };
 LinkBench reduce_bench(const CommBench& bench, const std::string& path);

@@ -16,8 +16,7 @@ namespace {
 
 void add_folder(const fs::path& folder, FoundFiles& found) {
   if (const std::string file = find_run_file(folder.string()); !file.empty()) found.runs.push_back(file);
-  if (const std::string file = find_comm_bench(folder.string()); !file.empty())
-    found.benches.push_back(file);
+  if (const std::string file = find_comm_bench(folder.string()); !file.empty()) found.benches.push_back(file);
 }
 
 void search(const std::string& path, FoundFiles& found) {

@@ -20,8 +20,8 @@ struct FoundFiles {
 };
 
 // Files below a path, sorted: the path itself when it is a file; of every folder run.h5 and commbench.h5, or
-// else with .partial behind. Each file once, symbolic links to folders are not followed. Error(bad_input) when
-// a path does not exist.
+// else with .partial behind. Each file once, symbolic links to folders are not followed. Error(bad_input)
+// when a path does not exist.
 FoundFiles find_files(const std::vector<std::string>& paths);
 // The run files; Error(bad_input) when there is none.
 std::vector<std::string> find_some_runs(const std::vector<std::string>& paths);

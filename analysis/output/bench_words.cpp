@@ -12,8 +12,7 @@ void add_link(std::vector<std::string>& sentences, const std::string& name, cons
               const std::optional<BenchLink>& link) {
   if (link)
     sentences.push_back(fmt::format("{}: {} show a link of {} us and {} GB/s.", name, of,
-                                    with_interval(link->latency, 1e6),
-                                    with_interval(link->bandwidth, 1e-9)));
+                                    with_interval(link->latency, 1e6), with_interval(link->bandwidth, 1e-9)));
 }
 
 }  // namespace

@@ -13,10 +13,9 @@ void choose_link(Predictor& predictor, const Analysis& analysis, const AnalyzeOp
   if (options.link) return predictor.set_link(*options.link);
   const LinkBench* bench = bench_of(predictor.source().group->any(), analysis.runs.benches);
   if (!bench) return;
-  predictor.set_link(
-      bench->all_reduce->latency, bench->all_reduce->bandwidth,
-      fmt::format("as the all-reduces of commbench show ({}, {} ranks, {})", bench->backend, bench->ranks,
-                  bench->path));
+  predictor.set_link(bench->all_reduce->latency, bench->all_reduce->bandwidth,
+                     fmt::format("as the all-reduces of commbench show ({}, {} ranks, {})", bench->backend,
+                                 bench->ranks, bench->path));
 }
 
 std::optional<NoCells> refused(const GroupSummary& group, Claim claim) {

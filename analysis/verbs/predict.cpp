@@ -25,7 +25,7 @@ const GroupSummary* baseline_of(const WorkloadSummary& workload, const Compariso
 class Forecast {
  public:
   Forecast(const Analysis& analysis, const WorkloadSummary& workload, const Predictor& predictor)
-      : analysis_(analysis), workload_(workload), predictor_(predictor) {
+      : workload_(workload), predictor_(predictor) {
     const GroupSummary& source = predictor.source();
     weak_ = source.group->any().weak_scaling();
     name_ = subject(analysis, workload, source.group->label);
@@ -45,7 +45,10 @@ class Forecast {
     if (samples(ranks) < 1)
       return row.push_back(NoCells{"", "the global batch has fewer samples than there are ranks"}), row;
     if (ranks > 1 && !predictor_.has_link())
-      return row.push_back(NoCells{"", "the link is not known: measure it with commbench, or give it with --link, as 200Gb:2us"}), row;
+      return row.push_back(NoCells{
+                 "",
+                 "the link is not known: measure it with commbench, or give it with --link, as 200Gb:2us"}),
+             row;
     const auto of = [&](auto metric) {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
@@ -113,7 +116,6 @@ class Forecast {
     return {};
   }
 
-  const Analysis& analysis_;
   const WorkloadSummary& workload_;
   const Predictor& predictor_;
   const GroupSummary* base_ = nullptr;

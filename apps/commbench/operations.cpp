@@ -15,11 +15,14 @@ namespace {
 constexpr std::int64_t kPeriod = 4093;
 constexpr std::int64_t kBlock = kPeriod * 256;  // elements that are compared at a time
 
-// Whole numbers that repeat with kPeriod, other ones on each rank; sums over all ranks are exact in any order.
+// Whole numbers that repeat with kPeriod, other ones on each rank; sums over all ranks are exact in any
+// order.
 class Pattern {
  public:
   Pattern(const ElementType& type, int ranks)
-      : type_(type.type), values_(std::clamp<std::int64_t>(type.exact_to / ranks + 1, 2, 251)), ranks_(ranks) {}
+      : type_(type.type),
+        values_(std::clamp<std::int64_t>(type.exact_to / ranks + 1, 2, 251)),
+        ranks_(ranks) {}
 
   at::Tensor of_rank(int rank) const { return block(numbers(rank)); }
   at::Tensor sum() const {
@@ -76,7 +79,9 @@ double run_all_reduce(Communicator& c, const Buffers& b) { return seconds_of(c.a
 double run_reduce_scatter(Communicator& c, const Buffers& b) {
   return seconds_of(c.reduce_scatter(b.second, b.whole));
 }
-double run_all_gather(Communicator& c, const Buffers& b) { return seconds_of(c.all_gather(b.whole, b.second)); }
+double run_all_gather(Communicator& c, const Buffers& b) {
+  return seconds_of(c.all_gather(b.whole, b.second));
+}
 double run_broadcast(Communicator& c, const Buffers& b) { return seconds_of(c.broadcast(b.whole, 0)); }
 double run_barrier(Communicator& c, const Buffers&) { return seconds_of(c.barrier()); }
 

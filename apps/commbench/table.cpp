@@ -41,23 +41,23 @@ std::string bench_heading(const std::string& collective) {
   return fmt::format(
       "#\n# {}\n# {:>11} {:>12} {:>9} {:>7} {:>6} {:>9} {:>8} {:>8} {:>7} {:>9} {:>6}\n# {:>11} {:>12} {:>9} "
       "{:>7} {:>6} {:>9} {:>8} {:>8} {:>7} {:>9} {:>6}\n",
-      collective, "size", "count", "type", "redop", "root", "time", "algbw", "busbw", "#wrong", "p95", "iters",
-      "(B)", "(elements)", "", "", "", "(us)", "(GB/s)", "(GB/s)", "", "(us)", "");
+      collective, "size", "count", "type", "redop", "root", "time", "algbw", "busbw", "#wrong", "p95",
+      "iters", "(B)", "(elements)", "", "", "", "(us)", "(GB/s)", "(GB/s)", "", "(us)", "");
 }
 
 std::string bench_line(const CommBenchCase& one, const ElementType& type, const char* redop) {
   const BenchRow row = row_of(one);
   const auto element = static_cast<std::int64_t>(c10::elementSize(type.type));
-  return fmt::format("  {:>11} {:>12} {:>9} {:>7} {:>6} {:>9} {:>8.2f} {:>8.2f} {:>7} {:>9} {:>6}\n", row.bytes,
-                     row.bytes / element, type.nccl_name, redop, row.root, microseconds(row.median),
-                     row.algorithm_bandwidth / 1e9, row.bus_bandwidth / 1e9, row.wrong,
-                     microseconds(row.p95), row.repetitions);
+  return fmt::format("  {:>11} {:>12} {:>9} {:>7} {:>6} {:>9} {:>8.2f} {:>8.2f} {:>7} {:>9} {:>6}\n",
+                     row.bytes, row.bytes / element, type.nccl_name, redop, row.root,
+                     microseconds(row.median), row.algorithm_bandwidth / 1e9, row.bus_bandwidth / 1e9,
+                     row.wrong, microseconds(row.p95), row.repetitions);
 }
 
 std::string bench_links(const CommBench& bench) {
   const LinkBench links = reduce_bench(bench, "");
-  const std::string lines = link_line(kLinkOfAllReduces, links.all_reduce) +
-                            link_line(kLinkOfMessages, links.message);
+  const std::string lines =
+      link_line(kLinkOfAllReduces, links.all_reduce) + link_line(kLinkOfMessages, links.message);
   return lines.empty() ? "" : "#\n" + lines;
 }
 

@@ -51,8 +51,7 @@ std::string partial_path(const std::string& final_path) {
 
 // RENAME_NOREPLACE is not there on every file system.
 void rename_into_place(const std::string& from, const std::string& to) {
-  bool done =
-      syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
+  bool done = syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
   if (!done && (errno == EINVAL || errno == ENOSYS))
     done = link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0;
   if (done) return sync_folder_of(to);

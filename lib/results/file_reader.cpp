@@ -56,8 +56,7 @@ struct FreeListsToHeap {
 std::string FileReader::kind() const { return in_.text_attribute("/", "kind").value_or(kRunKind); }
 
 RunHeader FileReader::header(const std::string& wanted) const {
-  if (kind() != wanted)
-    throw input_error("{}: a file of kind '{}', not '{}'", in_.path(), kind(), wanted);
+  if (kind() != wanted) throw input_error("{}: a file of kind '{}', not '{}'", in_.path(), kind(), wanted);
   RunHeader h;
   const double schema = required_number("/", "schema");
   if (schema != kSchemaVersion)
@@ -111,8 +110,7 @@ void FileReader::assign_ranks(std::vector<RankEnvironment>& ranks, const char* p
 }
 
 void FileReader::read_environment(std::vector<RankEnvironment>& ranks,
-                                  std::map<std::string, std::string>& environment,
-                                  std::string& fingerprint) {
+                                  std::map<std::string, std::string>& environment, std::string& fingerprint) {
   Extent extent;
   for (const auto& c : kRankTexts)
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read_strings(c.path), c.member);

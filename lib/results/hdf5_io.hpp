@@ -100,7 +100,7 @@ class Hdf5Input {
   std::string path_;
   Hdf5Handle file_;
   std::uint64_t file_bytes_ = 0;
-  mutable std::uint64_t admitted_ = 0;  // bytes of memory that all reads so far have asked for
+  mutable std::uint64_t admitted_ = 0;             // bytes of memory that all reads so far have asked for
   mutable std::unordered_set<std::string> found_;  // paths that has() has followed
 };
 

@@ -63,7 +63,8 @@ TEST_CASE("the link behind exact times is found exactly") {
 }
 
 TEST_CASE("the intervals of noisy repetitions hold the truth, and narrow with them") {
-  const LinkBench few = reduced({.repetitions = 10, .noise = 0.1}), many = reduced({.repetitions = 160, .noise = 0.1});
+  const LinkBench few = reduced({.repetitions = 10, .noise = 0.1}),
+                  many = reduced({.repetitions = 160, .noise = 0.1});
   for (const LinkBench& bench : {few, many}) {
     CHECK(holds(bench.all_reduce->latency, 20e-6));
     CHECK(holds(bench.all_reduce->bandwidth, 2e9));
@@ -78,7 +79,8 @@ TEST_CASE("waiting for a late rank is in the time of a collective, not in the li
   const LinkBench bench = reduced({.late = 1e-3});
   CHECK(bench.all_reduce->latency.value == Approx(20e-6));
   for (const BenchRow& row : bench.rows)
-    if (row.collective == "all_reduce" && row.bytes == 4) CHECK(row.median == Approx(1e-3 + 2 * 20e-6 + 2e-9));
+    if (row.collective == "all_reduce" && row.bytes == 4)
+      CHECK(row.median == Approx(1e-3 + 2 * 20e-6 + 2e-9));
 }
 
 TEST_CASE("bandwidths are those of nccl-tests") {

@@ -21,7 +21,7 @@ for ranks in 2 3; do
 done
 [ "$(find "$work/bench" -name commbench.h5 | wc -l)" -eq 2 ] || fail "not one file a launch"
 file=$(find "$work/bench" -path '*_commbench_mpi_3r_*' -name commbench.h5)
-[ "$(attribute "$file" kind)" = commbench ] && [ "$(attribute "$file" status)" = complete ] || fail "kind or status of $file"
+[ "$(attribute "$file" kind) $(attribute "$file" status)" = "commbench complete" ] || fail "kind or status of $file"
 [ -z "$(find "$work/bench" -name '*.partial')" ] || fail "a .partial is left"
 
 run 0 "$BIN/analyze" bandwidth "$work/bench"

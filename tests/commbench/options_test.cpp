@@ -43,9 +43,26 @@ TEST_CASE("the defaults are 4 B to 256 MiB, all collectives") {
 }
 
 TEST_CASE("flags are taken with a space or an equals sign, sizes with binary suffixes") {
-  const BenchOptions options = parsed({"--min", "1K", "--max=2M", "--factor", "4", "--iterations=7", "--warmup", "0",
-                                       "--seconds", "0.25", "--backend", "mpi", "--device=cpu", "--dtype", "bf16",
-                                       "--collectives", "all_reduce,barrier", "--output", "x", "--quiet"});
+  const BenchOptions options = parsed({"--min",
+                                       "1K",
+                                       "--max=2M",
+                                       "--factor",
+                                       "4",
+                                       "--iterations=7",
+                                       "--warmup",
+                                       "0",
+                                       "--seconds",
+                                       "0.25",
+                                       "--backend",
+                                       "mpi",
+                                       "--device=cpu",
+                                       "--dtype",
+                                       "bf16",
+                                       "--collectives",
+                                       "all_reduce,barrier",
+                                       "--output",
+                                       "x",
+                                       "--quiet"});
   CHECK(options.least == 1024);
   CHECK(options.most == 2 << 20);
   CHECK(options.factor == 4);

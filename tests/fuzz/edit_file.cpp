@@ -35,9 +35,9 @@ const auto& any_of(const List& list, RandomStream& random) {
 }
 
 double odd_number(RandomStream& random) {
-  constexpr std::array kOdd = {0.0,    -0.0,   1.0,    -1.0,  0.5,     2.0,     1e-300,
-                               1e300,  -1e300, 2147483647.0,  -2147483648.0,  4294967296.0,
-                               9.3e18, -9.3e18, 1.9e19, 3.0,   64.0,    1e9};
+  constexpr std::array kOdd = {0.0,    -0.0,    1.0,    -1.0,         0.5,           2.0,
+                               1e-300, 1e300,   -1e300, 2147483647.0, -2147483648.0, 4294967296.0,
+                               9.3e18, -9.3e18, 1.9e19, 3.0,          64.0,          1e9};
   const std::uint64_t pick = random.below(kOdd.size() + 3);
   if (pick < kOdd.size()) return kOdd[pick];
   return std::array{std::nan(""), std::numeric_limits<double>::infinity(),
@@ -158,8 +158,8 @@ std::string edited(const std::string& bytes, RandomStream& random) {
   for (std::uint64_t changes = 1 + random.below(8); changes > 0; --changes)
     any_of(kEdits, random)(file.get(), objects_of(file.get()), random);
   H5Fflush(file.get(), H5F_SCOPE_GLOBAL);
-  std::string result(static_cast<std::size_t>(std::max<ssize_t>(0, H5Fget_file_image(file.get(), nullptr, 0))),
-                     '\0');
+  std::string result(
+      static_cast<std::size_t>(std::max<ssize_t>(0, H5Fget_file_image(file.get(), nullptr, 0))), '\0');
   H5Fget_file_image(file.get(), result.data(), result.size());
   return result;
 }

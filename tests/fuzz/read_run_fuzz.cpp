@@ -4,8 +4,9 @@
 // crashes and loops on some damaged files, and it is the reader's promise that then only the child dies. A
 // crash, a hang, an undefined behaviour or a surprising exception in *this* process is a finding.
 //
-// Half of the inputs are damaged bytes, the other half are valid HDF5 of odd content (edit_file.hpp), made from
-// files that our writers write at the start and from those in the folder LOCKSTEP_FUZZ_FILES. See scripts/fuzz.
+// A third of the inputs are damaged bytes, the others are valid HDF5 of odd content (edit_file.hpp), made
+// from files that our writers write at the start and from those in the folder LOCKSTEP_FUZZ_FILES. See
+// scripts/fuzz.
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #include <unistd.h>
@@ -46,7 +47,8 @@ void write_bench(const std::string& path) {
   CommBenchWriter writer(path, bench);
   for (const std::int64_t bytes : {8, 1024, 65536})
     for (const char* collective : {"all_reduce", "send_recv"})
-      writer.append({collective, bytes, -1, 0, Matrix<double>(2, 6, 1e-5 + 1e-9 * static_cast<double>(bytes))});
+      writer.append(
+          {collective, bytes, -1, 0, Matrix<double>(2, 6, 1e-5 + 1e-9 * static_cast<double>(bytes))});
   writer.finish(true, {}, 1);
 }
 
@@ -58,7 +60,8 @@ const std::vector<std::string>& whole_files() {
     write_bench(folder / "commbench.h5");
     std::vector<std::string> all = {bytes_of(folder / "run.h5"), bytes_of(folder / "commbench.h5")};
     if (const char* given = std::getenv("LOCKSTEP_FUZZ_FILES"))
-      for (const auto& entry : std::filesystem::directory_iterator(given)) all.push_back(bytes_of(entry.path()));
+      for (const auto& entry : std::filesystem::directory_iterator(given))
+        all.push_back(bytes_of(entry.path()));
     return all;
   }();
   return files;
@@ -117,7 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most,
                                                unsigned int seed) {
   RandomStream random({seed});
-  if (size > 0 && random.below(2) == 0) return LLVMFuzzerMutate(data, size, most);
+  if (size > 0 && random.below(3) == 0) return LLVMFuzzerMutate(data, size, most);
   const auto& files = fuzz::whole_files();
   const std::string bytes = fuzz::edited(files[random.below(files.size())], random);
   if (bytes.size() > most) return LLVMFuzzerMutate(data, size, most);

@@ -1,4 +1,5 @@
-// Files of commbench: what is written is read, damage and lies are refused, and no reader takes one for a run.
+// Files of commbench: what is written is read, damage and lies are refused, and no reader takes one for a
+// run.
 #include "results/comm_bench.hpp"
 
 #include <hdf5.h>
@@ -24,7 +25,8 @@ CommBench sample_bench() {
   bench.ranks = run.ranks;
   bench.environment = run.environment;
   bench.fingerprint = run.fingerprint;
-  bench.cases = {{"all_reduce", 8, -1, 0, Matrix<double>(2, 3)}, {"broadcast", 1024, 0, 5, Matrix<double>(2, 2)}};
+  bench.cases = {{"all_reduce", 8, -1, 0, Matrix<double>(2, 3)},
+                 {"broadcast", 1024, 0, 5, Matrix<double>(2, 2)}};
   bench.cases[0].seconds.values = {1, 2, 3, 4, 5, 6};
   bench.cases[1].seconds.values = {0.5, 0.25, 0, 0.125};
   return bench;
@@ -124,7 +126,8 @@ TEST_CASE("each kind of file is refused where the other is wanted") {
 }
 
 TEST_CASE("columns that do not fit each other are refused by name") {
-  CHECK(refusal_after([](hid_t f) { H5Ldelete(f, "/bench/case", H5P_DEFAULT); }) == "'/bench/case' is missing");
+  CHECK(refusal_after([](hid_t f) { H5Ldelete(f, "/bench/case", H5P_DEFAULT); }) ==
+        "'/bench/case' is missing");
   CHECK(refusal_after([](hid_t f) { H5Adelete_by_name(f, "/bench", "backend", H5P_DEFAULT); }) ==
         "not a run file: the attribute 'backend' is missing");
   CHECK(refusal_after([](hid_t f) {

@@ -42,8 +42,7 @@ CommBench make_bench(const SyntheticBench& s) {
   const Link link{s.latency, s.bandwidth};
   for (std::int64_t bytes = 4; bytes <= 64 << 20; bytes *= 4) {
     const auto size = static_cast<double>(bytes);
-    bench.cases.push_back(
-        make_case(s, "all_reduce", bytes, link.all_reduce(size, s.ranks), true, random));
+    bench.cases.push_back(make_case(s, "all_reduce", bytes, link.all_reduce(size, s.ranks), true, random));
     bench.cases.push_back(make_case(s, "send_recv", bytes, link.message(size), false, random));
   }
   bench.cases.push_back(make_case(s, "barrier", 0, s.latency, true, random));
