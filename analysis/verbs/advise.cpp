@@ -36,7 +36,7 @@ Page advise_page(const Analysis& analysis, const AnalyzeOptions& options) {
       else if (predictor.source().group->any().ranks > 1)
         page.notes.push_back(name +
                              ": the link is not known, so nothing is said of buckets, messages and batches; "
-                             "measure it with commbench, or give it with --link, as 200Gb:2us.");
+                             "give it with --link, as 200Gb:2us, or measure it with commbench.");
     }
   }
   if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));

@@ -47,7 +47,7 @@ class Forecast {
     if (ranks > 1 && !predictor_.has_link())
       return row.push_back(NoCells{
                  "",
-                 "the link is not known: measure it with commbench, or give it with --link, as 200Gb:2us"}),
+                 "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
              row;
     const auto of = [&](auto metric) {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {

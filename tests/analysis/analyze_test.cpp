@@ -194,7 +194,7 @@ TEST_CASE("files of commbench are found beside runs, and alone") {
     for (const CommBenchCase& one : bench.cases) writer.append(one);
     writer.finish(true, {}, 1);
   }
-  const std::string link = "all-reduces, as rings show a link of 20 ";
+  const std::string link = "all-reduces, as rings show a link of 20.0";
   for (const std::string& path : {folder.path(), folder / "bench", folder / "bench/commbench.h5"}) {
     CAPTURE(path);
     const Outcome alone = analyze(folder, "bandwidth " + path);

@@ -125,7 +125,7 @@ TEST_CASE("each kind of file is refused where the other is wanted") {
   CHECK_THROWS_WITH(read_comm_bench(run), run + ": a file of kind 'run', not 'commbench'");
 }
 
-TEST_CASE("columns that do not fit each other are refused by name") {
+TEST_CASE("columns of commbench that do not fit each other are refused by name") {
   CHECK(refusal_after([](hid_t f) { H5Ldelete(f, "/bench/case", H5P_DEFAULT); }) ==
         "'/bench/case' is missing");
   CHECK(refusal_after([](hid_t f) { H5Adelete_by_name(f, "/bench", "backend", H5P_DEFAULT); }) ==
