@@ -28,6 +28,8 @@ constexpr VerbRow kVerbs[] = {
     {"pop", Verb::pop, "parallel efficiency as a product of factors"},
     {"convergence", Verb::convergence, "time and samples to an accuracy"},
     {"pipeline", Verb::pipeline, "bubbles of pipelines beside the ideal ones"},
+    {"bandwidth", Verb::bandwidth,
+     "what commbench has measured: bandwidth against message size, and the link"},
     {"validate", Verb::validate, "every check on every run"},
     {"diff", Verb::diff, "diff A B: what changed from the runs below A to those below B"},
     {"predict", Verb::predict, "steps on other numbers of ranks, from what was measured"},

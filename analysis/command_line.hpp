@@ -21,6 +21,7 @@ enum class Verb {
   pop,
   convergence,
   pipeline,
+  bandwidth,
   validate,
   diff,
   predict,

@@ -69,6 +69,13 @@ choose_preset() {
   fi
 }
 
+# clang without its runtime libraries cannot link a fuzzer.
+can_fuzz() {
+  have clang++ &&
+    echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+    clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null 2>/dev/null
+}
+
 # A translation unit that includes LibTorch takes up to 2 GB of memory.
 build_jobs() {
   local cores memory_gb jobs

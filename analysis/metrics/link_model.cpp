@@ -13,24 +13,30 @@ namespace {
 
 constexpr double kTellApart = 1.5;  // the largest size by the smallest
 
-}  // namespace
-
-std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks) {
-  if (ranks < 2) return {};
-  const double p = static_cast<double>(ranks);
+// t = latencies x latency + share x bytes / bandwidth.
+std::optional<Link> fit(std::span<const MessageTime> times, double latencies, double share) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
   std::vector<Observation> observations;
-  for (const MessageTime& m : all_reduces) {
+  for (const MessageTime& m : times) {
     if (!(m.bytes > 0 && m.seconds > 0)) continue;
     least = std::min(least, m.bytes);
     most = std::max(most, m.bytes);
-    observations.push_back(
-        {2 * (p - 1), 2 * (p - 1) / p * m.bytes, m.seconds, std::sqrt(m.count) / m.seconds});
+    observations.push_back({latencies, share * m.bytes, m.seconds, std::sqrt(m.count) / m.seconds});
   }
   if (!(most >= kTellApart * least)) return {};
   const auto [latency, seconds_per_byte] = robust_non_negative_fit(std::move(observations));
   return Link{latency, 1 / seconds_per_byte};
 }
+
+}  // namespace
+
+std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks) {
+  if (ranks < 2) return {};
+  const double p = static_cast<double>(ranks);
+  return fit(all_reduces, 2 * (p - 1), 2 * (p - 1) / p);
+}
+
+std::optional<Link> fit_message_link(std::span<const MessageTime> messages) { return fit(messages, 1, 1); }
 
 double exposed_with_buckets(double bucket_bytes, double gradient_bytes, double algorithm_bandwidth,
                             double launch_seconds) {

@@ -19,6 +19,9 @@ struct MessageTime {
 // than two sizes that differ by a factor of 1.5: latency and bandwidth could not be told apart.
 std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks);
 
+// The same behind measured messages from one rank to another.
+std::optional<Link> fit_message_link(std::span<const MessageTime> messages);
+
 // The bucket size b that costs least, b* = sqrt(s o w): s gradient bytes, w algorithm bandwidth, o seconds
 // that starting one bucket costs; and what stays exposed then, b/w + (s/b) o.
 struct BucketAdvice {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/change_point.hpp"
@@ -189,6 +190,12 @@ bool Launch::usable() const {
                       [](const Finding& f) { return f.rule->refuses == Claim::whole_run; });
 }
 
+std::int64_t nodes_of(const std::vector<RankEnvironment>& ranks) {
+  std::set<std::string> hosts;
+  for (const RankEnvironment& rank : ranks) hosts.insert(rank.host);
+  return std::max<std::int64_t>(1, std::ssize(hosts));
+}
+
 Launch make_launch(const RunData& run, const std::string& path) {
   Launch launch;
   launch.path = path;
@@ -206,6 +213,7 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.flops_per_sample = run.model.flops_per_sample;
   launch.data = run.data;
   launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
+  launch.nodes = nodes_of(run.ranks);
   for (const RankEnvironment& rank : run.ranks) launch.threads = std::max(launch.threads, rank.threads);
   launch.epochs = std::ssize(run.epochs);
   launch.test_metric = launch.validation_metric = std::numeric_limits<double>::quiet_NaN();

@@ -27,6 +27,7 @@ struct Launch {
   double gradient_bytes = 0, flops_per_sample = 0;  // 0: not known
   DataFacts data;
   std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
+  std::int64_t nodes = 1;                                             // distinct hosts
 
   std::vector<Quantities> steps;  // mean over ranks, warm-up included
   std::int64_t warmup = 0;
@@ -60,6 +61,9 @@ struct Launch {
   std::string ablation() const;                       // parallel.ablation; "" for training
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
+
+// Of distinct hosts; at least 1.
+std::int64_t nodes_of(const std::vector<RankEnvironment>& ranks);
 
 // Reduces and checks by the rules that look at one run.
 Launch make_launch(const RunData& run, const std::string& path);

@@ -61,6 +61,8 @@ Predictor::Predictor(const GroupSummary& source, const std::vector<const GroupSu
     : source_(&source) {
   for (const GroupSummary* relative : relatives)
     if (relative != &source && is_usable(*relative)) relatives_.push_back(relative);
+  if (const auto& own = source.parallel.link)
+    set_link(own->latency, own->bandwidth, "as its own all-reduces show");
   if (source.group->any().ranks < 2) step_spread_ = spread_over_steps(*source.group);
 }
 
@@ -73,10 +75,12 @@ bool Predictor::knows_fixed_compute() const {
   });
 }
 
-Link Predictor::link() const {
-  if (given_link_) return *given_link_;
-  return {source_->parallel.link->latency.value, source_->parallel.link->bandwidth.value};
+void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std::string from) {
+  link_ = {latency, bandwidth};
+  link_from_ = std::move(from);
 }
+
+Link Predictor::link() const { return {link_->latency.value, link_->bandwidth.value}; }
 
 void Predictor::add_buckets(StepModel& model, double backward) const {
   const Launch& launch = source_->group->any();
@@ -144,10 +148,8 @@ Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) con
   std::vector<Quantities> relatives(relatives_.size());
   for (std::size_t d = 0; d < draws; ++d) {
     for (std::size_t i = 0; i < relatives.size(); ++i) relatives[i] = relatives_[i]->steps.draws[d];
-    Link link = has_link() ? this->link() : Link{};
-    if (!given_link_ && source_->parallel.link)
-      link = {drawn(source_->parallel.link->latency, random),
-              drawn(source_->parallel.link->bandwidth, random)};
+    Link link;
+    if (link_) link = {drawn(link_->latency, random), drawn(link_->bandwidth, random)};
     values.push_back(metric(model_of(source_->steps.draws[d], relatives), link, other.steps.draws[d]));
   }
   const Link link = has_link() ? this->link() : Link{};

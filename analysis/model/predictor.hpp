@@ -22,11 +22,13 @@ class Predictor {
   using Metric = std::function<double(const StepModel&, const Link&, const Quantities& also)>;
   Estimate estimate(const Metric& metric, const GroupSummary* also = nullptr) const;
 
-  // The link to reckon with instead of the measured one.
-  void set_link(const Link& link) { given_link_ = link; }
-  bool has_link() const { return given_link_ || source_->parallel.link; }
+  // The link to reckon with; at first it is the one behind the source's own all-reduces, where they show one.
+  // from: where it is known from, for people: "as given".
+  void set_link(const Estimate& latency, const Estimate& bandwidth, std::string from);
+  void set_link(const Link& link) { set_link({link.latency, {}}, {link.bandwidth, {}}, "as given"); }
+  bool has_link() const { return link_.has_value(); }
   Link link() const;
-  bool link_is_given() const { return given_link_.has_value(); }
+  const std::string& link_from() const { return link_from_; }
 
   double samples_per_rank() const;  // of the source
   const GroupSummary& source() const { return *source_; }
@@ -41,7 +43,11 @@ class Predictor {
 
   const GroupSummary* source_;
   std::vector<const GroupSummary*> relatives_;
-  std::optional<Link> given_link_;
+  struct UncertainLink {
+    Estimate latency, bandwidth;
+  };
+  std::optional<UncertainLink> link_;
+  std::string link_from_;
   double step_spread_ = 0;  // of one rank from step to step, by its work: where there are no other ranks
 };
 

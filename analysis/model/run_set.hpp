@@ -5,22 +5,29 @@
 #include <vector>
 
 #include "analysis/model/launch.hpp"
+#include "analysis/model/link_bench.hpp"
 
 namespace lockstep {
 
 struct RunSet {
   std::vector<Launch> launches;         // in order of path; those left out included
+  std::vector<LinkBench> benches;       // in order of path
   std::vector<std::string> unreadable;  // one line each
 };
 
-// Run files below a path, sorted: the path itself when it is a file; run.h5, or else run.h5.partial, of every
-// folder. Each file once, symbolic links to folders are not followed. Error(bad_input) when a path does not
-// exist.
-std::vector<std::string> find_runs(const std::vector<std::string>& paths);
-// The same; Error(bad_input) when there is none.
+struct FoundFiles {
+  std::vector<std::string> runs, benches;
+};
+
+// Files below a path, sorted: the path itself when it is a file; of every folder run.h5 and commbench.h5, or
+// else with .partial behind. Each file once, symbolic links to folders are not followed. Error(bad_input)
+// when a path does not exist.
+FoundFiles find_files(const std::vector<std::string>& paths);
+// The run files; Error(bad_input) when there is none.
 std::vector<std::string> find_some_runs(const std::vector<std::string>& paths);
 
-// Reads them all. Error(bad_input) when there is no run, or none that can be read.
+// Reads them all. Error(bad_input) when there is neither a run nor a file of commbench, or none that can be
+// read.
 RunSet read_runs(const std::vector<std::string>& paths);
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 #include "analysis/advice/verdict.hpp"
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/lost.hpp"
+#include "analysis/output/bench_words.hpp"
 #include "analysis/output/numbers.hpp"
 
 namespace lockstep {
@@ -246,6 +247,16 @@ std::vector<std::string> finding_lines(const Analysis& analysis) {
   return lines;
 }
 
+void add_benches(Document& page, const std::vector<LinkBench>& benches) {
+  if (benches.empty()) return;
+  page.heading("Links, by commbench");
+  std::vector<std::string> lines;
+  for (const LinkBench& bench : benches)
+    for (std::string& sentence : bench_sentences(bench, bench_name(bench, benches.size())))
+      lines.push_back(std::move(sentence));
+  page.items(lines);
+}
+
 }  // namespace
 
 Document summary_document(const Analysis& analysis) {
@@ -253,9 +264,10 @@ Document summary_document(const Analysis& analysis) {
   std::size_t groups = 0;
   for (const Workload& workload : analysis.workloads) groups += workload.groups.size();
   page.title(fmt::format("{} runs of {} configurations", analysis.runs.launches.size(), groups));
-  page.heading("Verdict");
+  if (!analysis.runs.launches.empty()) page.heading("Verdict");
   for (const std::string& sentence : verdict(analysis)) page.text(sentence);
   for (const WorkloadSummary& workload : analysis.summaries) add_workload(page, workload, analysis);
+  add_benches(page, analysis.runs.benches);
   if (const std::vector<std::string> lines = finding_lines(analysis); !lines.empty()) {
     page.heading("Refusals and warnings");
     page.items(lines);

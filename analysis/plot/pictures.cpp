@@ -58,7 +58,8 @@ constexpr Picture kPictures[] = {
      communication_figure},
     {"bandwidth", "Bandwidth against message size",
      "Bus bandwidth of the all-reduces in training, by the size of the message: median transfer time of the "
-     "fastest rank, of the launch whose time is the median.",
+     "fastest rank, of the launch whose time is the median. Beside them, where there are any, those of "
+     "commbench on this hardware.",
      bandwidth_figure},
     {"imbalance", "The ranks",
      "Mean steady step of each rank, of the launch whose time is the median. A rank that computes or loads "

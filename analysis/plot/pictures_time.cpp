@@ -208,6 +208,16 @@ Figure pipeline_figure(const PictureInput&, const GroupDetail& group) {
   return figure;
 }
 
+// What commbench has measured for these groups, each once.
+std::vector<const LinkBench*> benches_of(const PictureInput& input) {
+  std::vector<const LinkBench*> found;
+  for (const GroupDetail& group : input.groups) {
+    const LinkBench* bench = bench_of(group.summary->group->any(), input.analysis.runs.benches);
+    if (bench && std::find(found.begin(), found.end(), bench) == found.end()) found.push_back(bench);
+  }
+  return found;
+}
+
 Figure bandwidth_figure(const PictureInput& input) {
   Panel panel{.x = {.label = "bytes of a message", .logarithmic = true, .format = "%.0s%c"},
               .y = {.label = "bus bandwidth, GB/s", .logarithmic = true}};
@@ -219,6 +229,13 @@ Figure bandwidth_figure(const PictureInput& input) {
       curve.points.push_back(
           {m.bytes,
            bus_bandwidth("all_reduce", algorithm_bandwidth(m.bytes, m.seconds), run->launch->ranks) / 1e9});
+    panel.curves.push_back(std::move(curve));
+  }
+  for (const LinkBench* bench : benches_of(input)) {
+    Curve curve{fmt::format("commbench x{}", bench->ranks), input.groups.size() + panel.curves.size(), {}};
+    for (const BenchRow& row : bench->rows)
+      if (row.collective == "all_reduce" && row.bus_bandwidth > 0)
+        curve.points.push_back({static_cast<double>(row.bytes), row.bus_bandwidth / 1e9});
     panel.curves.push_back(std::move(curve));
   }
   Figure figure;

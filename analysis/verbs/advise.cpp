@@ -19,7 +19,7 @@ Page advise_page(const Analysis& analysis, const AnalyzeOptions& options) {
               {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
     for (Predictor& predictor : predictors_of(workload, analysis.baseline)) {
-      if (options.link) predictor.set_link(*options.link);
+      choose_link(predictor, analysis, options);
       const std::string name = subject(analysis, workload, predictor.source().group->label);
       const std::vector<Advice> all = advice_for(predictor, workload);
       for (std::size_t i = 0; i < all.size(); ++i) {
@@ -29,10 +29,14 @@ Page advise_page(const Analysis& analysis, const AnalyzeOptions& options) {
                                         with_interval(a.gain), a.because));
       }
       if (all.empty()) page.lead.push_back(name + ": nothing that is known here would gain 1 % or more.");
-      if (predictor.source().group->any().ranks > 1 && !predictor.has_link())
+      if (predictor.has_link())
+        page.notes.push_back(fmt::format("{}: link of {} GB/s and {} us, {}.", name,
+                                         number(predictor.link().bandwidth / 1e9),
+                                         number(predictor.link().latency * 1e6), predictor.link_from()));
+      else if (predictor.source().group->any().ranks > 1)
         page.notes.push_back(name +
                              ": the link is not known, so nothing is said of buckets, messages and batches; "
-                             "give it with --link, as 200Gb:2us.");
+                             "give it with --link, as 200Gb:2us, or measure it with commbench.");
     }
   }
   if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));

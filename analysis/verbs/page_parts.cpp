@@ -9,6 +9,15 @@ std::string subject(const Analysis& analysis, const WorkloadSummary& workload, c
   return fmt::format("{} on {}: {}", workload.workload->model, workload.workload->data, label);
 }
 
+void choose_link(Predictor& predictor, const Analysis& analysis, const AnalyzeOptions& options) {
+  if (options.link) return predictor.set_link(*options.link);
+  const LinkBench* bench = bench_of(predictor.source().group->any(), analysis.runs.benches);
+  if (!bench) return;
+  predictor.set_link(bench->all_reduce->latency, bench->all_reduce->bandwidth,
+                     fmt::format("as the all-reduces of commbench show ({}, {} ranks, {})", bench->backend,
+                                 bench->ranks, bench->path));
+}
+
 std::optional<NoCells> refused(const GroupSummary& group, Claim claim) {
   const Finding* finding = refusal_of(group.findings, claim);
   return finding ? std::optional(no_cells(*finding)) : std::nullopt;

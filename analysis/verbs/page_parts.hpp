@@ -7,6 +7,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/analysis.hpp"
+#include "analysis/model/predictor.hpp"
 #include "analysis/output/sheet.hpp"
 
 namespace lockstep {
@@ -21,6 +22,10 @@ void visit_measured(const Analysis& analysis, Visit visit) {
     for (const GroupSummary& group : workload.groups)
       if (group.measured()) visit(workload, group);
 }
+
+// Gives the predictor the link of options; else one that commbench has measured below the paths, on hardware
+// like that of the predictor's group; else leaves it its own.
+void choose_link(Predictor& predictor, const Analysis& analysis, const AnalyzeOptions& options);
 
 // The last cell of a group's row where a rule refuses what the row would show; nothing otherwise.
 std::optional<NoCells> refused(const GroupSummary& group, Claim claim);

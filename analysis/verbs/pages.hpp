@@ -21,6 +21,8 @@ Page pop_page(const Analysis& analysis, const AnalyzeOptions& options);
 Page convergence_page(const Analysis& analysis, const AnalyzeOptions& options);
 // The measured bubble beside that of an ideal pipeline.
 Page pipeline_page(const Analysis& analysis, const AnalyzeOptions& options);
+// What commbench has measured: times and bandwidths by message size, and the links behind them.
+Page bandwidth_page(const Analysis& analysis, const AnalyzeOptions& options);
 // Every check on every run.
 Page validate_page(const Analysis& analysis, const AnalyzeOptions& options);
 // Step time on other numbers of ranks, over the measured link or options.link.

@@ -45,7 +45,10 @@ class Forecast {
     if (samples(ranks) < 1)
       return row.push_back(NoCells{"", "the global batch has fewer samples than there are ranks"}), row;
     if (ranks > 1 && !predictor_.has_link())
-      return row.push_back(NoCells{"", "the link is not known: give it with --link, as 200Gb:2us"}), row;
+      return row.push_back(NoCells{
+                 "",
+                 "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
+             row;
     const auto of = [&](auto metric) {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
@@ -88,7 +91,7 @@ class Forecast {
       lines.push_back(
           fmt::format("{}: link of {} GB/s and {} us, {}; ring all-reduce, one bucket after another.", name_,
                       number(predictor_.link().bandwidth / 1e9), number(predictor_.link().latency * 1e6),
-                      predictor_.link_is_given() ? "as given" : "as its own all-reduces show"));
+                      predictor_.link_from()));
     lines.push_back(
         predictor_.knows_fixed_compute()
             ? name_ + ": compute a + b x samples, fitted to the batches per rank that were measured."
@@ -145,7 +148,7 @@ Page predict_page(const Analysis& analysis, const AnalyzeOptions& options) {
       page.notes.push_back(subject(analysis, workload, "no group with a closed budget to predict from") +
                            ".");
     for (Predictor& predictor : predictors) {
-      if (options.link) predictor.set_link(*options.link);
+      choose_link(predictor, analysis, options);
       const Forecast forecast(analysis, workload, predictor);
       for (const std::int64_t ranks : options.ranks) page.sheets.front().rows.push_back(forecast.row(ranks));
       for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);

@@ -8,6 +8,12 @@
 
 namespace lockstep {
 
+struct OpenAttribute {
+  Hdf5Handle object, attribute, type, space;
+  std::size_t count = 0;
+  H5T_class_t kind() const { return H5Tget_class(type.get()); }
+};
+
 namespace {
 
 // A damaged or hostile file may claim anything; what it claims is held against its size before any memory is
@@ -16,6 +22,7 @@ constexpr std::uint64_t kLargestRatio = 1100;
 constexpr std::uint64_t kAlwaysAllowed = 1 << 20;  // bytes a dataset; what was never written takes no room
 constexpr std::uint64_t kFileAllowance = 64 << 20, kFileRatio = 256;  // all datasets together
 constexpr std::size_t kLongestList = 256;                             // elements of an attribute
+constexpr std::size_t kShortList = 1024, kWidestReference = 32;       // texts; bytes that point to one
 
 Hdf5Handle memory_string_type(hid_t dataset_type) {
   Hdf5Handle type = string_type();
@@ -73,6 +80,8 @@ std::vector<std::string> read_variable(hid_t object, hid_t type, hid_t space, st
   TextMemory texts;
   const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose), memory = memory_string_type(type);
   H5Pset_vlen_mem_manager(transfer.get(), allocate_within, &texts, release, &texts);
+  // HDF5 would convert few texts in a buffer of 1 MiB, and clear it for every dataset.
+  if (count < kShortList) H5Pset_buffer(transfer.get(), kShortList * kWidestReference, nullptr, nullptr);
   std::vector<char*> pointers(count, nullptr);
   std::vector<std::string> result;
   if (read(object, memory.get(), transfer.get(), pointers.data()) >= 0)
@@ -91,12 +100,6 @@ herr_t read_dataset(hid_t object, hid_t type, hid_t transfer, void* into) {
 }
 
 herr_t read_attribute(hid_t object, hid_t type, hid_t, void* into) { return H5Aread(object, type, into); }
-
-struct OpenAttribute {
-  Hdf5Handle object, attribute, type, space;
-  std::size_t count = 0;
-  H5T_class_t kind() const { return H5Tget_class(type.get()); }
-};
 
 // Empty when there is no such object or attribute; count is kLongestList + 1 when it cannot be read.
 std::optional<OpenAttribute> open_attribute(hid_t file, const std::string& path, const std::string& name) {
@@ -157,10 +160,12 @@ bool Hdf5Input::has(const std::string& path) const {
   for (std::size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
     const std::string part = path.substr(0, end);
+    if (found_.contains(part)) continue;
     if (H5Lexists(file_.get(), part.c_str(), H5P_DEFAULT) <= 0) return false;
     H5L_info_t link;
     if (H5Lget_info(file_.get(), part.c_str(), &link, H5P_DEFAULT) < 0 || link.type == H5L_TYPE_EXTERNAL)
       fail(part, "is kept in another file");
+    found_.insert(part);
   }
   return true;
 }
@@ -242,14 +247,23 @@ std::vector<std::string> Hdf5Input::read_strings(const std::string& path) const 
   return result;
 }
 
+std::vector<std::string> Hdf5Input::texts_of(const std::string& path, const std::string& name,
+                                             const OpenAttribute& open) const {
+  if (open.count == 0) return {};
+  std::vector<std::string> result;
+  if (open.count <= kLongestList && open.kind() == H5T_STRING)
+    result = read_text(open.attribute.get(), open.type.get(), open.space.get(), open.count, read_attribute);
+  if (result.empty()) fail(path, fmt::format("has an attribute '{}' that is not text", name));
+  return result;
+}
+
 std::optional<std::string> Hdf5Input::text_attribute(const std::string& path, const std::string& name) const {
   const Hdf5Silence silence;
   const auto open = open_attribute(file_.get(), path, name);
   if (!open) return std::nullopt;
   if (const auto number = one_number(*open)) return fmt::format("{}", *number);
-  if (open->count == 0) return "";
   std::string text;
-  for (const std::string& line : text_list_attribute(path, name)) text += (text.empty() ? "" : "\n") + line;
+  for (const std::string& line : texts_of(path, name, *open)) text += (text.empty() ? "" : "\n") + line;
   return text;
 }
 
@@ -266,13 +280,8 @@ std::vector<std::string> Hdf5Input::text_list_attribute(const std::string& path,
                                                         const std::string& name) const {
   const Hdf5Silence silence;
   const auto open = open_attribute(file_.get(), path, name);
-  if (!open || open->count == 0) return {};
-  std::vector<std::string> result;
-  if (open->count <= kLongestList && open->kind() == H5T_STRING)
-    result =
-        read_text(open->attribute.get(), open->type.get(), open->space.get(), open->count, read_attribute);
-  if (result.empty()) fail(path, fmt::format("has an attribute '{}' that is not text", name));
-  return result;
+  if (!open) return {};
+  return texts_of(path, name, *open);
 }
 
 std::vector<std::string> Hdf5Input::attribute_names(const std::string& path) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "results/hdf5_handle.hpp"
@@ -63,6 +64,8 @@ class Hdf5Output {
   Hdf5Handle file_;
 };
 
+struct OpenAttribute;
+
 class Hdf5Input {
  public:
   // Error(bad_input) when it is not a readable HDF5 file.
@@ -88,6 +91,8 @@ class Hdf5Input {
   const std::string& path() const { return path_; }
 
  private:
+  std::vector<std::string> texts_of(const std::string& path, const std::string& name,
+                                    const OpenAttribute& attribute) const;
   Hdf5Handle open_dataset(const std::string& path) const;
   Extent extent_of(const std::string& path, hid_t dataset) const;
   void admit(const std::string& path, hid_t dataset, const Extent& extent, std::size_t element) const;
@@ -95,7 +100,8 @@ class Hdf5Input {
   std::string path_;
   Hdf5Handle file_;
   std::uint64_t file_bytes_ = 0;
-  mutable std::uint64_t admitted_ = 0;  // bytes of memory that all reads so far have asked for
+  mutable std::uint64_t admitted_ = 0;             // bytes of memory that all reads so far have asked for
+  mutable std::unordered_set<std::string> found_;  // paths that has() has followed
 };
 
 }  // namespace lockstep

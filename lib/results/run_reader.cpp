@@ -1,52 +1,26 @@
 #include "results/run_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <string_view>
 
 #include "results/columns.hpp"
-#include "results/hdf5_io.hpp"
-#include "results/schema.hpp"
-#include "results/trial.hpp"
+#include "results/file_reader.hpp"
 
 namespace lockstep {
 
 namespace {
 
-class Reader {
+class Reader : public FileReader {
  public:
-  explicit Reader(const std::string& path) : in_(path) {}
-
-  RunHeader header() const {
-    RunHeader h;
-    const double schema = required_number("/", "schema");
-    if (schema != kSchemaVersion)
-      throw input_error("{}: schema version {:g}; this program reads version {}", in_.path(), schema,
-                        kSchemaVersion);
-    h.schema = kSchemaVersion;
-    h.uuid = required_text("/", "uuid");
-    h.mode = required_text("/", "mode");
-    h.status = required_text("/", "status");
-    if (h.status != "running" && h.status != "complete" && h.status != "failed" && h.status != "interrupted")
-      throw input_error("{}: unknown status '{}'", in_.path(), h.status);
-    const auto valid = in_.number_attribute("/", "valid");
-    h.valid = valid == 1.0;
-    h.invalid_reasons = lines(in_.text_attribute("/", "invalid_reasons").value_or(""));
-    if (!valid) h.invalid_reasons.emplace_back("the file does not say whether its checks held");
-    h.started = in_.text_attribute("/", "started").value_or("");
-    h.wall_seconds = in_.number_attribute("/", "wall_seconds").value_or(0);
-    return h;
-  }
+  using FileReader::FileReader;
 
   RunData run() {
     RunData run;
-    run.header = header();
+    run.header = header(kRunKind);
     run.recorder_overhead = in_.number_attribute("/", "recorder_overhead").value_or(0);
     read_config(run);
-    read_environment(run);
+    read_environment(run.ranks, run.environment, run.fingerprint);
     read_steps(run);
     read_comm(run);
     read_stages(run);
@@ -59,40 +33,6 @@ class Reader {
   }
 
  private:
-  static std::vector<std::string> lines(const std::string& text) {
-    std::vector<std::string> result;
-    for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t end = std::min(text.find('\n', begin), text.size());
-      result.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    return result;
-  }
-
-  double required_number(const std::string& path, const std::string& name) const {
-    const auto value = in_.number_attribute(path, name);
-    if (!value) throw input_error("{}: not a run file: the attribute '{}' is missing", in_.path(), name);
-    return *value;
-  }
-  std::string required_text(const std::string& path, const std::string& name) const {
-    const auto value = in_.text_attribute(path, name);
-    if (!value) throw input_error("{}: not a run file: the attribute '{}' is missing", in_.path(), name);
-    return *value;
-  }
-
-  // Whether to read it: throws when it is required and missing, notes it when it is optional and missing.
-  bool present(const char* path) {
-    if (in_.has(path)) return true;
-    if (schema_entry(path).required) in_.fail(path, "is missing");
-    absent_.emplace_back(path);
-    return false;
-  }
-
-  void require_finite(const char* path, const std::vector<double>& values) const {
-    for (const double v : values)
-      if (!std::isfinite(v)) in_.fail(path, "holds a time that is not a number");
-  }
-
   void read_config(RunData& run) {
     if (present("/config/given")) run.config_given = first(in_.read_strings("/config/given"));
     if (present("/config/resolved")) run.config_resolved = first(in_.read_strings("/config/resolved"));
@@ -102,40 +42,6 @@ class Reader {
   }
 
   static std::string first(const std::vector<std::string>& list) { return list.empty() ? "" : list.front(); }
-
-  template <typename T>
-  void assign_ranks(RunData& run, const char* path, const std::vector<T>& values,
-                    T RankEnvironment::*member) {
-    if (run.ranks.empty()) run.ranks.resize(values.size());
-    if (values.size() != run.ranks.size()) in_.fail(path, "has another number of ranks than its neighbours");
-    for (std::size_t r = 0; r < values.size(); ++r) run.ranks[r].*member = values[r];
-  }
-
-  void read_environment(RunData& run) {
-    Extent extent;
-    for (const auto& c : kRankTexts)
-      if (present(c.path)) assign_ranks(run, c.path, in_.read_strings(c.path), c.member);
-    for (const auto& c : kRankCounts)
-      if (present(c.path)) assign_ranks(run, c.path, in_.read<std::int64_t>(c.path, 1, extent), c.member);
-    for (const auto& c : kRankTimes)
-      if (present(c.path)) assign_ranks(run, c.path, in_.read<double>(c.path, 1, extent), c.member);
-    if (!in_.has("/env")) return;
-    for (const std::string& key : in_.attribute_names("/env"))
-      run.environment[key] = in_.text_attribute("/env", key).value_or("");
-    const auto fingerprint = run.environment.extract("fingerprint");
-    if (!fingerprint.empty()) run.fingerprint = fingerprint.mapped();
-  }
-
-  template <typename T>
-  void read_matrix(const char* path, Matrix<T>& into, const Extent* shape, Extent& extent) {
-    if (!present(path)) return;
-    into.values = in_.read<T>(path, 2, extent);
-    into.rows = static_cast<std::int64_t>(extent[0]);
-    into.columns = static_cast<std::int64_t>(extent[1]);
-    if (shape && *shape != extent)
-      in_.fail(path, fmt::format("is {} x {}, its neighbours are {} x {}", extent[0], extent[1], (*shape)[0],
-                                 (*shape)[1]));
-  }
 
   void read_steps(RunData& run) {
     // A run that ended before its first epoch did has no steps at all.
@@ -158,15 +64,6 @@ class Reader {
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
     if (run.steps.bubble.values.empty())
       run.steps.bubble = Matrix<double>(run.steps.wall.rows, run.steps.wall.columns);
-  }
-
-  template <typename T>
-  std::vector<T> read_column(const char* path, std::size_t length) {
-    Extent extent;
-    std::vector<T> values = in_.read<T>(path, 1, extent);
-    if (values.size() != length)
-      in_.fail(path, fmt::format("has {} entries, its neighbours have {}", values.size(), length));
-    return values;
   }
 
   void read_comm(RunData& run) {
@@ -309,76 +206,25 @@ class Reader {
     run.data.classes = count("/data", "classes");
     run.data.digest = in_.text_attribute("/data", "digest").value_or("");
   }
-
-  Hdf5Input in_;
-  std::vector<std::string> absent_;
 };
-
-// The earliest format says in its first bytes how long the file should be; most damage is found here, at
-// once.
-bool is_cut_short(const std::string& path) {
-  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
-  std::array<char, 48> start{};
-  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
-  const bool earliest = std::string_view(start.data(), 8) == kSignature && start[8] == 0 && start[13] == 8;
-  std::uint64_t end = 0;
-  for (std::size_t i = 48; i-- > 40;) end = end << 8 | static_cast<unsigned char>(start[i]);
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
-  return earliest && !error && size < end;
-}
-
-// Of processor time, for what takes milliseconds a megabyte.
-unsigned seconds_for(const std::string& path) {
-  std::error_code error;
-  const std::uint64_t bytes = std::filesystem::file_size(path, error);
-  return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
-}
-
-// HDF5 keeps what it has freed; Trials look for damage in the heap.
-struct FreeListsToHeap {
-  ~FreeListsToHeap() { H5garbage_collect(); }
-};
-
-Error refusal(const std::string& path) {
-  return input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
-}
-
-void refuse_if_cut_short(const std::string& path) {
-  if (is_cut_short(path)) throw input_error("{}: damaged: the file is cut short", path);
-}
 
 }  // namespace
 
 RunFiles::RunFiles(std::vector<std::string> paths)
     : paths_(std::move(paths)),
-      trials_(
-          paths_.size(),
-          [this](std::size_t i) {
-            const FreeListsToHeap tidy;
-            if (!is_cut_short(paths_[i])) Reader(paths_[i]).run();
-          },
-          [this](std::size_t i) { return seconds_for(paths_[i]); }) {}
+      trials_(reading_trials(paths_, [](const std::string& path) { Reader(path).run(); })) {}
 
 RunData RunFiles::read(std::size_t i) {
-  refuse_if_cut_short(paths_[i]);
-  if (!trials_.survived(i)) throw refusal(paths_[i]);
+  require_harmless(trials_, i, paths_[i]);
   return Reader(paths_[i]).run();
 }
 
 RunData read_run(const std::string& path) { return RunFiles({path}).read(0); }
 
 RunHeader read_header(const std::string& path) {
-  refuse_if_cut_short(path);
-  Trials trial(
-      1,
-      [&](std::size_t) {
-        const FreeListsToHeap tidy;
-        Reader(path).header();
-      },
-      [&](std::size_t) { return seconds_for(path); });
-  if (!trial.survived(0)) throw refusal(path);
-  return Reader(path).header();
+  Trials trial = reading_trials({path}, [](const std::string& p) { Reader(p).header(kRunKind); });
+  require_harmless(trial, 0, path);
+  return Reader(path).header(kRunKind);
 }
 
 std::string find_run_file(const std::string& folder) {

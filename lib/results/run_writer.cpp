@@ -1,18 +1,12 @@
 #include "results/run_writer.hpp"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <mutex>
 #include <numeric>
 
 #include "results/columns.hpp"
+#include "results/file_parts.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/schema.hpp"
 #include "timing/clock.hpp"
@@ -20,47 +14,6 @@
 namespace lockstep {
 
 namespace {
-
-std::string partial_path(const std::string& final_path) {
-  if (std::filesystem::exists(final_path))
-    throw input_error("{}: exists already; a run file is never overwritten", final_path);
-  return final_path + ".partial";
-}
-
-// Never over an existing file; RENAME_NOREPLACE is not there on every file system.
-void rename_into_place(const std::string& from, const std::string& to) {
-  if (syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
-  if (errno == EINVAL || errno == ENOSYS) {
-    if (link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0) return;
-  }
-  throw run_error("{}: is whole but cannot be renamed to {}: {}", from, to, errno_text(errno));
-}
-
-// So that a power failure does not undo the rename. Not every file system can: no error.
-void sync_folder_of(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  fsync(descriptor);
-  ::close(descriptor);
-}
-
-// One sentence a line; an attribute that is a list could not be empty in every reader.
-std::string joined(const std::vector<std::string>& sentences) {
-  std::string text;
-  for (std::string sentence : sentences) {
-    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-    text += (text.empty() ? "" : "\n") + sentence;
-  }
-  return text;
-}
-
-template <typename T, typename Column>
-std::vector<T> collect(const std::vector<RankEnvironment>& ranks, Column RankEnvironment::*member) {
-  std::vector<T> values;
-  for (const RankEnvironment& rank : ranks) values.push_back(rank.*member);
-  return values;
-}
 
 template <typename T>
 std::vector<T> permuted(const std::vector<T>& values, const std::vector<std::size_t>& order) {
@@ -76,7 +29,7 @@ struct RunWriter::Impl {
   Impl(const std::string& path, const RunData& start) : final_path(path), file(partial_path(path)) {
     write_header(start);
     write_facts(start);
-    write_environment(start);
+    write_environment(file, start.ranks, start.fingerprint, start.environment);
     write_buckets(start.buckets);
     file.flush();
   }
@@ -87,21 +40,13 @@ struct RunWriter::Impl {
     file.attribute("/", "mode", run.header.mode);
     file.attribute("/", "started", run.header.started);
     file.attribute("/", "recorder_overhead", run.recorder_overhead);
-    write_status("running", true, {}, 0);
+    write_status(file, "running", true, {}, 0);
     file.write("/config/given", run.config_given);
     file.write("/config/resolved", run.config_resolved);
     for (const auto& [key, value] : run.settings) file.attribute("/config", key, value);
     file.attribute("/epochs", "metric", run.metric);
     file.attribute("/epochs", "better", std::string(run.higher_is_better ? "higher" : "lower"));
     file.attribute("/epochs", "chance", run.chance);
-  }
-
-  void write_status(const std::string& status, bool valid, const std::vector<std::string>& reasons,
-                    double wall_seconds) {
-    file.attribute("/", "status", status);
-    file.attribute("/", "valid", std::int64_t{valid});
-    file.attribute("/", "invalid_reasons", joined(reasons));
-    file.attribute("/", "wall_seconds", wall_seconds);
   }
 
   void write_facts(const RunData& run) {
@@ -117,15 +62,6 @@ struct RunWriter::Impl {
     file.attribute("/data", "test_rows", run.data.test_rows);
     file.attribute("/data", "classes", run.data.classes);
     file.attribute("/data", "digest", run.data.digest);
-  }
-
-  void write_environment(const RunData& run) {
-    const Extent extent{run.ranks.size()};
-    for (const auto& c : kRankTexts) file.write(c.path, collect<std::string>(run.ranks, c.member), extent);
-    for (const auto& c : kRankCounts) file.write(c.path, collect<std::int64_t>(run.ranks, c.member), extent);
-    for (const auto& c : kRankTimes) file.write(c.path, collect<double>(run.ranks, c.member), extent);
-    file.attribute("/env", "fingerprint", run.fingerprint);
-    for (const auto& [key, value] : run.environment) file.attribute("/env", key, value);
   }
 
   void write_buckets(const BucketTable& buckets) {
@@ -227,10 +163,9 @@ struct RunWriter::Impl {
       throw run_error("{}: '{}' is not how a run ends", file.path(), status);
     finished = true;  // also when what follows fails: there is no second chance to close a file
     order_comm();
-    write_status(status, valid, reasons, wall_seconds);
+    write_status(file, status, valid, reasons, wall_seconds);
     file.close();
     rename_into_place(file.path(), final_path);
-    sync_folder_of(final_path);
   }
 
   bool close_quietly(const std::string& status, const std::string& reason) {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr SchemaEntry kSchema[] = {
     {"/@schema", "", "i8", "1", "version of this layout", true},
+    {"/@kind", "", "string", "1", "run or commbench: what the file is of; not there: run", false},
     {"/@uuid", "", "string", "1", "identifies the run", true},
     {"/@mode", "", "string", "1", "seq, ddp, ps, mp, pipe or hybrid", true},
     {"/@status", "", "string", "1", "running, complete, failed or interrupted", true},
@@ -130,6 +131,18 @@ constexpr SchemaEntry kSchema[] = {
     {"/data@test_rows", "", "i8", "1", "rows of the test split", false},
     {"/data@classes", "", "i8", "1", "classes; 0 where the targets are none", false},
     {"/data@digest", "", "string", "1", "digest of content and settings; equal: the same rows", false},
+
+    {"/bench@backend", "", "string", "1", "commbench: back end that carried the messages", false},
+    {"/bench@dtype", "", "string", "1", "commbench: type of the elements", false},
+    {"/bench/collective", "[cases]", "i4", "1",
+     "index into the attribute names; send_recv is half of a round trip", false},
+    {"/bench/bytes", "[cases]", "i8", "B",
+     "size of the message; of reduce_scatter and all_gather the larger one", false},
+    {"/bench/root", "[cases]", "i8", "1", "rank that sends to all; -1: all ranks are alike", false},
+    {"/bench/wrong", "[cases]", "i8", "1", "elements of a result that were not exact, over all ranks", false},
+    {"/bench/case", "[samples]", "i4", "1", "row of the above that the sample is of", false},
+    {"/bench/seconds", "[ranks, samples]", "f8", "s",
+     "from the call to its end, after a barrier; 0: the rank took no part", false},
 };
 
 }  // namespace

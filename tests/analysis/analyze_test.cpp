@@ -9,7 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "analysis/support/synthetic_bench.hpp"
 #include "analysis/support/synthetic_run.hpp"
+#include "results/comm_bench.hpp"
 #include "results/run_writer.hpp"
 #include "support/catch.hpp"
 
@@ -181,6 +183,41 @@ TEST_CASE("a summary writes nothing, and goes where --output says") {
       analyze(folder, folder.path() + " summary --format=csv --output " + (folder / "x.csv"));
   CHECK(written.out == "");
   CHECK(text_of(folder / "x.csv") == printed.out);
+}
+
+TEST_CASE("files of commbench are found beside runs, and alone") {
+  const Folder folder;
+  fs::create_directories(folder / "bench");
+  const CommBench bench = make_bench({});
+  {
+    CommBenchWriter writer(folder / "bench/commbench.h5", bench);
+    for (const CommBenchCase& one : bench.cases) writer.append(one);
+    writer.finish(true, {}, 1);
+  }
+  const std::string link = "all-reduces, as rings show a link of 20.0";
+  for (const std::string& path : {folder.path(), folder / "bench", folder / "bench/commbench.h5"}) {
+    CAPTURE(path);
+    const Outcome alone = analyze(folder, "bandwidth " + path);
+    CHECK(alone.code == 0);
+    CHECK(alone.err == "");
+    CHECK(says(alone.out, link));
+  }
+  const Outcome summary = analyze(folder, "summary " + folder.path());
+  CHECK(summary.code == 0);
+  CHECK(says(summary.out, "0 runs"));
+  CHECK(says(summary.out, link));
+  CHECK(analyze(folder, folder.path()).code == 0);
+  CHECK(says(text_of(folder / "report/index.html"), link));
+
+  write_usual(folder);
+  CHECK(says(analyze(folder, folder.path()).out, "4 runs of 2 configurations"));
+  CHECK(says(analyze(folder, "bandwidth " + folder.path()).out, link));
+  CHECK(says(analyze(folder, "trace " + (folder / "bench")).err, "no run below it"));
+  fs::resize_file(folder / "bench/commbench.h5", 100);
+  const Outcome cut = analyze(folder, "summary " + folder.path());
+  CHECK(cut.code == 0);
+  CHECK(says(cut.err, "left out: "));
+  CHECK(says(cut.err, "commbench.h5: damaged: the file is cut short"));
 }
 
 TEST_CASE("a run may be given by its file, its folder, or both") {

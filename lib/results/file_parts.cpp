@@ -1,0 +1,80 @@
+#include "results/file_parts.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "results/columns.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// So that a power failure does not undo the rename. Not every file system can: no error.
+void sync_folder_of(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);
+  ::close(descriptor);
+}
+
+// One sentence a line; an attribute that is a list could not be empty in every reader.
+std::string joined(const std::vector<std::string>& sentences) {
+  std::string text;
+  for (std::string sentence : sentences) {
+    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+    text += (text.empty() ? "" : "\n") + sentence;
+  }
+  return text;
+}
+
+template <typename T, typename Column>
+std::vector<T> collect(const std::vector<RankEnvironment>& ranks, Column RankEnvironment::*member) {
+  std::vector<T> values;
+  for (const RankEnvironment& rank : ranks) values.push_back(rank.*member);
+  return values;
+}
+
+}  // namespace
+
+std::string partial_path(const std::string& final_path) {
+  if (std::filesystem::exists(final_path))
+    throw input_error("{}: exists already; a run file is never overwritten", final_path);
+  return final_path + ".partial";
+}
+
+// RENAME_NOREPLACE is not there on every file system.
+void rename_into_place(const std::string& from, const std::string& to) {
+  bool done = syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
+  if (!done && (errno == EINVAL || errno == ENOSYS))
+    done = link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0;
+  if (done) return sync_folder_of(to);
+  throw run_error("{}: is whole but cannot be renamed to {}: {}", from, to, errno_text(errno));
+}
+
+void write_status(Hdf5Output& file, const std::string& status, bool valid,
+                  const std::vector<std::string>& invalid_reasons, double wall_seconds) {
+  file.attribute("/", "status", status);
+  file.attribute("/", "valid", std::int64_t{valid});
+  file.attribute("/", "invalid_reasons", joined(invalid_reasons));
+  file.attribute("/", "wall_seconds", wall_seconds);
+}
+
+void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ranks,
+                       const std::string& fingerprint,
+                       const std::map<std::string, std::string>& environment) {
+  const Extent extent{ranks.size()};
+  for (const auto& c : kRankTexts) file.write(c.path, collect<std::string>(ranks, c.member), extent);
+  for (const auto& c : kRankCounts) file.write(c.path, collect<std::int64_t>(ranks, c.member), extent);
+  for (const auto& c : kRankTimes) file.write(c.path, collect<double>(ranks, c.member), extent);
+  file.attribute("/env", "fingerprint", fingerprint);
+  for (const auto& [key, value] : environment) file.attribute("/env", key, value);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,26 @@
+// What run files and files of commbench have in common when they are written: their names, their status, and
+// what their ranks ran on. Internal to lib/results.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "results/hdf5_io.hpp"
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+// "<final_path>.partial", the name until the file is whole. Error(bad_input) when final_path exists.
+std::string partial_path(const std::string& final_path);
+
+// Never over an existing file. Error(failed) when it cannot be done.
+void rename_into_place(const std::string& from, const std::string& to);
+
+void write_status(Hdf5Output& file, const std::string& status, bool valid,
+                  const std::vector<std::string>& invalid_reasons, double wall_seconds);
+
+void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ranks,
+                       const std::string& fingerprint, const std::map<std::string, std::string>& environment);
+
+}  // namespace lockstep
