@@ -83,6 +83,7 @@ double run_all_gather(Communicator& c, const Buffers& b) {
   return seconds_of(c.all_gather(b.whole, b.second));
 }
 double run_broadcast(Communicator& c, const Buffers& b) { return seconds_of(c.broadcast(b.whole, 0)); }
+double run_reduce(Communicator& c, const Buffers& b) { return seconds_of(c.reduce(b.whole, 0)); }
 double run_barrier(Communicator& c, const Buffers&) { return seconds_of(c.barrier()); }
 
 // There and back, and half of the time it took rank 0.
@@ -137,6 +138,14 @@ std::int64_t check_broadcast(Communicator& c, const Buffers& b, const ElementTyp
   return wrong_in(b.whole, pattern.of_rank(0));
 }
 
+// The others keep what they had.
+std::int64_t check_reduce(Communicator& c, const Buffers& b, const ElementType& type) {
+  const Pattern pattern(type, c.size());
+  set_to(b.whole, pattern.of_rank(c.rank()));
+  run_reduce(c, b);
+  return wrong_in(b.whole, c.rank() == 0 ? pattern.sum() : pattern.of_rank(c.rank()));
+}
+
 std::int64_t check_send_recv(Communicator& c, const Buffers& b, const ElementType& type) {
   const Pattern pattern(type, c.size());
   if (c.rank() != 0 && c.rank() != last_rank(c)) return 0;
@@ -157,6 +166,7 @@ constexpr std::array kOperations = {
     Operation{"reduce_scatter", "sum", -1, Second::part, true, run_reduce_scatter, check_reduce_scatter},
     Operation{"all_gather", "none", -1, Second::part, true, run_all_gather, check_all_gather},
     Operation{"broadcast", "none", 0, Second::none, true, run_broadcast, check_broadcast},
+    Operation{"reduce", "sum", 0, Second::none, true, run_reduce, check_reduce},
     Operation{"send_recv", "none", -1, Second::copy, true, run_send_recv, check_send_recv},
     Operation{"barrier", "none", -1, Second::none, false, run_barrier, check_barrier},
 };

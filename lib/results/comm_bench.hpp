@@ -15,7 +15,7 @@ namespace lockstep {
 struct CommBenchCase {
   std::string collective;  // "all_reduce", ..., "send_recv": half of a round trip; "barrier"
   std::int64_t bytes = 0;  // of the message, as Work::bytes counts it; 0: barrier
-  std::int64_t root = -1;  // of a broadcast; -1: all ranks are alike
+  std::int64_t root = -1;  // of a broadcast or reduction; -1: all ranks are alike
   std::int64_t wrong = 0;  // elements of the result that were not the exact one, over all ranks
   Matrix<double> seconds;  // [ranks, repetitions], from the call to its end; 0 where a rank took no part
 };

@@ -12,7 +12,7 @@ own_lines() { grep -cE '^(commbench|analyze): ' "$work/err"; }
 
 for ranks in 2 3; do
   bench 0 "$ranks" --max 4M --factor 32 --iterations 6 --warmup 1
-  for collective in all_reduce reduce_scatter all_gather broadcast send_recv barrier; do
+  for collective in all_reduce reduce_scatter all_gather broadcast reduce send_recv barrier; do
     grep -qx "# $collective" "$work/out" || fail "$ranks ranks: no $collective in the table"
   done
   grep -E '^ +[0-9]+ +[0-9]+ +float +sum +-1 ' "$work/out" | awk '{if ($9 != 0 || $6 <= 0) exit 1}' ||

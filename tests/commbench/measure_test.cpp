@@ -26,6 +26,7 @@ class Spoiling final : public Communicator {
     return spoil(inner_.all_gather(o, i), o);
   }
   WorkPtr broadcast(const at::Tensor& t, int root) override { return spoil(inner_.broadcast(t, root), t); }
+  WorkPtr reduce(const at::Tensor& t, int root) override { return spoil(inner_.reduce(t, root), t); }
   WorkPtr barrier() override { return inner_.barrier(); }
   WorkPtr send(const at::Tensor& t, int to) override { return inner_.send(t, to); }
   WorkPtr recv(const at::Tensor& t, int from) override { return spoil(inner_.recv(t, from), t); }
