@@ -59,9 +59,9 @@ void name_phase(AblationComparison& c) {
 }
 
 void compare_exposed(AblationComparison& c) {
-  c.exposed_by_ablation = estimate(c.whole->steps, c.no_comm->steps, [](const auto& whole, const auto& without) {
-    return whole[Q::wall] - without[Q::wall];
-  });
+  c.exposed_by_ablation =
+      estimate(c.whole->steps, c.no_comm->steps,
+               [](const auto& whole, const auto& without) { return whole[Q::wall] - without[Q::wall]; });
   c.compute_slowdown = estimate(c.whole->steps, c.no_comm->steps, [](const auto& whole, const auto& without) {
     return whole.compute() / without.compute() - 1;
   });
@@ -105,8 +105,9 @@ std::string trust_sentence(const AblationComparison& c) {
                     ablation = milliseconds(c.exposed_by_ablation->value);
   switch (c.trust) {
     case AblationComparison::Trust::both:
-      return fmt::format("{}: events and ablation agree within {:.0f} % on the exposed communication, {} and {} ms.",
-                         label, 100 * kAgreement, events, ablation);
+      return fmt::format(
+          "{}: events and ablation agree within {:.0f} % on the exposed communication, {} and {} ms.", label,
+          100 * kAgreement, events, ablation);
     case AblationComparison::Trust::ablation:
       return fmt::format(
           "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the ablation for what "
@@ -114,7 +115,8 @@ std::string trust_sentence(const AblationComparison& c) {
           label, events, ablation, c.phase, milliseconds(c.longer));
     case AblationComparison::Trust::events:
       return fmt::format(
-          "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the events: {} takes {} ms "
+          "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the events: {} takes "
+          "{} ms "
           "longer in '{}', which leaving out communication does not explain.",
           label, events, ablation, c.phase, milliseconds(-c.longer), without);
   }

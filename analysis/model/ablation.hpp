@@ -15,7 +15,8 @@ struct AblationComparison {
   const GroupSummary* whole = nullptr;
   const GroupSummary *no_comm = nullptr, *comm_only = nullptr;  // one of them may be null
   // With no_comm: exposed communication by the ablation is the step without it taken from the whole one.
-  std::optional<Estimate> exposed_by_ablation, compute_slowdown;  // compute beside / without communication - 1
+  std::optional<Estimate> exposed_by_ablation,
+      compute_slowdown;  // compute beside / without communication - 1
   // With comm_only.
   std::optional<Estimate> comm_alone, comm_slowdown;  // communication beside compute / alone - 1
 

@@ -145,7 +145,8 @@ class SimCommunicator final : public Communicator {
   WorkPtr message(WorkPtr carried, int from, int to) {
     const Direction direction{from, to};
     const double flight = options_.link.latency + jitter_of(*carried, direction);
-    const Delay delay{options_.link.message(static_cast<double>(carried->bytes)) - options_.link.latency, flight};
+    const Delay delay{options_.link.message(static_cast<double>(carried->bytes)) - options_.link.latency,
+                      flight};
     return launched({std::move(carried), delay, /*alone=*/false}, direction);
   }
 
@@ -201,7 +202,8 @@ SimOptions sim_options(const RunConfig& config, int rank, int ranks, bool on_cpu
   if (given.slow_rank < 0 || given.slow_phase != SlowPhase::compute) return options;
   if (!on_cpu)
     throw input_error(
-        "{} is compute, which sleeps on the host and cannot slow a GPU; set it to data, or parallel.device to cpu",
+        "{} is compute, which sleeps on the host and cannot slow a GPU; set it to data, or parallel.device "
+        "to cpu",
         config.place("parallel.link.slow_phase"));
   if (given.slow_rank == rank) options.slowdown = std::make_shared<Slowdown>(given.slow_factor);
   return options;

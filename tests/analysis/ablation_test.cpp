@@ -67,7 +67,8 @@ TEST_CASE("compute that is slower beside communication: trust the ablation") {
   CHECK(c.longer == Approx(0.1 * 200e-6 * 32));
   CHECK(c.difference == Approx(c.longer));
   CHECK(c.compute_slowdown->value == Approx(0.64 / (3.2 + 5.76 + 1)).epsilon(1e-3));
-  CHECK(says(trust_sentence(c), "trust the ablation for what communication costs: compute takes 0.640 ms longer"));
+  CHECK(says(trust_sentence(c),
+             "trust the ablation for what communication costs: compute takes 0.640 ms longer"));
 }
 
 TEST_CASE("a loader that is slower without communication: trust the events") {
@@ -95,16 +96,21 @@ TEST_CASE("analyze overlap shows the three side by side, and nothing without an 
 
 TEST_CASE("an ablation is called no training, and a simulated link simulated") {
   RunData sim = simulate(whole());
-  for (const auto& [key, value] : {std::pair("backend", "sim"), {"link.latency_us", "50"}, {"link.gbps", "0"},
-                                   {"link.jitter_us", "3"}, {"link.slow_rank", "1"},
-                                   {"link.slow_phase", "compute"}, {"link.slow_factor", "2"}})
+  for (const auto& [key, value] : {std::pair("backend", "sim"),
+                                   {"link.latency_us", "50"},
+                                   {"link.gbps", "0"},
+                                   {"link.jitter_us", "3"},
+                                   {"link.slow_rank", "1"},
+                                   {"link.slow_phase", "compute"},
+                                   {"link.slow_factor", "2"}})
     sim.settings[std::string("parallel.") + key] = value;
   const Analysis analysis = analyse({marked(whole(), "no_comm"), sim});
   CHECK(says(sentence_of(group_named(analysis, "ddp x2 no_comm").findings, "no-training"),
              "parallel.ablation is no_comm"));
   CHECK(sentence_of(group_named(analysis, "ddp x2").findings, "no-training").empty());
-  CHECK(says(sentence_of(group_named(analysis, "ddp x2").findings, "simulated-link"),
-             "messages take 50 us, at any size, and up to 3 us of jitter longer; on rank 1 compute takes 2 times as "
-             "long"));
+  CHECK(says(
+      sentence_of(group_named(analysis, "ddp x2").findings, "simulated-link"),
+      "messages take 50 us, at any size, and up to 3 us of jitter longer; on rank 1 compute takes 2 times as "
+      "long"));
   CHECK(sentence_of(group_named(analysis, "ddp x2 no_comm").findings, "simulated-link").empty());
 }

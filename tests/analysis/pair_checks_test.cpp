@@ -173,7 +173,7 @@ TEST_CASE("unequal-threads") {
 
 TEST_CASE("ablation") {
   check_refused(with_parallel([](RunData& r) { r.settings["parallel.ablation"] = "no_comm"; }), "ablation",
-                "parallel.ablation of 'ddp x2' is no_comm");
+                "parallel.ablation of 'ddp x2 no_comm' is no_comm");
   CHECK(with_parallel([](RunData& r) { r.settings["parallel.ablation"] = "none"; }).speedup);
 }
 

@@ -1,5 +1,5 @@
-// When operations end over a simulated link, from when a carrier that is told so has ended them: exact, and on
-// no clock but the test's.
+// When operations end over a simulated link, from when a carrier that is told so has ended them: exact, and
+// on no clock but the test's.
 #include <ATen/ATen.h>
 
 #include <thread>
@@ -16,7 +16,8 @@ namespace {
 
 // Milliseconds since the beginning of the clock, which is long ago: nothing sleeps.
 SteadyTime at_ms(double ms) {
-  return SteadyTime() + std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(ms / 1000));
+  return SteadyTime() +
+         std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(ms / 1000));
 }
 double ms_of(SteadyTime time) { return 1000 * seconds_between(SteadyTime(), time); }
 
@@ -37,7 +38,8 @@ struct Told {
 // Carries nothing: each operation starts and ends as told.
 class ToldCarrier final : public Communicator {
  public:
-  ToldCarrier(int rank, int size, std::vector<Told> times) : rank_(rank), size_(size), times_(std::move(times)) {}
+  ToldCarrier(int rank, int size, std::vector<Told> times)
+      : rank_(rank), size_(size), times_(std::move(times)) {}
   std::string backend() const override { return "told"; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -45,7 +47,9 @@ class ToldCarrier final : public Communicator {
   WorkPtr reduce_scatter(const at::Tensor&, const at::Tensor& in) override {
     return next(CollectiveKind::reduce_scatter, in);
   }
-  WorkPtr all_gather(const at::Tensor& out, const at::Tensor&) override { return next(CollectiveKind::all_gather, out); }
+  WorkPtr all_gather(const at::Tensor& out, const at::Tensor&) override {
+    return next(CollectiveKind::all_gather, out);
+  }
   WorkPtr broadcast(const at::Tensor& t, int) override { return next(CollectiveKind::broadcast, t); }
   WorkPtr barrier() override { return next(CollectiveKind::barrier, at::empty({0})); }
   WorkPtr send(const at::Tensor& t, int) override { return next(CollectiveKind::send, t); }
@@ -66,7 +70,8 @@ class ToldCarrier final : public Communicator {
   std::size_t done_ = 0;
 };
 
-std::unique_ptr<Communicator> sim(const SimOptions& options, std::vector<Told> times, int rank = 0, int size = 4) {
+std::unique_ptr<Communicator> sim(const SimOptions& options, std::vector<Told> times, int rank = 0,
+                                  int size = 4) {
   return make_sim_communicator(std::make_unique<ToldCarrier>(rank, size, std::move(times)), options);
 }
 
@@ -76,8 +81,8 @@ void check_times(const WorkPtr& work, double start, double end) {
   CHECK(ms_of(work->times().end) == Approx(end).margin(1e-5));
 }
 
-const at::Tensor kTensor = at::zeros({250});   // 1000 bytes: 1 ms
-const SimOptions kLink{.link = {2e-3, 1e6}};   // 2 ms, 1 MB/s
+const at::Tensor kTensor = at::zeros({250});  // 1000 bytes: 1 ms
+const SimOptions kLink{.link = {2e-3, 1e6}};  // 2 ms, 1 MB/s
 
 }  // namespace
 
@@ -109,8 +114,8 @@ TEST_CASE("collectives take the link one after another, whoever asks first") {
 
 TEST_CASE("messages share their direction's bandwidth and not its latency") {
   const auto comm = sim(kLink, {{0, 1}, {0, 1.5}, {0, 1}, {0, 9}, {0, 1}});
-  const WorkPtr first = comm->send(kTensor, 1), second = comm->send(kTensor, 1), other = comm->send(kTensor, 2),
-                later = comm->send(kTensor, 1), back = comm->recv(kTensor, 1);
+  const WorkPtr first = comm->send(kTensor, 1), second = comm->send(kTensor, 1),
+                other = comm->send(kTensor, 2), later = comm->send(kTensor, 1), back = comm->recv(kTensor, 1);
   check_times(first, 0, 1 + 1 + 2);
   check_times(second, 0, 1 + 2 + 2);
   check_times(other, 0, 1 + 1 + 2);
@@ -189,9 +194,10 @@ TEST_CASE("the configuration's units and its slow rank") {
   CHECK_FALSE(sim_options(config, 2, 4, true).slowdown);
   CHECK_THROWS_WITH(sim_options(config, 0, 2, true),
                     "'parallel.link.slow_rank' is 3, but the run has the ranks 0 to 1; name one of them");
-  CHECK_THROWS_WITH(sim_options(config, 0, 4, false),
-                    "'parallel.link.slow_phase' is compute, which sleeps on the host and cannot slow a GPU; set it "
-                    "to data, or parallel.device to cpu");
+  CHECK_THROWS_WITH(
+      sim_options(config, 0, 4, false),
+      "'parallel.link.slow_phase' is compute, which sleeps on the host and cannot slow a GPU; set it "
+      "to data, or parallel.device to cpu");
   config.parallel.link.slow_phase = SlowPhase::data;
   CHECK_FALSE(sim_options(config, 3, 4, false).slowdown);
 }
