@@ -1,12 +1,14 @@
 // Faults and links whose cost is known, put into real runs of two ranks: analyze must find them, and as what
-// they are. The injected times are slept, not computed, and far longer than all else, so that a busy machine
-// does not matter.
+// they are. The injected times are slept, not computed, and far longer than all else. A busy machine can
+// still hold a run up by more than the tolerance, so each is tried three times.
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,9 @@ using Q = Quantity;
 using Settings = std::vector<std::string>;
 
 constexpr double kNear = 0.05;
-constexpr double kDelay = 0.04;  // seconds that the link adds to an all-reduce on two ranks
-constexpr int kSteps = 24;
+constexpr double kDelay = 0.5;  // seconds that the link adds to an all-reduce on two ranks
+constexpr int kSteps = 6;
+constexpr int kTries = 3;
 
 // Two buckets a step, of about 3 and 650 KiB.
 const Settings kUsual = {"model.name=mlp",
@@ -56,7 +59,7 @@ class Runs {
   Runs(const Runs&) = delete;
   Runs& operator=(const Runs&) = delete;
 
-  void train(const std::string& name, std::initializer_list<Settings> more = {}) {
+  void train(const std::string& name, std::initializer_list<Settings> more = {}) const {
     std::string command = "cd '" + folder_.string() +
                           "' && " MPIEXEC " -np 2 " TRAIN_DDP " --config empty.yaml --quiet --output " + name;
     for (const std::string& set : kUsual) command += " --set '" + set + "'";
@@ -82,35 +85,77 @@ double mean_of(const GroupSummary& group, std::size_t rank, Q quantity) {
   return group.group->any().rank_steps.at(rank)[quantity];
 }
 
-// Rank 1 is always the late one, by this phase; gives how long rank 0 waits for it in a mean step.
-double waiting_for_rank_1(const GroupSummary& group, const std::string& phase) {
-  REQUIRE(group.parallel.late);
+// Whether one rank is always the late one, and it is rank 1 by this phase.
+bool waits_for_rank_1(const GroupSummary& group, const std::string& phase) {
+  if (!group.parallel.late) return false;
   const LateRank& late = *group.parallel.late;
-  CHECK(late.lateness.kind == Straggler::persistent);
-  CHECK(late.lateness.rank == 1);
-  CHECK(late.phase == phase);
-  return 2 * group.group->any().wait_caused.at(1);
+  return late.lateness.kind == Straggler::persistent && late.lateness.rank == 1 && late.phase == phase;
+}
+
+// How long rank 0 waits for rank 1 in a mean step.
+double waiting_for_rank_1(const GroupSummary& group) { return 2 * group.group->any().wait_caused.at(1); }
+
+struct Claim {
+  std::string what;
+  bool holds = false;
+  double found = 0, wanted = 0;
+};
+
+Claim near(const std::string& what, double found, double wanted) {
+  return {what, std::abs(found - wanted) <= kNear * wanted, found, wanted};
+}
+Claim truth(const std::string& what, bool holds) { return {what, holds}; }
+
+void check_no_training(const RunData& run, const std::string& ablation) {
+  const bool computes = ablation == "no_comm";
+  CHECK(run.header.status == "complete");
+  CHECK(run.header.valid);
+  CHECK(run.settings.at("parallel.ablation") == ablation);
+  CHECK(std::isnan(run.epochs.at(0).validation_metric));
+  CHECK(std::isnan(run.epochs.at(0).test_metric));
+  CHECK(run.buckets.bytes.size() == 2);
+  CHECK(run.comm.size() == (computes ? 0 : 2 * kSteps * run.buckets.bytes.size()));
+  CHECK(run.steps.samples.at(1, 0) == 32);
+  CHECK(run.steps.samples.at(1, 5) == (computes ? 32 : 0));
+  CHECK(run.steps.forward.at(0, 0) > 0);
+  CHECK((run.steps.forward.at(0, 5) > 0) == computes);
+}
+
+// Each try makes new runs; all claims must hold of one of them.
+void try_until_true(const std::function<std::vector<Claim>(const Runs&)>& attempt) {
+  for (int tried = 1;; ++tried) {
+    Runs runs;
+    const std::vector<Claim> claims = attempt(runs);
+    const bool all = std::all_of(claims.begin(), claims.end(), [](const Claim& c) { return c.holds; });
+    if (!all && tried < kTries) continue;
+    for (const Claim& claim : claims) {
+      CAPTURE(claim.what, claim.found, claim.wanted);
+      CHECK(claim.holds);
+    }
+    return;
+  }
 }
 
 }  // namespace
 
 TEST_CASE("a link's delay is found as transfer") {
-  Runs runs;
-  runs.train("link", {kLink});
-  const Analysis analysis = runs.analysed("link");
-  const GroupSummary& group = only_group(analysis);
-  const Launch& launch = group.group->any();
-  REQUIRE(launch.setting("parallel.backend") == "sim");
-  REQUIRE(launch.all_reduces.size() >= 2);
-  for (const MessageTime& message : launch.all_reduces) {
-    CAPTURE(message.bytes);
-    CHECK(message.seconds >= kDelay);
-    CHECK(message.seconds < (1 + kNear) * kDelay);
-  }
-  const double buckets = static_cast<double>(group.parallel.buckets.size());
-  CHECK(group.steps.point[Q::transfer] == Approx(buckets * kDelay).epsilon(kNear));
-  // The backward pass is far shorter than one delay: nearly nothing can be hidden.
-  CHECK(group.steps.point[Q::comm_exposed] > (1 - kNear) * buckets * kDelay);
+  try_until_true([](const Runs& runs) {
+    runs.train("link", {kLink});
+    const Analysis analysis = runs.analysed("link");
+    const GroupSummary& group = only_group(analysis);
+    const Launch& launch = group.group->any();
+    REQUIRE(launch.setting("parallel.backend") == "sim");
+    REQUIRE(launch.all_reduces.size() == 2);
+    std::vector<Claim> claims;
+    for (const MessageTime& message : launch.all_reduces) {
+      CHECK(message.seconds >= kDelay);
+      claims.push_back(near("an all-reduce", message.seconds, kDelay));
+    }
+    claims.push_back(near("transfer", group.steps.point[Q::transfer], 2 * kDelay));
+    // The backward pass is far shorter than one delay: nearly nothing can be hidden.
+    claims.push_back(near("exposed", group.steps.point[Q::comm_exposed], 2 * kDelay));
+    return claims;
+  });
 }
 
 TEST_CASE("overlap hides what compute covers, and without it nothing is hidden") {
@@ -118,71 +163,67 @@ TEST_CASE("overlap hides what compute covers, and without it nothing is hidden")
   const Settings long_compute = {
       "model.hidden=[512, 512, 512]", "training.global_batch=2048",   "data.samples=9000", "training.steps=8",
       "parallel.bucket_mb=2",         "parallel.link.latency_us=5000"};
-  Runs runs;
-  runs.train("overlap", {long_compute});
-  runs.train("after", {long_compute, {"parallel.overlap=false"}});
-  const Analysis overlap = runs.analysed("overlap"), after = runs.analysed("after");
-  CHECK(*only_group(overlap).overlap_share > 0.3);
-  CHECK(*only_group(after).overlap_share < 0.02);
+  try_until_true([&](const Runs& runs) {
+    runs.train("overlap", {long_compute});
+    runs.train("after", {long_compute, {"parallel.overlap=false"}});
+    const Analysis overlap = runs.analysed("overlap"), after = runs.analysed("after");
+    const auto hidden = [](const Analysis& analysis) {
+      return only_group(analysis).overlap_share.value_or(-1);
+    };
+    return std::vector<Claim>{truth("hidden by overlap", hidden(overlap) > 0.3),
+                              truth("hidden without", hidden(after) >= 0 && hidden(after) < 0.02)};
+  });
 }
 
 TEST_CASE("a slow rank is found as waiting for it") {
-  constexpr double kFactor = 31;
-  Runs runs;
-  runs.train("slow", {{"parallel.overlap=false", "parallel.link.slow_rank=1",
-                       "parallel.link.slow_factor=" + std::to_string(kFactor)}});
-  const Analysis analysis = runs.analysed("slow");
-  const GroupSummary& group = only_group(analysis);
-  const double compute = mean_of(group, 1, Q::forward) + mean_of(group, 1, Q::backward);
-  const double injected = (1 - 1 / kFactor) * compute;
-  REQUIRE(injected > 0.005);
-  CHECK(waiting_for_rank_1(group, "compute") == Approx(injected).epsilon(kNear));
+  constexpr double kFactor = 101;
+  try_until_true([](const Runs& runs) {
+    runs.train("slow", {{"parallel.overlap=false", "parallel.link.slow_rank=1",
+                         "parallel.link.slow_factor=" + std::to_string(kFactor)}});
+    const Analysis analysis = runs.analysed("slow");
+    const GroupSummary& group = only_group(analysis);
+    const double compute = mean_of(group, 1, Q::forward) + mean_of(group, 1, Q::backward);
+    const double injected = (1 - 1 / kFactor) * compute;
+    return std::vector<Claim>{truth("it dominates", injected > 0.02),
+                              truth("rank 1, compute", waits_for_rank_1(group, "compute")),
+                              near("waiting", waiting_for_rank_1(group), injected)};
+  });
 }
 
 TEST_CASE("a slow loader is found as data, and the others as waiting for its rank") {
-  Runs runs;
-  runs.train("usual");
-  runs.train("slow", {{"parallel.link.slow_rank=1", "parallel.link.slow_factor=200",
-                       "parallel.link.slow_phase=data"}});
-  const Analysis usual_runs = runs.analysed("usual"), slow_runs = runs.analysed("slow");
-  const GroupSummary &usual = only_group(usual_runs), &slow = only_group(slow_runs);
-  const double longer = slow.steps.point[Q::wall] - usual.steps.point[Q::wall];
-  REQUIRE(longer > 0.01);
-  CHECK(mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data) == Approx(longer).epsilon(kNear));
-  CHECK(waiting_for_rank_1(slow, "data") == Approx(longer).epsilon(kNear));
+  try_until_true([](const Runs& runs) {
+    runs.train("usual");
+    runs.train("slow", {{"parallel.link.slow_rank=1", "parallel.link.slow_factor=2000",
+                         "parallel.link.slow_phase=data"}});
+    const Analysis usual_runs = runs.analysed("usual"), slow_runs = runs.analysed("slow");
+    const GroupSummary &usual = only_group(usual_runs), &slow = only_group(slow_runs);
+    const double longer = slow.steps.point[Q::wall] - usual.steps.point[Q::wall];
+    return std::vector<Claim>{truth("it dominates", longer > 0.05),
+                              near("data", mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data), longer),
+                              truth("rank 1, data", waits_for_rank_1(slow, "data")),
+                              near("waiting", waiting_for_rank_1(slow), longer)};
+  });
 }
 
 TEST_CASE("ablations: the same exposed communication, and no training") {
-  Runs runs;
-  runs.train("all/whole", {kLink});
-  runs.train("all/no_comm", {kLink, {"parallel.ablation=no_comm"}});
-  runs.train("all/comm_only", {kLink, {"parallel.ablation=comm_only"}});
-  const Analysis analysis = runs.analysed("all");
-  const auto found = ablations_of(analysis.summaries.at(0));
-  REQUIRE(found.size() == 1);
-  const AblationComparison& c = found[0];
-  REQUIRE(c.no_comm);
-  REQUIRE(c.comm_only);
-  const double buckets = static_cast<double>(c.whole->parallel.buckets.size());
-  CHECK(c.trust == AblationComparison::Trust::both);
-  CHECK(c.exposed_by_ablation->value == Approx(buckets * kDelay).epsilon(2 * kNear));
-  CHECK(c.comm_alone->value == Approx(buckets * kDelay).epsilon(kNear));
-
-  for (const std::string name : {"no_comm", "comm_only"}) {
-    CAPTURE(name);
-    const RunData run = read_run(find_some_runs({runs.path("all/" + name)}).at(0));
-    CHECK(run.header.status == "complete");
-    CHECK(run.header.valid);
-    CHECK(run.settings.at("parallel.ablation") == name);
-    CHECK(std::isnan(run.epochs.at(0).validation_metric));
-    CHECK(std::isnan(run.epochs.at(0).test_metric));
-    const bool computes = name == "no_comm";
-    CHECK(run.comm.size() == (computes ? 0 : 2 * kSteps * run.buckets.bytes.size()));
-    CHECK(run.steps.samples.at(1, 0) == 32);
-    CHECK(run.steps.samples.at(1, 5) == (computes ? 32 : 0));
-    CHECK(run.steps.forward.at(0, 0) > 0);
-    CHECK((run.steps.forward.at(0, 5) > 0) == computes);
-  }
-  // The same buckets with as without compute.
-  CHECK(c.comm_only->parallel.buckets.size() == c.whole->parallel.buckets.size());
+  try_until_true([](const Runs& runs) {
+    runs.train("all/whole", {kLink});
+    for (const std::string ablation : {"no_comm", "comm_only"}) {
+      CAPTURE(ablation);
+      runs.train("all/" + ablation, {kLink, {"parallel.ablation=" + ablation}});
+      check_no_training(read_run(find_some_runs({runs.path("all/" + ablation)}).at(0)), ablation);
+    }
+    const Analysis analysis = runs.analysed("all");
+    const auto found = ablations_of(analysis.summaries.at(0));
+    std::vector<Claim> claims = {truth("the budget is closed", found.size() == 1)};
+    if (found.size() != 1) return claims;
+    const AblationComparison& c = found[0];
+    REQUIRE(c.no_comm);
+    REQUIRE(c.comm_only);
+    CHECK(c.comm_only->parallel.buckets.size() == c.whole->parallel.buckets.size());
+    claims.push_back(truth("both agree", c.trust == AblationComparison::Trust::both));
+    claims.push_back(near("by ablation", c.exposed_by_ablation->value, 2 * kDelay));
+    claims.push_back(near("alone", c.comm_alone->value, 2 * kDelay));
+    return claims;
+  });
 }
