@@ -133,19 +133,28 @@ std::string words_commands(const std::vector<Words>& words, const Colours& colou
   return out;
 }
 
+// gnuplot finds no range by itself where nothing is drawn.
+Axis bounded(Axis axis) {
+  axis.low = axis.low.value_or(0);
+  axis.high = axis.high.value_or(1);
+  return axis;
+}
+
 std::string panel_commands(const Panel& panel, const Colours& colours) {
-  std::string out = "set title " + quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
-  out += axis_commands(panel.x, "x", colours) + axis_commands(panel.y, "y", colours);
-  out += words_commands(panel.words, colours);
-  out += panel.x.hidden && panel.y.hidden ? "unset border\n"
-                                          : "set border 3 lc " + colours.of(kForeground) + "\n";
-  out += panel.boxes.empty() ? "set grid lc rgb '#80808080' dt (1,3)\n" : "unset grid\n";
   Drawing drawing;
   for (const BoxSet& set : panel.boxes)
     if (!set.boxes.empty()) draw(drawing, set, colours);
   for (const Curve& curve : panel.curves) draw(drawing, curve, colours);
   draw(drawing, panel.whiskers, colours);
-  if (drawing.parts.empty()) drawing.parts.emplace_back("NaN notitle");
+  const bool nothing = drawing.parts.empty();
+  if (nothing) drawing.parts.emplace_back("NaN notitle");
+  std::string out = "set title " + quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
+  out += axis_commands(nothing ? bounded(panel.x) : panel.x, "x", colours);
+  out += axis_commands(nothing ? bounded(panel.y) : panel.y, "y", colours);
+  out += words_commands(panel.words, colours);
+  out += panel.x.hidden && panel.y.hidden ? "unset border\n"
+                                          : "set border 3 lc " + colours.of(kForeground) + "\n";
+  out += panel.boxes.empty() ? "set grid lc rgb '#80808080' dt (1,3)\n" : "unset grid\n";
   out += drawing.blocks + "plot ";
   for (std::size_t i = 0; i < drawing.parts.size(); ++i) out += (i ? ", \\\n  " : "") + drawing.parts[i];
   return out + "\n";

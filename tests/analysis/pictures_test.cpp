@@ -2,6 +2,7 @@
 #include "analysis/plot/pictures.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "analysis/plot/gnuplot.hpp"
@@ -169,6 +170,18 @@ TEST_CASE("an SVG is given colours, for a file and for a page") {
   CHECK(says(inlined, "href='#pic-gpDot'"));
   CHECK(says(inlined, "stroke='var(--text)'"));
   CHECK(says(inlined, "color='var(--page)'"));
+}
+
+TEST_CASE("a panel without a number is drawn empty") {
+  Figure figure;
+  figure.panels.resize(2);
+  figure.panels[0].curves.push_back({.name = "seq", .points = {{.x = 1, .y = 2}, {.x = 2, .y = 3}}});
+  const std::string program = find_gnuplot();
+  const std::string script = gnuplot_script(figure, "lockstep_half_empty", Theme::light);
+  CHECK(says(script, "set yrange [0:1]"));
+  if (program.empty()) return;
+  CHECK(run_gnuplot(program, script, "/tmp") == "");
+  std::filesystem::remove("/tmp/lockstep_half_empty.svg");
 }
 
 TEST_CASE("gnuplot's failure is one line; a program that is not there is said") {
