@@ -31,7 +31,7 @@ const std::map<std::string, std::string> kReasons = {
     {"other", "what no phase accounts for"},
 };
 
-const GroupSummary& summary_of(const WorkloadSummary& workload, const Group* group) {
+const GroupSummary& summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
   return *std::find_if(workload.groups.begin(), workload.groups.end(),
                        [&](const GroupSummary& s) { return s.group == group; });
 }

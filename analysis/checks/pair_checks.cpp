@@ -39,7 +39,7 @@ void compare_settings(std::string& differences, const Launch& here, const Launch
       compare(differences, key, here.setting(key), there.setting(key));
 }
 
-const Launch* with_seed(const Group& group, const std::string& seed) {
+const Launch* with_seed(const LaunchGroup& group, const std::string& seed) {
   for (const Launch* l : group.launches)
     if (l->setting("run.seed") == seed) return l;
   return nullptr;
@@ -53,7 +53,7 @@ double learned(const Launch& launch) {
   return std::isnan(launch.test_metric) ? launch.validation_metric : launch.test_metric;
 }
 
-double median_learned(const Group& group) {
+double median_learned(const LaunchGroup& group) {
   std::vector<double> values;
   for (const Launch* l : group.launches)
     if (!std::isnan(learned(*l))) values.push_back(learned(*l));
@@ -72,7 +72,7 @@ double clearly_better_than_chance(const Launch& launch) {
   return chance + std::max(rows > 0 ? 3 * error : 0, 0.05 * (1 - chance));
 }
 
-Detail below_chance(const Group& group) {
+Detail below_chance(const LaunchGroup& group) {
   const Launch& launch = group.any();
   const double value = median_learned(group), bound = clearly_better_than_chance(launch);
   if (std::isnan(launch.chance) || std::isnan(value)) return {};
@@ -83,18 +83,18 @@ Detail below_chance(const Group& group) {
 
 }  // namespace
 
-Detail single(const Group& group) {
+Detail single(const LaunchGroup& group) {
   if (!group.single()) return {};
   return "run it again for an interval";
 }
 
-Detail no_training(const Group& group) {
+Detail no_training(const LaunchGroup& group) {
   const std::string ablation = group.any().ablation();
   if (ablation.empty()) return {};
   return fmt::format("parallel.ablation is {}", ablation);
 }
 
-Detail simulated_link(const Group& group) {
+Detail simulated_link(const LaunchGroup& group) {
   const Launch& launch = group.any();
   const auto of = [&](const char* key) { return launch.setting(std::string("parallel.link.") + key); };
   std::string text;
@@ -109,7 +109,7 @@ Detail simulated_link(const Group& group) {
   return unless_empty(text);
 }
 
-Detail other_hardware(const Group& group, const Group& baseline) {
+Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   compare(differences, "fingerprint", group.any().fingerprint, baseline.any().fingerprint);
   compare(differences, "device", group.any().setting("parallel.device"),
@@ -117,7 +117,7 @@ Detail other_hardware(const Group& group, const Group& baseline) {
   return unless_empty(differences);
 }
 
-Detail weak_as_strong(const Group& group, const Group& baseline) {
+Detail weak_as_strong(const LaunchGroup& group, const LaunchGroup& baseline) {
   const Launch &here = group.any(), &there = baseline.any();
   if (here.weak_scaling() || here.global_batch == there.global_batch || !same_batch_per_rank(here, there))
     return {};
@@ -125,7 +125,7 @@ Detail weak_as_strong(const Group& group, const Group& baseline) {
                      here.global_batch, here.ranks, there.global_batch, there.ranks);
 }
 
-Detail other_work(const Group& group, const Group& baseline) {
+Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline) {
   const Launch &here = group.any(), &there = baseline.any();
   std::string differences;
   for (const Launch* mine : group.launches)
@@ -148,19 +148,19 @@ Detail other_work(const Group& group, const Group& baseline) {
   return unless_empty(differences);
 }
 
-Detail at_chance(const Group& group, const Group& baseline) {
+Detail at_chance(const LaunchGroup& group, const LaunchGroup& baseline) {
   const Detail here = below_chance(group);
   return here ? here : below_chance(baseline);
 }
 
-Detail no_metric(const Group& group, const Group& baseline) {
-  for (const Group* g : {&group, &baseline})
+Detail no_metric(const LaunchGroup& group, const LaunchGroup& baseline) {
+  for (const LaunchGroup* g : {&group, &baseline})
     if (std::isnan(median_learned(*g)) || std::isnan(g->any().chance))
       return fmt::format("'{}' has neither test nor validation metric with a known chance level", g->label);
   return {};
 }
 
-Detail other_versions(const Group& group, const Group& baseline) {
+Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   for (const auto& [name, version] : group.any().environment) {
     const auto there = baseline.any().environment.find(name);
@@ -171,20 +171,20 @@ Detail other_versions(const Group& group, const Group& baseline) {
   return unless_empty(differences);
 }
 
-Detail other_threads(const Group& group, const Group& baseline) {
+Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   compare(differences, "threads a rank", group.any().threads, baseline.any().threads);
   return unless_empty(differences);
 }
 
-Detail no_common_seed(const Group& group, const Group& baseline) {
+Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline) {
   for (const Launch* l : group.launches)
     if (with_seed(baseline, l->setting("run.seed"))) return {};
   return "no seed was used on both sides";
 }
 
-Detail ablated(const Group& group, const Group& baseline) {
-  for (const Group* g : {&group, &baseline}) {
+Detail ablated(const LaunchGroup& group, const LaunchGroup& baseline) {
+  for (const LaunchGroup* g : {&group, &baseline}) {
     const std::string ablation = g->any().ablation();
     if (!ablation.empty()) return fmt::format("parallel.ablation of '{}' is {}", g->label, ablation);
   }

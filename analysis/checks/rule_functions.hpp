@@ -15,19 +15,19 @@ Detail budget_open(const RunData& run, const Launch& launch);
 Detail ranks_unlike(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
-Detail single(const Group& group);
-Detail no_training(const Group& group);
-Detail simulated_link(const Group& group);
+Detail single(const LaunchGroup& group);
+Detail no_training(const LaunchGroup& group);
+Detail simulated_link(const LaunchGroup& group);
 
-Detail other_hardware(const Group& group, const Group& baseline);
-Detail other_work(const Group& group, const Group& baseline);
-Detail weak_as_strong(const Group& group, const Group& baseline);
-Detail at_chance(const Group& group, const Group& baseline);
-Detail no_metric(const Group& group, const Group& baseline);
-Detail other_versions(const Group& group, const Group& baseline);
-Detail other_threads(const Group& group, const Group& baseline);
-Detail no_common_seed(const Group& group, const Group& baseline);
-Detail ablated(const Group& group, const Group& baseline);
+Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail weak_as_strong(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail at_chance(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail no_metric(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail ablated(const LaunchGroup& group, const LaunchGroup& baseline);
 
 Detail slower_than_one(double speedup, std::int64_t ranks);
 Detail faster_than_ranks(double speedup, std::int64_t ranks);

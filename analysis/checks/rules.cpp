@@ -148,8 +148,8 @@ std::vector<Finding> check_run(const RunData& run, const Launch& launch) {
 std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> earlier) {
   return findings_of(&Rule::on_launch_among, launch, earlier);
 }
-std::vector<Finding> check_group(const Group& group) { return findings_of(&Rule::on_group, group); }
-std::vector<Finding> check_pair(const Group& group, const Group& baseline) {
+std::vector<Finding> check_group(const LaunchGroup& group) { return findings_of(&Rule::on_group, group); }
+std::vector<Finding> check_pair(const LaunchGroup& group, const LaunchGroup& baseline) {
   return findings_of(&Rule::on_pair, group, baseline);
 }
 std::vector<Finding> check_speedup(double speedup, std::int64_t ranks) {

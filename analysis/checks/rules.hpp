@@ -27,8 +27,8 @@ struct Rule {
   bool invalidates = false;  // the run is not valid: exit code 3 without --strict too
   Detail (*on_run)(const RunData&, const Launch&) = nullptr;
   Detail (*on_launch_among)(const Launch&, std::span<const Launch> earlier) = nullptr;
-  Detail (*on_group)(const Group&) = nullptr;                        // has launches
-  Detail (*on_pair)(const Group&, const Group& baseline) = nullptr;  // both have launches
+  Detail (*on_group)(const LaunchGroup&) = nullptr;                              // has launches
+  Detail (*on_pair)(const LaunchGroup&, const LaunchGroup& baseline) = nullptr;  // both have launches
   Detail (*on_speedup)(double speedup, std::int64_t ranks) = nullptr;
   Detail (*on_series)(std::span<const ScalingPoint>) = nullptr;  // speedups of several rank counts
 };
@@ -40,8 +40,8 @@ const Finding* refusal_of(std::span<const Finding> findings, Claim claim);
 
 std::vector<Finding> check_run(const RunData& run, const Launch& launch);
 std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> earlier);
-std::vector<Finding> check_group(const Group& group);
-std::vector<Finding> check_pair(const Group& group, const Group& baseline);
+std::vector<Finding> check_group(const LaunchGroup& group);
+std::vector<Finding> check_pair(const LaunchGroup& group, const LaunchGroup& baseline);
 std::vector<Finding> check_speedup(double speedup, std::int64_t ranks);
 std::vector<Finding> check_series(std::span<const ScalingPoint> points);
 

@@ -36,7 +36,7 @@ Identity identity_of(const Launch& l) {
 }
 
 // The same seed must have given the same rows.
-bool same_data(const Group& group, const Launch& launch) {
+bool same_data(const LaunchGroup& group, const Launch& launch) {
   const auto contradicts = [&](const Launch* other) {
     return other->setting("run.seed") == launch.setting("run.seed") &&
            other->data.digest != launch.data.digest;
@@ -46,7 +46,7 @@ bool same_data(const Group& group, const Launch& launch) {
 
 struct Named {
   Identity identity;
-  Group group;
+  LaunchGroup group;
 };
 
 void add(std::vector<Named>& groups, const Launch& launch) {
@@ -119,7 +119,7 @@ void label_groups(std::vector<Named>& groups) {
     if (alike.size() > 1) tell_apart(alike);
 }
 
-auto order_of(const Group& g) {
+auto order_of(const LaunchGroup& g) {
   return std::tuple(g.any().header.mode != "seq", g.any().header.mode, g.any().ranks, g.label);
 }
 
@@ -140,7 +140,7 @@ std::vector<Workload> group_launches(const std::vector<Launch>& launches) {
     Workload& workload = workloads.emplace_back(Workload{work.first, work.second, {}});
     for (Named& n : groups) workload.groups.push_back(std::move(n.group));
     std::sort(workload.groups.begin(), workload.groups.end(),
-              [](const Group& a, const Group& b) { return order_of(a) < order_of(b); });
+              [](const LaunchGroup& a, const LaunchGroup& b) { return order_of(a) < order_of(b); });
   }
   return workloads;
 }

@@ -10,7 +10,7 @@
 
 namespace lockstep {
 
-struct Group {
+struct LaunchGroup {
   std::string label;                    // "seq", "ddp x2", with what tells it from its neighbours
   std::vector<const Launch*> launches;  // usable ones
   std::vector<const Launch*> left_out;  // those that a finding forbids to use
@@ -20,7 +20,7 @@ struct Group {
 
 struct Workload {
   std::string model, data;
-  std::vector<Group> groups;  // sequential first, then by mode, ranks and label
+  std::vector<LaunchGroup> groups;  // sequential first, then by mode, ranks and label
 };
 
 // Launches are in a group when every resolved key is equal but those that change neither the work nor its

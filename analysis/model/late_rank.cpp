@@ -52,7 +52,7 @@ const char* words_for(Straggler kind) {
   return "none";
 }
 
-std::optional<LateRank> late_rank(const Group& group) {
+std::optional<LateRank> late_rank(const LaunchGroup& group) {
   const auto ranks = static_cast<std::size_t>(group.any().ranks);
   std::vector<double> caused(ranks, 0);
   std::vector<Quantities> means(ranks);

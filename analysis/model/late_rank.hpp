@@ -22,6 +22,6 @@ struct LateRank {
 const char* words_for(Straggler kind);
 
 // Nothing for one rank, without events, or where nobody waits.
-std::optional<LateRank> late_rank(const Group& group);
+std::optional<LateRank> late_rank(const LaunchGroup& group);
 
 }  // namespace lockstep

@@ -45,7 +45,7 @@ void add(BucketTimes& sum, const BucketTimes& more, double share) {
     sum.*member += more.*member * share;
 }
 
-std::vector<BucketTimes> buckets_of(const Group& group) {
+std::vector<BucketTimes> buckets_of(const LaunchGroup& group) {
   std::map<std::int32_t, std::int64_t> launches;
   for (const Launch* launch : group.launches)
     for (const BucketTimes& b : launch->buckets) ++launches[b.bucket];
@@ -60,7 +60,7 @@ std::vector<BucketTimes> buckets_of(const Group& group) {
 
 }  // namespace
 
-std::optional<LinkSummary> link_of(const Group& group) {
+std::optional<LinkSummary> link_of(const LaunchGroup& group) {
   std::vector<double> latencies, bandwidths;
   std::int64_t sizes = 0;
   for (const Launch* launch : group.launches) {
@@ -77,12 +77,12 @@ std::optional<LinkSummary> link_of(const Group& group) {
                      within(estimate_launches(bandwidths, seed), 0, kUnbounded), sizes};
 }
 
-Parallelism parallelism_of(const Group& group, const StepEstimates& steps) {
+Parallelism parallelism_of(const LaunchGroup& group, const StepEstimates& steps) {
   if (group.any().ranks < 2) return {};
   return {pop_of(steps), link_of(group), late_rank(group), buckets_of(group)};
 }
 
-std::optional<Estimate> utilisation_of(const Group& group, const StepEstimates& steps) {
+std::optional<Estimate> utilisation_of(const LaunchGroup& group, const StepEstimates& steps) {
   const Launch& launch = group.any();
   const auto peak = peak_flops(launch.device, launch.setting("training.precision"));
   const double flops = launch.flops_per_sample;

@@ -34,12 +34,12 @@ struct Parallelism {
 };
 
 // Of a group with launches; all empty for one rank.
-Parallelism parallelism_of(const Group& group, const StepEstimates& steps);
+Parallelism parallelism_of(const LaunchGroup& group, const StepEstimates& steps);
 
 // Model FLOP utilisation; nothing where the model's FLOPs or the device's peak are not known.
-std::optional<Estimate> utilisation_of(const Group& group, const StepEstimates& steps);
+std::optional<Estimate> utilisation_of(const LaunchGroup& group, const StepEstimates& steps);
 
 // The link that is best known: of a group's launches alone.
-std::optional<LinkSummary> link_of(const Group& group);
+std::optional<LinkSummary> link_of(const LaunchGroup& group);
 
 }  // namespace lockstep

@@ -31,7 +31,7 @@ double setting_or(const Launch& launch, const std::string& key, double usual) {
 }
 
 // How much a rank's work varies from step to step; robust against a few late ones.
-double spread_over_steps(const Group& group) {
+double spread_over_steps(const LaunchGroup& group) {
   std::vector<double> spreads;
   for (const Launch* launch : group.launches) {
     std::vector<double> works, deviations;

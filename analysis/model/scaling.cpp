@@ -28,7 +28,7 @@ std::string identity_of(const GroupSummary& group, const Comparison& comparison)
   return identity;
 }
 
-const GroupSummary& summary_of(const WorkloadSummary& workload, const Group* group) {
+const GroupSummary& summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
   return *std::find_if(workload.groups.begin(), workload.groups.end(),
                        [&](const GroupSummary& s) { return s.group == group; });
 }

@@ -14,7 +14,7 @@ namespace lockstep {
 struct ScalingSeries {
   std::string label;  // "ddp, strong"
   bool weak = false;
-  const Group* baseline = nullptr;
+  const LaunchGroup* baseline = nullptr;
   std::vector<const GroupSummary*> groups;  // with a speedup, ascending in ranks
   std::vector<Finding> findings;            // of the series as a whole
   // Strong scaling; refused ones are empty.

@@ -29,8 +29,8 @@ std::vector<std::int32_t> steps_of(const Collectives& matched, const CommTable& 
 
 }  // namespace
 
-std::vector<PhaseSpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step) {
-  std::vector<PhaseSpan> spans;
+std::vector<QuantitySpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step) {
+  std::vector<QuantitySpan> spans;
   double now = steps.start.at(rank, step);
   for (const PhaseColumn& phase : kInOrder) {
     const Matrix<double>& column = steps.*phase.column;

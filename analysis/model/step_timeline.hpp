@@ -11,14 +11,14 @@
 
 namespace lockstep {
 
-struct PhaseSpan {
+struct QuantitySpan {
   Quantity phase;
   double begin = 0, end = 0;  // seconds since the common start
 };
 
 // The phases of one rank and step, end to end from the step's begin in the order in which a step goes through
 // them: /steps has their lengths, not their places. Those of length 0 are left out.
-std::vector<PhaseSpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step);
+std::vector<QuantitySpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step);
 
 // Rows of a table by the step that each belongs to, in the table's order. Rows of a step that the run does
 // not have are left out.

@@ -16,14 +16,14 @@ namespace {
 
 using Q = Quantity;
 
-std::vector<std::span<const Quantities>> steady_steps(const Group& group) {
+std::vector<std::span<const Quantities>> steady_steps(const LaunchGroup& group) {
   std::vector<std::span<const Quantities>> steps;
   for (const Launch* launch : group.launches) steps.push_back(launch->steady());
   return steps;
 }
 
 template <typename Value>
-Range range_of(const Group& group, Value value) {
+Range range_of(const LaunchGroup& group, Value value) {
   std::vector<double> values;
   for (const Launch* launch : group.launches)
     if (const double v = value(*launch); !std::isnan(v)) values.push_back(v);
@@ -105,7 +105,7 @@ void collect_findings(GroupSummary& s) {
   }
 }
 
-GroupSummary summarise_group(const Group& group) {
+GroupSummary summarise_group(const LaunchGroup& group) {
   GroupSummary s;
   s.group = &group;
   if (!s.measured()) return s;
@@ -129,7 +129,7 @@ const Finding* Comparison::refused() const { return refusal_of(findings, Claim::
 
 WorkloadSummary summarise(const Workload& workload) {
   WorkloadSummary summary{&workload, {}};
-  for (const Group& group : workload.groups) summary.groups.push_back(summarise_group(group));
+  for (const LaunchGroup& group : workload.groups) summary.groups.push_back(summarise_group(group));
   for (GroupSummary& group : summary.groups) {
     if (!group.measured() || group.group->any().header.mode == "seq") continue;
     group.against_seq = compare_with(group, summary.groups, Baseline::seq);

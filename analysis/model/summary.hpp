@@ -14,7 +14,7 @@ namespace lockstep {
 
 // A group against a baseline that did the same work on fewer ranks.
 struct Comparison {
-  const Group* baseline = nullptr;  // null: there is none
+  const LaunchGroup* baseline = nullptr;  // null: there is none
   std::vector<Finding> findings;
   // Without a refusal; efficiency of weak scaling is T_1 / T_p, its speedup that times the ranks.
   std::optional<Estimate> speedup, efficiency, karp_flatt;
@@ -27,7 +27,7 @@ struct Range {
 };
 
 struct GroupSummary {
-  const Group* group = nullptr;
+  const LaunchGroup* group = nullptr;
   bool measured() const { return !group->launches.empty(); }  // what follows has no meaning otherwise
   std::vector<Finding> findings;                              // of the group and its usable runs
   StepEstimates steps;

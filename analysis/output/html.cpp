@@ -28,7 +28,7 @@ std::string runs_text(const std::vector<std::string>& uuids) {
   return out;
 }
 
-std::string runs_of(const Group& group) {
+std::string runs_of(const LaunchGroup& group) {
   std::vector<std::string> uuids;
   for (const Launch* launch : group.launches.empty() ? group.left_out : group.launches)
     uuids.push_back(launch->header.uuid);
@@ -157,17 +157,17 @@ std::string command_of(const Launch& launch) {
 void add_configurations(HtmlWriter& html, const HtmlReport& report) {
   html.heading("Commands and configurations");
   std::set<std::string> keys;
-  std::vector<const Group*> groups;
+  std::vector<const LaunchGroup*> groups;
   each_group(report.analysis, [&](const WorkloadSummary&, const GroupSummary& s) {
     groups.push_back(s.group);
     for (const auto& [key, value] : s.group->any().settings)
       if (!ignored_setting(key)) keys.insert(key);
   });
   TextTable differing{{"key"}, {}};
-  for (const Group* group : groups) differing.header.push_back(group->label);
+  for (const LaunchGroup* group : groups) differing.header.push_back(group->label);
   for (const std::string& key : keys) {
     TextTable::Row row{{key}, ""};
-    for (const Group* group : groups) row.cells.push_back(group->any().setting(key));
+    for (const LaunchGroup* group : groups) row.cells.push_back(group->any().setting(key));
     if (std::adjacent_find(row.cells.begin() + 1, row.cells.end(), std::not_equal_to<>()) != row.cells.end())
       differing.rows.push_back(std::move(row));
   }
@@ -175,7 +175,7 @@ void add_configurations(HtmlWriter& html, const HtmlReport& report) {
     html.paragraph("The configurations of all groups are equal.");
   else
     html.text_table(differing);
-  for (const Group* group : groups) {
+  for (const LaunchGroup* group : groups) {
     std::string text = "# as it was run, by the configuration in the run's folder\n" +
                        command_of(group->any()) + "\n\n# every key, defaults filled in\n";
     for (const auto& [key, value] : group->any().settings) text += key + ": " + one_line(value) + "\n";

@@ -107,7 +107,7 @@ void add_times(Columns& c) {
 void add_comparison(Columns& c, Comparison S::*member, const std::string& suffix) {
   const auto refused = [member](const S& s) { return (s.*member).refused(); };
   measured(c, "baseline" + suffix, "", [member](const S& s) -> MetricValue {
-    const Group* base = (s.*member).baseline;
+    const LaunchGroup* base = (s.*member).baseline;
     if (!base) return {};
     return base->label;
   });

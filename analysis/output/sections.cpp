@@ -133,7 +133,7 @@ TextTable table_of(const WorkloadSummary& workload, std::vector<std::string> hea
 
 bool measured(const GroupSummary& s) { return s.measured(); }
 
-const GroupSummary* summary_of(const WorkloadSummary& workload, const Group* group) {
+const GroupSummary* summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
   const auto found = std::find_if(workload.groups.begin(), workload.groups.end(),
                                   [&](const GroupSummary& s) { return s.group == group; });
   return found == workload.groups.end() ? nullptr : &*found;

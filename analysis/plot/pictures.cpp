@@ -142,7 +142,7 @@ class Gallery {
 };
 
 // "ddp x2 overlap=false" without its number of ranks.
-std::string without_ranks(const Group& group) {
+std::string without_ranks(const LaunchGroup& group) {
   std::string label = group.label;
   const std::string ranks = fmt::format(" x{}", group.any().ranks);
   if (const std::size_t at = label.find(ranks); at != std::string::npos) label.erase(at, ranks.size());
@@ -175,18 +175,18 @@ std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs)
   return std::move(gallery.drawn);
 }
 
-std::vector<ScalingSeries> scaling_series(const PictureInput& input) {
-  std::vector<ScalingSeries> all;
+std::vector<DrawnSeries> scaling_series(const PictureInput& input) {
+  std::vector<DrawnSeries> all;
   for (const GroupDetail& group : input.groups) {
     if (group.summary->group->any().header.mode == "seq") continue;
     const std::string name = without_ranks(*group.summary->group);
-    auto found = std::find_if(all.begin(), all.end(), [&](const ScalingSeries& s) { return s.name == name; });
+    auto found = std::find_if(all.begin(), all.end(), [&](const DrawnSeries& s) { return s.name == name; });
     if (found == all.end())
       found = all.insert(all.end(),
-                         ScalingSeries{name, {}, static_cast<std::size_t>(&group - input.groups.data())});
+                         DrawnSeries{name, {}, static_cast<std::size_t>(&group - input.groups.data())});
     found->groups.push_back(&group);
   }
-  for (ScalingSeries& series : all)
+  for (DrawnSeries& series : all)
     std::stable_sort(series.groups.begin(), series.groups.end(), [](const auto* a, const auto* b) {
       return a->summary->group->any().ranks < b->summary->group->any().ranks;
     });

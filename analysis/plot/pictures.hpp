@@ -45,12 +45,12 @@ std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs)
 // -------------------------------------------------------------------------
 
 // Groups that differ in the number of ranks alone, in order of ranks.
-struct ScalingSeries {
+struct DrawnSeries {
   std::string name;  // "ddp", "ddp overlap=false"
   std::vector<const GroupDetail*> groups;
   std::size_t look = 0;  // colour and marker: those of its first group elsewhere
 };
-std::vector<ScalingSeries> scaling_series(const PictureInput& input);
+std::vector<DrawnSeries> scaling_series(const PictureInput& input);
 
 // Whether a group has parallel ranks.
 bool is_parallel(const GroupDetail& group);

@@ -19,7 +19,7 @@ CurvePoint point_of(double x, const Estimate& e) { return {x, e.value, e.interva
 // One curve a series, against the number of ranks.
 std::vector<Curve> curves_of(const PictureInput& input, Claimed claimed) {
   std::vector<Curve> curves;
-  for (const ScalingSeries& series : scaling_series(input)) {
+  for (const DrawnSeries& series : scaling_series(input)) {
     Curve curve{series.name, series.look, {}};
     for (const GroupDetail* group : series.groups)
       if (const auto e = claimed(input, *group->summary))

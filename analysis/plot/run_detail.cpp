@@ -76,7 +76,7 @@ void add_timeline(RunDetail& detail, const RunData& run) {
   double zero = t.start.at(0, step);
   for (std::int64_t r = 0; r < ranks; ++r) zero = std::min(zero, t.start.at(r, step));
   for (std::int64_t r = 0; r < ranks; ++r)
-    for (const PhaseSpan& span : phase_spans(t, r, step))
+    for (const QuantitySpan& span : phase_spans(t, r, step))
       detail.median_step.push_back({r, span.phase, span.begin - zero, span.end - zero, -1});
   add_events(detail, run, step, zero, ranks);
   detail.median_step_number = step;

@@ -90,7 +90,7 @@ class RunTrace {
   void add_phases(std::int64_t rank, std::int64_t step) {
     const std::string arguments =
         fmt::format("\"step\":{},\"epoch\":{}", step, run_.steps.epoch.at(rank, step));
-    for (const PhaseSpan& span : phase_spans(run_.steps, rank, step))
+    for (const QuantitySpan& span : phase_spans(run_.steps, rank, step))
       out_.span({rank, kComputeLane}, shown_name(span.phase), "phase", span.begin, span.end, arguments);
   }
 

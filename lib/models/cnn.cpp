@@ -15,7 +15,7 @@ namespace {
 
 std::shared_ptr<Model> build_cnn(const HyperParameters& hyper, const ModelInputs& inputs) {
   auto model = std::make_shared<Model>("cnn");
-  ImageShape shape = image_shape(inputs);
+  FeatureShape shape = image_shape(inputs);
   int number = 0;
   for (const std::int64_t channels : hyper.integers("channels")) {
     auto block = std::make_shared<ConvolutionBlock>(

@@ -16,7 +16,7 @@ enum class Ending { relu, sigmoid };
 // (B, C, H, W) -> (B, channels, 2 H, 2 W): a transposed convolution, kernel 2, stride 2.
 class UpsamplingBlock : public Layer {
  public:
-  UpsamplingBlock(const ImageShape& in, std::int64_t channels, Ending ending)
+  UpsamplingBlock(const FeatureShape& in, std::int64_t channels, Ending ending)
       : in_(in),
         channels_(channels),
         ending_(ending),
@@ -35,10 +35,10 @@ class UpsamplingBlock : public Layer {
     return 2.0 * 4.0 * static_cast<double>(channels_ * in_.channels * in_.height * in_.width);
   }
 
-  ImageShape out_shape() const { return {channels_, 2 * in_.height, 2 * in_.width}; }
+  FeatureShape out_shape() const { return {channels_, 2 * in_.height, 2 * in_.width}; }
 
  private:
-  ImageShape in_;
+  FeatureShape in_;
   std::int64_t channels_;
   Ending ending_;
   torch::nn::ConvTranspose2d conv_;
@@ -46,7 +46,7 @@ class UpsamplingBlock : public Layer {
 
 std::shared_ptr<Model> build_conv_autoencoder(const HyperParameters& hyper, const ModelInputs& inputs) {
   const std::vector<std::int64_t> channels = hyper.integers("channels");
-  const ImageShape image = image_shape(inputs);
+  const FeatureShape image = image_shape(inputs);
   const std::int64_t factor = std::int64_t{1} << channels.size();
   if (image.height % factor != 0 || image.width % factor != 0) {
     throw input_error(
@@ -55,7 +55,7 @@ std::shared_ptr<Model> build_conv_autoencoder(const HyperParameters& hyper, cons
         hyper.place("channels"), channels.size(), factor, image.height, image.width);
   }
   auto model = std::make_shared<Model>("conv_autoencoder");
-  ImageShape shape = image;
+  FeatureShape shape = image;
   for (std::size_t i = 0; i < channels.size(); ++i) {
     auto block = std::make_shared<ConvolutionBlock>(
         shape,

@@ -2,11 +2,11 @@
 
 namespace lockstep {
 
-ImageShape image_shape(const ModelInputs& inputs) {
+FeatureShape image_shape(const ModelInputs& inputs) {
   return {inputs.sample_shape.at(0), inputs.sample_shape.at(1), inputs.sample_shape.at(2)};
 }
 
-ConvolutionBlock::ConvolutionBlock(const ImageShape& in, const BlockOptions& options)
+ConvolutionBlock::ConvolutionBlock(const FeatureShape& in, const BlockOptions& options)
     : options_(options),
       in_(in),
       conv_(
@@ -29,18 +29,18 @@ Flow ConvolutionBlock::forward(Flow inputs) {
 }
 
 double ConvolutionBlock::forward_flops() const {
-  const ImageShape convolved = convolution_shape();
+  const FeatureShape convolved = convolution_shape();
   const double per_output = 2.0 * static_cast<double>(in_.channels * options_.kernel * options_.kernel);
   return per_output * static_cast<double>(convolved.channels * convolved.height * convolved.width);
 }
 
-ImageShape ConvolutionBlock::out_shape() const {
-  ImageShape out = convolution_shape();
+FeatureShape ConvolutionBlock::out_shape() const {
+  FeatureShape out = convolution_shape();
   if (options_.pool) out = {out.channels, out.height / 2, out.width / 2};
   return out;
 }
 
-ImageShape ConvolutionBlock::convolution_shape() const {
+FeatureShape ConvolutionBlock::convolution_shape() const {
   const std::int64_t grown = 2 * options_.padding - options_.kernel + 1;
   return {options_.channels, in_.height + grown, in_.width + grown};
 }

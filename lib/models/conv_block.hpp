@@ -8,12 +8,12 @@
 
 namespace lockstep {
 
-struct ImageShape {
+struct FeatureShape {
   std::int64_t channels, height, width;
 };
 
 // The shape of a sample of images.
-ImageShape image_shape(const ModelInputs& inputs);
+FeatureShape image_shape(const ModelInputs& inputs);
 
 struct BlockOptions {
   std::int64_t channels, kernel, padding;
@@ -24,16 +24,16 @@ struct BlockOptions {
 // -> (B, channels, H', W'), H' = H + 2 padding - kernel + 1, halved (rounded down) when pooling.
 class ConvolutionBlock : public Layer {
  public:
-  ConvolutionBlock(const ImageShape& in, const BlockOptions& options);
+  ConvolutionBlock(const FeatureShape& in, const BlockOptions& options);
   Flow forward(Flow inputs) override;
   double forward_flops() const override;
-  ImageShape out_shape() const;
+  FeatureShape out_shape() const;
 
  private:
-  ImageShape convolution_shape() const;
+  FeatureShape convolution_shape() const;
 
   BlockOptions options_;
-  ImageShape in_;
+  FeatureShape in_;
   torch::nn::Conv2d conv_;
   std::shared_ptr<BatchNorm2dImpl> norm_;
 };

@@ -38,7 +38,7 @@ std::shared_ptr<Model> build_vgg11(const HyperParameters& hyper, const ModelInpu
                         pool, channels.size());
   }
   auto model = std::make_shared<Model>("vgg11");
-  ImageShape shape = image_shape(inputs);
+  FeatureShape shape = image_shape(inputs);
   for (std::int64_t number = 1; const std::int64_t width : channels) {
     const bool pool = std::find(pools.begin(), pools.end(), number) != pools.end();
     auto block = std::make_shared<ConvolutionBlock>(

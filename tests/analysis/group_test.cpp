@@ -14,7 +14,7 @@ std::multiset<std::string> labels(const std::vector<RunData>& runs) {
   const RunSet set = make_set(runs);
   std::multiset<std::string> found;
   for (const Workload& workload : group_launches(set.launches))
-    for (const Group& group : workload.groups)
+    for (const LaunchGroup& group : workload.groups)
       found.insert(group.label + ": " + std::to_string(group.launches.size()));
   return found;
 }
