@@ -7,6 +7,7 @@
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/schedule_drawing.hpp"
 #include "parallel/schedule_simulation.hpp"
+#include "train/flat_optimizer.hpp"
 #include "train/setup.hpp"
 
 namespace lockstep {
@@ -49,8 +50,7 @@ std::string describe_buckets(const Setup& setup) {
 // What is known without running: activations are not.
 std::string describe_memory(const Setup& setup) {
   const double values = static_cast<double>(setup.model->parameter_count()) * sizeof(float) / kMiB;
-  const RunConfig::Optimizer& optimizer = setup.config.training.optimizer;
-  const int moments = optimizer.name != OptimizerKind::sgd ? 2 : (optimizer.momentum > 0 ? 1 : 0);
+  const int moments = moments_of(setup.config.training.optimizer);
   return fmt::format(
       "memory a rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
       "MiB\n",
@@ -125,21 +125,6 @@ std::string describe_run(const Setup& setup, int ranks, const std::string& backe
          describe_model(setup.facts);
 }
 
-// What was asked for; what `auto` comes to shows where the ranks are.
-std::string backend_of(const RunConfig& config) {
-  switch (config.parallel.backend) {
-    case BackendKind::mpi:
-      return "mpi";
-    case BackendKind::nccl:
-      return "nccl";
-    case BackendKind::sim:
-      return "sim";
-    case BackendKind::automatic:
-      break;
-  }
-  return "auto";
-}
-
 }  // namespace
 
 DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& world) {
@@ -152,7 +137,9 @@ DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& worl
   const std::vector<int> nodes =
       planned ? std::vector<int>(static_cast<std::size_t>(ranks)) : node_of_ranks(world);
   if (world.rank() != 0) return {};
-  const std::string backend = setup.communicator ? setup.communicator->backend() : backend_of(setup.config);
+  // Without communicators it is what was asked for; what `auto` comes to shows where the ranks are.
+  const std::string backend = setup.communicator ? setup.communicator->backend()
+                                                 : flatten(setup.config, setup.hyper).at("parallel.backend");
   if (!split)
     return {describe_run(setup, ranks, backend, present) + describe_buckets(setup) + describe_memory(setup),
             {}};

@@ -15,10 +15,16 @@ FlatOptimizer::FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& b
   allocate_moments();
 }
 
+int moments_of(const RunConfig::Optimizer& options) {
+  if (options.name != OptimizerKind::sgd) return 2;
+  return options.momentum > 0 ? 1 : 0;
+}
+
 void FlatOptimizer::allocate_moments() {
-  const bool adaptive = options_.name != OptimizerKind::sgd;
+  const int moments = moments_of(options_);
+  const bool adaptive = moments == 2;
   for (const torch::Tensor& values : buckets_.values()) {
-    if (adaptive || options_.momentum > 0) first_moments_.push_back(torch::zeros_like(values));
+    if (moments > 0) first_moments_.push_back(torch::zeros_like(values));
     if (adaptive) second_moments_.push_back(torch::zeros_like(values));
     if (adaptive) step_counts_.push_back(torch::zeros({1}, values.options()));
   }

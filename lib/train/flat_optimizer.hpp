@@ -18,6 +18,9 @@ class OutputArchive;
 
 namespace lockstep {
 
+// Tensors of a parameter's size that the optimizer keeps: 0 for SGD, 1 with momentum, 2 for Adam and AdamW.
+int moments_of(const RunConfig::Optimizer& options);
+
 class FlatOptimizer {
  public:
   // buckets outlives the optimizer.

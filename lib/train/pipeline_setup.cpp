@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "comm/registry.hpp"
 #include "timing/clock.hpp"
+#include "train/flat_optimizer.hpp"
 
 namespace lockstep {
 
@@ -176,12 +177,10 @@ int micro_batches_of(const RunConfig& config) {
 PartitionProblem partition_problem(const RunConfig& config, const StageActions& schedule,
                                    const std::vector<LayerCost>& costs,
                                    std::optional<std::int64_t> memory_limit) {
-  const RunConfig::Optimizer& optimizer = config.training.optimizer;
-  const int moments = optimizer.name != OptimizerKind::sgd ? 2 : (optimizer.momentum > 0 ? 1 : 0);
   return {.layers = costs,
           .schedule = schedule,
           .link = {},
-          .optimizer_moments = moments,
+          .optimizer_moments = moments_of(config.training.optimizer),
           .memory_limit = memory_limit};
 }
 
