@@ -86,12 +86,13 @@ class BenchReader : public FileReader {
     const auto bytes = read_column<std::int64_t>("/bench/bytes", count),
                roots = read_column<std::int64_t>("/bench/root", count),
                wrong = read_column<std::int64_t>("/bench/wrong", count);
+    require_counts("/bench/bytes", bytes);
+    require_counts("/bench/wrong", wrong);
     const std::vector<std::string> names = in_.text_list_attribute("/bench/collective", "names");
     bench.cases.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
       if (numbers[i] < 0 || static_cast<std::size_t>(numbers[i]) >= names.size())
         in_.fail("/bench/collective", "names a collective that it does not list");
-      if (bytes[i] < 0) in_.fail("/bench/bytes", "is negative");
       bench.cases[i] = {names[static_cast<std::size_t>(numbers[i])], bytes[i], roots[i], wrong[i], {}};
     }
   }

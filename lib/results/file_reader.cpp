@@ -102,6 +102,16 @@ void FileReader::require_finite(const char* path, const std::vector<double>& val
 }
 
 template <typename T>
+void FileReader::require_counts(const char* path, const std::vector<T>& values) const {
+  std::int64_t total = 0;
+  for (const T value : values) {
+    if (value < 0) in_.fail(path, "holds a count below 0");
+    if (value > kMostCounted - total) in_.fail(path, "counts more than 2^53");
+    total += value;
+  }
+}
+
+template <typename T>
 void FileReader::assign_ranks(std::vector<RankEnvironment>& ranks, const char* path,
                               const std::vector<T>& values, T RankEnvironment::*member) const {
   if (ranks.empty()) ranks.resize(values.size());
@@ -166,6 +176,8 @@ template void FileReader::read_matrix(const char*, Matrix<float>&, const Extent*
 template void FileReader::read_matrix(const char*, Matrix<std::int32_t>&, const Extent*, Extent&);
 template void FileReader::read_matrix(const char*, Matrix<std::int64_t>&, const Extent*, Extent&);
 template void FileReader::read_matrix(const char*, Matrix<std::uint64_t>&, const Extent*, Extent&);
+template void FileReader::require_counts(const char*, const std::vector<std::int32_t>&) const;
+template void FileReader::require_counts(const char*, const std::vector<std::int64_t>&) const;
 template std::vector<double> FileReader::read_column(const char*, std::size_t) const;
 template std::vector<std::int32_t> FileReader::read_column(const char*, std::size_t) const;
 template std::vector<std::int64_t> FileReader::read_column(const char*, std::size_t) const;

@@ -14,6 +14,8 @@ namespace lockstep {
 
 inline constexpr const char* kRunKind = "run";
 inline constexpr const char* kCommBenchKind = "commbench";
+// Of samples, bytes, tokens: 2^53, up to which a double is exact.
+inline constexpr std::int64_t kMostCounted = std::int64_t{1} << 53;
 
 // All of these: Error(bad_input), one line naming file and path, for what cannot be used.
 class FileReader {
@@ -31,6 +33,9 @@ class FileReader {
   double required_number(const std::string& path, const std::string& name) const;
   std::string required_text(const std::string& path, const std::string& name) const;
   void require_finite(const char* path, const std::vector<double>& values) const;
+  // None below 0, and their sum exact in a double: no reader of them need fear an overflow.
+  template <typename T>
+  void require_counts(const char* path, const std::vector<T>& values) const;
 
   void read_environment(std::vector<RankEnvironment>& ranks, std::map<std::string, std::string>& environment,
                         std::string& fingerprint);

@@ -57,8 +57,14 @@ class Reader : public FileReader {
       read_matrix(c.path, run.steps.*c.member, &shape, extent);
       require_finite(c.path, (run.steps.*c.member).values);
     }
-    for (const auto& c : kStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
-    for (const auto& c : kOptionalStepCounts) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    const auto read_counts = [&](const auto& columns) {
+      for (const auto& c : columns) {
+        read_matrix(c.path, run.steps.*c.member, &shape, extent);
+        require_counts(c.path, (run.steps.*c.member).values);
+      }
+    };
+    read_counts(kStepCounts);
+    read_counts(kOptionalStepCounts);
     for (const auto& c : kStepValues) read_matrix(c.path, run.steps.*c.member, &shape, extent);
     if (!run.ranks.empty() && run.ranks.size() != shape[0])
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
@@ -76,6 +82,7 @@ class Reader : public FileReader {
       run.comm.*c.member = read_column<double>(c.path, events);
       require_finite(c.path, run.comm.*c.member);
     }
+    require_counts("/comm/bytes", run.comm.bytes);
     const std::vector<std::string> names = in_.text_list_attribute("/comm/kind", "names");
     for (const std::int32_t rank : run.comm.rank)
       if (rank < 0 || rank >= run.steps.ranks()) in_.fail("/comm/rank", "names a rank that is not in /steps");
@@ -103,6 +110,7 @@ class Reader : public FileReader {
     if (!present("/buckets/bytes")) return;
     Extent extent;
     run.buckets.bytes = in_.read<std::int64_t>("/buckets/bytes", 1, extent);
+    require_counts("/buckets/bytes", run.buckets.bytes);
     if (present("/buckets/parameters"))
       run.buckets.parameters = read_column<std::int64_t>("/buckets/parameters", run.buckets.bytes.size());
     if (present("/buckets/first_parameter"))
@@ -147,6 +155,7 @@ class Reader : public FileReader {
     if (!present("/epochs/confusion")) return;
     Extent extent;
     const std::vector<std::int64_t> cells = in_.read<std::int64_t>("/epochs/confusion", 3, extent);
+    require_counts("/epochs/confusion", cells);
     if (extent[0] != run.epochs.size() || extent[1] != extent[2])
       in_.fail("/epochs/confusion", "is not epochs x classes x classes");
     const std::size_t area = extent[1] * extent[2];
@@ -164,6 +173,7 @@ class Reader : public FileReader {
     Matrix<std::int64_t> samples;
     Matrix<std::uint64_t> digest;
     read_matrix("/audit/samples", samples, nullptr, extent);
+    require_counts("/audit/samples", samples.values);
     const Extent shape = extent;
     if (!run.steps.wall.values.empty() && samples.rows != run.steps.ranks())
       in_.fail("/audit/samples", fmt::format("has {} ranks, /steps has {}", samples.rows, run.steps.ranks()));
@@ -180,6 +190,7 @@ class Reader : public FileReader {
     for (const auto& c : kAuditCounts) {
       if (!present(c.path)) continue;
       const auto values = read_column<std::int64_t>(c.path, run.audit.size());
+      require_counts(c.path, values);
       for (std::size_t e = 0; e < values.size(); ++e) run.audit[e].*c.member = values[e];
     }
   }
@@ -187,7 +198,9 @@ class Reader : public FileReader {
   std::int64_t count(const std::string& path, const std::string& name) {
     const auto value = in_.number_attribute(path, name);
     if (!value) absent_.push_back(path + "@" + name);
-    return value && std::isfinite(*value) && std::abs(*value) < 9e18 ? static_cast<std::int64_t>(*value) : 0;
+    if (value && !(*value >= 0 && *value <= static_cast<double>(kMostCounted)))
+      in_.fail(path + "@" + name, "is no count");
+    return static_cast<std::int64_t>(value.value_or(0));
   }
 
   void read_facts(RunData& run) {

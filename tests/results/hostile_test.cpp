@@ -136,6 +136,20 @@ TEST_CASE("columns that do not fit each other are refused by name") {
         "'/steps/wall' is not ranks x steps");
 }
 
+TEST_CASE("counts that no run reaches are refused before anything adds them up") {
+  CHECK(refusal_after([](hid_t f) {
+          replace(f, "/audit/samples", {2, 2}, -1, true);
+        }) == "'/audit/samples' holds a count below 0");
+  CHECK(refusal_after([](hid_t f) {
+          replace(f, "/audit/samples", {2, 2}, 9.2e18, true);
+        }) == "'/audit/samples' counts more than 2^53");
+  CHECK(refusal_after([](hid_t f) {
+          replace(f, "/audit/samples", {2, 2}, 4e15, true);  // each may be; all four may not
+        }) == "'/audit/samples' counts more than 2^53");
+  CHECK(refusal_after([](hid_t f) { replace(f, "/comm/bytes", {8}, -4, true); }) ==
+        "'/comm/bytes' holds a count below 0");
+}
+
 TEST_CASE("a small file cannot ask for much memory") {
   for (const hsize_t claim : {hsize_t{1} << 50, hsize_t{10} << 20})  // never written: the file stays small
     CHECK(refusal_after([&](hid_t f) { replace(f, "/buckets/bytes", {claim}, 0, false); }) ==
