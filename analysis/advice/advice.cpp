@@ -18,7 +18,6 @@ using Q = Quantity;
 constexpr double kWorthSaying = 1.01;
 constexpr double kWorthHiding = 0.01;                                                          // of a step
 constexpr std::array kBucketSizes = {0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 25.0, 50.0, 100.0};  // MB
-constexpr double kMegabyte = 1 << 20;
 
 // What is known of a predictor's group, for the functions that advise. Each gives nothing where it has
 // nothing to say.
@@ -124,7 +123,7 @@ Advised buckets(const Case& c) {
   const double exposed_now = least;
   for (const double size : kBucketSizes) {
     StepModel other = now;
-    set_buckets(other, bytes, size * kMegabyte, kMegabyte);
+    plan_buckets(other, c.launch, bytes, size);
     const double exposed = exposed_transfer(other, c.predictor.link(), c.ranks, backward_of(now, c.samples));
     if (exposed >= least) continue;
     least = exposed;
@@ -133,7 +132,7 @@ Advised buckets(const Case& c) {
   if (best == 0) return {};
   return Advice{
       fmt::format("parallel.bucket_mb {}", number(best)),
-      saving(c, [=](StepModel& m) { set_buckets(m, bytes, best * kMegabyte, kMegabyte); }),
+      saving(c, [&, bytes, best](StepModel& m) { plan_buckets(m, c.launch, bytes, best); }),
       fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {} MB would "
                   "leave {} ms",
                   now.bucket_bytes.size(), milliseconds(exposed_now),

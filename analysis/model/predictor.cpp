@@ -57,6 +57,13 @@ double drawn(const Estimate& e, RandomStream& random) {
 
 }  // namespace
 
+void plan_buckets(StepModel& model, const Launch& launch, double gradient_bytes,
+                  std::optional<double> bucket_mb) {
+  const double usual = setting_or(launch, "parallel.bucket_mb", kUsualBucket);
+  const double first = setting_or(launch, "parallel.first_bucket_mb", kUsualFirstBucket);
+  set_buckets(model, gradient_bytes, bucket_mb.value_or(usual) * kMegabyte, first * kMegabyte);
+}
+
 Predictor::Predictor(const GroupSummary& source, const std::vector<const GroupSummary*>& relatives)
     : source_(&source) {
   for (const GroupSummary* relative : relatives)
@@ -89,10 +96,7 @@ void Predictor::add_buckets(StepModel& model, double backward) const {
     model.bucket_bytes.push_back(bucket.bytes);
     model.bucket_ready.push_back(std::clamp(bucket.ready / backward, 0.0, 1.0));
   }
-  if (model.bucket_bytes.empty())
-    set_buckets(model, launch.gradient_bytes,
-                setting_or(launch, "parallel.bucket_mb", kUsualBucket) * kMegabyte,
-                setting_or(launch, "parallel.first_bucket_mb", kUsualFirstBucket) * kMegabyte);
+  if (model.bucket_bytes.empty()) plan_buckets(model, launch, launch.gradient_bytes);
 }
 
 void Predictor::add_spread(StepModel& model, const Quantities& q) const {

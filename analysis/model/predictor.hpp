@@ -51,6 +51,10 @@ class Predictor {
   double step_spread_ = 0;  // of one rank from step to step, by its work: where there are no other ranks
 };
 
+// Buckets as the launch's settings cut them, or with another parallel.bucket_mb.
+void plan_buckets(StepModel& model, const Launch& launch, double gradient_bytes,
+                  std::optional<double> bucket_mb = {});
+
 // The groups to predict from: of every series its group on most ranks with the series and its baseline as
 // relatives; a workload without a series gives its group on most ranks. Groups with an open budget give none.
 std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline);

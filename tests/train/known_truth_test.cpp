@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/advice/advice.hpp"
 #include "analysis/model/ablation.hpp"
 #include "analysis/model/analysis.hpp"
 #include "results/run_reader.hpp"
@@ -92,6 +93,15 @@ bool waits_for_rank_1(const GroupSummary& group, const std::string& phase) {
   return late.lateness.kind == Straggler::persistent && late.lateness.rank == 1 && late.phase == phase;
 }
 
+Advice first_advice(const Analysis& analysis) {
+  only_group(analysis);
+  const std::vector<Predictor> predictors = predictors_of(analysis.summaries[0], analysis.baseline);
+  REQUIRE(predictors.size() == 1);
+  const std::vector<Advice> all = advice_for(predictors[0], analysis.summaries[0]);
+  REQUIRE(!all.empty());
+  return all[0];
+}
+
 // How long rank 0 waits for rank 1 in a mean step.
 double waiting_for_rank_1(const GroupSummary& group) { return 2 * group.group->any().wait_caused.at(1); }
 
@@ -158,6 +168,18 @@ TEST_CASE("a link's delay is found as transfer") {
   });
 }
 
+TEST_CASE("so is one of 5 ms, a hundredth of a second a step") {
+  try_until_true([](const Runs& runs) {
+    runs.train("link", {{"parallel.link.latency_us=2500", "training.steps=60", "data.samples=4400"}});
+    const Analysis analysis = runs.analysed("link");
+    std::vector<Claim> claims;
+    for (const MessageTime& message : only_group(analysis).group->any().all_reduces)
+      claims.push_back(near("an all-reduce", message.seconds, 0.005));
+    claims.push_back(near("transfer", only_group(analysis).steps.point[Q::transfer], 0.010));
+    return claims;
+  });
+}
+
 TEST_CASE("overlap hides what compute covers, and without it nothing is hidden") {
   // Backward passes of some 100 ms on both ranks, of which the first bucket needs the smaller part.
   const Settings long_compute = {
@@ -202,6 +224,43 @@ TEST_CASE("a slow loader is found as data, and the others as waiting for its ran
                               near("data", mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data), longer),
                               truth("rank 1, data", waits_for_rank_1(slow, "data")),
                               near("waiting", waiting_for_rank_1(slow), longer)};
+  });
+}
+
+TEST_CASE("the first advice, followed, gains what it predicted within a factor of 1.5") {
+  // Some 50 ms of compute a step.
+  const Settings even = {"model.hidden=[512, 512]", "training.global_batch=1024", "data.samples=9000",
+                         "training.steps=8",        "parallel.first_bucket_mb=1", "parallel.bucket_mb=25"};
+  const Settings slow = {"parallel.link.slow_rank=1", "parallel.link.slow_factor=5"};
+  const Settings slow_loading = {"parallel.link.slow_rank=1", "parallel.link.slow_factor=40",
+                                 "parallel.link.slow_phase=data"};
+  const Settings many_buckets = {"model.hidden=[24, 24, 24, 24, 24, 24]", "parallel.link.latency_us=5000"};
+  // The settings of faulty runs, the advice that begins so, and the settings once it is followed; where that
+  // is nothing, what is advised.
+  struct Fault {
+    Settings faulty, mended;
+    std::string advice;
+  };
+  const Fault fault =
+      GENERATE_COPY(Fault{slow, even, "rank 1 itself"}, Fault{slow_loading, even, "the loader of rank 1"},
+                    Fault{many_buckets, {}, "parallel.bucket_mb "});
+  try_until_true([&](const Runs& runs) {
+    const bool of_rank = !fault.mended.empty();
+    runs.train("faulty", {of_rank ? even : Settings{}, fault.faulty});
+    const Analysis faulty = runs.analysed("faulty");
+    const Advice advice = first_advice(faulty);
+    std::vector<Claim> claims = {truth(advice.what, advice.what.starts_with(fault.advice))};
+    if (!claims[0].holds) return claims;
+    if (of_rank)
+      runs.train("mended", {fault.mended});
+    else
+      runs.train("mended", {fault.faulty, {"parallel.bucket_mb=" + advice.what.substr(fault.advice.size())}});
+    const Analysis mended = runs.analysed("mended");
+    const double gain = only_group(mended).throughput.value / only_group(faulty).throughput.value;
+    claims.push_back(truth("the fault weighs", gain > 1.5));
+    const double ratio = gain / advice.gain.value;
+    claims.push_back({"gain", ratio < 1.5 && ratio > 1 / 1.5, gain, advice.gain.value});
+    return claims;
   });
 }
 
