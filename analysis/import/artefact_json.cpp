@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "analysis/import/artefact.hpp"
-#include "analysis/import/json_value.hpp"
+#include "analysis/import/json_file.hpp"
 #include "analysis/import/names.hpp"
 #include "base/error.hpp"
 
@@ -13,23 +13,26 @@ namespace lockstep {
 
 namespace {
 
-using Kind = JsonValue::Kind;
+double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : NAN; }
+std::string text_or_nothing(const Json& value) { return value.is_string() ? value.get<std::string>() : ""; }
 
 // Numbers of a list, or the one number.
-std::vector<double> numbers_of(const JsonValue& value) {
+std::vector<double> numbers_of(const Json& value) {
   std::vector<double> numbers;
-  if (value.kind == Kind::number) numbers.push_back(value.number);
-  for (const JsonValue& item : value.items) numbers.push_back(item.kind == Kind::number ? item.number : NAN);
+  if (value.is_number()) numbers.push_back(number_or_nan(value));
+  if (value.is_array())
+    for (const Json& item : value) numbers.push_back(number_or_nan(item));
   return numbers;
 }
 
 // A run is an object that says how long it took, or an accuracy or loss of it.
-bool is_run(const JsonValue& value) {
-  return std::any_of(value.members.begin(), value.members.end(), [](const JsonMember& member) {
-    const Field field = field_of(member.name);
-    const Kind kind = member.value.kind;
-    const bool numbers = kind == Kind::number || (kind == Kind::list && !member.value.items.empty() &&
-                                                  member.value.items.front().kind == Kind::number);
+bool is_run(const Json& value) {
+  if (!value.is_object()) return false;
+  const auto members = value.items();
+  return std::any_of(members.begin(), members.end(), [](const auto& member) {
+    const Field field = field_of(member.key());
+    const Json& of = member.value();
+    const bool numbers = of.is_number() || (of.is_array() && !of.empty() && of.front().is_number());
     return numbers && (field == Field::seconds || field == Field::accuracy || field == Field::train_loss ||
                        field == Field::total_seconds);
   });
@@ -42,23 +45,24 @@ ImportedEpoch& epoch_at(ImportedRun& run, std::size_t index) {
 }
 
 // A single accuracy is that of the last epoch, whose number is known once all lists are read.
-void take_numbers(ImportedRun& run, double ImportedEpoch::*member, const JsonValue& value) {
+void take_numbers(ImportedRun& run, double ImportedEpoch::*member, const Json& value) {
   const std::vector<double> numbers = numbers_of(value);
-  const bool last = value.kind == Kind::number && !run.epochs.empty();
+  const bool last = value.is_number() && !run.epochs.empty();
   for (std::size_t i = 0; i < numbers.size(); ++i)
     epoch_at(run, last ? run.epochs.size() - 1 : i).*member = numbers[i];
 }
 
-void take_member(ImportedRun& run, Field field, const JsonValue& value) {
+void take_member(ImportedRun& run, Field field, const Json& value) {
   switch (field) {
     case Field::name:
-      run.name = value.text;
+      run.name = text_or_nothing(value);
       break;
     case Field::mode:
-      run.mode = value.text;
+      run.mode = text_or_nothing(value);
       break;
     case Field::ranks:
-      if (value.number >= 1 && value.number < 1e6) run.ranks = static_cast<std::int64_t>(value.number);
+      if (const double ranks = number_or_nan(value); ranks >= 1 && ranks < 1e6)
+        run.ranks = static_cast<std::int64_t>(ranks);
       break;
     case Field::train_loss:
       take_numbers(run, &ImportedEpoch::train_loss, value);
@@ -73,18 +77,18 @@ void take_member(ImportedRun& run, Field field, const JsonValue& value) {
       take_numbers(run, &ImportedEpoch::accuracy, value);
       break;
     case Field::total_seconds:
-      run.total_seconds = value.number;
+      run.total_seconds = number_or_nan(value);
       break;
     default:
       break;
   }
 }
 
-ImportedRun run_of(const JsonValue& value, const std::string& name, const std::string& source) {
+ImportedRun run_of(const Json& value, const std::string& name, const std::string& source) {
   ImportedRun run{source, "", "", 0, {}, NAN};
   for (const bool lists : {true, false})  // lists first: they say how many epochs there are
-    for (const auto& [key, member] : value.members)
-      if ((member.kind == Kind::list) == lists) take_member(run, field_of(key), member);
+    for (const auto& [key, member] : value.items())
+      if (member.is_array() == lists) take_member(run, field_of(key), member);
   if (run.name.empty()) run.name = name;
   if (run.name.empty() && !run.mode.empty())
     run.name = run.ranks > 0 ? fmt::format("{} x{}", run.mode, run.ranks) : run.mode;
@@ -94,11 +98,11 @@ ImportedRun run_of(const JsonValue& value, const std::string& name, const std::s
 }
 
 // Objects at any depth; `name` is the key under which one stands.
-void collect(const JsonValue& value, const std::string& name, const std::string& source,
+void collect(const Json& value, const std::string& name, const std::string& source,
              std::vector<ImportedRun>& runs) {
   if (is_run(value)) return runs.push_back(run_of(value, name, source));
-  for (const JsonValue& item : value.items) collect(item, "", source, runs);
-  for (const auto& [key, member] : value.members) collect(member, key, source, runs);
+  if (!value.is_structured()) return;
+  for (const auto& [key, member] : value.items()) collect(member, value.is_object() ? key : "", source, runs);
 }
 
 }  // namespace

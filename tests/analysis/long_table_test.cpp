@@ -1,9 +1,9 @@
 #include "analysis/output/long_table.hpp"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "analysis/import/json_value.hpp"
 #include "analysis/output/run_tables.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
@@ -11,6 +11,7 @@
 
 using namespace lockstep;
 using namespace lockstep::test;
+using nlohmann::json;
 
 namespace {
 
@@ -36,19 +37,19 @@ TEST_CASE("long tables of a run", "[golden]") {
 
 TEST_CASE("a row of JSON holds the run's numbers") {
   const RunData run = small_run();
-  const JsonValue rows = parse_json(table_of(run, RunTable::steps, LongFormat::json), "export");
-  REQUIRE(rows.items.size() == 4);
-  CHECK(rows.items[3].find("rank")->number == 1);
-  CHECK(rows.items[3].find("wall")->number == Approx(run.steps.wall.at(1, 1)));
-  CHECK(rows.items[3].members.size() == run_table_columns(RunTable::steps).size());
+  const json rows = json::parse(table_of(run, RunTable::steps, LongFormat::json));
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[3]["rank"] == 1);
+  CHECK(rows[3]["wall"].get<double>() == Approx(run.steps.wall.at(1, 1)));
+  CHECK(rows[3].size() == run_table_columns(RunTable::steps).size());
 }
 
 TEST_CASE("what a file lacks is empty, what is hostile is quoted") {
   RunData run = hostile_runs().front();
   run.steps.loss = {};
   run.audit.clear();
-  const JsonValue steps = parse_json(table_of(run, RunTable::steps, LongFormat::json), "export");
-  CHECK(steps.items.front().find("loss")->kind == JsonValue::Kind::null);
+  const json steps = json::parse(table_of(run, RunTable::steps, LongFormat::json));
+  CHECK(steps.front()["loss"].is_null());
   CHECK(says(table_of(run, RunTable::epochs, LongFormat::csv), ",,,\n"));
   CHECK(lacks(table_of(run, RunTable::epochs, LongFormat::tex), "\\input"));
 }

@@ -2,10 +2,10 @@
 #include "analysis/trace/trace.hpp"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
-#include "analysis/import/json_value.hpp"
 #include "analysis/support/pictured.hpp"
 #include "support/catch.hpp"
 
@@ -14,53 +14,53 @@ using namespace lockstep::test;
 
 namespace {
 
+using nlohmann::json;
 using Lane = std::pair<double, double>;
 
-JsonValue trace_of(const RunData& run, StepWindow window) {
+json trace_of(const RunData& run, StepWindow window) {
   std::ostringstream out;
   write_trace(out, run, window);
-  return parse_json(out.str(), "trace");
+  return json::parse(out.str());
 }
 
-double number_of(const JsonValue& event, const char* name) {
-  const JsonValue* value = event.find(name);
-  REQUIRE(value);
-  REQUIRE(value->kind == JsonValue::Kind::number);
-  return value->number;
+double number_of(const json& event, const char* name) {
+  CAPTURE(name);
+  REQUIRE(event.contains(name));
+  REQUIRE(event[name].is_number());
+  return event[name].get<double>();
 }
 
-std::string text_of(const JsonValue& event, const char* name) {
-  const JsonValue* value = event.find(name);
-  REQUIRE(value);
-  REQUIRE(value->kind == JsonValue::Kind::text);
-  return value->text;
+std::string text_of(const json& event, const char* name) {
+  CAPTURE(name);
+  REQUIRE(event.contains(name));
+  REQUIRE(event[name].is_string());
+  return event[name].get<std::string>();
 }
 
-Lane lane_of(const JsonValue& event) { return {number_of(event, "pid"), number_of(event, "tid")}; }
+Lane lane_of(const json& event) { return {number_of(event, "pid"), number_of(event, "tid")}; }
 
-void check_metadata(const JsonValue& event, std::set<Lane>& named) {
-  const JsonValue* arguments = event.find("args");
-  REQUIRE(arguments);
+void check_metadata(const json& event, std::set<Lane>& named) {
+  REQUIRE(event.contains("args"));
+  const json& arguments = event["args"];
   const std::string name = text_of(event, "name");
   if (name.ends_with("_name")) {
-    CHECK_FALSE(text_of(*arguments, "name").empty());
+    CHECK_FALSE(text_of(arguments, "name").empty());
     named.insert(lane_of(event));
   } else {
     CHECK(name.ends_with("_sort_index"));
-    number_of(*arguments, "sort_index");
+    number_of(arguments, "sort_index");
   }
 }
 
 // What the format asks of every event, of each lane and of each flow. Returns the number of flows.
-std::size_t check_format(const JsonValue& trace) {
-  const JsonValue* events = trace.find("traceEvents");
-  REQUIRE(events);
+std::size_t check_format(const json& trace) {
+  REQUIRE(trace.contains("traceEvents"));
   std::set<Lane> named;
   std::map<Lane, double> ends;
   std::map<double, std::string> flows;
   std::map<double, double> flow_times;
   std::set<std::pair<Lane, double>> begins;
-  for (const JsonValue& event : events->items) {
+  for (const json& event : trace["traceEvents"]) {
     const std::string phase = text_of(event, "ph");
     if (phase == "M") {
       check_metadata(event, named);
@@ -84,7 +84,7 @@ std::size_t check_format(const JsonValue& trace) {
     CHECK(time >= flow_times[id]);
     flow_times[id] = time;
     CHECK(begins.count({lane, time}) == 1);  // an arrow ends in a span
-    CHECK((phase == "f") == (event.find("bp") != nullptr));
+    CHECK((phase == "f") == event.contains("bp"));
   }
   for (const auto& [id, phases] : flows) {
     CAPTURE(id, phases);
@@ -99,11 +99,11 @@ std::size_t check_format(const JsonValue& trace) {
 
 TEST_CASE("a trace of a window is as the format asks") {
   const RunData run = make_run({.mode = "ddp", .ranks = 4, .transfer = 2e-3, .hidden = 1e-3, .late = 1e-3});
-  const JsonValue trace = trace_of(run, {10, 20});
+  const json trace = trace_of(run, {10, 20});
   CHECK(check_format(trace) == 10);
-  CHECK(trace.find("otherData")->find("steps")->text == "10:20");
+  CHECK(trace["otherData"]["steps"] == "10:20");
   int waits = 0;
-  for (const JsonValue& event : trace.find("traceEvents")->items)
+  for (const json& event : trace["traceEvents"])
     if (text_of(event, "name") == "waiting for the last rank") ++waits;
   CHECK(waits == 3 * 10);
 }
@@ -122,24 +122,24 @@ TEST_CASE("collectives that overlap on one rank get lanes of their own") {
     run.comm.start.push_back(run.comm.start[i] + 1e-3);
     run.comm.end.push_back(run.comm.end[i] + 1e-3);
   }
-  const JsonValue trace = trace_of(run, {0, 1000});
+  const json trace = trace_of(run, {0, 1000});
   CHECK(check_format(trace) == 2 * 80);
   std::set<std::string> lanes;
-  for (const JsonValue& event : trace.find("traceEvents")->items)
-    if (text_of(event, "name") == "thread_name") lanes.insert(event.find("args")->find("name")->text);
+  for (const json& event : trace["traceEvents"])
+    if (text_of(event, "name") == "thread_name") lanes.insert(event["args"]["name"].get<std::string>());
   CHECK(lanes.count("communication 2") == 1);
 }
 
 TEST_CASE("passes of micro-batches have lanes of their own") {
   RunData run = make_run({.mode = "ddp", .ranks = 2, .transfer = 2e-3});
   add_passes(run, 3);
-  const JsonValue trace = trace_of(run, {4, 6});
+  const json trace = trace_of(run, {4, 6});
   check_format(trace);
   int passes = 0;
-  for (const JsonValue& event : trace.find("traceEvents")->items)
+  for (const json& event : trace["traceEvents"])
     if (text_of(event, "ph") == "X" && text_of(event, "cat") == "pass") {
       ++passes;
-      CHECK(event.find("args")->find("micro_batch"));
+      CHECK(event["args"].contains("micro_batch"));
     }
   CHECK(passes == 2 * 2 * 6);
 }
@@ -152,7 +152,7 @@ TEST_CASE("one rank, no events, hostile names, an empty window") {
   bare.ranks.clear();
   bare.steps.bubble = {};
   check_format(trace_of(bare, {0, 5}));
-  CHECK(trace_of(bare, {90, 100}).find("traceEvents")->items.empty());
+  CHECK(trace_of(bare, {90, 100})["traceEvents"].empty());
 }
 
 TEST_CASE("the default window holds the median step and no warm-up where it can") {

@@ -1,0 +1,15 @@
+// JSON files of other programs, Python's among them, into a tree.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace lockstep {
+
+using Json = nlohmann::ordered_json;
+
+// Error(bad_input) naming source and line for what is no JSON, or nested deeper than 64. Python's NaN and
+// Infinity, which JSON does not have, are read as null.
+Json parse_json(const std::string& text, const std::string& source);
+
+}  // namespace lockstep
