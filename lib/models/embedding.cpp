@@ -4,10 +4,10 @@
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
 #include <span>
-#include <vector>
 
 #include "models/embedding_kernels.hpp"
 
@@ -35,75 +35,52 @@ void check_ids(const Tensor& tokens, std::int64_t vocabulary) {
                     "token id out of range: the vocabulary has ", vocabulary, " ids");
 }
 
-// The words of a batch in ascending order, and each word's place among them.
-struct Words {
-  std::vector<std::int64_t> ids;
-  std::vector<std::int32_t> place;  // by id
-
-  Words(const Tensor& tokens, std::int64_t vocabulary) : place(static_cast<std::size_t>(vocabulary), 0) {
-    const auto* begin = tokens.const_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < tokens.numel(); ++i) place[static_cast<std::size_t>(begin[i])] = 1;
-    for (std::size_t id = 1; id < place.size(); ++id) {
-      if (place[id] == 0) continue;
-      place[id] = static_cast<std::int32_t>(ids.size());
-      ids.push_back(static_cast<std::int64_t>(id));
-    }
-  }
-};
-
-// Adds scale(b) * gradient's row of token (b, t) to row `place(id)` of `sums`. Threads share the columns, so
-// that the order of additions does not depend on their number.
+// Adds each token's row of the gradient to the row of its id. Threads share the columns, so that the order of
+// additions does not depend on their number.
 struct RowSums {
   const Tensor& tokens;    // (B, T)
   const Tensor& gradient;  // (B, T, E), or (B, E): one row for all tokens of a document, by their share
-  Tensor sums;             // (rows, E)
+  const Tensor& sums;      // (vocabulary, E)
 
-  template <typename Place>
-  void add(const Place& place) const {
+  void add() const {
     at::parallel_for(0, sums.size(1), 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = 0; b < tokens.size(0); ++b) add_document(b, begin, end, place);
+      for (std::int64_t b = 0; b < tokens.size(0); ++b) add_document(b, begin, end);
     });
   }
 
  private:
-  template <typename Place>
-  void add_document(std::int64_t b, std::int64_t begin, std::int64_t end, const Place& place) const {
+  void add_document(std::int64_t b, std::int64_t begin, std::int64_t end) const {
     const std::span<const std::int64_t> ids = ids_of(tokens, b);
     const bool shared = gradient.dim() == 2;
-    const std::int64_t width = sums.size(1), step = shared ? 0 : width;
-    const auto real = static_cast<float>(
-        ids.size() - static_cast<std::size_t>(std::count(ids.begin(), ids.end(), std::int64_t{0})));
-    const float scale = shared ? 1.0F / std::max(real, 1.0F) : 1.0F;
-    const auto documents = shared ? b : b * static_cast<std::int64_t>(ids.size());
-    const float* from = gradient.const_data_ptr<float>() + documents * width;
-    auto* to = sums.data_ptr<float>();
-    for (const std::int64_t id : ids) {
-      if (id != 0)
-        kernels::add_scaled({from + begin, static_cast<std::size_t>(end - begin)}, scale,
-                            to + place(id) * width + begin);
-      from += step;
-    }
+    const std::int64_t width = sums.size(1);
+    const auto row = shared ? b : b * static_cast<std::int64_t>(ids.size());
+    const float* from = gradient.const_data_ptr<float>() + row * width + begin;
+    float* to = sums.data_ptr<float>() + begin;
+    if (shared)
+      kernels::add_share_to_rows(ids, from, end - begin, to, width);
+    else
+      kernels::add_to_rows(ids, from, end - begin, to, width);
   }
 };
 
-// The gradient by the table. When one is there to be added to, only the batch's rows are returned (autograd
-// adds a sparse gradient to a dense one in place): a dense gradient would be zeroed, written and read whole.
+// Whether the backward pass that runs adds to the gradients of leaves, all of them: autograd::grad, and a
+// backward pass for some inputs alone, list those.
+bool adds_to_leaves() {
+  const auto* wanted = torch::autograd::get_current_graph_task_exec_info();
+  return wanted && wanted->empty();
+}
+
+// The gradient by the table. When one is there to be added to, that is done here, for the batch's rows alone,
+// and none is returned: autograd would have a dense gradient zeroed, written, read and added whole.
 Tensor table_gradient(const Tensor& weight, const Tensor& tokens, const Tensor& gradient) {
-  const std::int64_t vocabulary = weight.size(0), width = weight.size(1);
-  const bool accumulates = weight.is_leaf() && weight.grad().defined() && !weight.grad().is_sparse();
-  if (!accumulates) {
-    const RowSums rows{tokens, gradient, at::zeros({vocabulary, width}, gradient.options())};
-    rows.add([](std::int64_t id) { return id; });
-    return rows.sums;
+  const Tensor& present = weight.grad();
+  if (weight.is_leaf() && present.defined() && present.is_contiguous() && adds_to_leaves()) {
+    RowSums{tokens, gradient, present}.add();
+    return {};
   }
-  const Words words(tokens, vocabulary);
-  const auto count = static_cast<std::int64_t>(words.ids.size());
-  const RowSums rows{tokens, gradient, at::zeros({count, width}, gradient.options())};
-  rows.add([&](std::int64_t id) { return std::int64_t{words.place[static_cast<std::size_t>(id)]}; });
-  Tensor ids = at::empty({1, count}, tokens.options());
-  std::copy(words.ids.begin(), words.ids.end(), ids.data_ptr<std::int64_t>());
-  Tensor sparse = at::_sparse_coo_tensor_unsafe(ids, rows.sums, weight.sizes());
-  return sparse._coalesced_(true);
+  Tensor sums = at::zeros(weight.sizes(), gradient.options());
+  RowSums{tokens, gradient, sums}.add();
+  return sums;
 }
 
 class EmbeddingFunction : public torch::autograd::Function<EmbeddingFunction> {

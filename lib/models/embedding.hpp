@@ -1,5 +1,6 @@
-// Word embeddings. Id 0 is padding: it embeds to zero and its row gets no gradient. On the CPU the gradient
-// of the table touches the rows of the batch's words alone.
+// Word embeddings. Id 0 is padding: it embeds to zero and its row gets no gradient. On the CPU a
+// backward pass adds to the table's gradient, where there is one, in the rows of the batch's words alone, and
+// passes none to the table's hooks.
 #pragma once
 
 #include <torch/nn/modules/embedding.h>

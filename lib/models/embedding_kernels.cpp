@@ -11,10 +11,10 @@ namespace {
 // A row a few tokens ahead: its place in the table is known, but not to the processor.
 constexpr std::size_t kAhead = 4;
 
-LOCKSTEP_INLINE void prefetch(std::span<const std::int64_t> ids, std::size_t i, const float* weight,
-                              std::int64_t width) {
+LOCKSTEP_INLINE void prefetch(std::span<const std::int64_t> ids, std::size_t i, const float* table,
+                              std::int64_t width, std::int64_t stride) {
   if (i + kAhead >= ids.size()) return;
-  const float* row = weight + ids[i + kAhead] * width;
+  const float* row = table + ids[i + kAhead] * stride;
   for (std::int64_t j = 0; j < width; j += 16) __builtin_prefetch(row + j);
 }
 
@@ -34,7 +34,7 @@ LOCKSTEP_CLONES void mean_of_rows(std::span<const std::int64_t> ids, const float
   std::fill(out, out + width, 0.0F);
   std::int64_t count = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    prefetch(ids, i, weight, width);
+    prefetch(ids, i, weight, width, width);
     if (ids[i] == 0) continue;
     ++count;
     const float* row = weight + ids[i] * width;
@@ -45,6 +45,30 @@ LOCKSTEP_CLONES void mean_of_rows(std::span<const std::int64_t> ids, const float
   const float share = 1.0F / static_cast<float>(count);
 #pragma omp simd
   for (std::int64_t j = 0; j < width; ++j) out[j] *= share;
+}
+
+LOCKSTEP_CLONES void add_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t width,
+                                 float* to, std::int64_t stride) {
+  for (std::size_t i = 0; i < ids.size(); ++i, from += stride) {
+    prefetch(ids, i, to, width, stride);
+    if (ids[i] == 0) continue;
+    float* row = to + ids[i] * stride;
+#pragma omp simd
+    for (std::int64_t j = 0; j < width; ++j) row[j] += from[j];
+  }
+}
+
+LOCKSTEP_CLONES void add_share_to_rows(std::span<const std::int64_t> ids, const float* from,
+                                       std::int64_t width, float* to, std::int64_t stride) {
+  const auto count = std::ssize(ids) - std::count(ids.begin(), ids.end(), std::int64_t{0});
+  const float share = 1.0F / static_cast<float>(std::max<std::ptrdiff_t>(count, 1));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    prefetch(ids, i, to, width, stride);
+    if (ids[i] == 0) continue;
+    float* row = to + ids[i] * stride;
+#pragma omp simd
+    for (std::int64_t j = 0; j < width; ++j) row[j] += share * from[j];
+  }
 }
 
 LOCKSTEP_CLONES void add_scaled(std::span<const float> from, float scale, float* to) {

@@ -63,6 +63,26 @@ TEST_CASE("A gradient that is not added to one is dense, for whoever asks for it
   const auto gradients = torch::autograd::grad({embed(weight, tokens).sum()}, {weight});
   REQUIRE_FALSE(gradients[0].is_sparse());
   REQUIRE(gradients[0].sum().item<double>() == Approx(13 * 4));
+  // Asked for, not accumulated: the one that is there stays as it is.
+  weight.mutable_grad() = torch::ones_like(weight);
+  const auto again = torch::autograd::grad({embed(weight, tokens).sum()}, {weight});
+  REQUIRE(torch::equal(again[0], gradients[0]));
+  REQUIRE(torch::equal(weight.grad(), torch::ones_like(weight)));
+}
+
+TEST_CASE("A table used twice gets the gradients of both, from the other first or last") {
+  const torch::Tensor tokens = sample_tokens();
+  const torch::Tensor table = torch::randn({kVocabulary, 4});
+  const auto gradient_of = [&](auto&& embedding, bool present) {
+    torch::Tensor weight = table.clone().requires_grad_();
+    if (present) weight.mutable_grad() = torch::zeros_like(weight);
+    const torch::Tensor scores = torch::linear(embedding(weight, tokens), weight);  // tied, as gpt's head
+    scores.pow(2).sum().backward();
+    return weight.grad();
+  };
+  const torch::Tensor wanted = gradient_of(plain_embed, false);
+  REQUIRE(torch::allclose(gradient_of(embed, false), wanted, 1e-4, 1e-4));
+  REQUIRE(torch::allclose(gradient_of(embed, true), wanted, 1e-4, 1e-4));
 }
 
 TEST_CASE("An id outside the vocabulary is refused, not read") {
