@@ -2,6 +2,17 @@
 
 namespace lockstep {
 
+namespace {
+
+// One channel lies in either order at once, and LibTorch then takes the other one for all that follows; only
+// a copy has strides that say which.
+torch::Tensor in_channels_last(const torch::Tensor& x) {
+  return x.size(1) == 1 ? x.clone(at::MemoryFormat::ChannelsLast)
+                        : x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
 FeatureShape image_shape(const ModelInputs& inputs) {
   return {inputs.sample_shape.at(0), inputs.sample_shape.at(1), inputs.sample_shape.at(2)};
 }
@@ -19,7 +30,7 @@ ConvolutionBlock::ConvolutionBlock(const FeatureShape& in, const BlockOptions& o
 Flow ConvolutionBlock::forward(Flow inputs) {
   // Channels last is over twice as fast for pooling on the CPU, and no slower for the rest.
   const bool channels_last = options_.pool && inputs[0].is_cpu();
-  torch::Tensor x = channels_last ? inputs[0].contiguous(at::MemoryFormat::ChannelsLast) : inputs[0];
+  torch::Tensor x = channels_last ? in_channels_last(inputs[0]) : inputs[0];
   x = conv_->forward(x);  // (B, channels, H + 2 padding - kernel + 1, ...)
   if (norm_) x = norm_->forward(x);
   // ReLU commutes with the maximum, and after it there is a quarter of the work.

@@ -48,13 +48,15 @@ class WindowLayer : public Layer {
   // E), each place of a filter a row.
   void add(std::int64_t kernel) {
     const double bound = 1 / std::sqrt(static_cast<double>(options_.width * kernel));
-    convolutions_.push_back(
-        {register_parameter(fmt::format("weight{}", kernel),
-                            torch::empty({kernel, options_.filters, options_.width})),
-         register_parameter(fmt::format("bias{}", kernel), torch::empty({options_.filters}))});
+    // Copies: what register_parameter returns is a reference that its next call leaves dangling.
+    const torch::Tensor weight = register_parameter(fmt::format("weight{}", kernel),
+                                                    torch::empty({kernel, options_.filters, options_.width}));
+    const torch::Tensor bias =
+        register_parameter(fmt::format("bias{}", kernel), torch::empty({options_.filters}));
+    convolutions_.emplace_back(weight, bias);
     const torch::NoGradGuard no_grad;
-    convolutions_.back().first.uniform_(-bound, bound);
-    convolutions_.back().second.uniform_(-bound, bound);
+    weight.uniform_(-bound, bound);
+    bias.uniform_(-bound, bound);
   }
 
   ConvolutionOptions options_;
