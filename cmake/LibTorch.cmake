@@ -72,6 +72,8 @@ target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
 # A wheel's include/ carries the headers of an fmt newer than the system's library, and hides the system's headers:
 # take whichever is found without its library.
 target_compile_definitions(LibTorch::c10 INTERFACE FMT_HEADER_ONLY)
+# LibTorch's libraries are built with NDEBUG, and members of its classes depend on it (at::RecordFunction).
+target_compile_definitions(LibTorch::c10 INTERFACE $<$<NOT:$<CONFIG:Release>>:NDEBUG>)
 
 # Two CUDA runtimes of different releases in one process do not share streams and events.
 function(_libtorch_check_cuda_release)

@@ -173,7 +173,7 @@ TEST_CASE("Attention with dropout is softmax, mask and product, forward and back
       const torch::Tensor gradient = torch::randn_like(ya);
       ya.backward(gradient);
       yb.backward(gradient.to(torch::kFloat64));
-      REQUIRE(largest_difference(a.grad(), b.grad()) < 2e-5);
+      REQUIRE(largest_difference(a.grad(), b.grad()) < 5e-5);  // of gradients of up to some ten
       if (length > 4)
         REQUIRE(a.grad().slice(0, 1).slice(1, 4).slice(2, width).abs().max().item<double>() == 0);
       const torch::NoGradGuard no_grad;
