@@ -53,6 +53,21 @@ TEST_CASE("the three ratios, waiting and the straggler") {
   CHECK(*ddp.bus_bandwidth == Approx(889440 / 2e-3));
 }
 
+TEST_CASE("no rank works less than the mean, though launches are slow in different phases") {
+  const SyntheticRun usual{.mode = "ddp", .ranks = 2, .forward = 5e-3, .backward = 5e-3, .transfer = 1e-3};
+  SyntheticRun forward = usual, backward = usual, both = usual;
+  forward.forward = backward.backward = 15e-3;
+  both.forward = both.backward = 14e-3;
+  forward.seed = 1;
+  backward.seed = 2;
+  both.seed = 3;
+  const Analysis analysis = analyse({make_run(forward), make_run(backward), make_run(both)});
+  const PopSummary& pop = *group_named(analysis, "ddp x2").parallel.pop;
+  CHECK(pop.load_balance.value <= 1);
+  CHECK(pop.most_work >= pop.mean_work);
+  CHECK(pop.parallel.value == Approx(pop.load_balance.value * pop.communication.value));
+}
+
 TEST_CASE("fully hidden communication has no exposed ratio, and sequential runs have none at all") {
   const Analysis analysis = analyse(exact_pair(2e-3, 2e-3, 0));
   CHECK_FALSE(group_named(analysis, "ddp x2").ratio_exposed);
