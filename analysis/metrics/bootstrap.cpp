@@ -41,15 +41,18 @@ Quantities resampled_mean(const std::vector<Block>& blocks, RandomStream& random
   return mean_of(all);
 }
 
-Quantities median_of(const std::vector<Quantities>& launches) {
-  Quantities result;
-  std::vector<double> column(launches.size());
-  for (std::size_t q = 0; q < kQuantities; ++q) {
-    std::transform(launches.begin(), launches.end(), column.begin(),
-                   [&](const Quantities& l) { return l.values[q]; });
-    result.values[q] = median(column);
-  }
-  return result;
+// The launch of the median wall time, or the mean of the two in the middle. Not the median of each quantity:
+// those would be of several launches, and a whole less than its parts.
+Quantities median_of(std::vector<Quantities> launches) {
+  const auto by_wall = [](const Quantities& a, const Quantities& b) {
+    return a[Quantity::wall] < b[Quantity::wall];
+  };
+  std::stable_sort(launches.begin(), launches.end(), by_wall);
+  const std::size_t middle = launches.size() / 2;
+  if (launches.size() % 2 == 1) return launches[middle];
+  Quantities result = launches[middle - 1];
+  result += launches[middle];
+  return result *= 0.5;
 }
 
 }  // namespace

@@ -14,8 +14,9 @@ namespace lockstep {
 
 inline constexpr int kDraws = 1000;
 
-// The mean per step of every quantity, as median over launches; and the same for each resampled group of
-// launches. No draws with one launch: the unit of repetition is a launch.
+// The mean per step of every quantity, of the launch of which the step is the median one (of an even number:
+// the mean of the middle two); and the same for each resampled group of launches. No draws with one launch:
+// the unit of repetition is a launch.
 struct StepEstimates {
   Quantities point;
   std::vector<Quantities> draws;

@@ -1,6 +1,5 @@
 #include "analysis/model/parallelism.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -15,11 +14,8 @@ namespace {
 
 using Q = Quantity;
 
-// Medians over launches are those of each phase, and their sum may exceed the median of the busiest rank's.
-double busiest_work(const Quantities& q) { return std::max(q[Q::busiest], q.work()); }
-
 PopFactors factors_of(const Quantities& q) {
-  return pop_factors(q.work(), busiest_work(q), q[Q::wall], q[Q::ideal]);
+  return pop_factors(q.work(), q[Q::busiest], q[Q::wall], q[Q::ideal]);
 }
 
 PopSummary pop_of(const StepEstimates& steps) {
@@ -31,7 +27,7 @@ PopSummary pop_of(const StepEstimates& steps) {
   pop.load_balance = of(&PopFactors::load_balance);
   pop.communication = of(&PopFactors::communication);
   pop.mean_work = steps.point.work();
-  pop.most_work = busiest_work(steps.point);
+  pop.most_work = steps.point[Q::busiest];
   pop.step = steps.point[Q::wall];
   if (!(steps.point[Q::ideal] > 0)) return pop;
   pop.ideal_step = steps.point[Q::ideal];
