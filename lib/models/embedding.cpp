@@ -53,13 +53,12 @@ struct RowSums {
     const std::span<const std::int64_t> ids = ids_of(tokens, b);
     const bool shared = gradient.dim() == 2;
     const std::int64_t width = sums.size(1);
-    const auto row = shared ? b : b * static_cast<std::int64_t>(ids.size());
-    const float* from = gradient.const_data_ptr<float>() + row * width + begin;
-    float* to = sums.data_ptr<float>() + begin;
-    if (shared)
-      kernels::add_share_to_rows(ids, from, end - begin, to, width);
-    else
-      kernels::add_to_rows(ids, from, end - begin, to, width);
+    const auto length = static_cast<std::int64_t>(ids.size());
+    const auto real = length - std::count(ids.begin(), ids.end(), std::int64_t{0});
+    const float scale = shared ? 1.0F / static_cast<float>(std::max<std::int64_t>(real, 1)) : 1.0F;
+    const float* from = gradient.const_data_ptr<float>() + (shared ? b : b * length) * width;
+    kernels::add_to_rows(ids, from + begin, shared ? 0 : width, scale, end - begin,
+                         sums.data_ptr<float>() + begin, width);
   }
 };
 

@@ -47,27 +47,15 @@ LOCKSTEP_CLONES void mean_of_rows(std::span<const std::int64_t> ids, const float
   for (std::int64_t j = 0; j < width; ++j) out[j] *= share;
 }
 
-LOCKSTEP_CLONES void add_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t width,
-                                 float* to, std::int64_t stride) {
-  for (std::size_t i = 0; i < ids.size(); ++i, from += stride) {
+LOCKSTEP_CLONES void add_to_rows(std::span<const std::int64_t> ids, const float* from,
+                                 std::int64_t from_stride, float scale, std::int64_t width, float* to,
+                                 std::int64_t stride) {
+  for (std::size_t i = 0; i < ids.size(); ++i, from += from_stride) {
     prefetch(ids, i, to, width, stride);
     if (ids[i] == 0) continue;
     float* row = to + ids[i] * stride;
 #pragma omp simd
-    for (std::int64_t j = 0; j < width; ++j) row[j] += from[j];
-  }
-}
-
-LOCKSTEP_CLONES void add_share_to_rows(std::span<const std::int64_t> ids, const float* from,
-                                       std::int64_t width, float* to, std::int64_t stride) {
-  const auto count = std::ssize(ids) - std::count(ids.begin(), ids.end(), std::int64_t{0});
-  const float share = 1.0F / static_cast<float>(std::max<std::ptrdiff_t>(count, 1));
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    prefetch(ids, i, to, width, stride);
-    if (ids[i] == 0) continue;
-    float* row = to + ids[i] * stride;
-#pragma omp simd
-    for (std::int64_t j = 0; j < width; ++j) row[j] += share * from[j];
+    for (std::int64_t j = 0; j < width; ++j) row[j] += scale * from[j];
   }
 }
 

@@ -13,14 +13,10 @@ void gather_rows(std::span<const std::int64_t> ids, const float* weight, std::in
 // out (width) = the mean of the rows of weight that the ids other than 0 name; 0 when there is none.
 void mean_of_rows(std::span<const std::int64_t> ids, const float* weight, std::int64_t width, float* out);
 
-// The rows of `from` (ids x width) are added, row i to row ids[i] of `to`. Of rows that are `stride` wide in
-// both, the first `width` columns.
-void add_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t width, float* to,
-                 std::int64_t stride);
-
-// The same with one row for all ids: each gets its share of it, 1 / the number of ids other than 0.
-void add_share_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t width, float* to,
-                       std::int64_t stride);
+// Row i of `from`, times scale, is added to row ids[i] of `to`: the first `width` columns of rows that lie
+// `stride` apart in `to` and `from_stride` apart in `from`; 0: one row for all ids.
+void add_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t from_stride, float scale,
+                 std::int64_t width, float* to, std::int64_t stride);
 
 // to[i] += scale * from[i]
 void add_scaled(std::span<const float> from, float scale, float* to);
