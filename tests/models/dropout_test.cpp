@@ -153,6 +153,13 @@ torch::Tensor attention_mask(const Dropout& dropout, std::int64_t batch, std::in
   return (y * static_cast<double>(length)).view({batch, length, heads, length}).transpose(1, 2);
 }
 
+// The presets with sanitizers compile with -O1, where 3.3e-5 was seen.
+#ifdef __SANITIZE_ADDRESS__
+constexpr double kNear = 5e-5;
+#else
+constexpr double kNear = 2e-5;
+#endif
+
 }  // namespace
 
 TEST_CASE("Attention with dropout is softmax, mask and product, forward and backward") {
@@ -173,7 +180,7 @@ TEST_CASE("Attention with dropout is softmax, mask and product, forward and back
       const torch::Tensor gradient = torch::randn_like(ya);
       ya.backward(gradient);
       yb.backward(gradient.to(torch::kFloat64));
-      REQUIRE(largest_difference(a.grad(), b.grad()) < 5e-5);  // of gradients of up to some ten
+      REQUIRE(largest_difference(a.grad(), b.grad()) < kNear);
       if (length > 4)
         REQUIRE(a.grad().slice(0, 1).slice(1, 4).slice(2, width).abs().max().item<double>() == 0);
       const torch::NoGradGuard no_grad;
