@@ -146,10 +146,6 @@ FileDescriptor try_connect(const std::string& host, const std::string& port, con
 
 }  // namespace
 
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 LifelineConnection::LifelineConnection(FileDescriptor fd) : fd_(std::move(fd)) {
   if (fd_.valid()) prepare(fd_.get());
 }

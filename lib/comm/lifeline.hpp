@@ -5,31 +5,11 @@
 
 #include <chrono>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "base/file_descriptor.hpp"
+
 namespace lockstep {
-
-// Owns a file descriptor.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor();
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-  void reset() { *this = FileDescriptor(); }
-
- private:
-  int fd_ = -1;
-};
 
 enum class LifelineKind : char {
   bye = 'b',        // a clean end; the connection closes next

@@ -1,25 +1,13 @@
 // A small run with a different number in every place, and a folder that goes away.
 #pragma once
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <string>
 
 #include "results/run_data.hpp"
 #include "results/run_writer.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lockstep {
-
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "lockstep_results_XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-  std::string path;
-};
 
 inline RunData sample_start() {
   RunData run;
