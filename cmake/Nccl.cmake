@@ -9,7 +9,7 @@ find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${_site}/nvidia/nccl/include" "$ENV{NCC
 find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2 NAMES_PER_DIR
   HINTS "${_site}/nvidia/nccl/lib" "$ENV{NCCL_HOME}/lib" ${CUDAToolkit_LIBRARY_DIR})
 if(NOT NCCL_INCLUDE_DIR OR NOT NCCL_LIBRARY)
-  message(FATAL_ERROR "NCCL not found; set NCCL_HOME, or configure with -DLOCKSTEP_CUDA=OFF")
+  message(FATAL_ERROR " NCCL not found; set NCCL_HOME, or configure with -DLOCKSTEP_CUDA=OFF")
 endif()
 add_library(NCCL::nccl SHARED IMPORTED GLOBAL)
 set_target_properties(NCCL::nccl PROPERTIES IMPORTED_LOCATION "${NCCL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${NCCL_INCLUDE_DIR}")

@@ -1,7 +1,6 @@
 # lockstep_test(NAME SOURCES ... LINKS ... [LABELS unit])       a Catch2 program, one CTest entry
 # lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count
 # An MPI test whose launcher is missing or does not start FAILS: it is never skipped.
-find_package(Catch2 REQUIRED)
 
 # LOCKSTEP_TEST_PYTHON: a Python that can import h5py and numpy, as scripts/bootstrap --tests makes one; empty if none can.
 if(NOT LOCKSTEP_TEST_PYTHON)
