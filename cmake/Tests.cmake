@@ -2,6 +2,8 @@
 # lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count
 # An MPI test whose launcher is missing or does not start FAILS: it is never skipped.
 
+include(AfterTests)
+
 # LOCKSTEP_TEST_PYTHON: a Python that can import h5py and numpy, as scripts/bootstrap --tests makes one; empty if none can.
 if(NOT LOCKSTEP_TEST_PYTHON)
   file(GLOB _pythons "${CMAKE_SOURCE_DIR}/.deps/*-venv/bin/python3")

@@ -4,6 +4,11 @@
 TORCH_VERSION=2.11.0
 TORCH_CUDA_MAJOR=13  # the CUDA release that this wheel was built for
 
+# What the three commands ask of bootstrap.
+QUICKSTART_NEEDS=(--sample-data)
+RUN_TESTS_NEEDS=(--tests)
+CI_NEEDS=(--tests --checks --sample-data)
+
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 DEPS="$ROOT/.deps"
 PROGRAM="${0##*/}"
@@ -91,6 +96,8 @@ build_jobs() {
 configure() {
   local preset="$1" nvcc
   shift
+  # A configuration that failed leaves its answers, what to build among them, and no build.ninja.
+  [[ -f "$ROOT/build/$preset/build.ninja" ]] || rm -f "$ROOT/build/$preset/CMakeCache.txt"
   nvcc="$(find_nvcc)"
   if [[ "$preset" == release && -n "$nvcc" ]]; then
     export CUDACXX="${CUDACXX:-$nvcc}"
@@ -99,6 +106,30 @@ configure() {
   read -ra extra <<<"${LOCKSTEP_CMAKE_ARGS:-}"
   (cd "$ROOT" && cmake --preset "$preset" "$@" "${extra[@]}")
 }
+
+# build PRESET [cmake --build arguments]: with a line of progress.
+build() {
+  local preset="$1"
+  shift
+  NINJA_STATUS="[%f/%t %e] " cmake --build "$ROOT/build/$preset" --parallel "$(build_jobs)" "$@" | "$ROOT/scripts/progress"
+}
+
+# clock SECONDS: 75 is 1:15.
+clock() {
+  if (($1 < 3600)); then printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); else printf '%d:%02d:%02d' $(($1 / 3600)) $(($1 / 60 % 60)) $(($1 % 60)); fi
+}
+
+# part NAME: what the time since the last part was spent on; show_parts lists them.
+parts=()
+part_begin=0
+part() {
+  parts+=("$(printf 'time: %5d s  %s' $((SECONDS - part_begin)) "$1")")
+  part_begin=$SECONDS
+}
+show_parts() { for part in "${parts[@]}"; do note "$part"; done; }
+
+# Ctrl-C ends a command with one line. What is done stays done, and the command goes on from there when called again.
+stop_on_interrupt() { trap 'printf "\n%s: stopped; call it again to go on\n" "$PROGRAM" >&2; exit 130' INT; }
 
 # Open MPI refuses root and more ranks than cores unless told otherwise; other MPIs ignore these.
 mpi_environment() {
