@@ -3,10 +3,9 @@
 
 #include <string>
 
-namespace lockstep {
+#include "base/text.hpp"
 
-// Valid UTF-8: what is none becomes U+FFFD.
-std::string valid_utf8(const std::string& text);
+namespace lockstep {
 
 // Valid UTF-8 on one line: control characters become spaces. At most `columns` code points, the last then an
 // ellipsis.

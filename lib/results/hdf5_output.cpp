@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/text.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
 #include "results/schema.hpp"
@@ -53,11 +54,20 @@ Hdf5Handle link_creation() {
   return list;
 }
 
-std::vector<const char*> pointers(const std::vector<std::string>& values) {
-  std::vector<const char*> result;
-  for (const std::string& value : values) result.push_back(value.c_str());
-  return result;
-}
+// Texts as HDF5 takes them: UTF-8 whatever came in, since the file's type says so. A run goes on when a host
+// or a folder has a name that is none.
+class Texts {
+ public:
+  explicit Texts(const std::vector<std::string>& values) {
+    for (const std::string& value : values) values_.push_back(valid_utf8(value));
+    for (const std::string& value : values_) pointers_.push_back(value.c_str());
+  }
+  const void* data() const { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> values_;
+  std::vector<const char*> pointers_;
+};
 
 Hdf5Handle simple_space(const Extent& extent) {
   return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose};
@@ -139,7 +149,7 @@ void Hdf5Output::write(const std::string& path, const std::vector<T>& values, co
   const Hdf5Handle text = string_type();
   herr_t status = 0;
   if constexpr (std::is_same_v<T, std::string>)
-    status = H5Dwrite(dataset.get(), text.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers(values).data());
+    status = H5Dwrite(dataset.get(), text.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, Texts(values).data());
   else
     status = H5Dwrite(dataset.get(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
   if (status < 0 || !dataset.reset()) fail(path);
@@ -206,8 +216,7 @@ void Hdf5Output::attribute_raw(const std::string& path, const std::string& name,
 
 void Hdf5Output::attribute(const std::string& path, const std::string& name, const std::string& value) {
   const Hdf5Handle type = string_type(), space(H5Screate(H5S_SCALAR), H5Sclose);
-  const char* text = value.c_str();
-  attribute_raw(path, name, type.get(), space.get(), &text);
+  attribute_raw(path, name, type.get(), space.get(), Texts({value}).data());
 }
 
 void Hdf5Output::attribute(const std::string& path, const std::string& name, std::int64_t value) {
@@ -224,7 +233,7 @@ void Hdf5Output::attribute(const std::string& path, const std::string& name,
                            const std::vector<std::string>& values) {
   if (values.empty()) return;  // HDF5 has no attribute of no elements that every reader takes
   const Hdf5Handle type = string_type(), space = simple_space({values.size()});
-  attribute_raw(path, name, type.get(), space.get(), pointers(values).data());
+  attribute_raw(path, name, type.get(), space.get(), Texts(values).data());
 }
 
 void Hdf5Output::flush() {
