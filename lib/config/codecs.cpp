@@ -41,18 +41,30 @@ std::optional<std::vector<T>> parse_list(const Value& v, bool (*allowed)(T)) {
   return values;
 }
 
-template <typename T>
-std::string write_list(const std::vector<T>& values) {
+std::string write_list(const std::vector<std::int64_t>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+std::string write_list(const std::vector<double>& values) {
+  std::vector<std::string> texts;
+  for (const double value : values) texts.push_back(yaml_number(value));
+  return fmt::format("[{}]", fmt::join(texts, ", "));
+}
+
+// "yes", "Off" and the like, as YAML 1.1 reads them.
+std::optional<bool> yaml_1_1_boolean(const std::string& word) {
+  std::string lower;
+  for (const char c : word) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (lower == "yes" || lower == "on" || lower == "true") return true;
+  if (lower == "no" || lower == "off" || lower == "false") return false;
+  return std::nullopt;
 }
 
 }  // namespace
 
 template <typename T>
 Codec<T> whole(T low, T high) {
-  const bool bounded = high != std::numeric_limits<T>::max();
-  return {bounded ? fmt::format("a whole number from {} to {}", low, high)
-                  : fmt::format("a whole number >= {}", low),
+  return {fmt::format("a whole number from {} to {}", low, high),
           [low, high](const Value& v) -> std::optional<T> {
             const auto value = parse_scalar<T>(v);
             return value && *value >= low && *value <= high ? value : std::nullopt;
@@ -63,12 +75,6 @@ template Codec<int> whole(int, int);
 template Codec<std::int64_t> whole(std::int64_t, std::int64_t);
 template Codec<std::uint64_t> whole(std::uint64_t, std::uint64_t);
 
-RealBounds above(double low) {
-  return {fmt::format("> {}", low), [low](double x) { return x > low; }};
-}
-RealBounds at_least(double low) {
-  return {fmt::format(">= {}", low), [low](double x) { return x >= low; }};
-}
 RealBounds from_to_below(double low, double high) {
   return {fmt::format(">= {} and < {}", low, high), [low, high](double x) { return x >= low && x < high; }};
 }
@@ -79,13 +85,18 @@ RealBounds from_to(double low, double high) {
   return {fmt::format("from {} to {}", low, high), [low, high](double x) { return x >= low && x <= high; }};
 }
 
+RealBounds zero_or_from_to(double low, double high) {
+  return {fmt::format("0, or from {} to {}", low, high),
+          [low, high](double x) { return x == 0 || (x >= low && x <= high); }};
+}
+
 Codec<double> real(const RealBounds& bounds) {
   return {"a number " + bounds.text,
           [holds = bounds.holds](const Value& v) -> std::optional<double> {
             const auto value = parse_scalar<double>(v);
             return value && std::isfinite(*value) && holds(*value) ? value : std::nullopt;
           },
-          [](const double& v) -> std::optional<std::string> { return fmt::format("{}", v); }};
+          [](const double& v) -> std::optional<std::string> { return yaml_number(v); }};
 }
 
 Codec<bool> boolean() {
@@ -101,23 +112,37 @@ Codec<bool> boolean() {
 Codec<std::string> text(std::string allowed) {
   return {std::move(allowed),
           [](const Value& v) -> std::optional<std::string> {
-            return v.form == Value::Form::scalar && !v.text().empty() ? std::optional<std::string>(v.text())
-                                                                      : std::nullopt;
+            // What a library is told of a text ends at a zero byte.
+            const bool usable = v.form == Value::Form::scalar && !v.text().empty() &&
+                                v.text().find('\0') == std::string::npos;
+            return usable ? std::optional<std::string>(v.text()) : std::nullopt;
           },
           [](const std::string& v) { return v.empty() ? std::nullopt : std::optional<std::string>(v); },
           true};
 }
 
+Codec<std::string> text_or_none(std::string allowed) {
+  Codec<std::string> codec = text(std::move(allowed));
+  codec.read = [as_text = codec.read](const Value& v) -> std::optional<std::string> {
+    const std::optional<bool> word = v.quoted ? std::nullopt : yaml_1_1_boolean(v.text());
+    if (word) return *word ? std::nullopt : std::optional<std::string>("none");
+    return as_text(v);
+  };
+  return codec;
+}
+
 Codec<std::vector<double>> real_list() {
-  return {"a list of numbers",
-          [](const Value& v) { return parse_list<double>(v, [](double x) { return std::isfinite(x); }); },
+  constexpr double kMost = 1e30;
+  return {fmt::format("a list of numbers from {} to {}", -kMost, kMost),
+          [](const Value& v) { return parse_list<double>(v, [](double x) { return std::abs(x) <= kMost; }); },
           [](const std::vector<double>& v) -> std::optional<std::string> { return write_list(v); }};
 }
 
 Codec<std::vector<std::int64_t>> image_shape() {
-  return {"a list of three whole numbers >= 1",
+  constexpr std::int64_t kMost = 65536;
+  return {fmt::format("a list of three whole numbers from 1 to {}", kMost),
           [](const Value& v) {
-            auto values = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
+            auto values = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1 && x <= kMost; });
             if (values && values->size() != 3) values.reset();
             return values;
           },
@@ -134,7 +159,7 @@ Codec<Partition> partition() {
               for (const auto& [word, kind] : words)
                 if (word == v.text()) return Partition{kind, {}};
             if (v.form != Value::Form::list) return std::nullopt;
-            auto layers = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1; });
+            auto layers = parse_list<std::int64_t>(v, [](std::int64_t x) { return x >= 1 && x <= 65536; });
             if (!layers || layers->empty()) return std::nullopt;
             return Partition{Kind::layers, std::move(*layers)};
           },
@@ -158,7 +183,7 @@ Codec<std::vector<std::string>> language_pair() {
             if (!is_name(v.items[0]) || !is_name(v.items[1])) return std::nullopt;
             return v.items;
           },
-          [](const std::vector<std::string>& v) -> std::optional<std::string> { return write_list(v); }};
+          [](const std::vector<std::string>& v) -> std::optional<std::string> { return yaml_list(v); }};
 }
 
 std::string any_of(const std::vector<std::string>& words) {

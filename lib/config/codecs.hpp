@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,24 +23,24 @@ struct Codec {
   std::vector<std::string> choices = {};
 };
 
-// A whole number from `low` on, of any width.
+// A whole number, of any width.
 template <typename T>
-Codec<T> whole(T low, T high = std::numeric_limits<T>::max());
+Codec<T> whole(T low, T high);
 
 // A finite number; the bounds are a description and a test so that the one cannot lack the other.
 struct RealBounds {
-  std::string text;  // "> 0"
+  std::string text;  // "from 0 to 1"
   std::function<bool(double)> holds;
 };
-RealBounds above(double low);
-RealBounds at_least(double low);
 RealBounds from_to_below(double low, double high);  // low <= x < high
 RealBounds between(double low, double high);        // low < x < high
 RealBounds from_to(double low, double high);        // low <= x <= high
+RealBounds zero_or_from_to(double low, double high);
 Codec<double> real(const RealBounds& bounds);
 
 Codec<bool> boolean();
-Codec<std::string> text(std::string allowed);  // never empty; an empty member has no value
+Codec<std::string> text(std::string allowed);          // never empty; an empty member has no value
+Codec<std::string> text_or_none(std::string allowed);  // the same; "no", "off" and "false" mean "none"
 Codec<std::vector<double>> real_list();
 Codec<std::vector<std::int64_t>> image_shape();   // [channels, height, width]
 Codec<std::vector<std::string>> language_pair();  // [from, to], two names of letters, digits, - and _

@@ -77,7 +77,8 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
   if (!line.dry_run && (line.ranks != 0 || !line.svg.empty()))
     throw input_error("{} says something of a dry run; add --dry-run, or remove it",
                       line.svg.empty() ? "--ranks" : "--svg");
-  if (line.ranks < 0) throw input_error("--ranks must be at least 1, not {}", line.ranks);
+  if (line.ranks < 0 || line.ranks > kMostRanks)
+    throw input_error("--ranks must be a whole number from 1 to {}, not {}", kMostRanks, line.ranks);
   return line;
 }
 

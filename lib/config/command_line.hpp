@@ -6,6 +6,8 @@
 
 namespace lockstep {
 
+inline constexpr int kMostRanks = 65536;  // that a dry run plans
+
 struct CommandLine {
   std::string config;             // --config
   std::vector<std::string> sets;  // --set, in order

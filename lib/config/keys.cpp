@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -44,14 +45,21 @@ Key make_key(std::string name, T& (*member)(RunConfig&), Codec<T> codec, std::st
       #path, [](RunConfig& c) -> decltype(RunConfig().path)& { return c.path; }, codec, doc, unset)
 
 using Count = std::int64_t;
-// Bounds that keep ranks x accumulate x batch within 64 bits.
-constexpr Count kMostSamples = 1'000'000'000, kMostPasses = 65'536;
+// Every number has bounds: far beyond what anybody runs, near enough that products stay within 64 bits (ranks
+// x accumulate x batch, samples x pixels, epochs x steps) and that single precision holds what a step
+// computes with.
+constexpr Count kMostSamples = 1'000'000'000, kMostPasses = 65'536, kMostEpochs = 1'000'000;
+constexpr Count kMostSteps = 1'000'000'000'000, kMostTokens = 1'000'000, kMostWords = 100'000'000;
+constexpr Count kMostClasses = 1'000'000;
+constexpr double kLeastPositive = 1e-30, kMostReal = 1e6;  // of what is multiplied with weights and gradients
+constexpr double kLeastMiB = 1e-6, kMostMiB = 1e6;         // a byte; a tebibyte
+constexpr double kMostMicroseconds = 1e9, kLeastGbps = 1e-6, kMostGbps = 1e6, kMostSlowdown = 1e4;
 
 std::vector<Key> run_and_model_keys() {
   return {
       LOCKSTEP_OPTIONAL_KEY(run.name, text("a text"), "the model's name",
                             "a name for people; part of no calculation"),
-      LOCKSTEP_KEY(run.seed, whole<std::uint64_t>(0),
+      LOCKSTEP_KEY(run.seed, whole<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()),
                    "initial weights, order of the samples, dropout, validation split and synthetic data "
                    "follow from it"),
       LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), kRequired, "which model is trained"),
@@ -68,7 +76,7 @@ std::vector<Key> data_keys() {
       LOCKSTEP_OPTIONAL_KEY(data.path, text("a folder, or a file"), "none",
                             "where the files lie, or, for text_file, the file; relative to the working "
                             "directory; synthetic data needs none"),
-      LOCKSTEP_KEY(data.max_length, whole<Count>(1),
+      LOCKSTEP_KEY(data.max_length, whole<Count>(1, kMostTokens),
                    "text: tokens per sample; longer texts are cut, shorter padded"),
       LOCKSTEP_KEY(data.batching,
                    one_of<Batching>({{"fixed", Batching::fixed}, {"length", Batching::length}}),
@@ -78,10 +86,10 @@ std::vector<Key> data_keys() {
           data.tokenizer,
           one_of<Tokenizer>({{"hash", Tokenizer::hash}, {"basic_english", Tokenizer::basic_english}}),
           "text: hash needs no vocabulary; basic_english builds one from the training split"),
-      LOCKSTEP_KEY(data.vocabulary, whole<Count>(2),
+      LOCKSTEP_KEY(data.vocabulary, whole<Count>(2, kMostWords),
                    "text: size of the hash table, or the largest vocabulary of basic_english and of each "
                    "language"),
-      LOCKSTEP_OPTIONAL_KEY(data.min_freq, maybe(whole<Count>(1)), "2 for multi30k, else 1",
+      LOCKSTEP_OPTIONAL_KEY(data.min_freq, maybe(whole<Count>(1, kMostSamples)), "2 for multi30k, else 1",
                             "basic_english: rarer words are read as unknown"),
       LOCKSTEP_OPTIONAL_KEY(data.embeddings, text("a file"), "none",
                             "basic_english: word vectors to begin with, a word and its numbers a line "
@@ -94,8 +102,9 @@ std::vector<Key> data_keys() {
       LOCKSTEP_KEY(data.test_share, real(between(0, 1)),
                    "text_file: share of the file, at its end, that is the test split"),
       LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
-      LOCKSTEP_KEY(data.max_train_rows, whole<Count>(0), "read only the first so many training rows; 0: all"),
-      LOCKSTEP_OPTIONAL_KEY(data.cache, text("a folder, or none"), "none",
+      LOCKSTEP_KEY(data.max_train_rows, whole<Count>(0, kMostSamples),
+                   "read only the first so many training rows; 0: all"),
+      LOCKSTEP_OPTIONAL_KEY(data.cache, text_or_none("a folder, or none"), "none",
                             "where parsed and encoded data is kept for the next run; none: nowhere"),
   };
 }
@@ -112,18 +121,19 @@ std::vector<Key> image_and_synthetic_keys() {
       LOCKSTEP_KEY(data.flip, boolean(), "images: in training, mirror every other one, drawn at random"),
       LOCKSTEP_KEY(data.rotation, real(from_to(0, 180)),
                    "images: in training, turn by a random angle of at most so many degrees; 0: not"),
-      LOCKSTEP_KEY(data.samples, whole<Count>(1), "synthetic data: training samples, validation included"),
-      LOCKSTEP_KEY(data.test_samples, whole<Count>(1), "synthetic data: test samples"),
-      LOCKSTEP_KEY(data.classes, whole<Count>(2), "synthetic_images, synthetic_text: classes"),
+      LOCKSTEP_KEY(data.samples, whole<Count>(1, kMostSamples),
+                   "synthetic data: training samples, validation included"),
+      LOCKSTEP_KEY(data.test_samples, whole<Count>(1, kMostSamples), "synthetic data: test samples"),
+      LOCKSTEP_KEY(data.classes, whole<Count>(2, kMostClasses), "synthetic_images, synthetic_text: classes"),
       LOCKSTEP_KEY(data.shape, image_shape(), "synthetic_images: channels, height, width"),
   };
 }
 
 std::vector<Key> training_keys() {
   return {
-      LOCKSTEP_OPTIONAL_KEY(training.epochs, maybe(whole<Count>(1)), "none",
+      LOCKSTEP_OPTIONAL_KEY(training.epochs, maybe(whole<Count>(1, kMostEpochs)), "none",
                             "passes over the training split; give either this or training.steps"),
-      LOCKSTEP_OPTIONAL_KEY(training.steps, maybe(whole<Count>(1)), "none",
+      LOCKSTEP_OPTIONAL_KEY(training.steps, maybe(whole<Count>(1, kMostSteps)), "none",
                             "optimizer steps, over as many epochs as they take"),
       LOCKSTEP_OPTIONAL_KEY(
           training.global_batch, maybe(whole<Count>(1, kMostSamples)), "none",
@@ -134,7 +144,7 @@ std::vector<Key> training_keys() {
           "samples per rank and forward pass; the global batch is this x ranks x accumulate"),
       LOCKSTEP_KEY(training.accumulate, whole<Count>(1, kMostPasses),
                    "forward and backward passes per optimizer step; gradients are reduced after the last"),
-      LOCKSTEP_KEY(training.grad_clip, real(at_least(0)),
+      LOCKSTEP_KEY(training.grad_clip, real(from_to(0, kMostReal)),
                    "largest 2-norm of the whole gradient; 0: not clipped"),
       LOCKSTEP_KEY(training.precision,
                    one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}),
@@ -150,8 +160,9 @@ std::vector<Key> optimizer_keys() {
           one_of<OptimizerKind>(
               {{"sgd", OptimizerKind::sgd}, {"adam", OptimizerKind::adam}, {"adamw", OptimizerKind::adamw}}),
           "adamw differs from adam in decoupling weight decay from the gradient"),
-      LOCKSTEP_KEY(training.optimizer.lr, real(above(0)), "learning rate after warm-up"),
-      LOCKSTEP_KEY(training.optimizer.weight_decay, real(at_least(0)),
+      LOCKSTEP_KEY(training.optimizer.lr, real(from_to(kLeastPositive, kMostReal)),
+                   "learning rate after warm-up"),
+      LOCKSTEP_KEY(training.optimizer.weight_decay, real(from_to(0, kMostReal)),
                    "factor of the weights in each update"),
       LOCKSTEP_KEY(training.optimizer.momentum, real(from_to_below(0, 1)), "sgd only"),
       LOCKSTEP_KEY(training.optimizer.nesterov, boolean(), "sgd only; needs momentum > 0"),
@@ -159,14 +170,15 @@ std::vector<Key> optimizer_keys() {
                    "adam, adamw: decay of the mean of the gradient"),
       LOCKSTEP_KEY(training.optimizer.beta2, real(from_to_below(0, 1)),
                    "adam, adamw: decay of the mean of its square"),
-      LOCKSTEP_KEY(training.optimizer.eps, real(above(0)), "adam, adamw: added to the denominator"),
+      LOCKSTEP_KEY(training.optimizer.eps, real(from_to(kLeastPositive, kMostReal)),
+                   "adam, adamw: added to the denominator"),
       LOCKSTEP_KEY(training.schedule.name,
                    one_of<ScheduleKind>({{"constant", ScheduleKind::constant},
                                          {"linear", ScheduleKind::linear},
                                          {"cosine", ScheduleKind::cosine}}),
                    "course of the learning rate after warm-up; linear and cosine fall towards 0 at the end "
                    "of the run"),
-      LOCKSTEP_KEY(training.schedule.warmup_steps, whole<Count>(0),
+      LOCKSTEP_KEY(training.schedule.warmup_steps, whole<Count>(0, kMostSteps),
                    "steps over which the learning rate rises linearly to lr"),
   };
 }
@@ -199,8 +211,8 @@ std::vector<Key> parallel_keys() {
                    "reduce a bucket as soon as it is full, while backward goes on"),
       LOCKSTEP_KEY(parallel.sync_batchnorm, boolean(),
                    "batch normalisation over the global batch instead of each rank's own"),
-      LOCKSTEP_KEY(parallel.bucket_mb, real(above(0)), "size of a gradient bucket, MiB"),
-      LOCKSTEP_KEY(parallel.first_bucket_mb, real(above(0)),
+      LOCKSTEP_KEY(parallel.bucket_mb, real(from_to(kLeastMiB, kMostMiB)), "size of a gradient bucket, MiB"),
+      LOCKSTEP_KEY(parallel.first_bucket_mb, real(from_to(kLeastMiB, kMostMiB)),
                    "size of the bucket that is ready first, MiB; at most bucket_mb"),
       LOCKSTEP_KEY(
           parallel.reduce_dtype,
@@ -239,14 +251,15 @@ std::vector<Key> split_keys() {
 
 std::vector<Key> link_keys() {
   return {
-      LOCKSTEP_KEY(parallel.link.latency_us, real(at_least(0)), "from one rank to another, microseconds"),
-      LOCKSTEP_KEY(parallel.link.gbps, real(at_least(0)),
+      LOCKSTEP_KEY(parallel.link.latency_us, real(from_to(0, kMostMicroseconds)),
+                   "from one rank to another, microseconds"),
+      LOCKSTEP_KEY(parallel.link.gbps, real(zero_or_from_to(kLeastGbps, kMostGbps)),
                    "bandwidth between two ranks, 10^9 bits a second; 0: without limit"),
-      LOCKSTEP_KEY(parallel.link.jitter_us, real(at_least(0)),
+      LOCKSTEP_KEY(parallel.link.jitter_us, real(from_to(0, kMostMicroseconds)),
                    "each operation takes longer by up to so much, drawn evenly by run.seed, microseconds"),
       LOCKSTEP_KEY(parallel.link.slow_rank, whole<int>(-1, 65535),
                    "the rank that slow_factor slows down; -1: none"),
-      LOCKSTEP_KEY(parallel.link.slow_factor, real(at_least(1)),
+      LOCKSTEP_KEY(parallel.link.slow_factor, real(from_to(1, kMostSlowdown)),
                    "how many times as long slow_phase takes on slow_rank, by sleeping: a fault to test the "
                    "analysis with"),
       LOCKSTEP_KEY(parallel.link.slow_phase,
@@ -261,11 +274,12 @@ std::vector<Key> measure_and_checkpoint_keys() {
           measure.scaling, one_of<Scaling>({{"strong", Scaling::strong}, {"weak", Scaling::weak}}),
           "what stays the same with more ranks: strong, the global batch; weak, the batch of each rank, "
           "given as training.micro_batch"),
-      LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0)),
+      LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0, kMostSteps)),
                    "steps left out of the statistics; auto: found by analyze"),
-      LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0),
+      LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0, kMostEpochs),
                    "epochs between checkpoints; 0: none are written"),
-      LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1), "how many of the newest checkpoints are kept"),
+      LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1, kMostEpochs),
+                   "how many of the newest checkpoints are kept"),
   };
 }
 

@@ -3,13 +3,14 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "base/error.hpp"
+#include "base/regular_file.hpp"
+#include "base/text.hpp"
+#include "config/decode_text.hpp"
 #include "config/keys.hpp"
 #include "config/suggestions.hpp"
 
@@ -25,7 +26,7 @@ Value value_of(const YAML::Node& node) {
   if (!node.IsSequence()) return {};
   Value list{Value::Form::list, {}, false};
   for (const YAML::Node& item : node) {
-    if (!item.IsScalar()) return {Value::Form::nested, {}, false};
+    if (!item.IsScalar()) return {Value::Form::nested, {}, false};  // not looked into: it may be of any depth
     list.items.push_back(item.Scalar());
   }
   return list;
@@ -43,6 +44,14 @@ std::string keys_of(const std::string& section) {
   return names;
 }
 
+// " (with the character U+0435)": of a word that only looks like the one that was meant.
+std::string foreign_letter(const std::string& word) {
+  const auto found = std::find_if(word.begin(), word.end(), [](char c) { return (c & 0x80) != 0; });
+  if (found == word.end()) return "";
+  const auto at = static_cast<std::size_t>(found - word.begin());
+  return fmt::format(" (with the character U+{:04X})", static_cast<unsigned>(code_point(word, at)));
+}
+
 // One source of settings (the file, or one --set) applied to a configuration.
 class Source {
  public:
@@ -53,7 +62,9 @@ class Source {
     if (name.empty() || is_section(name)) return apply_section(name, node, where);
     note_first_use(name, where);
     const Value value = value_of(node);
-    if (const Key* key = find_key(name))
+    const Key* key = find_key(name);
+    if (!key || !key->is_text) refuse_octal(name, value, where);
+    if (key)
       assign(*key, value, where);
     else if (name.starts_with("model.") && name.find('.', 6) == std::string::npos && name.size() > 6)
       assign_hyper(name, value, where);
@@ -72,7 +83,22 @@ class Source {
       if (!entry.first.IsScalar())
         throw input_error("{}: a key must be a word, not a list or a map", at.text());
       const std::string& key = entry.first.Scalar();
+      if (key == "<<") throw input_error("{}: merge keys ('<<') are not read; write the keys out", at.text());
       apply(name.empty() ? key : fmt::format("{}.{}", name, key), entry.second, at);
+    }
+  }
+
+  // 010 is ten to one reader of YAML and eight to another.
+  static void refuse_octal(const std::string& name, const Value& value, const Location& where) {
+    if (value.quoted) return;
+    for (const std::string& item : value.items) {
+      const std::string digits = item.substr(item.find_first_not_of("+-") == 1 ? 1 : 0);
+      if (digits.size() < 2 || digits[0] != '0' ||
+          digits.find_first_not_of("0123456789_") != std::string::npos)
+        continue;
+      const std::size_t first = std::min(digits.find_first_not_of("0_"), digits.size() - 1);
+      throw input_error("{}: '{}' is {}, which some readers of YAML take as octal; write {}", where.text(),
+                        name, item, digits.substr(first));
     }
   }
 
@@ -107,13 +133,15 @@ class Source {
   static Error unknown(const std::string& name, const Location& where) {
     std::vector<std::string> known = key_names();
     known.insert(known.end(), sections().begin(), sections().end());
-    return input_error("{}: unknown key '{}'{}", where.text(), name, did_you_mean(name, known));
+    return input_error("{}: unknown key '{}'{}{}", where.text(), printable(name), foreign_letter(name),
+                       did_you_mean(name, known));
   }
 
   static Error wrong_value(const Key& key, const Value& value, const Location& where) {
-    const std::string hint = value.form == Value::Form::scalar ? did_you_mean(value.text(), key.choices) : "";
-    return input_error("{}: '{}' must be {}, not {}{}", where.text(), key.name, key.allowed, value.shown(),
-                       hint);
+    const bool scalar = value.form == Value::Form::scalar;
+    return input_error("{}: '{}' must be {}, not {}{}{}", where.text(), key.name, key.allowed,
+                       printable(value.shown()), scalar ? foreign_letter(value.text()) : "",
+                       scalar ? did_you_mean(value.text(), key.choices) : "");
   }
 
   static Error not_a_map(const std::string& name, const YAML::Node& node, const Location& where) {
@@ -130,18 +158,28 @@ class Source {
   std::map<std::string, Location> seen_;
 };
 
+// No configuration is nearly as long; what is (a data set, a log) was named by mistake.
+constexpr std::int64_t kMostBytes = 1 << 20;
+
 std::string read_text(const std::string& path) {
   if (std::filesystem::is_directory(path)) throw input_error("{}: is a folder; give a YAML file", path);
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in || in.bad()) throw input_error("{}: cannot be read: {}", path, errno_text(errno));
-  return text;
+  return decode_text(path, read_regular_file(path, kMostBytes));
+}
+
+// Lines end in "\n", so that those of a message are the editor's.
+std::string with_unix_lines(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at)
+    if (text[at] != '\r')
+      out += text[at];
+    else if (at + 1 == text.size() || text[at + 1] != '\n')
+      out += '\n';
+  return out;
 }
 
 YAML::Node parse_file(const std::string& path, const std::string& text) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(with_unix_lines(text));
     if (documents.size() > 1)
       throw input_error("{}:{}: a second YAML document begins; a configuration is one", path,
                         documents[1].Mark().line + 1);
@@ -158,20 +196,35 @@ void apply_file(RunConfig& config, const std::string& path) {
   Source(config, path).apply("", root, {path, root.Mark().line + 1});
 }
 
+YAML::Node parse_set(const std::string& set, const std::string& value) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(value);
+    if (documents.size() == 1) return documents.front();
+  } catch (const YAML::Exception& e) {
+    throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, printable(set), e.msg);
+  }
+  throw input_error("{}: the value of '{}' must be one YAML value", kFromFlag, printable(set));
+}
+
+// What was set, as a comment of the text as given.
+std::string set_comment(const std::string& set) {
+  std::string comment = fmt::format("# {} ", kFromFlag);
+  for (const char c : set) comment += c == '\n' ? std::string("\n# ") : std::string(1, c);
+  return comment + '\n';
+}
+
 void apply_set(RunConfig& config, const std::string& set) {
+  if (invalid_utf8(set))
+    throw input_error("{}: '{}' is no UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
+                      printable(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);
   if (name.empty() || equals == std::string::npos || equals + 1 == set.size())
-    throw input_error("{}: '{}' must be written key=value, for example training.epochs=3", kFromFlag, set);
-  YAML::Node value;
-  try {
-    value = YAML::Load(set.substr(equals + 1));
-  } catch (const YAML::Exception& e) {
-    throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, set, e.msg);
-  }
-  Source(config, kFromFlag).apply(name, value, {kFromFlag, 0});
+    throw input_error("{}: '{}' must be written key=value, for example training.epochs=3", kFromFlag,
+                      printable(set));
+  Source(config, kFromFlag).apply(name, parse_set(set, set.substr(equals + 1)), {kFromFlag, 0});
   if (!config.given_text.empty() && config.given_text.back() != '\n') config.given_text += '\n';
-  config.given_text += fmt::format("# {} {}\n", kFromFlag, set);
+  config.given_text += set_comment(set);
 }
 
 }  // namespace

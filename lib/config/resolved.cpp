@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "base/error.hpp"
 #include "config/keys.hpp"
 #include "config/load_config.hpp"
@@ -6,9 +8,15 @@ namespace lockstep {
 
 namespace {
 
-// A hyper-parameter's text is a scalar or a list as load_config reads it ("[250, 100]").
+// A hyper-parameter's text is a number, true, false, a word or a list of numbers, as the registry writes it.
 std::string setting_yaml(const std::string& value) {
-  return value.starts_with('[') ? value : yaml_scalar(value);
+  if (value.starts_with('[') || value == "true" || value == "false") return value;
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool all = error == std::errc() && end == value.data() + value.size();
+  if (!all) return yaml_scalar(value);
+  // A whole number of any length stays as it is.
+  return value.find_first_of(".eE") == std::string::npos ? value : yaml_number(number);
 }
 
 std::string indent(const std::string& section) {
@@ -28,7 +36,7 @@ std::string to_yaml(const RunConfig& config, const std::vector<Setting>& resolve
       const auto value = key.section() == section ? key.get(config) : std::nullopt;
       if (value)
         body += fmt::format("{}{}: {}\n", indent(section), key.last(),
-                            key.is_text ? yaml_scalar(*value) : *value);
+                            key.is_text || !key.choices.empty() ? yaml_scalar(*value) : *value);
     }
     if (section == "model")
       for (const Setting& setting : resolved_model)

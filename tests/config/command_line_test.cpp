@@ -55,7 +55,11 @@ TEST_CASE("flags of a dry run") {
         "--ranks says something of a dry run; add --dry-run, or remove it");
   CHECK(refusal({"--config=x.yaml", "--svg=x"}) ==
         "--svg says something of a dry run; add --dry-run, or remove it");
-  CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=-1"}) == "--ranks must be at least 1, not -1");
+  CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=-1"}) ==
+        "--ranks must be a whole number from 1 to 65536, not -1");
+  CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=100000000"}) ==
+        "--ranks must be a whole number from 1 to 65536, not 100000000");
+  CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=1e3"}).find("--ranks") != std::string::npos);
 }
 
 TEST_CASE("defaults, and what needs no configuration") {
@@ -95,7 +99,8 @@ TEST_CASE("--help has every flag and every key with its default, on 100 columns"
     CHECK(help.find("\n  " + key.name + " ") != std::string::npos);
     CHECK((key.get(RunConfig()).has_value() || !key.unset.empty()));
   }
-  CHECK(help.find("training.optimizer.lr           a number > 0 (default: 0.001)\n") != std::string::npos);
+  CHECK(help.find("training.optimizer.lr           a number from 1e-30 to 1000000 (default: 0.001)\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("the configuration page has every key, flag, exit code and the models' keys") {
