@@ -14,6 +14,9 @@ get_property(_languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 if(NOT C IN_LIST _languages)
   enable_language(C)  # FindHDF5 needs it
 endif()
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)  # Boost's own configuration file, without a word about it
+endif()
 set(HDF5_PREFER_PARALLEL OFF)
 set(_lockstep_missing "")
 lockstep_find(HDF5 libhdf5-dev COMPONENTS C)
