@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -74,7 +75,7 @@ SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 void print_failure(const std::string& program, const std::string& text) {
   // A progress line may stand on the terminal: take its place.
   std::string line = isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "";
-  line += fmt::format("{}: {}", program, text.substr(0, text.find('\n'))) + "\n";
+  line += fmt::format("{}: {}", program, printable(text.substr(0, text.find('\n')))) + "\n";
   static_cast<void>(!write(STDERR_FILENO, line.data(), line.size()));
 }
 

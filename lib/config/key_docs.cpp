@@ -105,8 +105,16 @@ errors of one line, with exit code 2; nothing is guessed:
 
     configs/x.yaml:12: unknown key 'training.batchsize'; did you mean 'training.global_batch'?
 
+The file is one YAML document in UTF-8 (with or without a byte order mark; UTF-16 with one is converted), a regular file
+of at most 1 MiB. Anchors and aliases are read, merge keys (`<<`) are not. A number is written in decimal: `010`, which
+some readers take as octal, is refused.
+
+Every number has bounds, named below. What together asks for more memory than there is (samples, shape, layers, widths)
+is refused before any of it is allocated.
+
 Every run stores the resolved configuration, defaults included, as `config.yaml` in its folder; its run file holds that
-and the file as given.
+and the file as given, both as UTF-8. Readers of YAML 1.1 and of YAML 1.2 take `config.yaml` to mean the same: texts such
+as `no` and `1e3` are quoted, and numbers are written as `1.0e-08`.
 
 )";
 

@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -44,6 +45,23 @@ std::string keys_of(const std::string& section) {
   return names;
 }
 
+// "model." and a word: which words a model knows, its registry knows.
+bool may_be_hyper(const std::string& name) {
+  const auto in_word = [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) != 0 || c == '_' || c == '-');
+  };
+  return name.starts_with("model.") && name.size() > 6 && std::all_of(name.begin() + 6, name.end(), in_word);
+}
+
+// For a message, which is one line of a readable length whatever it quotes.
+std::string excerpt(const std::string& text) {
+  constexpr std::size_t kMost = 120;
+  if (text.size() <= kMost) return printable(text);
+  std::size_t end = 0;
+  while (end < kMost) end += std::max<std::size_t>(utf8_length(text, end), 1);
+  return printable(text.substr(0, end)) + "...";
+}
+
 // " (with the character U+0435)": of a word that only looks like the one that was meant.
 std::string foreign_letter(const std::string& word) {
   const auto found = std::find_if(word.begin(), word.end(), [](char c) { return (c & 0x80) != 0; });
@@ -66,7 +84,7 @@ class Source {
     if (!key || !key->is_text) refuse_octal(name, value, where);
     if (key)
       assign(*key, value, where);
-    else if (name.starts_with("model.") && name.find('.', 6) == std::string::npos && name.size() > 6)
+    else if (may_be_hyper(name))
       assign_hyper(name, value, where);
     else
       throw unknown(name, where);
@@ -105,7 +123,7 @@ class Source {
   void note_first_use(const std::string& name, const Location& where) {
     const auto [first, fresh] = seen_.emplace(name, where);
     if (!fresh)
-      throw input_error("{}: duplicate key '{}'; it is given at line {} already", where.text(), name,
+      throw input_error("{}: duplicate key '{}'; it is given at line {} already", where.text(), excerpt(name),
                         first->second.line);
   }
 
@@ -125,7 +143,8 @@ class Source {
     config_.given.erase(name);
     if (value.form == Value::Form::empty && from_flag()) return;
     if (value.form != Value::Form::scalar && value.form != Value::Form::list)
-      throw input_error("{}: '{}' must be a value or a list, not {}", where.text(), name, value.shown());
+      throw input_error("{}: '{}' must be a value or a list, not {}", where.text(), name,
+                        excerpt(value.shown()));
     config_.model.hyper.push_back({key, value.text(), where});
     config_.given[name] = where;
   }
@@ -133,14 +152,14 @@ class Source {
   static Error unknown(const std::string& name, const Location& where) {
     std::vector<std::string> known = key_names();
     known.insert(known.end(), sections().begin(), sections().end());
-    return input_error("{}: unknown key '{}'{}{}", where.text(), printable(name), foreign_letter(name),
+    return input_error("{}: unknown key '{}'{}{}", where.text(), excerpt(name), foreign_letter(name),
                        did_you_mean(name, known));
   }
 
   static Error wrong_value(const Key& key, const Value& value, const Location& where) {
     const bool scalar = value.form == Value::Form::scalar;
     return input_error("{}: '{}' must be {}, not {}{}{}", where.text(), key.name, key.allowed,
-                       printable(value.shown()), scalar ? foreign_letter(value.text()) : "",
+                       excerpt(value.shown()), scalar ? foreign_letter(value.text()) : "",
                        scalar ? did_you_mean(value.text(), key.choices) : "");
   }
 
@@ -148,9 +167,9 @@ class Source {
     if (name.empty())
       return input_error(
           "{}: a configuration must be a map of sections (run, model, data, training, ...), not {}",
-          where.text(), value_of(node).shown());
+          where.text(), excerpt(value_of(node).shown()));
     return input_error("{}: '{}' must be a map with the keys {}, not {}", where.text(), name, keys_of(name),
-                       value_of(node).shown());
+                       excerpt(value_of(node).shown()));
   }
 
   RunConfig& config_;
@@ -185,7 +204,9 @@ YAML::Node parse_file(const std::string& path, const std::string& text) {
                         documents[1].Mark().line + 1);
     return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& e) {
-    throw input_error("{}:{}:{}: not YAML: {}", path, e.mark.line + 1, e.mark.column + 1, e.msg);
+    // What yaml-cpp says of more levels than it goes down.
+    const std::string reason = e.msg == YAML::ErrorMsg::BAD_FILE ? "nested too deeply" : e.msg;
+    throw input_error("{}:{}:{}: not YAML: {}", path, e.mark.line + 1, e.mark.column + 1, reason);
   }
 }
 
@@ -201,9 +222,9 @@ YAML::Node parse_set(const std::string& set, const std::string& value) {
     const std::vector<YAML::Node> documents = YAML::LoadAll(value);
     if (documents.size() == 1) return documents.front();
   } catch (const YAML::Exception& e) {
-    throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, printable(set), e.msg);
+    throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, excerpt(set), e.msg);
   }
-  throw input_error("{}: the value of '{}' must be one YAML value", kFromFlag, printable(set));
+  throw input_error("{}: the value of '{}' must be one YAML value", kFromFlag, excerpt(set));
 }
 
 // What was set, as a comment of the text as given.
@@ -216,12 +237,12 @@ std::string set_comment(const std::string& set) {
 void apply_set(RunConfig& config, const std::string& set) {
   if (invalid_utf8(set))
     throw input_error("{}: '{}' is no UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
-                      printable(set));
+                      excerpt(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);
   if (name.empty() || equals == std::string::npos || equals + 1 == set.size())
     throw input_error("{}: '{}' must be written key=value, for example training.epochs=3", kFromFlag,
-                      printable(set));
+                      excerpt(set));
   Source(config, kFromFlag).apply(name, parse_set(set, set.substr(equals + 1)), {kFromFlag, 0});
   if (!config.given_text.empty() && config.given_text.back() != '\n') config.given_text += '\n';
   config.given_text += set_comment(set);

@@ -68,6 +68,8 @@ int cost(const Dotted& word, const Dotted& candidate) {
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kLongest = 100;  // nothing longer is a misspelt word
+  if (word.size() > kLongest) return {};
   const Dotted wanted(folded(word));
   int best = kFar;
   std::string found;

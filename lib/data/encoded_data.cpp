@@ -3,9 +3,12 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/machine_memory.hpp"
+
 namespace lockstep {
 
 std::shared_ptr<std::byte> zeroed_bytes(std::size_t bytes) {
+  require_memory(static_cast<double>(bytes), machine_memory_bytes(), "the rows of the data set");
   void* memory = std::calloc(bytes + 1, 1);
   if (memory == nullptr) throw std::bad_alloc();
   return {static_cast<std::byte*>(memory), [](std::byte* p) { std::free(p); }};

@@ -7,6 +7,7 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
+#include "base/machine_memory.hpp"
 #include "base/parallel_for.hpp"
 #include "base/random.hpp"
 #include "data/array_dataset.hpp"
@@ -129,6 +130,12 @@ EncodedData synthetic_images(const RunConfig& config, int threads) {
     throw input_error("{} must be three positive numbers: [channels, height, width]",
                       config.place("data.shape"));
   const Shape shape{data.shape[0], data.shape[1], data.shape[2]};
+  const auto rows = static_cast<double>(data.samples + data.test_samples),
+             classes = static_cast<double>(data.classes);
+  require_memory(static_cast<double>(shape.pixels()) * (rows + classes * sizeof(float)),
+                 machine_memory_bytes(),
+                 fmt::format("{}: data.samples, data.test_samples and data.classes of this shape",
+                             config.place("data.shape")));
   const auto patterns = class_patterns(config.run.seed, data.classes, shape);
   const FillRow fill = [&](RandomStream& stream, std::int64_t label, std::byte* out) {
     const std::int64_t other = another_class(stream, label, data.classes);
@@ -183,6 +190,10 @@ EncodedData synthetic_text(const RunConfig& config, int threads) {
   encoded.vocabulary = data.vocabulary;
   encoded.classes = data.classes;
   const std::size_t bytes = encoded.row_bytes();
+  require_memory(
+      static_cast<double>(bytes) * static_cast<double>(data.samples + data.test_samples),
+      machine_memory_bytes(),
+      fmt::format("{}: data.samples and data.test_samples of this length", config.place("data.max_length")));
   encoded.train = fill_split(config.run.seed, kDocument, 0, data.samples, data.classes, bytes, threads, fill);
   encoded.test =
       fill_split(config.run.seed, kDocument, 1, data.test_samples, data.classes, bytes, threads, fill);

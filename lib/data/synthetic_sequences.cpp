@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
+#include "base/machine_memory.hpp"
 #include "base/parallel_for.hpp"
 #include "base/random.hpp"
 #include "base/special_tokens.hpp"
@@ -26,6 +27,14 @@ void check_vocabulary(const RunConfig& config, std::int64_t least) {
   if (config.data.vocabulary < least || config.data.vocabulary > INT32_MAX)
     throw input_error("{} must be between {} and {}, not {}", config.place("data.vocabulary"), least,
                       INT32_MAX, config.data.vocabulary);
+  const auto& data = config.data;
+  const double tokens =
+      static_cast<double>(data.samples + data.test_samples) * static_cast<double>(data.max_length);
+  constexpr double kTokensOfAWord = 16;  // what its name and its successors take
+  require_memory(sizeof(std::int32_t) * (tokens + kTokensOfAWord * static_cast<double>(data.vocabulary)),
+                 machine_memory_bytes(),
+                 fmt::format("{}: data.samples, data.test_samples and data.vocabulary with this length",
+                             config.place("data.max_length")));
 }
 
 std::string settings_digest(const RunConfig& config) {

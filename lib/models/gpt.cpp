@@ -138,7 +138,7 @@ ModelRow gpt() {
           {"mini", "gpt2_124m"},
           {{"embedding", Kind::integer, {"128", "768"}, "Width of the embedding and of the decoder"},
            {"heads", Kind::integer, {"4", "12"}, "Attention heads; a divisor of embedding"},
-           {"layers", Kind::integer, {"4", "12"}, "Decoder layers"},
+           {"layers", Kind::integer, {"4", "12"}, "Decoder layers", 1, 1025},
            {"context", Kind::integer, {"128", "1024"}, "Learned positions; at least the data's length"},
            {"dropout", Kind::real, {"0.1"}, "Share of activations that training zeroes", 0, 1},
            {"recompute",

@@ -57,6 +57,8 @@ std::optional<bool> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
+constexpr std::size_t kMostEntries = 1024;  // of a list
+
 bool in_range(const HyperParameter& known, double value) {
   return value >= known.least && value < known.below;
 }
@@ -70,7 +72,7 @@ std::optional<std::string> normalised(const HyperParameter& known, const std::st
   } else if (known.kind == Kind::integers) {
     const auto values = parse_list(text);
     const auto good = [&](std::int64_t value) { return in_range(known, static_cast<double>(value)); };
-    if (values && std::all_of(values->begin(), values->end(), good))
+    if (values && values->size() <= kMostEntries && std::all_of(values->begin(), values->end(), good))
       return fmt::format("[{}]", fmt::join(*values, ", "));
   } else if (known.kind == Kind::real) {
     const auto value = parse_number<double>(text);
@@ -84,17 +86,18 @@ std::optional<std::string> normalised(const HyperParameter& known, const std::st
 }
 
 std::string range_text(const HyperParameter& known) {
-  const std::string upper = known.below < 1e9 ? fmt::format(" and below {}", known.below) : "";
-  return fmt::format("at least {}{}", known.least, upper);
+  if (known.kind == HyperParameter::Kind::real)
+    return fmt::format("at least {} and below {}", known.least, known.below);
+  return fmt::format("from {:.0f} to {:.0f}", known.least, known.below - 1);
 }
 
 std::string expectation(const HyperParameter& known) {
   using Kind = HyperParameter::Kind;
   switch (known.kind) {
     case Kind::integer:
-      return "a whole number, " + range_text(known);
+      return "a whole number " + range_text(known);
     case Kind::integers:
-      return "a list of whole numbers, each " + range_text(known);
+      return fmt::format("a list of at most {} whole numbers, each {}", kMostEntries, range_text(known));
     case Kind::real:
       return "a number, " + range_text(known);
     case Kind::boolean:

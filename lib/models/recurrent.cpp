@@ -133,7 +133,7 @@ std::vector<HyperParameter> recurrent_keys() {
   using Kind = HyperParameter::Kind;
   return {{"embedding", Kind::integer, {"300"}, "Width of the embedding"},
           {"hidden", Kind::integer, {"300"}, "Units of each layer and direction"},
-          {"layers", Kind::integer, {"2"}, "Recurrent layers"},
+          {"layers", Kind::integer, {"2"}, "Recurrent layers", 1, 1025},
           {"bidirectional", Kind::boolean, {"true"}, "Whether a second direction reads from the end"},
           {"dropout",
            Kind::real,

@@ -76,7 +76,7 @@ ModelRow seq2seq() {
           {},
           {{"embedding", Kind::integer, {"256"}, "Width of both embeddings"},
            {"hidden", Kind::integer, {"512"}, "Units of every LSTM layer"},
-           {"layers", Kind::integer, {"2"}, "LSTM layers of the encoder, and of the decoder"},
+           {"layers", Kind::integer, {"2"}, "LSTM layers of the encoder, and of the decoder", 1, 1025},
            {"dropout", Kind::real, {"0.5"}, "Share of what each LSTM layer reads that training zeroes", 0, 1},
            {"teacher_forcing",
             Kind::real,

@@ -113,7 +113,7 @@ ModelRow transformer() {
           {"small", "large"},
           {{"embedding", Kind::integer, {"128", "256"}, "Width of the embedding and of the encoder"},
            {"heads", Kind::integer, {"4", "8"}, "Attention heads; a divisor of embedding"},
-           {"layers", Kind::integer, {"2", "4"}, "Encoder layers"},
+           {"layers", Kind::integer, {"2", "4"}, "Encoder layers", 1, 1025},
            {"feed_forward", Kind::integer, {"256", "1024"}, "Width of the feed-forward blocks"},
            {"dropout", Kind::real, {"0.1"}, "Share of activations that training zeroes", 0, 1},
            {"pooling",

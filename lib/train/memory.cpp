@@ -2,12 +2,13 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
+
+#include "base/machine_memory.hpp"
 
 namespace lockstep {
 
@@ -38,7 +39,7 @@ std::int64_t device_memory_bytes(torch::Device device, int ranks_of_node) {
     return static_cast<std::int64_t>(at::cuda::getDeviceProperties(device.index())->totalGlobalMem);
 #endif
   static_cast<void>(device);
-  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / ranks_of_node;
+  return machine_memory_bytes() / ranks_of_node;
 }
 
 }  // namespace lockstep

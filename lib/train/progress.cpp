@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace lockstep {
 
@@ -49,7 +50,8 @@ void Progress::clear_live_line() {
   drawn_ = false;
 }
 
-void Progress::line(const std::string& text) {
+void Progress::line(const std::string& raw) {
+  const std::string text = printable(raw);  // names of files and runs may hold anything
   clear_live_line();
   if (!quiet_) fmt::print(stderr, "{}\n", text);
   if (!log_) return;

@@ -1,6 +1,7 @@
 #include "train/setup.hpp"
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,12 +10,15 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/machine_memory.hpp"
 #include "base/random.hpp"
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/topology.hpp"
 #include "data/word_vectors.hpp"
+#include "models/model_size.hpp"
 #include "models/registry.hpp"
+#include "train/flat_optimizer.hpp"
 #include "train/memory.hpp"
 #include "train/task.hpp"
 
@@ -198,6 +202,29 @@ ModelInputs model_inputs(const DatasetInfo& info) {
           .target_vocabulary = info.target_vocabulary};
 }
 
+// Before it is built: the values on the host, and on the device what a step needs of each. What of a split
+// model lies where is known later.
+void check_model_memory(const Setup& setup, int ranks_of_node) {
+  const RunConfig& c = setup.config;
+  const ModelSize size = model_size(c.model, model_inputs(setup.data.train->info()));
+  const bool whole = setup.mode != "mp";
+  const double trained = size.parameters * sizeof(float) * (1 + moments_of(c.training.optimizer));
+  const std::int64_t host = machine_memory_bytes() / ranks_of_node,
+                     device = device_memory_bytes(setup.device, ranks_of_node);
+  const std::string what =
+      fmt::format("{}: the parameters of {} with these model. and data. keys{}", c.place("model.name"),
+                  c.model.name, whole ? ", their gradients and the optimizer" : "");
+  require_memory(size.value_bytes, host, what);
+  if (whole) require_memory(size.value_bytes + trained, device, what);
+}
+
+void check_threads(const RunConfig& config) {
+  const auto cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  if (config.parallel.threads && *config.parallel.threads > cpus)
+    throw input_error("{} is {}, but this node has {} logical CPUs; take at most that, or auto",
+                      config.place("parallel.threads"), *config.parallel.threads, cpus);
+}
+
 Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world) {
   Setup setup;
   setup.config = std::move(config);
@@ -215,6 +242,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
     setup.config.parallel.overlap = false;  // nothing does, and the run file says so
   }
   setup.hyper = resolved_hyper_parameters(c.model);
+  check_threads(c);
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
@@ -227,6 +255,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
       c.training.steps ? *c.training.steps : *c.training.epochs * setup.batches.steps_per_epoch();
   setup.task = model_task(c.model);
   check_task(setup);
+  check_model_memory(setup, world.local_size());
   setup.model = make_model(c.model, model_inputs(setup.data.train->info()), c.run.seed);
   load_embeddings(setup);
   setup.model->train();

@@ -69,6 +69,73 @@ said_once "'parallel.algorithm'"
 
 [ ! -e "$work/runs" ] || [ -z "$(ls "$work/runs")" ] || fail "bad input left a run folder: $(ls "$work/runs")"
 
+# What is no regular file is refused at once, whoever holds its other end.
+mkfifo "$work/pipe"
+run 2 timeout 20 "$BIN/train_seq" --config "$work/pipe" $small
+said_once "$work/pipe: is a named pipe; give a regular file"
+run 2 timeout 20 "$BIN/train_seq" --config /dev/zero $small
+said_once "/dev/zero: is a character device; give a regular file"
+exec 3<> "$work/pipe"  # open for writing, and nothing comes
+run 2 timeout 20 "$BIN/train_seq" --config /dev/stdin $small <&3
+said_once "/dev/stdin: is a named pipe; give a regular file"
+exec 3>&-
+run 2 "$BIN/train_seq" --config "$work" $small
+said_once "$work: is a folder"
+head -c 2000000 /dev/zero | tr '\0' '#' > "$work/large.yaml"
+run 2 "$BIN/train_seq" --config "$work/large.yaml" $small
+said_once "holds more than 1048576 bytes"
+
+# Other encodings.
+iconv -t UTF-16LE "$work/typo.yaml" > "$work/utf16.yaml"
+run 2 "$BIN/train_seq" --config "$work/utf16.yaml"
+said_once "is UTF-16 (little-endian"
+printf 'run: {name: M\374ller}\n' > "$work/latin1.yaml"
+run 2 "$BIN/train_seq" --config "$work/latin1.yaml" $small
+said_once "$work/latin1.yaml:1:14: the byte 0xfc is no UTF-8"
+seq_run 2 --set "$(printf 'run.name=M\374ller')"
+said_once "is no UTF-8"
+printf 'run: {name: "a\\x1b[31m\\nb"}\nepochs: "\\x1b[2J"\n' > "$work/control.yaml"
+run 2 "$BIN/train_seq" --config "$work/control.yaml" $small
+said_once "unknown key 'epochs'"
+! grep -q "$(printf '\033')" "$work/err" || fail "a message holds an escape sequence"
+
+# More than any machine has is refused in a moment and before it is allocated: with hardly more addresses than a small
+# dry run needs, in GB; no limit where none will do (sanitizers).
+address_limit=unlimited
+for gigabytes in 1 2 3 4 6 8 12 16 24 32; do
+  if (ulimit -v $((gigabytes * 1000000)) && "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run) \
+    > /dev/null 2>&1; then
+    address_limit=$(((gigabytes + 1) * 1000000))
+    break
+  fi
+done
+limited() (ulimit -v "$address_limit" && exec "$@")
+too_much() {
+  local started=$SECONDS
+  run 2 limited timeout 60 "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run "${@:2}"
+  said_once "$1"
+  [ $((SECONDS - started)) -lt 30 ] || fail "took $((SECONDS - started)) s: ${*:2}"
+}
+too_much "--ranks must be" --ranks 100000000
+too_much "'data.shape' must be" --set "data.shape=[1000000,1000000,1000000]"
+too_much "'data.shape': " --set "data.shape=[65536,65536,65536]"
+too_much "'data.samples' must be" --set data.samples=1000000000000000
+too_much "ask for" --set data.samples=1000000000 --set "data.shape=[3,512,512]"
+too_much "'training.epochs' must be" --set training.epochs=1000000000000000000
+too_much "'training.global_batch' must be" --set training.global_batch=9000000000000000000
+too_much "'parallel.bucket_mb' must be" --set parallel.bucket_mb=1e-300
+too_much "'parallel.link.latency_us' must be" --set parallel.backend=sim --set parallel.link.latency_us=1e300
+too_much "logical CPUs" --set parallel.threads=60000
+too_much "'model.hidden' of model 'mlp' must be" --set "model.hidden=[1000000000000]"
+too_much "ask for" --set "model.hidden=[999999999,999999999]"
+too_much "ask for" --set "model.hidden=[3000000,3000000]"
+text="--set data.name=synthetic_text --set data.shape=null --set data.vocabulary=1000 --set data.max_length=16"
+too_much "'model.layers' of model 'transformer' must be" $text --set model.name=transformer --set model.layers=1000000
+too_much "ask for" $text --set model.name=transformer --set model.layers=1024 --set model.embedding=65536
+too_much "'data.vocabulary' must be" $text --set model.name=nbow --set data.vocabulary=2147483648
+too_much "ask for" $text --set model.name=nbow --set data.vocabulary=100000000 --set model.embedding=1000000
+too_much "'data.max_length': " $text --set model.name=nbow --set data.max_length=1000000 --set data.samples=1000000000
+
 run 0 "$BIN/train_seq" --help
 grep -q 'training.global_batch' "$work/out" || fail "--help does not list the keys"
 run 0 "$BIN/train_ddp" --version

@@ -261,3 +261,136 @@ TEST_CASE("a batch that the ranks cannot share names place, numbers and remedy")
         ":8: 'training.global_batch' is 64, which 100 ranks x accumulate 1 do not divide evenly; take 100");
   CHECK(of({}, 8) == "accepted");
 }
+
+TEST_CASE("numbers that readers of YAML take differently, or that are none") {
+  const auto of = [](const std::string& value) {
+    return refusal(kMinimal, {"training.accumulate=" + value});
+  };
+  for (const std::string value : {"010", "+010", "00", "0_1"})
+    CHECK(of(value).find("which some readers of YAML take as octal; write ") != std::string::npos);
+  CHECK(refusal(kMinimal + "  accumulate: 010\n") ==
+        "x.yaml:9: 'training.accumulate' is 010, which some readers of YAML take as octal; write 10");
+  CHECK(refusal(kMinimal, {"model.hidden=[064, 32]"}) ==
+        "--set: 'model.hidden' is 064, which some readers of YAML take as octal; write 64");
+  for (const std::string value :
+       {"0x20", "0o10", "0b1", "1:30", "3_2", "32.0", "1e3", ".inf", ".nan", "2^5", "\xef\xbc\x93"}) {
+    CAPTURE(value);
+    CHECK(of(value).starts_with("--set: 'training.accumulate' must be a whole number from 1 to 65536, not '" +
+                                value));
+  }
+  for (const std::string value :
+       {"inf", ".inf", "-.inf", "nan", ".NaN", "1e400", "1e-400", "1e-31", "-0.0", "1:30.5"})
+    CHECK(refusal(kMinimal, {"training.optimizer.lr=" + value})
+              .starts_with("--set: 'training.optimizer.lr' must be a number from"));
+  CHECK(refusal(kMinimal, {"run.seed=18446744073709551616"})
+            .starts_with("--set: 'run.seed' must be a whole number from 0 to 18446744073709551615"));
+  CHECK(refusal(kMinimal, {"run.seed=18446744073709551615"}) == "accepted");
+  CHECK(refusal(kMinimal, {"run.seed=0"}) == "accepted");
+}
+
+TEST_CASE("every number has bounds, and says which") {
+  for (const std::string set :
+       {"data.samples=1000000000000000", "data.shape=[1000000, 1000000, 1000000]",
+        "training.epochs=1000000000000000000", "training.global_batch=9000000000000000000",
+        "parallel.bucket_mb=1e-300", "parallel.first_bucket_mb=1e300", "data.vocabulary=2147483648",
+        "data.max_length=2147483648", "parallel.threads=100000", "training.grad_clip=1e300",
+        "training.optimizer.weight_decay=1e300", "training.optimizer.eps=1e-300",
+        "training.steps=9000000000000000000", "training.schedule.warmup_steps=9000000000000000000",
+        "checkpoint.keep=9000000000000000000", "parallel.micro_batches=1000000",
+        "parallel.partition=[9000000000000000000]", "training.target=[1e300]", "data.classes=2147483648"}) {
+    CAPTURE(set);
+    const std::string message = refusal(kMinimal, {set}), key = set.substr(0, set.find('='));
+    CHECK(message.starts_with("--set: '" + key + "' must be "));
+    CHECK(message.find_first_of("0123456789") != std::string::npos);
+  }
+  for (const std::string set :
+       {"latency_us=1e300", "jitter_us=1e10", "gbps=1e-300", "gbps=1e300", "slow_factor=1e300"})
+    CHECK(refusal(kMinimal, {"parallel.backend=sim", "parallel.link." + set})
+              .starts_with("--set: 'parallel.link." + set.substr(0, set.find('=')) + "' must be a number "));
+}
+
+TEST_CASE("no, as a cache, is none") {
+  for (const std::string word : {"no", "No", "off", "false", "none"})
+    CHECK(given::load(kMinimal, {"data.cache=" + word}).data.cache == "none");
+  CHECK(given::load(kMinimal, {"data.cache=\"no\""}).data.cache == "no");
+  CHECK(refusal(kMinimal, {"data.cache=yes"}) == "--set: 'data.cache' must be a folder, or none, not 'yes'");
+}
+
+TEST_CASE("Norway is a language") {
+  const std::string file = kMinimal.substr(0, kMinimal.find("training"));
+  for (const auto& config : {given::load(file + "  languages: [no, en]\n" + kMinimal.substr(file.size())),
+                             given::load(kMinimal, {"data.languages=[no, en]"})})
+    CHECK(config.data.languages == std::vector<std::string>{"no", "en"});
+}
+
+TEST_CASE("anchors and aliases are read, merge keys refused") {
+  const auto c = given::load(
+      "model: {name: mlp}\ndata: {name: synthetic_images, samples: &n 200, test_samples: *n}\n"
+      "training: {epochs: 1, global_batch: *n}\n");
+  CHECK(c.data.test_samples == 200);
+  CHECK(c.training.global_batch == 200);
+  CHECK(refusal(kMinimal + "  <<: {epochs: 4}\n") ==
+        "x.yaml:9: merge keys ('<<') are not read; write the keys out");
+  CHECK(refusal("x-defaults: &d {epochs: 1}\n" + kMinimal + "  <<: *d\n")
+            .starts_with("x.yaml:1: unknown key 'x-defaults'"));
+}
+
+TEST_CASE("look-alikes are told from what they look like") {
+  CHECK(refusal(kMinimal + "tr\xd0\xb0ining: {accumulate: 2}\n") ==
+        "x.yaml:9: unknown key 'tr\xd0\xb0ining' (with the character U+0430); did you mean 'training'?");
+  CHECK(refusal(kMinimal + "  \xc2\xa0"
+                           "accumulate: 2\n")
+            .find("U+00A0") != std::string::npos);
+  CHECK(refusal(kMinimal, {"parallel.backend=\xe2\x80\x9cmpi\xe2\x80\x9d"})
+            .find("(with the character U+201C)") != std::string::npos);
+  CHECK(refusal(kMinimal, {"training.epochs=\xef\xbc\x93"}).ends_with("(with the character U+FF13)"));
+}
+
+TEST_CASE("keys at the wrong level, and more of --set") {
+  CHECK(refusal(kMinimal + "epochs: 3\n") ==
+        "x.yaml:9: unknown key 'epochs'; did you mean 'training.epochs'?");
+  CHECK(refusal(kMinimal + "  parallel: {threads: 1}\n") ==
+        "x.yaml:9: unknown key 'training.parallel'; did you mean 'parallel'?");
+  CHECK(refusal(kMinimal + "parallel: [threads, 1]\n")
+            .starts_with("x.yaml:9: 'parallel' must be a map with the keys device, "));
+  CHECK(refusal(kMinimal, {"training.optimizer=adam"})
+            .starts_with("--set: 'training.optimizer' must be a map"));
+  CHECK(refusal(kMinimal, {"training.optimizer=null"})
+            .starts_with("--set: 'training.optimizer' must be a map"));
+  CHECK(refusal(kMinimal, {"run.name=#1"}) == "--set: the value of 'run.name=#1' must be one YAML value");
+  CHECK(refusal(kMinimal, {"run.name=a\n---\nb"}) ==
+        "--set: the value of 'run.name=a\\n---\\nb' must be one YAML value");
+  CHECK(refusal(kMinimal, {"run.name=a", "run.name=b"}) == "accepted");
+  CHECK(refusal(kMinimal, {"data.shape=[1, ~, 2]"}).ends_with("not a list of lists, maps or empty items"));
+}
+
+TEST_CASE("bombs cost neither time nor memory") {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) bomb += (j ? ", *a" : "*a") + std::to_string(i - 1);
+    bomb += "]\n";
+  }
+  CHECK(refusal(bomb) == "x.yaml:1: unknown key 'a0'");
+  // Where a list is allowed, too: it is looked at to its first item.
+  CHECK(refusal(bomb.substr(0, 0) + "model: &m {name: mlp}\ntraining: {target: [&l [1, 2], *l, *l]}\n")
+            .ends_with("not a list of lists, maps or empty items"));
+  for (const std::string& deep : {std::string(400000, '['), std::string(400000, '{'), [] {
+                                    std::string dashes;
+                                    for (int i = 0; i < 100000; ++i) dashes += "- ";
+                                    return dashes;
+                                  }()}) {
+    const std::string message = refusal(deep);
+    CHECK(message.starts_with("x.yaml:"));
+    CHECK(message.ends_with("not YAML: nested too deeply"));
+  }
+  CHECK(refusal(std::string((1 << 20) + 1, '#')) ==
+        "x.yaml: holds more than 1048576 bytes, the most that is read here; give another file");
+  for (const std::string& set :
+       {std::string(1000, 'x') + ": 1\n", "  accumulate: " + std::string(1000000, 'x') + "\n"}) {
+    const std::string message = refusal(kMinimal + set);
+    CHECK(message.find("xxx...") != std::string::npos);
+    CHECK(message.size() < 300);
+  }
+  CHECK(refusal(kMinimal + "run: {name: " + std::string(1000000, 'x') + "}\n") == "accepted");
+}

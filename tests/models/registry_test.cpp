@@ -73,7 +73,7 @@ TEST_CASE("A hyper-parameter of the wrong type or out of range is refused with i
   }
   REQUIRE(contains(text("pooling", "max"), "one of mean, cls; it is 'max'"));
   REQUIRE(contains(message(choose("mlp", "", {{"hidden", "[10, 0]"}}), kMnist),
-                   "a list of whole numbers, each at least 1"));
+                   "a list of at most 1024 whole numbers, each from 1 to 999999999"));
   REQUIRE(contains(message(choose("cnn", "", {{"pool", "2"}}), kMnist), "must be true or false"));
 }
 

@@ -46,6 +46,22 @@ f["/steps/samples"] = numpy.full((2, 1000), 8, "i8")
 f["/steps/epoch"] = numpy.zeros((2, 1000), "u1")
 )";
 
+// Every text of the file, decoded strictly: h5py fails on a name that is none.
+constexpr const char* kEveryText = R"(
+import sys, h5py
+f = h5py.File(sys.argv[1], "r")
+texts = []
+def look(name, o):
+    for key, value in o.attrs.items():
+        texts.extend([value] if isinstance(value, str) else [v for v in getattr(value, "flat", []) if isinstance(v, str)])
+    if isinstance(o, h5py.Dataset) and h5py.check_string_dtype(o.dtype):
+        texts.extend(v.decode("utf-8", "strict") for v in ([o[()]] if o.shape == () else o[()].flat))
+f.visititems(look)
+look("/", f)
+for text in texts: text.encode("utf-8", "strict")  # h5py keeps stray bytes of attributes as surrogates
+assert sum("M\ufffdller" in text for text in texts) >= 6, texts
+)";
+
 // Whether there is a Python with h5py; the script's complaint is shown when it fails.
 bool python(const TemporaryFolder& folder, const char* script, const std::string& file) {
   if (std::string(PYTHON).empty()) {
@@ -70,6 +86,22 @@ TEST_CASE("h5py reads a run file as the document says") {
   const TemporaryFolder folder;
   write_sample(folder / "run.h5");
   python(folder, kRead, folder / "run.h5");
+}
+
+TEST_CASE("every text in a run file is UTF-8, whatever the machine is called") {
+  const TemporaryFolder folder;
+  const std::string latin1 = "M\xfcller";
+  RunData run = sample_start();
+  run.config_given = run.config_resolved = "# " + latin1 + "\n";
+  run.settings["run.name"] = latin1;
+  run.ranks[0].host = run.ranks[0].cpu = latin1;
+  run.environment["flags"] = latin1;
+  run.model.layers[0] = latin1;
+  RunWriter writer(folder / "run.h5", run);
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
+  writer.finish("complete", false, {latin1}, 12.5);
+  CHECK(read_run(folder / "run.h5").ranks[0].host == "M\xEF\xBF\xBDller");
+  python(folder, kEveryText, folder / "run.h5");
 }
 
 TEST_CASE("a file written with h5py is as good as ours") {
