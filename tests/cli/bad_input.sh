@@ -152,4 +152,19 @@ said_once "the file exists"
 run 2 "$BIN/train_mp" --config "$work/empty.yaml" $small --dry-run --ranks 4 --set parallel.stages=3
 said_once "3 stages do not divide 4 ranks"
 [ ! -e "$work/runs" ] || fail "--dry-run left something behind"
+
+# What is odd but good: UTF-16, words that YAML 1.1 takes for truth values, and a folder whose name is no UTF-8.
+printf '\xef\xbb\xbfrun: {name: no}\n' | iconv -f UTF-8 -t UTF-16LE > "$work/utf16.yaml"
+odd="$work/$(printf 'M\374ller')"
+run 0 "$BIN/train_seq" --config "$work/utf16.yaml" --output "$odd" $small --set data.cache=no
+folder=$(find "$odd" -mindepth 1 -maxdepth 1)
+grep -qx '  name: "no"' "$folder/config.yaml" || fail "config.yaml does not quote a name that is no"
+grep -qx '    eps: 1.0e-08' "$folder/config.yaml" || fail "config.yaml has a number that YAML 1.1 takes for text"
+h5dump -d /config/given "$folder/run.h5" | grep -q 'run: {name: no}' || fail "/config/given is not readable"
+for file in config.yaml log.txt; do
+  iconv -f UTF-8 -t UTF-8 "$folder/$file" > /dev/null || fail "$file is no UTF-8"
+done
+# The resolved configuration says the same when it is given again.
+run 0 "$BIN/train_seq" --config "$folder/config.yaml" --output "$work/again" --quiet
+cmp "$folder/config.yaml" "$work/again"/*/config.yaml || fail "the resolved configuration changed by being read"
 finish
