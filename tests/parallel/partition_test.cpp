@@ -2,7 +2,7 @@
 #include "parallel/partition.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <functional>
 #include <limits>
 
@@ -311,12 +311,12 @@ TEST_CASE("large models and many stages take well under a second") {
         problem_of(random_layers(1000, stream), make_schedule(size.schedule, size.stages, 128, size.chunks));
     problem.link = {1e-5, 1e-9};
     problem.memory_limit = std::int64_t{1} << 40;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of the processor: other work on the machine does not count
     const Boundaries found = auto_partition(problem);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     CHECK(slowest_stage(problem, found) <=
           slowest_stage(problem, even_partition(1000, size.stages, size.chunks)) * (1 + 1e-9));
     INFO(size.stages << " stages, " << size.chunks << " chunks: " << seconds << " s");
-    CHECK(seconds < 10);  // of a busy machine, a debug build or a sanitizer
+    CHECK(seconds < 10);  // of a slow machine, a debug build or a sanitizer
   }
 }

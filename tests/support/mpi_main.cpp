@@ -17,6 +17,8 @@ using ListenerBase = Catch::EventListenerBase;
 using ListenerBase = Catch::TestEventListenerBase;
 #endif
 
+#include "outcome.hpp"
+
 namespace {
 
 int world_rank() {
@@ -63,9 +65,11 @@ int run_session(int argc, char** argv) {
   int failed = Catch::Session().run(argc, argv);
   std::cout.rdbuf(console);
   if (failed != 0) show_report();
-  int any = 0;
-  MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-  return any;
+  // Failed on one rank is failed, and too busy for one is too busy.
+  int worst[] = {failed != 0, lockstep::test::was_too_busy()};
+  MPI_Allreduce(MPI_IN_PLACE, worst, 2, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  lockstep::test::was_too_busy() = worst[1] != 0;
+  return lockstep::test::exit_code(worst[0]);
 }
 
 }  // namespace
@@ -76,5 +80,5 @@ int main(int argc, char** argv) {
   int code = check_start(level);
   if (code == 0) code = run_session(argc, argv);
   MPI_Finalize();
-  return code == 0 ? 0 : 1;
+  return code;
 }
