@@ -121,7 +121,7 @@ TEST_CASE("a report has page, tables and data; files that are not its own stay")
 TEST_CASE("without gnuplot: the tables, and one line that says how to get it") {
   const Folder folder;
   write_usual(folder);
-  const Outcome result = analyze(folder, folder.path(), "PATH=/nowhere ");
+  const Outcome result = analyze(folder, folder.path(), "PATH='" + (folder / "no_programs") + "' ");
   CHECK(result.code == 0);
   CHECK(says(result.err, "apt-get install gnuplot-nox"));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
@@ -150,7 +150,7 @@ TEST_CASE("trace and export work on run files") {
   CHECK(says(trace.out, "\"steps\":\"5:7\""));
   CHECK(says(analyze(folder, "trace --steps 7:5 " + (folder / "seq1")).err, "two whole numbers A:B"));
   CHECK(says(analyze(folder, "trace --steps 100: " + (folder / "seq1")).err, "the run has 40 steps"));
-  CHECK(analyze(folder, "trace --output /nowhere/x " + (folder / "seq1")).code == 2);
+  CHECK(analyze(folder, "trace --output " + (folder / "missing/x") + " " + (folder / "seq1")).code == 2);
   const Outcome rows = analyze(folder, "export csv --table comm " + folder.path());
   CHECK(rows.code == 0);
   CHECK(std::count(rows.out.begin(), rows.out.end(), '\n') == 1 + 2 * 2 * 40);
@@ -259,7 +259,7 @@ TEST_CASE("exit code 2: nothing to read, or not understood") {
   CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
   write_run(folder / "good", one_epoch({}));
   CHECK(says(analyze(folder, folder / "good/run.h5").err, "a report needs a folder"));
-  CHECK(analyze(folder, "summary --output /nowhere/x " + (folder / "good")).code == 2);
+  CHECK(analyze(folder, "summary --output " + (folder / "missing/x") + " " + (folder / "good")).code == 2);
 }
 
 TEST_CASE("exit code 3: a refused claim under --strict, an invalid run always") {

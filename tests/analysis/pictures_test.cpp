@@ -10,6 +10,7 @@
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -180,16 +181,18 @@ TEST_CASE("a panel without a number is drawn empty") {
   const std::string script = gnuplot_script(figure, "lockstep_half_empty", Theme::light);
   CHECK(says(script, "set yrange [0:1]"));
   if (program.empty()) return;
-  CHECK(run_gnuplot(program, script, "/tmp") == "");
-  std::filesystem::remove("/tmp/lockstep_half_empty.svg");
+  const TemporaryFolder folder;
+  CHECK(run_gnuplot(program, script, folder.path) == "");
+  CHECK(std::filesystem::exists(folder / "lockstep_half_empty.svg"));
 }
 
 TEST_CASE("gnuplot's failure is one line; a program that is not there is said") {
-  CHECK(says(run_gnuplot("/nowhere/gnuplot", "plot x\n", "/tmp"), "gnuplot failed (127)"));
+  const TemporaryFolder folder;
+  CHECK(says(run_gnuplot(folder / "gnuplot", "plot x\n", folder.path), "gnuplot failed (127)"));
   const std::string program = find_gnuplot();
   if (program.empty()) return;  // analyze_test says what a report without it looks like
-  CHECK(run_gnuplot(program, "set terminal dumb\nset output '/dev/null'\nplot x\n", "/tmp") == "");
-  const std::string failure = run_gnuplot(program, "plot nonsense(\n", "/tmp");
+  CHECK(run_gnuplot(program, "set terminal dumb\nset output '/dev/null'\nplot x\n", folder.path) == "");
+  const std::string failure = run_gnuplot(program, "plot nonsense(\n", folder.path);
   CHECK(says(failure, "gnuplot failed"));
   CHECK(failure.find('\n') == std::string::npos);
 }

@@ -2,8 +2,6 @@
 // "x.yaml".
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,23 +9,20 @@
 
 #include "base/error.hpp"
 #include "config/load_config.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace given {
 
 class File {
  public:
-  explicit File(const std::string& text)
-      : path_(std::filesystem::temp_directory_path() /
-              ("lockstep_config_" + std::to_string(getpid()) + ".yaml")) {
-    std::ofstream(path_) << text;
-  }
-  ~File() { std::filesystem::remove(path_); }
+  explicit File(const std::string& text) : path_(folder_ / "given.yaml") { std::ofstream(path_) << text; }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
-  std::string path() const { return path_.string(); }
+  std::string path() const { return path_; }
 
  private:
-  std::filesystem::path path_;
+  lockstep::TemporaryFolder folder_;
+  std::string path_;
 };
 
 // Enough to be valid; eight lines, so that what is appended begins at line 9.

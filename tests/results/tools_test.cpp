@@ -69,8 +69,8 @@ bool python(const TemporaryFolder& folder, const char* script, const std::string
     return false;
   }
   std::ofstream(folder / "script.py") << script;
-  FILE* pipe =
-      popen((std::string(PYTHON) + " " + (folder / "script.py") + " " + file + " 2>&1").c_str(), "r");
+  FILE* pipe = popen(
+      ("'" + std::string(PYTHON) + "' '" + (folder / "script.py") + "' '" + file + "' 2>&1").c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string text;
   std::array<char, 4096> buffer{};
