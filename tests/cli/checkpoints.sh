@@ -69,7 +69,7 @@ for other in run.seed=7:42 data.samples=700:600 data.validation=0.2:0.1 training
   said_once "${other%%=*}'"
   said "${other##*:}"
 done
-resume 2 "$first" --set data.test_samples=50 --set data.shape=[1,8,9]
+resume 2 "$first" --set data.test_samples=50 --set "data.shape=[1,8,9]"
 said_once "data.shape"
 # What may differ: global batch by another key, more epochs, other workers.
 resume 0 "$first" --set training.global_batch=null --set training.micro_batch=24 --set training.epochs=3 --set data.workers=2 \
