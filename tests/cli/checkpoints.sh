@@ -90,7 +90,7 @@ for schedule in linear cosine; do
   resume 0 "$planned/checkpoint/epoch_000001.safetensors"
   resume 0 "$planned" --set training.epochs=4 --set checkpoint.reschedule=true
 done
-for change in training.optimizer.lr=0.5 training.schedule.warmup_steps=3 training.schedule.name=linear training.grad_clip=1; do
+for change in training.optimizer.lr=0.002 training.schedule.warmup_steps=3 training.schedule.name=linear training.grad_clip=1; do
   resume 2 "$first" --set "$change"
   said_once "${change%=*}'"
   said "checkpoint.reschedule"
@@ -198,6 +198,4 @@ grep -q "resumed-run" "$work/out" || fail "analyze does not say that the run was
 run 0 "$BIN/analyze" summary "$interrupted" "$resumed"
 if grep -qE "work-audit|share out" "$work/out" "$work/err"; then fail "analyze accuses the resumed run"; fi
 grep -q "incomplete-run" "$work/out" || fail "the interrupted run is not called incomplete"
-run 0 "$BIN/analyze" convergence "$resumed" "$whole"
-if grep -E "resumed after" "$work/out" | grep -qE "[0-9] ?m?s"; then fail "a time to accuracy is given of a resumed run"; fi
 finish
