@@ -1,31 +1,38 @@
-# Fails when a file includes a header of a layer above its own, or a third-party header that another layer owns.
+# Fails when a file includes a header of a layer above its own, a third-party header that another layer owns, or
+# anything that reads archives which can run code.
 # Run as: cmake -DSOURCE_DIR=... -P CheckLayers.cmake
 cmake_minimum_required(VERSION 3.22)
 set(may_base base)
 set(may_config base config)
 set(may_timing base timing)
 set(may_results base timing results)
+set(may_tensors base tensors)
 set(may_comm base config timing results comm)
 set(may_data base config timing results data)
 set(may_models base config timing results models)
 set(may_parallel base config timing results comm models parallel)
-set(may_train base config timing results comm data models parallel train)
+set(may_train base config timing results tensors comm data models parallel train)
 set(may_analysis base timing results analysis)
 
 # third-party header pattern -> the only layers that may include it
-set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nccl" "^zlib\\.h" "^cuda_runtime" "^png\\.h" "^(torch|ATen|c10)/")
+set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nccl" "^zlib\\.h" "^cuda_runtime" "^png\\.h" "^(torch|ATen|c10)/"
+  "^nlohmann/")
 set(owner_0 results)
 set(owner_1 config)
 set(owner_2 config)
 set(owner_3 comm)
 set(owner_4 comm)
-set(owner_5 data)
+set(owner_5 data tensors)
 set(owner_6 timing comm)
 set(owner_7 train)
 set(owner_8 comm data models parallel train)
+set(owner_9 tensors analysis)
+
+# Readers of archives that hold code, and run it: what comes from outside is read by lib/tensors alone.
+set(runs_code "torch::(load|pickle_load)|torch::jit::(_?load|import|unpickle|compile)|InputArchive|include *[<\"]torch/(torch|script|jit|serialize)[./]|include *[<\"]torch/csrc/(jit|api/include/torch/serialize)/")
 
 set(failures "")
-foreach(layer base config timing results comm data models parallel train analysis)
+foreach(layer base config timing results tensors comm data models parallel train analysis)
   if(layer STREQUAL "analysis")
     file(GLOB_RECURSE files "${SOURCE_DIR}/analysis/*.?pp")
   else()
@@ -35,7 +42,7 @@ foreach(layer base config timing results comm data models parallel train analysi
     file(STRINGS "${file}" includes REGEX "^ *# *include ")
     foreach(line IN LISTS includes)
       string(REGEX REPLACE "^ *# *include *[<\"]([^>\"]+)[>\"].*" "\\1" header "${line}")
-      if(header MATCHES "^(base|config|timing|results|comm|data|models|parallel|train|analysis)/")
+      if(header MATCHES "^(base|config|timing|results|tensors|comm|data|models|parallel|train|analysis)/")
         if(NOT CMAKE_MATCH_1 IN_LIST may_${layer})
           string(APPEND failures "  ${file}: layer '${layer}' may not include '${header}'\n")
         endif()
@@ -50,6 +57,13 @@ foreach(layer base config timing results comm data models parallel train analysi
     endforeach()
   endforeach()
 endforeach()
+file(GLOB_RECURSE files "${SOURCE_DIR}/lib/*.?pp" "${SOURCE_DIR}/apps/*.?pp" "${SOURCE_DIR}/analysis/*.?pp")
+foreach(file IN LISTS files)
+  file(STRINGS "${file}" lines REGEX "${runs_code}")
+  foreach(line IN LISTS lines)
+    string(APPEND failures "  ${file}: '${line}' reads what can run code; use lib/tensors\n")
+  endforeach()
+endforeach()
 if(failures)
-  message(FATAL_ERROR "a layer reaches up:\n${failures}")
+  message(FATAL_ERROR "includes that are not allowed:\n${failures}")
 endif()

@@ -5,11 +5,11 @@
 
 include(AfterTests)
 
-# LOCKSTEP_TEST_PYTHON: a Python that can import h5py, numpy and yaml, as scripts/bootstrap --tests makes one; empty if none can.
+# LOCKSTEP_TEST_PYTHON: a Python that can import h5py, numpy, safetensors and yaml, as scripts/bootstrap --tests makes one; empty if none can.
 if(NOT LOCKSTEP_TEST_PYTHON)
   file(GLOB _pythons "${CMAKE_SOURCE_DIR}/.deps/*-venv/bin/python3")
   foreach(_python ${_pythons} python3)
-    execute_process(COMMAND ${_python} -c "import h5py, numpy, yaml" RESULT_VARIABLE _failed OUTPUT_QUIET ERROR_QUIET)
+    execute_process(COMMAND ${_python} -c "import h5py, numpy, safetensors, yaml" RESULT_VARIABLE _failed OUTPUT_QUIET ERROR_QUIET)
     if(_failed EQUAL 0)
       set(LOCKSTEP_TEST_PYTHON "${_python}" CACHE FILEPATH "Python with h5py, numpy and yaml, for the tests")
       break()

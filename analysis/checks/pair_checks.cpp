@@ -94,6 +94,13 @@ Detail no_training(const LaunchGroup& group) {
   return fmt::format("parallel.ablation is {}", ablation);
 }
 
+Detail resumed(const LaunchGroup& group) {
+  const auto& before = group.any().header.resumed;
+  if (!before) return {};
+  return fmt::format("{} epochs, {} steps, were done before; no time to accuracy can be given",
+                     before->epochs, before->steps);
+}
+
 Detail simulated_link(const LaunchGroup& group) {
   const Launch& launch = group.any();
   const auto of = [&](const char* key) { return launch.setting(std::string("parallel.link.") + key); };
@@ -135,6 +142,7 @@ Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline) {
   compare(differences, "parameters", here.parameters, there.parameters);
   compare_settings(differences, here, there);
   compare(differences, "epochs", here.epochs, there.epochs);
+  compare(differences, "epochs done before", here.epochs_before(), there.epochs_before());
   if (here.weak_scaling()) {
     if (!same_batch_per_rank(here, there))
       compare(differences, "samples a step and rank", here.global_batch / here.ranks,

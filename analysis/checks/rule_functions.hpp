@@ -17,6 +17,7 @@ Detail ranks_unlike(const RunData& run, const Launch& launch);
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
 Detail single(const LaunchGroup& group);
 Detail no_training(const LaunchGroup& group);
+Detail resumed(const LaunchGroup& group);
 Detail simulated_link(const LaunchGroup& group);
 
 Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline);

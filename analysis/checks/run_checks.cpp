@@ -62,16 +62,16 @@ Detail invalid(const RunData& run, const Launch&) {
 }
 
 Detail audit_violated(const RunData& run, const Launch&) {
-  for (std::size_t epoch = 0; epoch < run.audit.size(); ++epoch) {
-    const AuditRow& row = run.audit[epoch];
+  std::int64_t epoch = run.first_epoch() - 1;
+  for (const AuditRow& row : run.audit) {
+    ++epoch;
     if (row.missing != 0 || row.repeated != 0)
       return fmt::format("in epoch {} {} rows were trained on by no rank and {} trainings were repetitions",
                          epoch, row.missing, row.repeated);
     std::int64_t audited = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0}),
                  recorded = 0;
     for (std::size_t i = 0; i < run.steps.samples.values.size(); ++i)
-      if (run.steps.epoch.values[i] == static_cast<std::int32_t>(epoch))
-        recorded += run.steps.samples.values[i];
+      if (run.steps.epoch.values[i] == epoch) recorded += run.steps.samples.values[i];
     if (recorded != audited)
       return fmt::format("in epoch {} the audit counts {} samples, the steps {}", epoch, audited, recorded);
   }

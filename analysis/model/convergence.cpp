@@ -108,7 +108,7 @@ Convergence convergence_of(const WorkloadSummary& workload, Baseline baseline) {
   Convergence convergence;
   choose_targets(convergence, workload);
   for (const GroupSummary& group : workload.groups) {
-    if (!group.measured() || !group.group->any().ablation().empty()) continue;
+    if (!group.measured() || !group.group->any().trained_whole()) continue;
     for (const double target : convergence.targets) {
       convergence.times.push_back(time_of(group, target));
       compare(convergence.times.back(), workload, baseline);

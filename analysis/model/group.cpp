@@ -12,9 +12,15 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array kIgnored = {
-    "run.seed",        "run.name",        "data.path",     "data.cache", "checkpoint.every_epochs",
-    "checkpoint.keep", "training.target", "measure.warmup"};
+constexpr std::array kIgnored = {"run.seed",
+                                 "run.name",
+                                 "data.path",
+                                 "data.cache",
+                                 "checkpoint.every_epochs",
+                                 "checkpoint.keep",
+                                 "checkpoint.reschedule",
+                                 "training.target",
+                                 "measure.warmup"};
 
 // Everything that must be equal within a group, by name: what differs between two groups names them apart.
 using Identity = std::map<std::string, std::string>;
@@ -28,6 +34,7 @@ Identity identity_of(const Launch& l) {
   id["ranks"] = fmt::format("{:06}", l.ranks);
   id["threads"] = std::to_string(l.threads);
   id["rows"] = std::to_string(l.data.train_rows);
+  if (l.header.resumed) id["epochs before"] = std::to_string(l.epochs_before());
   id["hardware"] = l.fingerprint.substr(0, 8);
   if (!l.usable()) return id;  // an interrupted run belongs to those that went on
   id["steps"] = std::to_string(l.steps.size());
@@ -64,9 +71,12 @@ void add(std::vector<Named>& groups, const Launch& launch) {
 }
 
 std::string plain_label(const Launch& launch) {
-  if (launch.header.mode == "seq") return "seq";
   const std::string ablation = launch.ablation();
-  return fmt::format("{} x{}{}{}", launch.header.mode, launch.ranks, ablation.empty() ? "" : " ", ablation);
+  std::string label = launch.header.mode;
+  if (launch.header.mode != "seq")
+    label += fmt::format(" x{}{}{}", launch.ranks, ablation.empty() ? "" : " ", ablation);
+  if (launch.header.resumed) label += fmt::format(" resumed after {} epochs", launch.epochs_before());
+  return label;
 }
 
 // "parallel.overlap" is known by its last word.

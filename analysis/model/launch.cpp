@@ -134,7 +134,7 @@ void read_curve(Launch& launch, const RunData& run) {
   const StepTable& table = run.steps;
   launch.curve.resize(run.epochs.size());
   for (std::int64_t s = 0; s < table.steps(); ++s) {
-    const std::int64_t epoch = table.epoch.at(0, s);
+    const std::int64_t epoch = table.epoch.at(0, s) - run.first_epoch();
     if (epoch < 0 || epoch >= std::ssize(launch.curve)) continue;
     const Quantities& step = launch.steps[static_cast<std::size_t>(s)];
     launch.curve[static_cast<std::size_t>(epoch)].seconds += step[Quantity::wall];

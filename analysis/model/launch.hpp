@@ -59,6 +59,9 @@ struct Launch {
   }
   std::string setting(const std::string& key) const;  // "" when the file has none
   std::string ablation() const;                       // parallel.ablation; "" for training
+  std::int64_t epochs_before() const { return header.resumed ? header.resumed->epochs : 0; }
+  // Trained from its first step to its last, so that what it took to learn is known.
+  bool trained_whole() const { return ablation().empty() && !header.resumed; }
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
 

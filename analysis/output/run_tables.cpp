@@ -46,7 +46,7 @@ void add_steps(LongTable& out, const RunData& run) {
 void add_epochs(LongTable& out, const RunData& run) {
   for (std::size_t e = 0; e < run.epochs.size(); ++e) {
     Cells cells = run_cells(run);
-    cells.emplace_back(static_cast<std::int64_t>(e));
+    cells.emplace_back(run.first_epoch() + static_cast<std::int64_t>(e));
     for (const auto& c : kEpochValues) cells.emplace_back(run.epochs[e].*c.member);
     cells.emplace_back(run.epochs[e].peak_memory_bytes);
     for (const auto& c : kAuditCounts)

@@ -22,13 +22,14 @@ std::size_t epochs_of(const GroupDetail& group) {
 // Median over the launches with smallest and largest, of each epoch that at least one launch has measured.
 Curve epoch_curve(const GroupDetail& group, std::size_t series, double EpochRow::*member) {
   Curve curve{group.summary->group->label, series, {}};
+  const auto first = static_cast<double>(group.summary->group->any().epochs_before());
   for (std::size_t e = 0; e < epochs_of(group); ++e) {
     std::vector<double> values;
     for (const RunDetail& run : group.runs)
       if (e < run.epochs.size() && std::isfinite(run.epochs[e].*member))
         values.push_back(run.epochs[e].*member);
     if (values.empty()) continue;
-    CurvePoint point{static_cast<double>(e + 1), median(values)};
+    CurvePoint point{first + static_cast<double>(e + 1), median(values)};
     if (values.size() > 1) point.interval = {percentile(values, 0), percentile(values, 1)};
     curve.points.push_back(point);
   }
@@ -78,6 +79,7 @@ Panel curves_panel(const PictureInput& input, Axis x, Axis y, Curve::Style style
 // Medians over the launches of both: of the time until the end of an epoch, and of the metric then.
 std::vector<CurvePoint> metric_over_time(const GroupDetail& group) {
   std::vector<CurvePoint> points;
+  if (group.summary->group->any().header.resumed) return points;
   std::vector<double> seconds(group.runs.size(), 0);
   for (std::size_t e = 0; e < epochs_of(group); ++e) {
     std::vector<double> metrics, times;
@@ -98,6 +100,7 @@ Figure loss_figure(const PictureInput& input, const char* x_label, double LossPo
   const auto points_of = [x](const GroupDetail& group) {
     std::vector<CurvePoint> points;
     const RunDetail* run = group.typical();
+    if (group.summary->group->any().header.resumed) return points;
     for (const LossPoint& p : run ? run->loss : std::vector<LossPoint>())
       if (std::isfinite(p.loss)) points.push_back({p.*x, p.loss});
     return points;

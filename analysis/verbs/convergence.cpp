@@ -29,8 +29,7 @@ Sheet curves_sheet(const Analysis& analysis) {
                {"metric", "1", "metric"}},
               {}};
   visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    for (std::size_t e = 0; group.group->any().ablation().empty() && e < group.group->any().curve.size();
-         ++e) {
+    for (std::size_t e = 0; group.group->any().trained_whole() && e < group.group->any().curve.size(); ++e) {
       std::vector<double> seconds, samples, metrics;
       for (const Launch* launch : group.group->launches) {
         if (e >= launch->curve.size()) continue;

@@ -29,7 +29,7 @@ po::options_description flags(CommandLine& c) {
       "with --dry-run: as if N ranks had been started, of which none need be there");
   add("svg", po::value(&c.svg)->value_name("FILE"), "with --dry-run of train_mp: draw the schedule to FILE");
   add("resume", po::value(&c.resume)->value_name("DIR"),
-      "go on from the newest checkpoint of the run folder DIR");
+      "go on from the newest checkpoint of the run folder DIR; or DIR is the file of an older one");
   add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");
   add("help", po::bool_switch(&c.help), "print this text");
   add("version", po::bool_switch(&c.version), "print version, commit and compiler");

@@ -12,7 +12,7 @@ struct CommandLine {
   std::string config;             // --config
   std::vector<std::string> sets;  // --set, in order
   std::string output = "experiments";
-  std::string resume;  // --resume: a run folder; empty: start afresh
+  std::string resume;  // --resume: a run folder, or a checkpoint; empty: start afresh
   int ranks = 0;       // --ranks: of a dry run; 0: those that were started
   std::string svg;     // --svg: where a dry run draws a pipeline's schedule
   bool dry_run = false, quiet = false, help = false, version = false;

@@ -280,6 +280,10 @@ std::vector<Key> measure_and_checkpoint_keys() {
                    "epochs between checkpoints; 0: none are written"),
       LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1, kMostEpochs),
                    "how many of the newest checkpoints are kept"),
+      LOCKSTEP_KEY(
+          checkpoint.reschedule, boolean(),
+          "--resume may go on with another learning rate, grad_clip or schedule than the checkpoint's, "
+          "or, under the schedules linear and cosine, for another number of steps"),
   };
 }
 
@@ -333,7 +337,7 @@ std::string section_doc(const std::string& section) {
       {"parallel", "devices, threads and the gradient exchange"},
       {"parallel.link", "the back end sim: a simulated link, and a slow rank"},
       {"measure", "how the run is to be read"},
-      {"checkpoint", "what is kept for --resume"},
+      {"checkpoint", "what is kept for --resume, and what --resume may change"},
   };
   return docs.at(section);
 }

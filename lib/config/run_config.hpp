@@ -144,6 +144,7 @@ struct RunConfig {
   struct Checkpoint {
     std::int64_t every_epochs = 0;  // 0: none
     std::int64_t keep = 2;
+    bool reschedule = false;  // --resume may change the schedule
   } checkpoint;
 
   // Where each given key was given, by dotted name; keys at their defaults are absent.

@@ -9,20 +9,12 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/durable_file.hpp"
 #include "results/columns.hpp"
 
 namespace lockstep {
 
 namespace {
-
-// So that a power failure does not undo the rename. Not every file system can: no error.
-void sync_folder_of(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  fsync(descriptor);
-  ::close(descriptor);
-}
 
 // One sentence a line; an attribute that is a list could not be empty in every reader.
 std::string joined(const std::vector<std::string>& sentences) {

@@ -74,7 +74,20 @@ RunHeader FileReader::header(const std::string& wanted) const {
   if (!valid) h.invalid_reasons.emplace_back("the file does not say whether its checks held");
   h.started = in_.text_attribute("/", "started").value_or("");
   h.wall_seconds = in_.number_attribute("/", "wall_seconds").value_or(0);
+  h.resumed = resumed();
   return h;
+}
+
+std::optional<Resumed> FileReader::resumed() const {
+  const auto run = in_.text_attribute("/", "resumed_run");
+  if (!run) return {};
+  const auto count = [&](const char* name) {
+    const double value = required_number("/", name);
+    if (!(value >= 0 && value <= static_cast<double>(kMostCounted))) in_.fail(name, "is no count");
+    return static_cast<std::int64_t>(value);
+  };
+  return Resumed{*run, in_.text_attribute("/", "resumed_checkpoint").value_or(""), count("resumed_epochs"),
+                 count("resumed_steps")};
 }
 
 double FileReader::required_number(const std::string& path, const std::string& name) const {

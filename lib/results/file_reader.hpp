@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ class FileReader {
   std::vector<std::string> absent_;
 
  private:
+  std::optional<Resumed> resumed() const;
   template <typename T>
   void assign_ranks(std::vector<RankEnvironment>& ranks, const char* path, const std::vector<T>& values,
                     T RankEnvironment::*member) const;

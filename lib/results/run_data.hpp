@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,13 @@ struct RankEnvironment {
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
 };
 
+// Of a run that went on from another's checkpoint.
+struct Resumed {
+  std::string run;                     // uuid of the run that wrote the checkpoint
+  std::string digest;                  // of the checkpoint
+  std::int64_t epochs = 0, steps = 0;  // done before this run's first
+};
+
 struct RunHeader {
   int schema = 0;
   std::string uuid;
@@ -90,6 +98,7 @@ struct RunHeader {
   std::vector<std::string> invalid_reasons;  // sentences
   std::string started;                       // ISO 8601, UTC
   double wall_seconds = 0;
+  std::optional<Resumed> resumed;
 };
 
 struct ModelFacts {
@@ -127,6 +136,13 @@ struct RunData {
   ModelFacts model;
   DataFacts data;
   std::vector<std::string> absent;  // optional paths that a reader did not find
+
+  // The epoch that the first column of /audit and the first row of /epochs are of. Earlier versions did not
+  // say that a run was resumed.
+  std::int64_t first_epoch() const {
+    if (header.resumed) return header.resumed->epochs;
+    return steps.epoch.values.empty() ? 0 : steps.epoch.values.front();
+  }
 };
 
 }  // namespace lockstep

@@ -41,12 +41,21 @@ struct RunWriter::Impl {
     file.attribute("/", "started", run.header.started);
     file.attribute("/", "recorder_overhead", run.recorder_overhead);
     write_status(file, "running", true, {}, 0);
+    write_resumed(run.header.resumed);
     file.write("/config/given", run.config_given);
     file.write("/config/resolved", run.config_resolved);
     for (const auto& [key, value] : run.settings) file.attribute("/config", key, value);
     file.attribute("/epochs", "metric", run.metric);
     file.attribute("/epochs", "better", std::string(run.higher_is_better ? "higher" : "lower"));
     file.attribute("/epochs", "chance", run.chance);
+  }
+
+  void write_resumed(const std::optional<Resumed>& resumed) {
+    if (!resumed) return;
+    file.attribute("/", "resumed_run", resumed->run);
+    file.attribute("/", "resumed_checkpoint", resumed->digest);
+    file.attribute("/", "resumed_epochs", resumed->epochs);
+    file.attribute("/", "resumed_steps", resumed->steps);
   }
 
   void write_facts(const RunData& run) {

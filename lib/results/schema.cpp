@@ -20,6 +20,11 @@ constexpr SchemaEntry kSchema[] = {
     {"/@invalid_reasons", "", "string", "1", "sentences, one a line; empty when valid", false},
     {"/@started", "", "string", "1", "ISO 8601, UTC", false},
     {"/@wall_seconds", "", "f8", "s", "from the common start to the end, evaluation included", false},
+    {"/@resumed_run", "", "string", "1",
+     "uuid of the run whose checkpoint this one went on from; not there: none", false},
+    {"/@resumed_checkpoint", "", "string", "1", "digest of that checkpoint", false},
+    {"/@resumed_epochs", "", "i8", "1", "epochs done before this run's first, which has this number", false},
+    {"/@resumed_steps", "", "i8", "1", "steps done before this run's first", false},
     {"/@recorder_overhead", "", "f8", "1", "measured share of a step that recording costs", false},
 
     {"/config/given", "[]", "string", "1", "YAML as the user gave it, --set values as comments", false},

@@ -1,15 +1,15 @@
 #include "train/checkpoint.hpp"
 
-#include <torch/serialize/input-archive.h>
-#include <torch/serialize/output-archive.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
-#include <set>
-#include <sstream>
+#include <optional>
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/provenance.hpp"
 
 namespace lockstep {
 
@@ -17,102 +17,243 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kExtension = ".pt";
+constexpr std::string_view kPrefix = "epoch_", kExtension = ".safetensors";
+constexpr const char* kArchiveExtension = ".pt";  // of earlier versions
+constexpr const char* kFormat = "1";
+constexpr std::string_view kSettingKey = "config:";  // and the setting's key
 
-std::vector<fs::path> checkpoints_in(const fs::path& folder) {
-  std::vector<fs::path> found;
+struct TypeName {
+  torch::ScalarType type;
+  const char* name;
+};
+constexpr TypeName kTypes[] = {{torch::kFloat64, "F64"}, {torch::kFloat32, "F32"}, {torch::kBFloat16, "BF16"},
+                               {torch::kFloat16, "F16"}, {torch::kInt64, "I64"},   {torch::kInt32, "I32"},
+                               {torch::kInt16, "I16"},   {torch::kInt8, "I8"},     {torch::kUInt8, "U8"},
+                               {torch::kBool, "BOOL"}};
+
+std::string type_name(const std::string& tensor, torch::ScalarType type) {
+  for (const TypeName& known : kTypes)
+    if (known.type == type) return known.name;
+  throw run_error("'{}' is of type {}, which a checkpoint cannot hold", tensor, c10::toString(type));
+}
+
+// A tensor of this rank under its name in a checkpoint.
+struct NamedValues {
+  std::string name;
+  torch::Tensor values;
+  bool copy;  // of a tied weight: read, but not written
+};
+
+std::vector<NamedValues> named_values(const Model& model, const FlatOptimizer& optimizer,
+                                      const Aliases& aliases) {
+  std::vector<NamedValues> all;
+  const auto add = [&](const std::string& kind, const std::string& parameter, const torch::Tensor& values) {
+    const auto alias = aliases.find(parameter);
+    const bool copy = alias != aliases.end();
+    all.push_back({kind + '/' + (copy ? alias->second : parameter), values, copy});
+  };
+  for (const auto& p : model.named_parameters()) add("parameter", p.key(), p.value());
+  for (const auto& b : model.named_buffers()) all.push_back({"buffer/" + b.key(), b.value(), false});
+  for (const FlatOptimizer::Moment& m : optimizer.moments())
+    add("optimizer/" + m.name, m.parameter, m.values);
+  return all;
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || number < 0) return {};
+  return number;
+}
+
+// The files in a folder that this program named, oldest first.
+std::vector<std::pair<std::int64_t, fs::path>> checkpoints_in(const fs::path& folder) {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == kExtension) found.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kExtension)) continue;
+    name = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kExtension.size());
+    if (const auto epochs = whole_number(name)) found.emplace_back(*epochs, entry.path());
+  }
   std::sort(found.begin(), found.end());
   return found;
 }
 
-// written: keys so far. What every part has (the optimizer's kind) is taken from the first.
-void add_part(const std::string& part, torch::serialize::OutputArchive& archive,
-              std::set<std::string>& written) {
-  if (part.empty()) return;
-  torch::serialize::InputArchive read;
-  read.load_from(part.data(), part.size());
-  for (const std::string& key : read.keys()) {
-    if (key.find('/') == std::string::npos || !written.insert(key).second) continue;
-    c10::IValue value;
-    read.read(key, value);
-    if (value.isTensor())
-      archive.write(key, value.toTensor(), /*is_buffer=*/key.rfind("buffer/", 0) == 0);
-    else
-      archive.write(key, value);
+bool has_archives(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == kArchiveExtension) return true;
+  return false;
+}
+
+// What to do about a checkpoint that cannot be used.
+std::string way_on(const fs::path& damaged) {
+  std::string before;
+  for (const auto& [epochs, path] : checkpoints_in(damaged.parent_path())) {
+    if (path.filename() == damaged.filename()) break;
+    before = path.string();
+  }
+  if (before.empty()) return "; there is none before it: start afresh, without --resume";
+  return "; go on from the one before it with --resume " + before;
+}
+
+TensorTexts texts_of(const CheckpointFacts& facts) {
+  TensorTexts texts = {{"lockstep_checkpoint", kFormat},
+                       {"program", plain_text(provenance().version)},
+                       {"run", facts.run},
+                       {"epochs_done", std::to_string(facts.epochs_done)},
+                       {"steps_done", std::to_string(facts.steps_done)},
+                       {"total_steps", std::to_string(facts.total_steps)},
+                       {"global_batch", std::to_string(facts.global_batch)},
+                       {"data_digest", facts.data_digest}};
+  for (const auto& [key, value] : facts.settings) texts[std::string(kSettingKey) + key] = value;
+  return texts;
+}
+
+CheckpointFacts facts_of(const TensorFile& file) {
+  const TensorTexts& texts = file.header().texts;
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto found = texts.find(key);
+    if (found == texts.end()) throw DamagedTensorFile(file.path(), fmt::format("it has no '{}'", key));
+    return found->second;
+  };
+  const auto count = [&](const char* key) {
+    const auto number = whole_number(text(key));
+    if (!number) throw DamagedTensorFile(file.path(), fmt::format("its '{}' is no number", key));
+    return *number;
+  };
+  if (text("lockstep_checkpoint") != kFormat)
+    throw input_error("{}: a checkpoint of format {}; this version reads format {}", file.path(),
+                      text("lockstep_checkpoint"), kFormat);
+  CheckpointFacts facts{.run = text("run"),
+                        .epochs_done = count("epochs_done"),
+                        .steps_done = count("steps_done"),
+                        .total_steps = count("total_steps"),
+                        .global_batch = count("global_batch"),
+                        .data_digest = text("data_digest"),
+                        .settings = {}};
+  for (const auto& [key, value] : texts)
+    if (key.starts_with(kSettingKey)) facts.settings[key.substr(kSettingKey.size())] = value;
+  return facts;
+}
+
+// Runs `reading`; where the file is damaged, adds what to do about it.
+template <typename Reading>
+auto with_way_on(const std::string& path, const Reading& reading) {
+  try {
+    return reading();
+  } catch (const DamagedTensorFile& damage) {
+    throw input_error("{}{}", damage.what(), way_on(path));
   }
 }
 
 }  // namespace
 
-std::string checkpoint_part(const Model& model, const FlatOptimizer& optimizer, const Aliases& aliases) {
-  torch::serialize::OutputArchive archive;
-  for (const auto& p : model.named_parameters())
-    if (aliases.count(p.key()) == 0) archive.write("parameter/" + p.key(), p.value());
-  for (const auto& b : model.named_buffers())
-    archive.write("buffer/" + b.key(), b.value(), /*is_buffer=*/true);
-  optimizer.save(archive, aliases);
-  std::ostringstream bytes;
-  archive.save_to(bytes);
-  return std::move(bytes).str();
-}
-
-void save_checkpoint(const std::string& folder, std::int64_t epochs_done, std::int64_t keep,
-                     const std::vector<std::string>& parts) {
-  const fs::path path = fs::path(folder) / fmt::format("epoch_{:06}{}", epochs_done, kExtension);
-  const fs::path unfinished = path.string() + ".partial";
-  try {
-    fs::create_directories(folder);
-    torch::serialize::OutputArchive archive;
-    std::set<std::string> written;
-    for (const std::string& part : parts) add_part(part, archive, written);
-    archive.write("epochs_done", c10::IValue(epochs_done));
-    archive.save_to(unfinished.string());
-    fs::rename(unfinished, path);
-  } catch (const std::exception& error) {
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    throw run_error("{}: cannot write the checkpoint", path.string());
-  }
-  std::vector<fs::path> all = checkpoints_in(folder);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < all.size(); ++i) fs::remove(all[i]);
-}
-
-std::string find_checkpoint(const std::string& run_folder) {
-  const std::vector<fs::path> all = checkpoints_in(fs::path(run_folder) / "checkpoint");
-  if (all.empty())
-    throw input_error(
-        "{}: no checkpoint to resume from; set checkpoint.every_epochs in the run that shall be resumed",
-        run_folder);
-  return all.back().string();
-}
-
-std::int64_t load_checkpoint(const std::string& path, Model& model, FlatOptimizer& optimizer,
-                             const Aliases& aliases) {
+CheckpointTensors checkpoint_tensors(const Model& model, const FlatOptimizer& optimizer,
+                                     const Aliases& aliases) {
   const torch::NoGradGuard no_grad;
-  try {
-    torch::serialize::InputArchive archive;
-    archive.load_from(path, torch::kCPU);
-    const auto restore = [&](const std::string& key, torch::Tensor into) {
-      torch::Tensor value;
-      archive.read(key, value);
-      if (!value.sizes().equals(into.sizes())) throw run_error("{} has another shape", key);
-      into.copy_(value);
-    };
-    for (const auto& p : model.named_parameters()) {
-      const auto alias = aliases.find(p.key());
-      restore("parameter/" + (alias == aliases.end() ? p.key() : alias->second), p.value());
-    }
-    for (const auto& b : model.named_buffers()) restore("buffer/" + b.key(), b.value());
-    c10::IValue epochs_done;
-    archive.read("epochs_done", epochs_done);
-    optimizer.load(archive, aliases);
-    return epochs_done.toInt();
-  } catch (const std::exception&) {
-    throw input_error("{}: damaged, or a checkpoint of another model or optimizer", path);
+  CheckpointTensors result;
+  for (const NamedValues& value : named_values(model, optimizer, aliases)) {
+    if (value.copy) continue;
+    const torch::Tensor host = result.memory.emplace_back(value.values.detach().cpu().contiguous());
+    result.tensors.push_back({value.name,
+                              type_name(value.name, host.scalar_type()),
+                              host.sizes().vec(),
+                              {static_cast<const char*>(host.const_data_ptr()), host.nbytes()}});
   }
+  return result;
+}
+
+std::vector<TensorBytes> merge_parts(const std::vector<std::string>& parts) {
+  std::vector<TensorBytes> all;
+  std::set<std::string> names;
+  for (const std::string& part : parts) {
+    if (part.empty()) continue;
+    for (TensorBytes& tensor : decode_tensors(part))
+      if (names.insert(tensor.name).second) all.push_back(std::move(tensor));
+  }
+  return all;
+}
+
+void save_checkpoint(const std::string& folder, const CheckpointFacts& facts, std::int64_t keep,
+                     std::vector<TensorBytes> tensors) {
+  const std::string name = fmt::format("{}{:06}{}", kPrefix, facts.epochs_done, kExtension);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw run_error("{}: cannot be made: {}", folder, error.message());
+  write_tensor_file((fs::path(folder) / name).string(), std::move(tensors), texts_of(facts));
+  const auto all = checkpoints_in(folder);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < all.size(); ++i)
+    if (!fs::remove(all[i].second, error) && error)
+      throw run_error("{}: cannot be removed: {}", all[i].second.string(), error.message());
+}
+
+std::string find_checkpoint(const std::string& resume) {
+  std::error_code error;
+  const fs::file_status status = fs::status(resume, error);
+  if (status.type() == fs::file_type::not_found)
+    throw input_error("--resume {}: there is no such run folder or checkpoint", resume);
+  if (!fs::is_directory(status)) return resume;
+  const fs::path folder = fs::path(resume) / "checkpoint";
+  const auto all = checkpoints_in(folder);
+  if (!all.empty()) return all.back().second.string();
+  if (has_archives(folder))
+    throw input_error(
+        "{}: holds only .pt archives, as earlier versions wrote; reading one can run code, so this version "
+        "does "
+        "not; train again from the start, without --resume",
+        folder.string());
+  throw input_error(
+      "{}: no checkpoint to resume from; set checkpoint.every_epochs in the run that shall be resumed",
+      resume);
+}
+
+std::string resumed_config(const std::string& resume) {
+  fs::path folder = resume;
+  if (!fs::is_directory(folder)) folder = fs::absolute(folder).parent_path().parent_path();
+  return (folder / "config.yaml").string();
+}
+
+Checkpoint::Checkpoint(const std::string& path)
+    : file_(with_way_on(path, [&] { return TensorFile(path); })),
+      facts_(with_way_on(path, [&] { return facts_of(file_); })) {}
+
+std::string Checkpoint::digest() const { return fmt::format("{:08x}", file_.header().checksum); }
+
+void Checkpoint::restore(const std::string& name, torch::Tensor into) const {
+  const TensorPlace* place = file_.find(name);
+  if (!place) throw input_error("{}: has no tensor '{}': it is of another model or optimizer", path(), name);
+  const std::string type = type_name(name, into.scalar_type());
+  if (place->dtype != type || into.sizes() != place->shape)
+    throw input_error("{}: tensor '{}' is {} [{}], not {} [{}]: it is of another model", path(), name,
+                      place->dtype, fmt::join(place->shape, ", "), type, fmt::join(into.sizes(), ", "));
+  const torch::Tensor value = torch::empty(into.sizes(), into.scalar_type());
+  file_.read(*place, value.data_ptr());
+  if (type == "BOOL" && value.view(torch::kUInt8).gt(1).any().item<bool>())
+    throw DamagedTensorFile(path(), fmt::format("tensor '{}' is neither true nor false somewhere", name));
+  into.copy_(value);
+}
+
+std::set<std::string> Checkpoint::load(Model& model, FlatOptimizer& optimizer, const Aliases& aliases) const {
+  const torch::NoGradGuard no_grad;
+  std::set<std::string> taken;
+  with_way_on(path(), [&] {
+    for (const NamedValues& value : named_values(model, optimizer, aliases)) {
+      restore(value.name, value.values);
+      taken.insert(value.name);
+    }
+  });
+  optimizer.set_steps(facts_.steps_done);
+  return taken;
+}
+
+void Checkpoint::require_all_taken(const std::set<std::string>& taken) const {
+  for (const TensorPlace& tensor : file_.header().tensors)
+    if (taken.count(tensor.name) == 0)
+      throw input_error(
+          "{}: has a tensor '{}', for which there is no place: it is of another model or optimizer", path(),
+          tensor.name);
 }
 
 }  // namespace lockstep

@@ -3,10 +3,6 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
-#include <torch/serialize/input-archive.h>
-#include <torch/serialize/output-archive.h>
-
-#include "base/error.hpp"
 
 namespace lockstep {
 
@@ -96,31 +92,9 @@ std::vector<FlatOptimizer::Moment> FlatOptimizer::moments() const {
   return result;
 }
 
-void FlatOptimizer::save(torch::serialize::OutputArchive& archive,
-                         const std::map<std::string, std::string>& aliases) const {
-  for (const Moment& moment : moments())
-    if (aliases.count(moment.parameter) == 0)
-      archive.write(fmt::format("optimizer/{}/{}", moment.name, moment.parameter), moment.values.clone());
-  archive.write("optimizer/kind", c10::IValue(static_cast<std::int64_t>(options_.name)));
-  archive.write("optimizer/steps", c10::IValue(steps_));
-}
-
-void FlatOptimizer::load(torch::serialize::InputArchive& archive,
-                         const std::map<std::string, std::string>& aliases) {
-  c10::IValue kind, steps;
-  archive.read("optimizer/kind", kind);
-  if (kind.toInt() != static_cast<std::int64_t>(options_.name))
-    throw input_error("the state is another optimizer's");
-  archive.read("optimizer/steps", steps);
-  steps_ = steps.toInt();
-  for (const Moment& moment : moments()) {
-    const auto alias = aliases.find(moment.parameter);
-    const std::string& parameter = alias == aliases.end() ? moment.parameter : alias->second;
-    torch::Tensor value;
-    archive.read(fmt::format("optimizer/{}/{}", moment.name, parameter), value);
-    torch::Tensor(moment.values).copy_(value);
-  }
-  for (torch::Tensor& count : step_counts_) count.fill_(static_cast<double>(steps_));
+void FlatOptimizer::set_steps(std::int64_t steps) {
+  steps_ = steps;
+  for (torch::Tensor& count : step_counts_) count.fill_(static_cast<double>(steps));
 }
 
 }  // namespace lockstep

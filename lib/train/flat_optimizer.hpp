@@ -4,17 +4,11 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "config/run_config.hpp"
 #include "parallel/flat_buckets.hpp"
-
-namespace torch::serialize {
-class InputArchive;
-class OutputArchive;
-}  // namespace torch::serialize
 
 namespace lockstep {
 
@@ -37,19 +31,17 @@ class FlatOptimizer {
   // After FlatBuckets::relayout: lays the moments out as the buckets now are.
   void relayout(const BucketPlan& from);
 
-  // The state by parameter name, for checkpoints. aliases: parameters whose state goes by another's name;
-  // they are not saved. load throws when the archive has another optimizer's state.
-  void save(torch::serialize::OutputArchive& archive,
-            const std::map<std::string, std::string>& aliases) const;
-  void load(torch::serialize::InputArchive& archive, const std::map<std::string, std::string>& aliases);
-
- private:
+  // The state, for checkpoints: views of the moments by parameter, and the steps taken.
   struct Moment {
     std::string name;       // "first_moment"
     std::string parameter;  // its name
-    torch::Tensor values;   // a view
+    torch::Tensor values;
   };
   std::vector<Moment> moments() const;
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps);
+
+ private:
   void allocate_moments();
 
   RunConfig::Optimizer options_;

@@ -4,15 +4,16 @@
 
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "base/provenance.hpp"
 #include "comm/topology.hpp"
 #include "config/command_line.hpp"
 #include "config/load_config.hpp"
-#include "train/checkpoint.hpp"
 #include "train/classification.hpp"
 #include "train/dry_run.hpp"
 #include "train/memory.hpp"
+#include "train/resume.hpp"
 #include "train/run_folder.hpp"
 #include "train/trainer.hpp"
 
@@ -115,21 +116,23 @@ ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<st
   return world.broadcast(reasons).empty() ? ExitCode::done : ExitCode::not_valid;
 }
 
-ExitCode train(const CommandLine& line, Setup& setup, World& world) {
-  const RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
+// checkpoint: to go on from; null: none.
+ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& setup, World& world) {
+  RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
+  const SteadyTime origin =
+      common_start(world, run.ranks[static_cast<std::size_t>(world.rank())].clock_offset);
+  Trainer trainer(setup, world, origin, run.header.uuid);
+  if (checkpoint) {  // before there is a folder: a checkpoint that does not fit leaves none behind
+    trainer.resume(*checkpoint);
+    const CheckpointFacts& facts = checkpoint->facts();
+    run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
+  }
   std::unique_ptr<Record> record;
   if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
   RunWriter* writer = record ? record->writer.get() : nullptr;
   const EmergencyGuard guard(world, writer);
   try {
-    const auto& mine = run.ranks[static_cast<std::size_t>(world.rank())];
-    const SteadyTime origin = common_start(world, mine.clock_offset);
-    Trainer trainer(setup, world, origin, writer, record ? record->progress.get() : nullptr);
-    if (!line.resume.empty()) trainer.resume(find_checkpoint(line.resume));
-    if (record) {
-      trainer.set_checkpoint_folder(record->folder + "/checkpoint");
-      trainer.set_run_folder(record->folder);
-    }
+    if (record) trainer.record_to(*writer, *record->progress, record->folder);
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, setup.data.train->info().class_names,
                       seconds_between(origin, steady_now()), world);
@@ -159,13 +162,14 @@ ExitCode run_command(const CommandLine& line, const TrainerProgram& program, Wor
     if (speaks) fmt::print("{} {} ({}, {})\n", program.name, p.version, p.commit, p.compiler);
     return ExitCode::done;
   }
-  CommandLine source = line;
-  if (source.config.empty())
-    source.config = line.resume + "/config.yaml";  // --resume DIR goes on as DIR began
-  RunConfig config = load_config(source.config, line.sets);
+  std::optional<Checkpoint> checkpoint;
+  if (!line.resume.empty()) checkpoint.emplace(find_checkpoint(line.resume));
+  // --resume goes on as the run began.
+  RunConfig config = load_config(line.config.empty() ? resumed_config(line.resume) : line.config, line.sets);
   if (!line.dry_run) {
     Setup setup = make_setup(std::move(config), program.mode, world);
-    return train(line, setup, world);
+    if (checkpoint) require_same_training(*checkpoint, setup);
+    return train(line, checkpoint ? &*checkpoint : nullptr, setup, world);
   }
   const DryRun dry = dry_run(std::move(config), program.mode, line.ranks, world);
   fmt::print("{}", dry.text);

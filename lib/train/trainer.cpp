@@ -5,11 +5,13 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "base/digest.hpp"
 #include "train/checkpoint.hpp"
 #include "train/lr_schedule.hpp"
 #include "train/memory.hpp"
+#include "train/resume.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>
@@ -85,11 +87,9 @@ std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy
 
 }  // namespace
 
-Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress)
+Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
     : setup_(setup),
       world_(world),
-      writer_(writer),
-      progress_(progress),
       task_(make_task(setup.task, setup.data.train->info())),
       comm_log_(origin),
       strategy_(make_strategy(setup, &log_)),
@@ -98,7 +98,8 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* write
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
-      loader_(make_loader(setup, *strategy_)) {
+      loader_(make_loader(setup, *strategy_)),
+      run_(std::move(run)) {
   recorder_.set_slowdown(setup.sim.slowdown.get());
 }
 
@@ -117,12 +118,16 @@ TrainingResult Trainer::run() {
   return result;
 }
 
-void Trainer::resume(const std::string& checkpoint) {
-  first_epoch_ = load_checkpoint(checkpoint, *setup_.model, optimizer_, aliases());
-  steps_done_ = first_epoch_ * setup_.batches.steps_per_epoch();
-  if (steps_done_ >= setup_.total_steps)
-    throw input_error("{}: its {} epochs are all that was asked for; set training.epochs to more", checkpoint,
-                      first_epoch_);
+void Trainer::record_to(RunWriter& writer, Progress& progress, std::string folder) {
+  writer_ = &writer;
+  progress_ = &progress;
+  folder_ = std::move(folder);
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  load_on_all_ranks(checkpoint, world_, *setup_.model, optimizer_, aliases());
+  first_epoch_ = checkpoint.facts().epochs_done;
+  steps_done_ = checkpoint.facts().steps_done;
 }
 
 void Trainer::save_checkpoint_if_due(std::int64_t epochs_done) {
@@ -131,9 +136,16 @@ void Trainer::save_checkpoint_if_due(std::int64_t epochs_done) {
   if (when.every_epochs == 0 || epochs_done % when.every_epochs != 0 || !whole_epochs) return;
   // The stages of the first replica have the whole model between them, or rank 0 has it.
   const bool has_part = setup_.pipeline ? strategy_->replica() == 0 : world_.rank() == 0;
-  std::vector<std::string> parts = {has_part ? checkpoint_part(*setup_.model, optimizer_, aliases()) : ""};
-  if (setup_.pipeline) parts = world_.gather(parts.front());
-  if (world_.rank() == 0) save_checkpoint(checkpoint_folder_, epochs_done, when.keep, parts);
+  CheckpointTensors mine;
+  if (has_part) mine = checkpoint_tensors(*setup_.model, optimizer_, aliases());
+  std::vector<std::string> parts;
+  if (setup_.pipeline) {
+    parts = world_.gather(has_part ? encode_tensors(std::move(mine.tensors), {}) : "");
+    mine.tensors = merge_parts(parts);
+  }
+  if (world_.rank() != 0) return;
+  save_checkpoint(folder_ + "/checkpoint", checkpoint_facts(setup_, run_, epochs_done, steps_done_),
+                  when.keep, std::move(mine.tensors));
 }
 
 Aliases Trainer::aliases() const { return setup_.pipeline ? setup_.pipeline->aliases : Aliases(); }
@@ -327,10 +339,10 @@ std::int64_t Trainer::peak_memory_of_all() {
 
 void Trainer::show_epoch() {
   const auto& split = setup_.data.validation ? setup_.data.validation : setup_.data.test;
-  if (run_folder_.empty() || !split || setup_.pipeline || !trains()) return;
+  if (folder_.empty() || !split || setup_.pipeline || !trains()) return;
   const torch::NoGradGuard no_grad;
   setup_.model->eval();
-  for (const std::string& line : task_->show(*setup_.model, *split, setup_.device, run_folder_))
+  for (const std::string& line : task_->show(*setup_.model, *split, setup_.device, folder_))
     progress_->line(line);
   setup_.model->train();
 }

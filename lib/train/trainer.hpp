@@ -34,16 +34,16 @@ struct TrainingResult {
 
 class Trainer {
  public:
-  // Collective. writer and progress are null on all ranks but 0. Everything outlives the trainer.
-  // origin: the common start, on this rank's clock.
-  Trainer(Setup& setup, World& world, SteadyTime origin, RunWriter* writer, Progress* progress);
+  // Collective. Everything outlives the trainer. run: its uuid. origin: the common start, on this rank's
+  // clock.
+  Trainer(Setup& setup, World& world, SteadyTime origin, std::string run);
 
-  // Not collective: each rank. Goes on after the checkpoint's last epoch. Before run().
-  void resume(const std::string& checkpoint);
-  // Rank 0: where checkpoint.every_epochs puts its files.
-  void set_checkpoint_folder(std::string folder) { checkpoint_folder_ = std::move(folder); }
-  // Rank 0: where pictures go that the task has to show.
-  void set_run_folder(std::string folder) { run_folder_ = std::move(folder); }
+  // Collective. Goes on after the checkpoint's last epoch. Before run(). Error(bad_input) on every rank when
+  // it does not fit.
+  void resume(const Checkpoint& checkpoint);
+  // Rank 0, before run(): what the run is written to. folder: of checkpoints, and of pictures that the task
+  // has to show.
+  void record_to(RunWriter& writer, Progress& progress, std::string folder);
 
   // Collective. All epochs. Throws when a loss is not finite, or anything fails.
   TrainingResult run();
@@ -77,8 +77,8 @@ class Trainer {
 
   Setup& setup_;
   World& world_;
-  RunWriter* writer_;
-  Progress* progress_;
+  RunWriter* writer_ = nullptr;  // rank 0 alone has these two
+  Progress* progress_ = nullptr;
   std::unique_ptr<Task> task_;
   WorkLog log_;
   CommLog comm_log_;
@@ -89,8 +89,8 @@ class Trainer {
   WorkAudit audit_;
   TrainingStep step_;
   std::unique_ptr<Loader> loader_;   // null where the strategy does not load
-  std::string checkpoint_folder_;    // empty: none
-  std::string run_folder_;           // empty: none, or not rank 0
+  std::string run_;                  // uuid
+  std::string folder_;               // of the run; empty but on rank 0
   std::int64_t first_epoch_ = 0;     // of this run; later when resumed
   std::int64_t steps_done_ = 0;      // before this epoch, by this run and those it resumes
   std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file

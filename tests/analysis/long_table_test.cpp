@@ -53,3 +53,9 @@ TEST_CASE("what a file lacks is empty, what is hostile is quoted") {
   CHECK(says(table_of(run, RunTable::epochs, LongFormat::csv), ",,,\n"));
   CHECK(lacks(table_of(run, RunTable::epochs, LongFormat::tex), "\\input"));
 }
+
+TEST_CASE("the epochs of a resumed run keep their numbers") {
+  RunData run = small_run();
+  run.header.resumed = {"0123abcd", "89abcdef", 3, 9};
+  CHECK(json::parse(table_of(run, RunTable::epochs, LongFormat::json)).front()["epoch"] == 3);
+}

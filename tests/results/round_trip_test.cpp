@@ -138,3 +138,21 @@ TEST_CASE("a run that ended before its first epoch is readable") {
   RunWriter(folder / "run.h5", sample_start()).finish("interrupted", false, {"SIGINT"}, 1);
   CHECK(read_run(folder / "run.h5").steps.steps() == 0);
 }
+
+TEST_CASE("from what a run was resumed is written and read back") {
+  const TemporaryFolder folder;
+  RunData start = sample_start();
+  RunWriter(folder / "whole.h5", start).finish("interrupted", false, {}, 1);
+  CHECK_FALSE(read_header(folder / "whole.h5").resumed);
+  start.header.resumed = {"0123abcd", "89abcdef", 2, 80};
+  RunWriter(folder / "run.h5", start).finish("interrupted", false, {}, 1);
+  const auto resumed = read_header(folder / "run.h5").resumed;
+  REQUIRE(resumed);
+  CHECK(resumed->run == "0123abcd");
+  CHECK(resumed->digest == "89abcdef");
+  CHECK(resumed->epochs == 2);
+  CHECK(resumed->steps == 80);
+  start.header.resumed->epochs = -1;
+  RunWriter(folder / "odd.h5", start).finish("interrupted", false, {}, 1);
+  CHECK_THROWS_WITH(read_header(folder / "odd.h5"), Catch::Contains("resumed_epochs"));
+}

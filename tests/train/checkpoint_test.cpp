@@ -1,0 +1,177 @@
+// Checkpoints between the model and its file: every type of tensor comes back bit by bit, and what does not
+// fit is named.
+#include "train/checkpoint.hpp"
+
+#include <ATen/ops/rand.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "comm/self_communicator.hpp"
+#include "parallel/distributed_data_parallel.hpp"
+#include "results/support.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+// A parameter, and buffers of all types that a checkpoint holds.
+struct OddLayer : Layer {
+  explicit OddLayer(std::int64_t rows) {
+    weight = register_parameter("weight", torch::rand({rows, 3}));
+    for (const auto type : {torch::kFloat64, torch::kBFloat16, torch::kFloat16, torch::kInt64, torch::kInt32,
+                            torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool})
+      register_buffer(std::string("b_") + c10::toString(type), torch::rand({2, 5}).mul(9).to(type));
+    register_buffer("scalar", torch::rand({}).mul(1e6).to(torch::kInt64));
+    register_buffer("nothing", torch::empty({3, 0}));
+    register_buffer("turned", torch::rand({4, 2}).t());
+  }
+  Flow forward(Flow inputs) override { return {at::linear(inputs[0], weight)}; }
+  double forward_flops() const override { return 0; }
+  torch::Tensor weight;
+};
+
+// A model and its optimizer.
+struct Trained {
+  explicit Trained(std::int64_t rows, RunConfig::Optimizer options = {}, bool train = true) : model("odd") {
+    model.append("odd", std::make_shared<OddLayer>(rows));
+    reducer = std::make_unique<GradientReducer>(trainable_parameters(model), *communicator,
+                                                ReducerOptions{.bucket_sizes = {1e-4, 1e-4}});
+    optimizer = std::make_unique<FlatOptimizer>(options, reducer->buckets());
+    if (!train) return;
+    for (int step = 0; step < 3; ++step) {
+      reducer->zero_gradients();
+      model.forward(torch::rand({7, 3})).square().mean().backward();
+      reducer->finish();
+      optimizer->step(0.1);
+    }
+  }
+  std::string save(const std::string& folder) const {
+    const CheckpointFacts facts{.run = "u",
+                                .epochs_done = 1,
+                                .steps_done = 3,
+                                .total_steps = 9,
+                                .global_batch = 7,
+                                .data_digest = "d",
+                                .settings = {{"run.seed", "1"}}};
+    save_checkpoint(folder, facts, 2, checkpoint_tensors(model, *optimizer, {}).tensors);
+    return folder + "/epoch_000001.safetensors";
+  }
+  std::set<std::string> load(const std::string& path) { return Checkpoint(path).load(model, *optimizer, {}); }
+
+  Model model;
+  std::unique_ptr<Communicator> communicator = make_self_communicator();
+  std::unique_ptr<GradientReducer> reducer;
+  std::unique_ptr<FlatOptimizer> optimizer;
+};
+
+bool same_bits(const torch::Tensor& a, const torch::Tensor& b) {
+  const torch::Tensor x = a.contiguous(), y = b.contiguous();
+  return x.scalar_type() == y.scalar_type() && x.sizes() == y.sizes() &&
+         std::string_view(static_cast<const char*>(x.const_data_ptr()), x.nbytes()) ==
+             std::string_view(static_cast<const char*>(y.const_data_ptr()), y.nbytes());
+}
+
+const RunConfig::Optimizer kMomentum{.name = OptimizerKind::sgd, .momentum = 0.9};
+
+}  // namespace
+
+TEST_CASE("a checkpoint gives back every tensor and the optimizer's state") {
+  torch::manual_seed(1);
+  const TemporaryFolder folder;
+  for (const RunConfig::Optimizer& options : {RunConfig::Optimizer{}, kMomentum}) {
+    Trained before(4, options);
+    const std::string path = before.save(folder.path);
+    Trained after(4, options, false);
+    const Checkpoint checkpoint(path);
+    checkpoint.require_all_taken(checkpoint.load(after.model, *after.optimizer, {}));
+    CHECK(checkpoint.facts().steps_done == 3);
+    CHECK(checkpoint.facts().settings.at("run.seed") == "1");
+    CHECK(after.optimizer->steps() == 3);
+    CHECK(same_bits(before.model.parameters()[0], after.model.parameters()[0]));
+    const auto wanted = before.model.named_buffers(), got = after.model.named_buffers();
+    REQUIRE(got.size() == 12);
+    for (const auto& buffer : wanted) CHECK(same_bits(buffer.value(), got[buffer.key()]));
+    const auto moments = before.optimizer->moments(), restored = after.optimizer->moments();
+    REQUIRE(moments.size() == restored.size());
+    for (std::size_t m = 0; m < moments.size(); ++m) CHECK(same_bits(moments[m].values, restored[m].values));
+    CHECK(moments[0].values.abs().max().item<float>() > 0);
+  }
+}
+
+TEST_CASE("a checkpoint of another model or optimizer is refused with the tensor's name") {
+  torch::manual_seed(1);
+  const TemporaryFolder folder;
+  const std::string path = Trained(4).save(folder.path);
+  Trained wider(5, {}, false), other(4, kMomentum, false);
+  CHECK_THROWS_WITH(wider.load(path),
+                    path +
+                        ": tensor 'parameter/odd.weight' is F32 [4, 3], not F32 [5, 3]: it is of "
+                        "another model");
+  const std::set<std::string> taken = other.load(path);
+  CHECK_THROWS_WITH(
+      Checkpoint(path).require_all_taken(taken),
+      path +
+          ": has a tensor 'optimizer/second_moment/odd.weight', for which there is no place: it is of "
+          "another model or optimizer");
+  const std::string less = Trained(4, kMomentum).save(folder.path);
+  Trained adam(4, {}, false);
+  CHECK_THROWS_WITH(
+      adam.load(less),
+      path + ": has no tensor 'optimizer/second_moment/odd.weight': it is of another model or optimizer");
+}
+
+TEST_CASE("a truth value that is neither is refused, and so is a checkpoint of a later format") {
+  const TemporaryFolder folder;
+  const std::string path = Trained(4).save(folder.path);
+  const auto rewrite = [&](const auto& change) {
+    std::ifstream in(path, std::ios::binary);
+    const std::string file(std::istreambuf_iterator<char>(in), {});
+    TensorTexts texts;
+    std::vector<TensorBytes> tensors = decode_tensors(file, &texts);
+    change(tensors, texts);
+    std::ofstream(path, std::ios::binary) << encode_tensors(tensors, texts);
+  };
+  const std::string twos(10, '\2');
+  rewrite([&](auto& tensors, auto&) {
+    for (TensorBytes& tensor : tensors)
+      if (tensor.dtype == "BOOL") tensor.bytes = twos;
+  });
+  Trained after(4, {}, false);
+  CHECK_THROWS_WITH(after.load(path),
+                    Catch::Contains("tensor 'buffer/odd.b_Bool' is neither true nor false somewhere"));
+  rewrite([](auto&, TensorTexts& texts) { texts["lockstep_checkpoint"] = "2"; });
+  CHECK_THROWS_WITH(Checkpoint(path), path + ": a checkpoint of format 2; this version reads format 1");
+  rewrite([](auto&, TensorTexts& texts) {
+    texts["lockstep_checkpoint"] = "1";
+    texts["steps_done"] = "-3";
+  });
+  CHECK_THROWS_WITH(Checkpoint(path), Catch::Contains("its 'steps_done' is no number"));
+}
+
+TEST_CASE("parts of several ranks make one checkpoint, and a tied weight is in it once") {
+  const TemporaryFolder folder;
+  Trained model(4);
+  const CheckpointTensors all = checkpoint_tensors(model.model, *model.optimizer, {});
+  const std::string part = encode_tensors(all.tensors, {});
+  CHECK(merge_parts({part, "", part}).size() == all.tensors.size());
+  const Aliases tied = {{"odd.weight", "elsewhere.weight"}};
+  CHECK(checkpoint_tensors(model.model, *model.optimizer, tied).tensors.size() == all.tensors.size() - 3);
+}
+
+TEST_CASE("the newest checkpoints are kept, by their number, and no other file is touched") {
+  const TemporaryFolder folder;
+  const std::string in = folder / "checkpoint";
+  std::filesystem::create_directory(in);
+  std::ofstream(in + "/best.safetensors") << "a copy of the user's";
+  for (const std::int64_t epochs : {9, 10, 999'999, 1'000'000})
+    save_checkpoint(in, {.run = "u", .epochs_done = epochs, .data_digest = "", .settings = {}}, 2, {});
+  CHECK(find_checkpoint(folder.path) == in + "/epoch_1000000.safetensors");
+  CHECK(std::filesystem::exists(in + "/epoch_999999.safetensors"));
+  CHECK_FALSE(std::filesystem::exists(in + "/epoch_000010.safetensors"));
+  CHECK(std::filesystem::exists(in + "/best.safetensors"));
+  CHECK(find_checkpoint(in + "/epoch_999999.safetensors") == in + "/epoch_999999.safetensors");
+  CHECK(resumed_config(in + "/epoch_999999.safetensors") == folder / "config.yaml");
+  CHECK(resumed_config(folder.path) == folder / "config.yaml");
+}
