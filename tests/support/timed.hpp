@@ -79,13 +79,13 @@ class MachineWatch {
 
   // Why no time can be judged, or nothing where the test had the cores that it needs.
   std::string too_busy() const {
-    constexpr double kEnough = 0.9;
+    constexpr double kEnough = 0.9, kTicks = 0.5;  // the system's counters step by hundredths of a second
     const double wall = seconds_since(begin_);
     const double others = (machine_busy_seconds() - machine_ - (own_busy_seconds() - own_)) / wall;
     const auto cores = static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN));
     const double share = share_of_a_core(threads_);
     char text[160] = "";
-    if (alone_ && cores - others < kEnough * threads_)
+    if (alone_ && wall > kTicks && cores - others < kEnough * threads_)
       std::snprintf(text, sizeof(text), "other work took %.1f of %.0f cores, and the test needs %d", others,
                     cores, threads_);
     else if (share < kEnough)
@@ -114,11 +114,11 @@ inline Claim above(const std::string& what, double found, double limit) {
   return {what, found > limit, found, limit};
 }
 
-// How often, and whether other ranks try with this one.
 struct Attempts {
-  int threads = 1;
+  int threads = 1;                          // that the test keeps busy at once
   double patience = 60;                     // seconds after which a busy machine is not tried again
   std::function<bool(bool)> any_rank = {};  // whether it is true on any rank; empty: there are none
+  std::function<std::string(const MachineWatch&)> busy = &MachineWatch::too_busy;
 };
 
 // All claims must hold of one of five attempts. Where they never do: a failure if at least two attempts had
@@ -134,7 +134,7 @@ inline void judge_times(const Attempts& attempts, const std::function<std::vecto
     const MachineWatch watch(attempts.threads, !attempts.any_rank);
     std::vector<Claim> claims = attempt();
     if (!any(!std::all_of(claims.begin(), claims.end(), [](const Claim& c) { return c.holds; }))) return;
-    const std::string why = watch.too_busy();
+    const std::string why = attempts.busy(watch);
     if (!why.empty()) busy = why;
     if (any(!why.empty())) {
       if (any(free == 0 && seconds_since(begin) > attempts.patience)) break;

@@ -16,6 +16,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "comm/mpi_communicator.hpp"
 #include "comm/self_communicator.hpp"
@@ -36,14 +37,14 @@ using State = std::map<std::string, torch::Tensor>;  // parameters and running s
 inline State parameters_of(const Model& model) {
   State state;
   for (const auto& parameter : model.named_parameters())
-    state[parameter.key()] = parameter.value().detach().clone();
+    state[parameter.key()] = parameter.value().detach().clone(at::MemoryFormat::Contiguous);
   return state;
 }
 
 inline State state_of(const Model& model) {
   State state = parameters_of(model);
   for (const auto& buffer : model.named_buffers())
-    state[buffer.key()] = buffer.value().to(torch::kFloat32, false, true);
+    state[buffer.key()] = buffer.value().to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
   return state;
 }
 
@@ -61,9 +62,9 @@ inline double largest_difference(const State& whole, const State& part) {
 }
 
 // Each weight becomes the next number above or below it, by the throw of a coin.
-inline void move_by_last_bit(Model& model, std::uint64_t seed = 7) {
+inline void move_by_last_bit(Model& model, int seed) {
   const torch::NoGradGuard no_grad;
-  at::Generator coin = at::detail::createCPUGenerator(seed);
+  at::Generator coin = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
   for (torch::Tensor& parameter : model.parameters()) {
     const torch::Tensor up = at::rand(parameter.sizes(), coin) < 0.5;
     const float infinity = std::numeric_limits<float>::infinity();
@@ -87,20 +88,21 @@ inline double largest_of_ranks(double value) {
   return value;
 }
 
-// Collective over MPI_COMM_WORLD, as are its functions: one rank trains the reference, another one its
-// neighbour.
+// Collective over MPI_COMM_WORLD, as are its functions. Rank 0 trains the reference, and the last ranks its
+// neighbours.
 class Reference {
  public:
-  explicit Reference(const RunConfig& config) {
+  // neighbours: that are trained from weights moved by the last bit, each by other throws of the coin.
+  explicit Reference(const RunConfig& config, int neighbours = 1) {
     const auto untrained = make_untrained(config, load_data(config, 1));
-    const State before = state_of(*untrained);
-    const int other = world().size - 1;
-    whole_ = world().rank == 0 ? trained(config, {}) : before;
-    State neighbour =
-        world().rank == other ? trained(config, [](Model& model) { move_by_last_bit(model); }) : before;
-    share(whole_, 0);
-    share(neighbour, other);
-    growth_ = largest_difference(whole_, neighbour);
+    whole_ = world().rank == 0 ? trained(config, {}) : state_of(*untrained);
+    std::vector<State> mine;
+    for (int n = world().size - 1 - world().rank; n < neighbours; n += world().size)
+      mine.push_back(trained(config, [n](Model& model) { move_by_last_bit(model, 7 + n); }));
+    for (auto& [name, value] : whole_)
+      MPI_Bcast(value.data_ptr<float>(), static_cast<int>(value.numel()), MPI_FLOAT, 0, MPI_COMM_WORLD);
+    for (const State& neighbour : mine) growth_ = std::max(growth_, largest_difference(whole_, neighbour));
+    growth_ = largest_of_ranks(growth_);
     moved_ = largest_difference(whole_, parameters_of(*untrained));
   }
 
@@ -115,12 +117,6 @@ class Reference {
   static State trained(const RunConfig& config, const std::function<void(Model&)>& before) {
     const auto self = make_self_communicator();
     return state_of(*train_replicated(config, *self, before));
-  }
-  static void share(State& state, int root) {
-    for (auto& [name, value] : state) {
-      value = value.contiguous();
-      MPI_Bcast(value.data_ptr<float>(), static_cast<int>(value.numel()), MPI_FLOAT, root, MPI_COMM_WORLD);
-    }
   }
 
   State whole_;
