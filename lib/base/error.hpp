@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 // Exit codes of every program; fixed, scripts rely on them.
@@ -18,10 +20,10 @@ enum class ExitCode : int {
 };
 
 // what() is one line without a trailing newline or full stop that names the file, line and key where there is
-// one, and the remedy.
+// one, and the remedy. What it quotes may hold any bytes, and is made printable.
 class Error : public std::runtime_error {
  public:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ExitCode code, const std::string& message) : std::runtime_error(printable(message)), code_(code) {}
   ExitCode code() const { return code_; }
 
  private:
