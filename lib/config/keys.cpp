@@ -50,7 +50,7 @@ using Count = std::int64_t;
 // computes with.
 constexpr Count kMostSamples = 1'000'000'000, kMostPasses = 65'536, kMostEpochs = 1'000'000;
 constexpr Count kMostSteps = 1'000'000'000'000, kMostTokens = 1'000'000, kMostWords = 100'000'000;
-constexpr Count kMostClasses = 1'000'000;
+constexpr Count kMostClasses = 1'000'000, kMostBytes = 1'000'000'000'000'000;
 constexpr double kLeastPositive = 1e-30, kMostReal = 1e6;  // of what is multiplied with weights and gradients
 constexpr double kLeastMiB = 1e-6, kMostMiB = 1e6;         // a byte; a tebibyte
 constexpr double kMostMicroseconds = 1e9, kLeastGbps = 1e-6, kMostGbps = 1e6, kMostSlowdown = 1e4;
@@ -93,7 +93,7 @@ std::vector<Key> data_keys() {
                             "basic_english: rarer words are read as unknown"),
       LOCKSTEP_OPTIONAL_KEY(data.embeddings, text("a file"), "none",
                             "basic_english: word vectors to begin with, a word and its numbers a line "
-                            "(GloVe), raw or .gz"),
+                            "(GloVe, word2vec, fastText), raw or .gz"),
       LOCKSTEP_KEY(data.languages, language_pair(),
                    "multi30k: names of the files' languages, the one read and the one written"),
       LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
@@ -106,6 +106,10 @@ std::vector<Key> data_keys() {
                    "read only the first so many training rows; 0: all"),
       LOCKSTEP_OPTIONAL_KEY(data.cache, text_or_none("a folder, or none"), "none",
                             "where parsed and encoded data is kept for the next run; none: nowhere"),
+      LOCKSTEP_KEY(
+          data.max_bytes, auto_or(whole<Count>(1, kMostBytes)),
+          "most bytes that are read of a file, unpacked; auto: 16 GiB, but of a .gz file no more than "
+          "50 times its size, or 64 MiB where that is more"),
   };
 }
 

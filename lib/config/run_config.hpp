@@ -75,6 +75,7 @@ struct RunConfig {
     int workers = 1;                                    // prefetching threads per rank
     std::int64_t max_train_rows = 0;        // 0: all; else the first so many rows of the training file
     std::string cache = ".cache/lockstep";  // folder of the encoded data; "none": no cache
+    std::optional<std::int64_t> max_bytes;  // a file, unpacked; empty: as data/input_file.hpp says
     bool normalise = true;                  // images: by mean and deviation; false: in [0, 1]
     std::int64_t resize = 0;                // images: to N x N; 0: as they are
     std::int64_t crop_padding = 0;          // images, training: zero pixels around, then cut at random

@@ -1,15 +1,16 @@
 // AG News, and any labelled text in the same CSV layout: one class number, one or two texts a row.
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "data/array_dataset.hpp"
 #include "data/cache.hpp"
 #include "data/input_file.hpp"
 #include "data/sources.hpp"
 #include "data/text_data.hpp"
+#include "data/text_input.hpp"
 
 namespace lockstep {
 
@@ -25,22 +26,27 @@ Files open_files(const RunConfig& config) {
   require_folder(config, folder, "train.csv and test.csv");
   for (const char* name : {"/train.csv", "/test.csv"}) require_file(config, folder + name);
   const std::string classes = folder + "/classes.txt";
-  return {MappedFile(folder + "/train.csv"), MappedFile(folder + "/test.csv"),
-          std::filesystem::exists(classes) ? std::string(MappedFile(classes).bytes()) : std::string()};
+  const MaxBytes most = config.data.max_bytes;
+  return {MappedFile(folder + "/train.csv", most), MappedFile(folder + "/test.csv", most),
+          is_there(classes) ? std::string(MappedFile(classes, most).bytes()) : std::string()};
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::string line;
-  for (const char c : text + "\n") {
-    if (c == '\r') continue;
-    if (c != '\n') {
-      line += c;
-    } else if (!line.empty()) {
-      lines.push_back(std::exchange(line, {}));
-    }
+// Names are read by people and by other programs: each is printable UTF-8.
+std::vector<std::string> class_names(const std::string& text, const std::string& path) {
+  require_plain_text(text, path);
+  std::vector<std::string> names;
+  std::int64_t number = 0;
+  for (std::string_view rest = without_mark(text); !rest.empty();) {
+    const std::string_view line = take_line(rest);
+    ++number;
+    const std::string name(line);
+    if (printable(name) != name)
+      throw input_error(
+          "{}:{}: the class '{}' has control characters or bytes that are no UTF-8; write it in UTF-8", path,
+          number, name);
+    if (!name.empty()) names.push_back(name);
   }
-  return lines;
+  return names;
 }
 
 // Without a list of names the classes are what the training file holds; a gap is most likely a wrong number.
@@ -58,7 +64,7 @@ std::vector<std::string> number_classes(const CsvTable& train) {
 }
 
 EncodedData build(const RunConfig& config, const Files& files, int threads) {
-  std::vector<std::string> names = lines_of(files.classes);
+  std::vector<std::string> names = class_names(files.classes, config.data.path + "/classes.txt");
   const CsvTable train =
       parse_csv(files.train.bytes(), files.train.path(), static_cast<std::int64_t>(names.size()), threads);
   if (names.empty()) names = number_classes(train);
@@ -89,6 +95,12 @@ DataSplits load_ag_news(const RunConfig& config, int threads) {
   const std::string digest = content_digest(config, files);
   std::vector<std::string> notes;
   const EncodedData data = cached(config, digest, notes, [&] { return build(config, files, threads); });
+  if (data.classes < 2)
+    notes.push_back(fmt::format("{}: every row is of the class '{}', so there is nothing to tell apart",
+                                files.train.path(), data.class_names.at(0)));
+  for (const MappedFile* file : {&files.train, &files.test})
+    if (std::string note = encoding_note(file->bytes(), file->path()); !note.empty())
+      notes.push_back(std::move(note));
   DataSplits splits = split_encoded(data, config, {}, digest);
   splits.notes = std::move(notes);
   return splits;

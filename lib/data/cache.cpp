@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -124,6 +125,46 @@ std::array<Array, 5> layout(const EncodedData& data, std::size_t description_byt
   return arrays;
 }
 
+// bytes * count, for numbers that a file gives.
+std::size_t product(std::size_t bytes, std::int64_t count) {
+  std::size_t all = 0;
+  if (count < 0 || __builtin_mul_overflow(bytes, static_cast<std::size_t>(count), &all))
+    throw input_error("its description is damaged");
+  return all;
+}
+
+// That the numbers of a description make sense together, before anything is reckoned with them: the digests
+// find damage, but whoever writes a file on purpose writes them as well.
+void check_description(const EncodedData& data) {
+  std::size_t bytes = 1;
+  for (const std::int64_t extent : data.sample_shape) bytes = product(bytes, extent);
+  for (const std::int64_t rows : {data.train.rows, data.test.rows}) product(product(bytes, 8), rows);
+  const auto named = [](const std::vector<std::string>& names, std::int64_t count) {
+    return names.empty() || static_cast<std::int64_t>(names.size()) == count;
+  };
+  if (bytes == 0 || data.sample_shape.size() != (data.text ? 1U : 3U) || data.classes < 1 ||
+      data.classes > INT32_MAX || data.vocabulary < 0 || data.vocabulary > INT32_MAX ||
+      !named(data.class_names, data.classes) || !named(data.words, data.vocabulary))
+    throw input_error("its description is damaged");
+}
+
+// That no label and no token id leads out of the model's tables.
+void check_ids(const EncodedData& data) {
+  const auto check = [](const std::int32_t* ids, std::size_t count, std::int64_t below) {
+    std::uint32_t largest = 0;  // a negative id is a large one
+    for (std::size_t i = 0; i < count; ++i) largest = std::max(largest, static_cast<std::uint32_t>(ids[i]));
+    if (count > 0 && largest >= static_cast<std::uint64_t>(below))
+      throw input_error("an id in it is out of range");
+  };
+  for (const EncodedSplit* split : {&data.train, &data.test}) {
+    const auto rows = static_cast<std::size_t>(split->rows);
+    check(split->labels.get(), rows, data.classes);
+    if (data.text)
+      check(reinterpret_cast<const std::int32_t*>(split->inputs.get()),
+            rows * static_cast<std::size_t>(data.sample_shape[0]), data.vocabulary);
+  }
+}
+
 using Piece = std::string_view;
 
 // What stands behind the description, in order: padding and array four times.
@@ -197,7 +238,8 @@ void point_into(EncodedData& data, const std::array<Array, 5>& arrays,
 }  // namespace
 
 EncodedData load_cache(const std::string& path, const std::string& key) {
-  const auto file = std::make_shared<const MappedFile>(path);
+  // Its size is what was written; a disk holds it already.
+  const auto file = std::make_shared<const MappedFile>(path, std::numeric_limits<std::int64_t>::max());
   const std::string_view bytes = file->bytes();
   Header header;
   if (bytes.size() < sizeof header) throw input_error("it is cut off");
@@ -212,6 +254,7 @@ EncodedData load_cache(const std::string& path, const std::string& key) {
   if (Digest().add(description).value() != header.description)
     throw input_error("its description is damaged");
   EncodedData data = read_description(description);
+  check_description(data);
   const auto arrays = layout(data, description.size());
   if (arrays[4].offset != bytes.size()) throw input_error("its arrays do not fit");
   point_into(data, arrays, file);
@@ -222,6 +265,7 @@ EncodedData load_cache(const std::string& path, const std::string& key) {
     offset += piece.size();
   }
   if (digest_of(pieces) != header.content) throw input_error("its checksum does not match");
+  check_ids(data);
   return data;
 }
 
@@ -244,7 +288,7 @@ EncodedData cached(const RunConfig& config, const std::string& key, std::vector<
                    const std::function<EncodedData()>& build) {
   if (config.data.cache == "none" || config.data.cache.empty()) return build();
   const std::string path = fmt::format("{}/{}-{}.rows", config.data.cache, config.data.name, key);
-  if (std::filesystem::exists(path)) {
+  if (is_there(path)) {
     try {
       return load_cache(path, key);
     } catch (const Error& error) {

@@ -1,7 +1,6 @@
 // CIFAR-10, binary version: records of a label byte and 32 x 32 pixels, the red plane first.
 #include <array>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -27,13 +26,12 @@ using Files = std::vector<std::unique_ptr<const MappedFile>>;
 Files open_files(const RunConfig& config) {
   require_folder(config, config.data.path, "data_batch_1.bin to data_batch_5.bin and test_batch.bin");
   std::string folder = config.data.path;
-  if (!std::filesystem::exists(folder + "/" + kFiles[0]) &&
-      std::filesystem::is_directory(folder + "/" + kUnpacked))
+  if (!is_there(folder + "/" + kFiles[0]) && is_folder(folder + "/" + kUnpacked))
     folder += std::string("/") + kUnpacked;
   Files files;
   for (const char* name : kFiles) {
     require_file(config, folder + "/" + name);
-    files.push_back(std::make_unique<const MappedFile>(folder + "/" + name));
+    files.push_back(std::make_unique<const MappedFile>(folder + "/" + name, config.data.max_bytes));
     const std::size_t bytes = files.back()->bytes().size();
     if (bytes == 0 || bytes % kRecord != 0)
       throw input_error("'{}' has {} bytes: record {} is cut off, each has {}; fetch it again",

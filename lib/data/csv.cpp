@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "base/error.hpp"
 #include "base/parallel_for.hpp"
+#include "data/text_input.hpp"
 
 namespace lockstep {
 
@@ -14,6 +16,32 @@ namespace {
 
 constexpr std::int64_t kMostClasses = 1'000'000;
 constexpr std::string_view kHeader = "Class Index";
+
+constexpr std::size_t kShown = 40;  // bytes of a word in a message
+
+std::string_view trimmed(std::string_view word) {
+  while (word.starts_with(' ') || word.starts_with('\t')) word.remove_prefix(1);
+  while (word.ends_with(' ') || word.ends_with('\t')) word.remove_suffix(1);
+  return word;
+}
+
+// The whole of `word`; a number beyond T is the nearest that T has. Nothing when it is none.
+template <typename T>
+std::optional<T> number(std::string_view word) {
+  T value{};
+  const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (word.empty() || stop != word.data() + word.size() || error == std::errc::invalid_argument)
+    return std::nullopt;
+  if (error == std::errc::result_out_of_range)
+    return word[0] == '-' ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
+  return value;
+}
+
+// "class '4.0' is not a whole number"
+std::string no_class(std::string_view word) {
+  return fmt::format("class '{}' is not a {}number", word.substr(0, kShown),
+                     number<double>(word) ? "whole " : "");
+}
 
 // What is wrong with a record; the line is worked out only when it is reported.
 struct Fault {
@@ -62,14 +90,35 @@ class Scanner {
   }
 
   CsvText any_field(bool last = false) {
-    if (at_ < file_.size() && file_[at_] == '"') return quoted(last);
     const std::size_t begin = at_;
-    while (at_ < file_.size() && file_[at_] != ',' && file_[at_] != '\n') ++at_;
-    std::size_t end = at_;
+    at_ = behind_spaces(at_);
+    if (at_ < file_.size() && file_[at_] == '"') return quoted(last);
+    const std::size_t most = std::min(file_.size(), begin + kLongestText + 1);
+    while (at_ < most && file_[at_] != ',' && file_[at_] != '\n' && file_[at_] != '\r') ++at_;
+    const std::size_t end = at_;
+    at_ = line_end(at_);
     ended_ = at_ == file_.size() || file_[at_] == '\n';
-    if (ended_ && end > begin && file_[end - 1] == '\r') --end;
     if (at_ < file_.size()) ++at_;
     return make(begin, end, false);
+  }
+
+  // Spaces before a quote are those of a writer who puts one behind each comma; before anything else they are
+  // text.
+  std::size_t behind_spaces(std::size_t at) const {
+    while (at < file_.size() && file_[at] == ' ') ++at;
+    return at;
+  }
+
+  // Where the line break is that the carriage returns at `at` belong to; `at` where there are none.
+  std::size_t line_end(std::size_t at) const {
+    std::size_t end = at;
+    while (end < file_.size() && file_[end] == '\r') ++end;
+    if (end > at && end < file_.size() && file_[end] != '\n')
+      fail(
+          "a carriage return that is not followed by a line feed; if lines end so, convert the file: tr "
+          "'\\r' "
+          "'\\n'");
+    return end;
   }
 
   CsvText quoted(bool last) {
@@ -102,12 +151,14 @@ class Scanner {
   bool ends_field(std::size_t at, bool last) const {
     if (at == file_.size() || file_[at] == '\n') return true;
     if (file_[at] == '\r') return at + 1 == file_.size() || file_[at + 1] == '\n';
-    return !last && file_[at] == ',' && at + 1 < file_.size() && file_[at + 1] == '"';
+    if (last || file_[at] != ',') return false;
+    const std::size_t next = behind_spaces(at + 1);
+    return next < file_.size() && file_[next] == '"';
   }
 
   // What follows the closing quote: a comma, a line break or the end of the file.
   void end_quoted() {
-    if (at_ < file_.size() && file_[at_] == '\r') ++at_;
+    at_ = line_end(behind_spaces(at_));
     ended_ = at_ == file_.size() || file_[at_] == '\n';
     if (!ended_ && file_[at_] != ',')
       fail(
@@ -117,19 +168,20 @@ class Scanner {
   }
 
   CsvText make(std::size_t begin, std::size_t end, bool escaped) const {
-    if (end - begin > UINT32_MAX) fail("a field of more than 4 GiB");
+    if (end - begin > kLongestText)
+      fail(fmt::format("a text of more than {} MiB, the most that is read; is a quote not closed?",
+                       kLongestText >> 20));
     return {begin, static_cast<std::uint32_t>(end - begin), escaped};
   }
 
   std::int32_t label(const CsvText& text) const {
-    const std::string_view digits = file_.substr(text.begin, text.length);
-    std::int64_t value = 0;
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || stop != digits.data() + digits.size())
-      fail(fmt::format("class '{}' is not a number", digits.substr(0, 40)));
-    if (value < 1 || value > (classes_ > 0 ? classes_ : kMostClasses))
-      fail(fmt::format("class {} is not between 1 and {}", value, classes_ > 0 ? classes_ : kMostClasses));
-    return static_cast<std::int32_t>(value);
+    const std::string_view word = trimmed(file_.substr(text.begin, text.length));
+    const auto value = number<std::int64_t>(word);
+    if (!value) fail(no_class(word));
+    if (*value < 1 || *value > (classes_ > 0 ? classes_ : kMostClasses))
+      fail(fmt::format("class {} is not between 1 and {}", word.substr(0, kShown),
+                       classes_ > 0 ? classes_ : kMostClasses));
+    return static_cast<std::int32_t>(*value);
   }
 
   [[noreturn]] void fail(std::string what) const { throw Fault{start_, std::move(what)}; }
@@ -195,6 +247,32 @@ std::int64_t count_lines(std::string_view file, std::size_t before) {
   return 1 + std::count(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(before), '\n');
 }
 
+// What most likely separates the fields of a line in which no comma does.
+std::string separator_hint(std::string_view line) {
+  line = line.substr(0, std::min(line.find('\n'), std::size_t{4096}));
+  for (const auto& [sign, name] : {std::pair('\t', "tabs"), {';', "semicolons"}, {'|', "bars"}})
+    if (line.find(sign) != std::string_view::npos)
+      return fmt::format("; {} seem to separate them, and it must be commas", name);
+  return {};
+}
+
+// What is wrong with the first row, which is no header; empty: nothing.
+std::string first_row_fault(std::size_t fields, std::string_view first, std::string_view line) {
+  const bool counted = fields == 2 || fields == 3;
+  if (counted && (first == kHeader || number<std::int64_t>(first))) return {};
+  std::string fault = counted ? no_class(first)
+                      : fields == 1
+                          ? "1 field where a class and one or two texts belong"
+                          : fmt::format("{} fields where a class and one or two texts belong", fields);
+  if (first.empty())  // of a column without a name, as pandas writes it
+    fault += "; the first column seems to hold row numbers: write the file without (pandas: index=False)";
+  else if (fields == 1)
+    fault += separator_hint(line);
+  else if (counted && !number<double>(first))
+    fault += fmt::format("; a header must begin with '{}'", kHeader);
+  return fault;
+}
+
 // How many text fields the rows have, and where the first row begins: behind a header if there is one.
 int look_at_first_row(std::string_view file, const std::string& path, std::size_t& at) {
   Scanner scanner(file, at, 0, 0);
@@ -202,10 +280,10 @@ int look_at_first_row(std::string_view file, const std::string& path, std::size_
   at = scanner.at();
   if (at == file.size()) throw input_error("'{}' holds no rows", path);
   const auto fields = scanner.fields();
-  if (fields.size() < 2 || fields.size() > 3)
-    throw input_error("{}:{}: {} fields where a class and one or two texts belong", path,
-                      count_lines(file, at), fields.size());
-  if (file.substr(fields[0].begin, fields[0].length) == kHeader) at = scanner.at();
+  const std::string_view first = trimmed(file.substr(fields[0].begin, fields[0].length));
+  const std::string fault = first_row_fault(fields.size(), first, file.substr(at));
+  if (!fault.empty()) throw input_error("{}:{}: {}", path, count_lines(file, at), fault);
+  if (first == kHeader) at = scanner.at();
   return static_cast<int>(fields.size()) - 1;
 }
 
@@ -214,7 +292,8 @@ int look_at_first_row(std::string_view file, const std::string& path, std::size_
 CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes, int threads) {
   constexpr std::size_t kSmallestPiece = 1 << 16;
   CsvTable table{path, bytes, 0, {}, 0};
-  std::size_t at = bytes.starts_with("\xef\xbb\xbf") ? 3 : 0;  // a byte order mark is no text
+  require_plain_text(bytes, path);
+  std::size_t at = bytes.size() - without_mark(bytes).size();
   try {
     table.text_fields = look_at_first_row(bytes, path, at);
     const std::size_t most = (bytes.size() - at) / kSmallestPiece + 1;
@@ -236,6 +315,7 @@ CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t
         table.rows = std::move(piece.rows);
       else
         table.rows.insert(table.rows.end(), piece.rows.begin(), piece.rows.end());
+      piece.rows = {};
     }
   } catch (const Fault& fault) {
     throw input_error("{}:{}: {}", path, count_lines(bytes, fault.at), fault.what);

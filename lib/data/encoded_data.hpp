@@ -34,6 +34,7 @@ struct EncodedData {
 };
 
 // Zeroed memory that the kernel provides page by page, so that threads which fill it also place it.
+// Error(bad_input) when the machine has not so much.
 std::shared_ptr<std::byte> zeroed_bytes(std::size_t bytes);
 std::shared_ptr<std::int32_t> zeroed_int32(std::size_t count);
 

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "data/input_file.hpp"
 
 namespace lockstep {
 
@@ -24,8 +23,8 @@ std::string magic_hint(std::uint32_t found) {
 // Reads one IDX file from front to back.
 class IdxReader {
  public:
-  IdxReader(const std::string& path, std::uint32_t magic, const char* what)
-      : path_(path), what_(what), file_(path), bytes_(file_) {
+  IdxReader(const std::string& path, MaxBytes max_bytes, std::uint32_t magic, const char* what)
+      : path_(path), what_(what), file_(path, max_bytes), bytes_(file_) {
     const std::uint32_t found = number();
     if (found != magic)
       throw input_error("'{}' begins with 0x{:08x} where 0x{:08x} ({}) belongs: {}", path, found, magic, what,
@@ -48,6 +47,7 @@ class IdxReader {
     // certain.
     if (record > bytes_.most_bytes() / count) throw too_short(promise);
     const auto total = static_cast<std::size_t>(count * record);
+    file_.require_within_limit(offset_ + total);
     auto memory = zeroed_bytes(total);
     const std::size_t got = bytes_.read(memory.get(), total);
     offset_ += got;
@@ -72,8 +72,8 @@ class IdxReader {
 
 }  // namespace
 
-IdxImages read_idx_images(const std::string& path) {
-  IdxReader reader(path, kImageMagic, "images");
+IdxImages read_idx_images(const std::string& path, MaxBytes max_bytes) {
+  IdxReader reader(path, max_bytes, kImageMagic, "images");
   IdxImages images;
   images.count = reader.number();
   images.height = reader.number();
@@ -86,8 +86,8 @@ IdxImages read_idx_images(const std::string& path) {
   return images;
 }
 
-IdxLabels read_idx_labels(const std::string& path, std::int64_t classes) {
-  IdxReader reader(path, kLabelMagic, "labels");
+IdxLabels read_idx_labels(const std::string& path, std::int64_t classes, MaxBytes max_bytes) {
+  IdxReader reader(path, max_bytes, kLabelMagic, "labels");
   IdxLabels labels;
   labels.count = reader.number();
   const auto raw = reader.records(static_cast<std::uint64_t>(labels.count), 1);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "data/encoded_data.hpp"
+#include "data/input_file.hpp"
 
 namespace lockstep {
 
@@ -20,9 +21,10 @@ struct IdxLabels {
 };
 
 // Error(bad_input) naming the file, and the byte or record, when the magic number is another, the data is
-// shorter or longer than the header says, or a label is not below `classes`.
-IdxImages read_idx_images(const std::string& path);
-IdxLabels read_idx_labels(const std::string& path, std::int64_t classes);
+// shorter or longer than the header says, of which no more than one byte is read, a label is not below
+// `classes`, or the file holds more than it may.
+IdxImages read_idx_images(const std::string& path, MaxBytes max_bytes = std::nullopt);
+IdxLabels read_idx_labels(const std::string& path, std::int64_t classes, MaxBytes max_bytes = std::nullopt);
 
 // Images and labels of one split, checked against each other: channels is 1.
 EncodedSplit idx_split(const IdxImages& images, const IdxLabels& labels, const std::string& image_path,

@@ -1,5 +1,4 @@
 // MNIST and the data sets that share its four files.
-#include <filesystem>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -32,15 +31,16 @@ SplitFiles find_split(const RunConfig& config, const std::string& folder, const 
           require_raw_or_gzip(config, folder + "/" + prefix + "-labels-idx1-ubyte")};
 }
 
-EncodedData parse(const SplitFiles& train, const SplitFiles& test, const Facts& facts, int threads) {
+EncodedData parse(const SplitFiles& train, const SplitFiles& test, const Facts& facts, MaxBytes max_bytes,
+                  int threads) {
   IdxImages images[2];
   EncodedSplit splits[2];
   const SplitFiles* files[2] = {&train, &test};
   parallel_for(2, threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      images[i] = read_idx_images(files[i]->images);
-      splits[i] = idx_split(images[i], read_idx_labels(files[i]->labels, kClasses), files[i]->images,
-                            files[i]->labels);
+      images[i] = read_idx_images(files[i]->images, max_bytes);
+      splits[i] = idx_split(images[i], read_idx_labels(files[i]->labels, kClasses, max_bytes),
+                            files[i]->images, files[i]->labels);
     }
   });
   if (images[0].height != images[1].height || images[0].width != images[1].width)
@@ -60,10 +60,10 @@ DataSplits load(const RunConfig& config, const std::string& folder, const Facts&
   const SplitFiles train = find_split(config, folder, "train"), test = find_split(config, folder, "t10k");
   Digest digest;
   for (const std::string& file : {train.images, train.labels, test.images, test.labels})
-    digest.add(MappedFile(file).bytes());
+    digest.add(MappedFile(file, config.data.max_bytes).bytes());
   std::vector<std::string> notes;
-  const EncodedData data =
-      cached(config, digest.hex(), notes, [&] { return parse(train, test, facts, threads); });
+  const EncodedData data = cached(config, digest.hex(), notes,
+                                  [&] { return parse(train, test, facts, config.data.max_bytes, threads); });
   DataSplits splits = split_encoded(data, config, {{facts.mean}, {facts.deviation}}, digest.hex());
   splits.notes = std::move(notes);
   return splits;

@@ -1,6 +1,7 @@
 // Multi30k, and any parallel text in the same layout: train, val and test_2016_flickr, a file a language and
 // a sentence a line, line k of one being the translation of line k of the other.
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "data/input_file.hpp"
 #include "data/pair_dataset.hpp"
 #include "data/sources.hpp"
+#include "data/text_input.hpp"
 
 namespace lockstep {
 
@@ -23,7 +25,8 @@ const std::vector<std::string> kReserved = {"<pad>", "<unk>", "<bos>", "<eos>"};
 
 struct TextFile {
   std::string path;
-  std::vector<std::string> lines;
+  std::shared_ptr<const std::string> content;
+  std::vector<std::string_view> lines;  // of content
 
   TextRows rows(std::int64_t most) const {
     const auto count = static_cast<std::int64_t>(lines.size());
@@ -32,22 +35,29 @@ struct TextFile {
   }
 };
 
-TextFile read_file(const RunConfig& config, const std::string& name, Digest& digest) {
-  TextFile file{require_raw_or_gzip(config, config.data.path + "/" + name), {}};
-  const std::string content = read_whole(file.path);
-  digest.add(content);
-  std::string_view rest = content;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    file.lines.emplace_back(line);
-    if (line.find_first_not_of(" \t\r\v\f") == std::string_view::npos)
-      throw input_error("{}:{}: the line is empty; take it out of the files of both languages", file.path,
-                        file.lines.size());
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+void check_line(const TextFile& file, std::string_view line) {
+  const auto place = [&] { return fmt::format("{}:{}", file.path, file.lines.size()); };
+  if (line.size() > kLongestText) refuse_long_text(place());
+  if (line.find_first_not_of(" \t\r\v\f") == std::string_view::npos)
+    throw input_error("{}: the line is empty; take it out of the files of both languages", place());
+}
+
+TextFile read_file(const RunConfig& config, const std::string& name, Digest& digest,
+                   std::vector<std::string>& notes) {
+  TextFile file{require_raw_or_gzip(config, config.data.path + "/" + name), {}, {}};
+  file.content = std::make_shared<const std::string>(read_whole(file.path, config.data.max_bytes));
+  digest.add(*file.content);
+  require_plain_text(*file.content, file.path);
+  for (std::string_view rest = without_mark(*file.content); !rest.empty();) {
+    file.lines.push_back(take_line(rest));
+    check_line(file, file.lines.back());
   }
   if (file.lines.empty()) throw input_error("'{}' is empty; fetch it again", file.path);
+  if (file.lines.size() == 1 && file.lines[0].find('\r') != std::string_view::npos)
+    throw input_error("'{}' ends its lines with carriage returns alone; convert it: tr '\\r' '\\n'",
+                      file.path);
+  if (std::string note = encoding_note(*file.content, file.path); !note.empty())
+    notes.push_back(std::move(note));
   return file;
 }
 
@@ -55,10 +65,11 @@ struct Files {
   TextFile source, target;
 };
 
-Files read_split(const RunConfig& config, const std::string& name, Digest& digest) {
+Files read_split(const RunConfig& config, const std::string& name, Digest& digest,
+                 std::vector<std::string>& notes) {
   const auto& languages = config.data.languages;
-  Files files{read_file(config, name + "." + languages.at(0), digest),
-              read_file(config, name + "." + languages.at(1), digest)};
+  Files files{read_file(config, name + "." + languages.at(0), digest, notes),
+              read_file(config, name + "." + languages.at(1), digest, notes)};
   if (files.source.lines.size() != files.target.lines.size())
     throw input_error(
         "'{}' has {} lines, but '{}' has {}; line k of one must be the translation of line k "
@@ -80,7 +91,7 @@ Sentences encode(TextFile file, const Vocabulary& vocabulary, std::int64_t max_l
   Sentences side;
   std::string scratch;
   const auto words = static_cast<std::size_t>(max_length - 2);
-  for (const std::string& line : file.lines) {
+  for (const std::string_view line : file.lines) {
     auto& tokens = side.rows.tokens;
     tokens.push_back(static_cast<std::int32_t>(kBeginToken));
     const std::size_t full = tokens.size() + words;
@@ -90,6 +101,7 @@ Sentences encode(TextFile file, const Vocabulary& vocabulary, std::int64_t max_l
     tokens.push_back(static_cast<std::int32_t>(kEndToken));
     side.rows.end_row();
   }
+  side.content = std::move(file.content);
   side.texts = std::move(file.lines);
   return side;
 }
@@ -127,8 +139,10 @@ DataSplits load_multi30k(const RunConfig& config, int threads) {
   require_folder(config, config.data.path, "train, val and test_2016_flickr in two languages");
   check_pair_length(config);
   Digest digest;
-  Files train = read_split(config, "train", digest), validation = read_split(config, "val", digest),
-        test = read_split(config, "test_2016_flickr", digest);
+  DataSplits result;
+  Files train = read_split(config, "train", digest, result.notes),
+        validation = read_split(config, "val", digest, result.notes),
+        test = read_split(config, "test_2016_flickr", digest, result.notes);
   const Vocabulary source = count_words(config, train.source, threads),
                    target = count_words(config, train.target, threads);
   const std::int64_t most = config.data.max_length;
@@ -143,7 +157,6 @@ DataSplits load_multi30k(const RunConfig& config, int threads) {
   const auto dataset = [&](const std::shared_ptr<const PairSplit>& split, std::int64_t max_rows) {
     return pair_dataset(info, split, split_rows(split->source.rows.rows(), max_rows, 0, 0).train);
   };
-  DataSplits result;
   result.train = dataset(splits[0], config.data.max_train_rows);
   result.validation = dataset(splits[1], 0);
   result.test = dataset(splits[2], 0);

@@ -57,7 +57,7 @@ class PairDataset final : public Dataset {
   }
   std::string text(const Sentences& side, const std::vector<std::string>* words, std::int64_t id) const {
     check_id(id, *this);
-    if (!side.texts.empty()) return side.texts[static_cast<std::size_t>(row(id))];
+    if (!side.texts.empty()) return std::string(side.texts[static_cast<std::size_t>(row(id))]);
     std::string joined;
     const auto sentence = tokens(side, id);
     for (const std::int32_t token : sentence.subspan(1, sentence.size() - 2))

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -28,7 +29,8 @@ struct TokenRows {
 // One side of a split: <bos> words <eos>.
 struct Sentences {
   TokenRows rows;
-  std::vector<std::string> texts;  // as they stand in the file; empty: they are the words of the tokens
+  std::shared_ptr<const std::string> content;  // of the file, which the texts are views of
+  std::vector<std::string_view> texts;  // as they stand in the file; empty: they are the words of the tokens
 };
 
 struct PairSplit {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "config/suggestions.hpp"
+#include "data/input_file.hpp"
 #include "data/sources.hpp"
 
 namespace lockstep {
@@ -31,6 +31,7 @@ const std::vector<OwnKey>& own_keys() {
   static const std::vector<OwnKey> keys = {
       {"path", [](const Data& d, const Data& f) { return d.path != f.path; }},
       {"cache", [](const Data& d, const Data& f) { return d.cache != f.cache && d.cache != "none"; }},
+      {"max_bytes", [](const Data& d, const Data& f) { return d.max_bytes != f.max_bytes; }},
       {"max_length", [](const Data& d, const Data& f) { return d.max_length != f.max_length; }},
       {"tokenizer", [](const Data& d, const Data& f) { return d.tokenizer != f.tokenizer; }},
       {"vocabulary", [](const Data& d, const Data& f) { return d.vocabulary != f.vocabulary; }},
@@ -73,32 +74,34 @@ const std::vector<DataSetRow>& data_set_rows() {
   static const std::vector<DataSetRow> rows = {
       {"mnist",
        "handwritten digits, or any IDX files of that layout, raw or .gz",
-       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
+       {"path", "cache", "max_bytes", "normalise", "resize", "crop_padding", "flip", "rotation"},
        load_mnist},
       {"fashion_mnist",
        "articles of clothing, IDX; path defaults to Debian's package dataset-fashion-mnist",
-       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
+       {"path", "cache", "max_bytes", "normalise", "resize", "crop_padding", "flip", "rotation"},
        load_fashion_mnist},
       {"cifar10",
        "photographs of ten kinds of things, binary version",
-       {"path", "cache", "normalise", "resize", "crop_padding", "flip", "rotation"},
+       {"path", "cache", "max_bytes", "normalise", "resize", "crop_padding", "flip", "rotation"},
        load_cifar10},
       {"ag_news",
        "train.csv and test.csv of class, title, description; any number of classes",
-       {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq", "embeddings"},
+       {"path", "cache", "max_bytes", "max_length", "batching", "tokenizer", "vocabulary", "min_freq",
+        "embeddings"},
        load_ag_news},
       {"imdb",
        "film reviews: train and test folders of neg and pos, a .txt file a document",
-       {"path", "cache", "max_length", "batching", "tokenizer", "vocabulary", "min_freq", "embeddings"},
+       {"path", "cache", "max_bytes", "max_length", "batching", "tokenizer", "vocabulary", "min_freq",
+        "embeddings"},
        load_imdb},
       {"multi30k",
        "German and English sentences, or any pair of languages in files of that layout, raw or .gz",
-       {"path", "max_length", "batching", "vocabulary", "min_freq", "languages"},
+       {"path", "max_bytes", "max_length", "batching", "vocabulary", "min_freq", "languages"},
        load_multi30k,
        true},
       {"text_file",
        "any file, raw or .gz, as running text of bytes",
-       {"path", "max_length", "test_share"},
+       {"path", "max_bytes", "max_length", "test_share"},
        load_text_file},
       {"synthetic_images",
        "images made from the seed",
@@ -147,20 +150,20 @@ void require_folder(const RunConfig& config, const std::string& folder, const st
   if (folder.empty())
     throw input_error("{} is missing: data set '{}' needs the folder with {}; {}", config.place("data.path"),
                       config.data.name, content, remedy(config, folder));
-  if (!std::filesystem::is_directory(folder))
+  if (!is_folder(folder))
     throw input_error("{}: there is no folder '{}'; data set '{}' needs the one with {}; {}",
                       config.place("data.path"), folder, config.data.name, content, remedy(config, folder));
 }
 
 void require_file(const RunConfig& config, const std::string& file) {
-  if (!std::filesystem::exists(file))
+  if (!is_there(file))
     throw input_error("{}: '{}' does not exist; {}", config.place("data.path"), file,
                       remedy(config, config.data.path));
 }
 
 std::string require_raw_or_gzip(const RunConfig& config, const std::string& file) {
   for (const std::string& candidate : {file, file + ".gz"})
-    if (std::filesystem::exists(candidate)) return candidate;
+    if (is_there(candidate)) return candidate;
   throw input_error("{}: neither '{}' nor '{}.gz' exists; {}", config.place("data.path"), file, file,
                     remedy(config, config.data.path));
 }

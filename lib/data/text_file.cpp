@@ -1,6 +1,5 @@
 // Any file as running text of bytes: no vocabulary, nothing decoded.
 #include <cmath>
-#include <filesystem>
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
@@ -15,14 +14,14 @@ namespace {
 constexpr std::int64_t kBytes = 256;
 
 // The file's own memory where it is not compressed.
-RunningText read_text(const std::string& path) {
+RunningText read_text(const std::string& path, MaxBytes max_bytes) {
   RunningText text;
   if (path.ends_with(".gz")) {
-    const auto content = std::make_shared<const std::string>(read_whole(path));
+    const auto content = std::make_shared<const std::string>(read_whole(path, max_bytes));
     text.bytes = {content, reinterpret_cast<const std::byte*>(content->data())};
     text.count = static_cast<std::int64_t>(content->size());
   } else {
-    const auto file = std::make_shared<const MappedFile>(path);
+    const auto file = std::make_shared<const MappedFile>(path, max_bytes);
     text.bytes = {file, reinterpret_cast<const std::byte*>(file->bytes().data())};
     text.count = static_cast<std::int64_t>(file->bytes().size());
   }
@@ -49,13 +48,13 @@ DataSplits load_text_file(const RunConfig& config, int) {
   if (path.empty())
     throw input_error("{} is missing: data set 'text_file' needs the file to read",
                       config.place("data.path"));
-  if (std::filesystem::is_directory(path))
+  if (is_folder(path))
     throw input_error("{}: '{}' is a folder; give one file", config.place("data.path"), path);
   if (config.data.max_length < 1)
     throw input_error("{} must be at least 1, not {}", config.place("data.max_length"),
                       config.data.max_length);
   require_file(config, path);
-  const RunningText text = read_text(path);
+  const RunningText text = read_text(path, config.data.max_bytes);
   if (text.count == 0) throw input_error("'{}' is empty", path);
   const double share = 1 - config.data.test_share;
   const auto cut = static_cast<std::int64_t>(std::llround(share * static_cast<double>(text.count)));

@@ -66,7 +66,8 @@ void load_embeddings(Setup& setup) {
   if (!weight.defined())
     throw input_error("{}: model {} has no embedding of words; remove it", config.place("data.embeddings"),
                       setup.model->name());
-  WordVectors vectors = read_word_vectors(config.data.embeddings, *info.words);
+  WordVectors vectors =
+      read_word_vectors(config.data.embeddings, *info.words, {weight.size(1), config.data.max_bytes});
   if (vectors.width != weight.size(1))
     throw input_error(
         "{}: vectors of {} numbers, but the model's embedding has {}; set model.embedding to {}",
@@ -76,6 +77,7 @@ void load_embeddings(Setup& setup) {
   const torch::Tensor values = torch::from_blob(vectors.values.data(), {rows, vectors.width});
   const torch::Tensor has = torch::from_blob(vectors.has.data(), {rows, 1}, torch::kUInt8).to(torch::kBool);
   weight.narrow(0, 0, rows).copy_(torch::where(has, values, weight.narrow(0, 0, rows)));
+  setup.data.notes.insert(setup.data.notes.end(), vectors.notes.begin(), vectors.notes.end());
   setup.data.notes.push_back(
       fmt::format("{}: vectors for {} of {} words", config.data.embeddings, vectors.found, rows));
 }

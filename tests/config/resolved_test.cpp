@@ -13,7 +13,8 @@ const std::string kEverything = R"(
 run: {name: "everything: \"at once\" \\ # \u00fc", seed: 7}
 model: {name: transformer, preset: large, heads: 2, hidden: [64, 32], note: "null"}
 data: {name: ag_news, path: "data/with space", max_length: 64, tokenizer: basic_english, vocabulary: 500, min_freq: 2,
-       validation: 0.25, workers: 3, max_train_rows: 1000, cache: "none", samples: 11, test_samples: 12, classes: 4,
+       validation: 0.25, workers: 3, max_train_rows: 1000, cache: "none", max_bytes: 1000000, samples: 11, test_samples: 12,
+       classes: 4,
        shape: [3, 8, 9], batching: length, embeddings: "v 1.txt", languages: [cs, no], test_share: 0.3, normalise: false,
        resize: 64, crop_padding: 4, flip: true, rotation: 5.5}
 training:

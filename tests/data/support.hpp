@@ -1,6 +1,9 @@
 // What the data tests share: a scratch folder, small IDX files, and the message of an expected error.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -9,6 +12,8 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 #include "support/catch.hpp"
@@ -75,6 +80,30 @@ inline std::string gzip(const std::string& bytes) {
   out.resize(stream.total_out);
   deflateEnd(&stream);
   return out;
+}
+
+// Whatever is no regular file, by the words that refuse it: each is made below `path`, which is not there.
+inline std::vector<std::pair<std::string, std::string>> irregular_files(const std::string& path) {
+  REQUIRE(::mkfifo((path + "-fifo").c_str(), 0600) == 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  REQUIRE((path + "-socket").copy(address.sun_path, sizeof address.sun_path - 1) == path.size() + 7);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  ::close(listener);
+  std::filesystem::create_directory(path + "-folder");
+  std::filesystem::create_symlink("/dev/zero", path + "-device");
+  std::filesystem::create_symlink(path + "-loop", path + "-loop");
+  std::filesystem::create_symlink(path + "-nowhere", path + "-broken");
+  return {{path + "-fifo", "a named pipe"},    {path + "-socket", "a socket"},
+          {path + "-folder", "a folder"},      {path + "-device", "a character device"},
+          {path + "-loop", "Too many levels"}, {path + "-broken", "No such file"}};
+}
+
+inline std::string utf16(const std::string& ascii) {
+  std::string bytes = "\xff\xfe";
+  for (const char c : ascii) bytes += {c, '\0'};
+  return bytes;
 }
 
 // The one-line message of the input error that `body` must throw.

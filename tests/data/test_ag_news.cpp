@@ -162,3 +162,47 @@ TEST_CASE("the digest follows the content and the settings") {
   folder.write("test.csv", "2,blue,cat\n1,red,unseen\n");
   CHECK(digest(config) != before);
 }
+
+TEST_CASE("classes.txt: a byte order mark and CRLF are no part of a name, and names are printable UTF-8") {
+  const ScratchFolder folder;
+  write_set(folder);
+  const RunConfig config = config_for(folder);
+  folder.write("classes.txt", "\xef\xbb\xbfWorld\r\nSport\r\n\r\nCaf\xc3\xa9");
+  CHECK(load_data(config, 1).train->info().class_names ==
+        std::vector<std::string>{"World", "Sport", "Caf\xc3\xa9"});
+  const auto refusal_of = [&](const std::string& content) {
+    folder.write("classes.txt", content);
+    return input_error_of([&] { load_data(config, 1); });
+  };
+  contains(refusal_of("World\nCaf\xe9\nSport\n"), "classes.txt:2: the class 'Caf");
+  contains(refusal_of("World\n\x1b[31mred\nSport\n"), "classes.txt:2: the class '\\x1b[31mred'");
+  contains(refusal_of("World\rCaf\rSport\r"), "classes.txt:1: ");
+  contains(refusal_of(utf16("World\nSport\n")), "classes.txt' is UTF-16");
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    std::filesystem::remove(folder / "classes.txt");
+    std::filesystem::create_symlink(path, folder / "classes.txt");
+    const std::string message = input_error_of([&] { load_data(config, 1); });
+    contains(message, "classes.txt");
+    contains(message, words);
+  }
+}
+
+TEST_CASE("one class alone and Latin-1 are noted, files that are none are refused") {
+  const ScratchFolder folder;
+  write_set(folder);
+  const RunConfig config = config_for(folder);
+  folder.write("train.csv", "1,a,b\n1,c,d\n");
+  folder.write("test.csv", "1,a,b\n");
+  const DataSplits alone = load_data(config, 1);
+  REQUIRE(alone.notes.size() == 1);
+  contains(alone.notes[0], "train.csv: every row is of the class '1', so there is nothing to tell apart");
+  folder.write("train.csv", "1,a,b\n2,caf\xe9,d\n");
+  const DataSplits splits = load_data(config, 1);
+  REQUIRE(splits.notes.size() == 1);
+  contains(splits.notes[0], "train.csv:2: byte 0xe9 is no UTF-8");
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    std::filesystem::remove(folder / "test.csv");
+    std::filesystem::create_symlink(path, folder / "test.csv");
+    contains(input_error_of([&] { load_data(config, 1); }), words);
+  }
+}

@@ -30,6 +30,7 @@ EncodedData small_data() {
   data.classes = 3;
   data.class_names = {"a", "", "long name"};
   data.words = {"<pad>", "word", ""};
+  data.vocabulary = 3;
   data.train = split_of(5, 9, 1);
   data.test = split_of(2, 9, 100);
   return data;
@@ -223,4 +224,72 @@ TEST_CASE("a data set read from the cache equals the one built") {
     CHECK(a.inputs.equal(b.inputs));
     CHECK(a.targets.equal(b.targets));
   }
+}
+
+TEST_CASE("a file that was made to lead out of its arrays is refused, though its digests are right") {
+  const ScratchFolder folder;
+  const auto refused = [&](const char* what, const auto& spoil) {
+    EncodedData data = small_data();
+    spoil(data);
+    const std::string path = folder / "c.rows";
+    store_cache(path, "key", data);
+    CAPTURE(what);
+    contains(input_error_of([&] { load_cache(path, "key"); }), what);
+  };
+  const std::string damaged = "its description is damaged", range = "an id in it is out of range";
+  refused(range.c_str(), [](EncodedData& d) { d.classes = 2, d.class_names.pop_back(); });
+  refused(damaged.c_str(), [](EncodedData& d) {
+    d.sample_shape = {std::int64_t{1} << 32, std::int64_t{1} << 32, 1};
+  });
+  refused(damaged.c_str(), [](EncodedData& d) {
+    d.sample_shape = {4, 1, 1};
+    d.train.rows = std::int64_t{1} << 62;
+  });
+  refused(damaged.c_str(), [](EncodedData& d) { d.sample_shape = {9}; });
+  refused(damaged.c_str(), [](EncodedData& d) { d.classes = 4; });
+  refused(damaged.c_str(), [](EncodedData& d) { d.words.pop_back(); });
+  refused(damaged.c_str(), [](EncodedData& d) { d.vocabulary = -1, d.words.clear(); });
+  const auto text = [](std::int32_t id) {
+    return [id](EncodedData& d) {
+      d.text = true;
+      d.sample_shape = {2};
+      const auto inputs = zeroed_bytes(5 * 8);
+      reinterpret_cast<std::int32_t*>(inputs.get())[7] = id;
+      d.train.inputs = inputs;
+      d.test.inputs = zeroed_bytes(2 * 8);
+    };
+  };
+  refused(range.c_str(), text(3));
+  refused(range.c_str(), text(-1));
+  EncodedData right = small_data();
+  text(2)(right);
+  store_cache(folder / "c.rows", "key", right);
+  CHECK(same(load_cache(folder / "c.rows", "key"), right));
+}
+
+TEST_CASE("what lies where the cache file belongs is not waited for, and a link is not written through") {
+  const ScratchFolder folder;
+  const RunConfig config = config_for(folder);
+  run(config);
+  const std::string path = std::filesystem::directory_iterator(config.data.cache)->path().string();
+  const std::string elsewhere = folder.write("elsewhere", "somebody else's");
+  auto odd = irregular_files(folder / "odd");
+  odd.emplace_back(elsewhere, "cut off");
+  for (const auto& [target, words] : odd) {
+    if (words == "a folder") continue;
+    std::filesystem::remove(path);
+    std::filesystem::create_symlink(target, path);
+    const Counted rebuilt = run(config);
+    CHECK(rebuilt.built == 1);
+    REQUIRE(rebuilt.notes.size() == 1);
+    contains(rebuilt.notes[0], words);
+    CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(path)));
+    CHECK(run(config).built == 0);
+  }
+  CHECK(read_all(elsewhere) == "somebody else's");
+  std::filesystem::remove(path);
+  std::filesystem::create_directories(path + "/full");
+  const Counted blocked = run(config);
+  CHECK(blocked.built == 1);
+  CHECK(blocked.notes.size() == 2);  // neither read nor written
 }

@@ -118,12 +118,72 @@ TEST_CASE(
   CHECK(error_of(good + "\"1\",\"a\",\"b\n") == "f.csv:3: a quote that is not closed");
   contains(error_of(good + "\"1\",\"a\"b\",\"c\"\n" + good), "f.csv:3: text after a closing quote");
   contains(error_of(good + "\"1\",\"a\",\"b\n" + good), "f.csv:3: text after a closing quote");
-  contains(error_of("one field\n"), "f.csv:1: 1 fields");
+  contains(error_of("one field\n"), "f.csv:1: 1 field where");
 
   std::string many;
   for (int i = 0; i < 40000; ++i) many += i == 33333 ? "\"1\",\"t\"\n" : "\"1\",\"t\",\"some text\"\n";
   for (const int threads : {1, 3})
     CHECK(input_error_of([&] { parse(many, threads); }) == "f.csv:33334: fewer than 3 fields");
+}
+
+TEST_CASE("spaces around quotes and classes are no text; those in bare fields are") {
+  CHECK(text_of("1, \"a, b\" , \"c \" \r\n") == "a, b c ");
+  CHECK(text_of("\" 1 \",  \"said \\\"so\\\", twice\",  \"d\"") == "said \"so\", twice d");
+  CHECK(parse("\t2 , a, b \n") == std::vector<Parsed>{{2, " a  b "}});
+}
+
+TEST_CASE("other dialects are read as meant or named, with the remedy") {
+  const std::string many_cr = "1,a,b\r2,c,d\r", quoted_cr = "\"1\",\"a\",\"b\"\r\"2\",\"c\",\"d\"\r";
+  for (const std::string& bytes :
+       {many_cr, quoted_cr, "Class Index,T,D\r" + many_cr, std::string("1,a\r2,b\r"), "1,x,y\n" + many_cr}) {
+    contains(error_of(bytes), "tr '\\r' '\\n'");
+    contains(error_of(bytes), bytes.starts_with("1,x") ? "f.csv:2: " : "f.csv:1: ");
+  }
+  CHECK(text_of("1,a,b\r\r\n") == "a b");
+  contains(error_of("1\ta\tb\n2\tc\td\n"), "1 field where a class and one or two texts belong; tabs seem");
+  contains(error_of("1;a;b\n"), "semicolons seem");
+  contains(error_of("4.0,a,b\n"), "f.csv:1: class '4.0' is not a whole number");
+  contains(error_of("1,a,b\n4.0,a,b\n"), "f.csv:2: class '4.0' is not a whole number");
+  contains(error_of(",Class Index,Title,Description\n0,3,a,b\n"), "f.csv:1: 4 fields");
+  contains(error_of(",Class Index,Title,Description\n0,3,a,b\n"), "row numbers");
+  contains(error_of(",label,text\n0,3,a\n"), "row numbers");
+  contains(error_of("text,label\nmany words,1\n"), "class 'text' is not a number; a header must begin with");
+  contains(error_of("1,a,b\n99999999999999999999999,a,b\n"),
+           "f.csv:2: class 99999999999999999999999 is not between");
+  contains(error_of("1,a,b\n-99999999999999999999999,a,b\n"), "is not between 1 and");
+  contains(error_of("1,a,b\n0,a,b\n"), "class 0 is not between 1 and");
+}
+
+TEST_CASE("other encodings and packed files are named, with the command that converts them") {
+  const auto utf16 = [](const std::string& text, bool big_endian) {
+    std::string bytes;
+    for (const char c : text) bytes += big_endian ? std::string{'\0', c} : std::string{c, '\0'};
+    return bytes;
+  };
+  const std::string csv = "\"3\",\"oil\",\"price\"\n";
+  contains(error_of("\xff\xfe" + utf16(csv, false)), "'f.csv' is UTF-16, not UTF-8");
+  contains(error_of("\xff\xfe" + utf16(csv, false)), "iconv -f UTF-16 -t UTF-8");
+  contains(error_of("\xfe\xff" + utf16(csv, true)), "iconv -f UTF-16 -t UTF-8");
+  contains(error_of(utf16(csv, false)), "iconv -f UTF-16LE");
+  contains(error_of(utf16(csv, true)), "iconv -f UTF-16BE");
+  contains(error_of(std::string("\xff\xfe\0\0\"\0\0\0", 8)), "UTF-32");
+  contains(error_of(gzip(csv)), "unpack it: gunzip");
+  contains(error_of("PK\x03\x04 and so on"), "unzip");
+}
+
+TEST_CASE("no message holds control characters, and none is cut at one") {
+  const std::string message = error_of(std::string("\x1b]0;title\a\0,a,b\n", 16));
+  for (const char c : message) CHECK(static_cast<unsigned char>(c) >= 0x20);
+  contains(message, "\\x1b]0;title\\x07\\x00' is not a number");
+  CHECK(text_of(std::string("1,a\0b,c\n", 8)) == std::string("a\0b c", 5));
+}
+
+TEST_CASE("a text beyond the limit ends the reading, bare or in a quote that is not closed") {
+  const std::string most(std::size_t{16} << 20, 'x');
+  CHECK(text_of("1,t," + most).size() == most.size() + 2);
+  contains(error_of("1,t,u\n1,t," + most + "x\n"), "f.csv:2: a text of more than 16 MiB");
+  contains(error_of("1,t,u\n1,t,\"" + most + "x\"\n"), "f.csv:2: a text of more than 16 MiB");
+  contains(error_of(std::string(std::size_t{64} << 20, '\0')), "f.csv:1: a text of more than 16 MiB");
 }
 
 TEST_CASE("files without rows are refused") {

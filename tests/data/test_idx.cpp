@@ -5,6 +5,7 @@
 #include "data/support.hpp"
 
 using namespace lockstep;
+using namespace std::string_literals;
 using namespace lockstep::test;
 
 namespace {
@@ -136,6 +137,46 @@ TEST_CASE("a gzip file of several members reads as one") {
   const std::string raw = idx_images(3, 2, 2);
   const std::string path = folder.write("two.gz", gzip(raw.substr(0, 10)) + gzip(raw.substr(10)));
   CHECK(read_idx_images(path).count == 3);
+}
+
+TEST_CASE("zeros behind compressed data are padding; other bytes are no data") {
+  const ScratchFolder folder;
+  const std::string packed = gzip(idx_images(3, 2, 2)), zeros(700, '\0');
+  const auto count = [&](const std::string& bytes) {
+    return read_idx_images(folder.write("x.gz", bytes)).count;
+  };
+  CHECK(count(packed + zeros) == 3);
+  CHECK(count(packed + "\0"s) == 3);
+  const std::string raw = idx_images(3, 2, 2);
+  CHECK(count(gzip(raw.substr(0, 10)) + zeros + gzip(raw.substr(10)) + zeros) == 3);
+  CHECK(count(gzip("") + gzip(raw) + gzip("")) == 3);
+  const auto refusal = [&](const std::string& bytes) {
+    return input_error_of([&] { read_idx_images(folder.write("x.gz", bytes)); });
+  };
+  const std::string place =
+      fmt::format("at byte {}, with bytes that are neither zeros nor gzip data", packed.size());
+  contains(refusal(packed + "garbage"), place);
+  contains(refusal(packed + "\x1f"), place);
+  contains(refusal(packed + zeros + "x"), "neither zeros nor gzip");
+  contains(refusal(gzip(raw.substr(0, 10)) + gzip(raw.substr(10)).substr(0, 15)), "is cut off");
+  contains(refusal(packed + packed), "goes on after byte 28");
+  contains(refusal(zeros), "not gzip data");
+}
+
+TEST_CASE("what is no regular file is refused at once") {
+  const ScratchFolder folder;
+  write_set(folder);
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    std::filesystem::remove(folder / "train-labels-idx1-ubyte");
+    std::filesystem::create_symlink(path, folder / "train-labels-idx1-ubyte");
+    const std::string message = set_error(folder);
+    contains(message, "train-labels-idx1-ubyte");
+    contains(message, words);
+  }
+  std::filesystem::remove(folder / "train-labels-idx1-ubyte");
+  std::filesystem::create_symlink(folder.write("elsewhere", idx_labels(20)),
+                                  folder / "train-labels-idx1-ubyte");
+  CHECK(load_data(config_for(folder), 1).train->size() == 20);
 }
 
 TEST_CASE("labels out of range, and labels that do not match the images, are refused") {

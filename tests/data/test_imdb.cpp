@@ -91,7 +91,8 @@ TEST_CASE("what is cached is what was built, words included, and new words make 
   RunConfig config = config_for(folder);
   config.data.cache = folder / "cache";
   const DataSplits built = load_data(config, 1), read = load_data(config, 1);
-  CHECK(built.notes.empty());
+  CHECK(built.notes.size() == 2);  // of notes.md and of Latin-1, not of the cache
+  CHECK(built.notes == read.notes);
   CHECK(*built.train->info().words == *read.train->info().words);
   CHECK(fetched(*built.train, 1) == fetched(*read.train, 1));
   CHECK(built.train->info().digest == read.train->info().digest);
@@ -112,4 +113,57 @@ TEST_CASE("a class without documents and a missing folder make one clear line th
   RunConfig nowhere = config;
   nowhere.data.path = folder / "elsewhere";
   contains(refusal(nowhere), "scripts/get-data imdb");
+}
+
+TEST_CASE("what lies beside the documents is passed over, and counted once") {
+  const ScratchFolder plain, folder;
+  write_set(plain);
+  write_set(folder);
+  const std::string apple("\0\5\x16\7\0\2\0\0Mac OS X", 16);
+  for (const char* part : {"train/pos/", "train/neg/", "test/pos/", "test/neg/"}) {
+    for (const char* name : {"._0_9.txt", ".hidden.txt", "Thumbs.db", "desktop.ini", ".DS_Store", "0_9.txt~",
+                             ".0_9.txt.swp", "#0_9.txt#", "0_9.txt.bak", "~$0_9.txt", "Icon\r"})
+      folder.write(std::string(part) + name, apple);
+    std::filesystem::create_directory(folder / (std::string(part) + "folder.txt"));
+  }
+  const DataSplits splits = load_data(config_for(folder), 2), expected = load_data(config_for(plain), 2);
+  CHECK(splits.train->size() == 4);
+  CHECK(splits.test->size() == 2);
+  CHECK(splits.train->info().digest == expected.train->info().digest);
+  CHECK(*splits.train->info().words == *expected.train->info().words);
+  // Twelve in each of four folders, and notes.md.
+  REQUIRE(splits.notes.size() == 2);
+  contains(splits.notes[0], "passed over that are no documents: 49, the first '" + folder.path());
+  contains(expected.notes.at(0), "passed over that are no documents: 1, the first");
+  contains(expected.notes.at(0), "train/neg/notes.md");
+}
+
+TEST_CASE("a byte order mark is no part of the first word; UTF-16 is refused, Latin-1 is noted") {
+  const ScratchFolder folder;
+  write_set(folder);
+  const DataSplits expected = load_data(config_for(folder), 1);
+  REQUIRE(expected.notes.size() == 2);
+  contains(expected.notes[1], "test/pos/0_10.txt:1: byte 0xe9 is no UTF-8");
+  folder.write("train/pos/10_8.txt", "\xef\xbb\xbfgood");
+  const DataSplits marked = load_data(config_for(folder), 1);
+  CHECK(*marked.train->info().words == *expected.train->info().words);
+  CHECK(marked.train->info().digest == expected.train->info().digest);
+  folder.write("train/pos/10_8.txt", utf16("good"));
+  contains(refusal(config_for(folder)), "train/pos/10_8.txt' is UTF-16");
+}
+
+TEST_CASE("a document that is no regular file, or too long, is refused at once") {
+  const ScratchFolder folder;
+  write_set(folder);
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    if (words == "a folder") continue;
+    std::filesystem::create_symlink(path, folder / "train/pos/5_5.txt");
+    const std::string message = refusal(config_for(folder));
+    contains(message, "train/pos/5_5.txt");
+    contains(message, words);
+    std::filesystem::remove(folder / "train/pos/5_5.txt");
+  }
+  folder.write("train/pos/5_5.txt", "");
+  std::filesystem::resize_file(folder / "train/pos/5_5.txt", std::uintmax_t{8} << 30);  // a hole
+  contains(refusal(config_for(folder)), "train/pos/5_5.txt: a text of more than 16 MiB");
 }

@@ -182,3 +182,48 @@ TEST_CASE("samples are ordered by input and then target for batches of similar l
   CHECK((*keys)[2] < (*keys)[0]);
   CHECK((*keys)[0] < (*keys)[1]);
 }
+
+TEST_CASE("a byte order mark is no word, and only a line feed ends a line") {
+  const ScratchFolder folder, plain;
+  write_set(folder);
+  write_set(plain);
+  for (const char* name :
+       {"train.de", "train.en", "val.de", "val.en", "test_2016_flickr.de", "test_2016_flickr.en"})
+    folder.write(name, "\xef\xbb\xbf" + read_all(folder / name));
+  const DataSplits marked = load_data(config_for(folder), 1), expected = load_data(config_for(plain), 1);
+  CHECK(*marked.train->info().words == *expected.train->info().words);
+  CHECK(*marked.train->info().target_words == *expected.train->info().target_words);
+  CHECK(marked.train->source_text(0) == "Ein Hund.");
+  CHECK(marked.notes.empty());
+  RunConfig config = config_for(folder);
+  config.data.min_freq = 1;
+  // A line or paragraph separator, a next line, a vertical tab and a form feed are part of their line.
+  folder.write("train.en",
+               "A\xe2\x80\xa8"
+               "dog.\nApples\xe2\x80\xa9 and\x0b a\x0c dog\r\na\xc2\x85 b\rc\n");
+  const DataSplits splits = load_data(config, 1);
+  CHECK(splits.train->size() == 3);
+  CHECK(splits.train->target_text(1) == "Apples\xe2\x80\xa9 and\x0b a\x0c dog");
+  CHECK(splits.train->target_text(2) == "a\xc2\x85 b\rc");
+}
+
+TEST_CASE("UTF-16, carriage returns alone and too long lines are named, Latin-1 is noted") {
+  const ScratchFolder folder;
+  write_set(folder);
+  const RunConfig config = config_for(folder);
+  folder.write("train.en", utf16("A dog.\nApples\na\n"));
+  contains(refusal(config), "train.en' is UTF-16");
+  folder.write("train.en", "A dog.\rApples and a dog\ra\r");
+  contains(refusal(config), "train.en' ends its lines with carriage returns alone");
+  folder.write("train.en", "A dog.\n" + std::string(std::size_t{17} << 20, 'x') + "\na\n");
+  contains(refusal(config), "train.en:2: a text of more than 16 MiB");
+  folder.write("train.en", "A dog.\nApples and a dog\ncaf\xe9\n");
+  const DataSplits splits = load_data(config, 1);
+  REQUIRE(splits.notes.size() == 1);
+  contains(splits.notes[0], "train.en:3: byte 0xe9 is no UTF-8");
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    std::filesystem::remove(folder / "train.en");
+    std::filesystem::create_symlink(path, folder / "train.en");
+    contains(refusal(config), words);
+  }
+}

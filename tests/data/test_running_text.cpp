@@ -200,3 +200,42 @@ TEST_CASE("settings without room for a word, and keys of other sets, are refused
   config.data.classes = 3;
   contains(refusal(config), "data.classes");
 }
+
+TEST_CASE("bytes are bytes: NUL, CRLF, a byte order mark, and data that was compressed twice") {
+  const ScratchFolder folder;
+  const std::string content =
+      "\xef\xbb\xbf"
+      "a\r\nb" +
+      std::string(40, '\0') + utf16("text") + std::string(40, '\x1f');
+  const std::string twice = gzip(content);
+  for (const auto& [name, bytes, held] :
+       {std::tuple("t.txt", content, content), std::tuple("t.txt.gz", gzip(content), content),
+        std::tuple("t.gz.gz", gzip(twice), twice)}) {
+    RunConfig config = config_for("text_file", 1);
+    config.data.path = folder.write(name, bytes);
+    const DataSplits splits = load_data(config, 1);
+    CHECK(splits.notes.empty());
+    for (std::int64_t id = 0; id < splits.train->size(); ++id)
+      CHECK(fetched(*splits.train, id).inputs[0] ==
+            static_cast<unsigned char>(held[static_cast<std::size_t>(id)]));
+  }
+}
+
+TEST_CASE("running text is read from a regular file alone, up to data.max_bytes") {
+  const ScratchFolder folder;
+  RunConfig config = config_for("text_file", 4);
+  for (const auto& [path, words] : irregular_files(folder / "odd")) {
+    config.data.path = path;
+    contains(refusal(config), words);
+  }
+  config.data.path = folder / std::string(5000, 'x');
+  contains(refusal(config), "data.path");
+  config.data.path = folder.write("t.txt", std::string(100, 'x'));
+  config.data.max_bytes = 100;
+  CHECK(load_data(config, 1).train->size() > 0);
+  config.data.max_bytes = 99;
+  contains(refusal(config),
+           "holds more than 99 bytes, the most that are read of it; if they are meant, raise data.max_bytes");
+  config.data.path = folder.write("t.txt.gz", gzip(std::string(100, 'x')));
+  contains(refusal(config), "holds more than 99 bytes when it is unpacked");
+}
