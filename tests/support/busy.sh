@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck shell=bash
 # Sourced. For limits of time on a machine with other work, as timed.hpp does it for the programs.
 
 # core_share: per cent of a core that a computing process gets, measured for half a second by its own clocks.

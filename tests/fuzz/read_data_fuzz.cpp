@@ -1,0 +1,138 @@
+// libFuzzer target: data files of any bytes are read, or refused in one line; never anything else. The first
+// byte says as which file the others are read. What is read compressed is read as it is plain. See
+// scripts/fuzz.
+#include <zlib.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/digest.hpp"
+#include "base/error.hpp"
+#include "data/cache.hpp"
+#include "data/csv.hpp"
+#include "data/idx.hpp"
+#include "data/text_input.hpp"
+#include "data/word_vectors.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace lockstep::fuzz {
+
+namespace {
+
+std::string write(const std::string& name, std::string_view bytes) {
+  static const TemporaryFolder folder;
+  std::ofstream(folder / name, std::ios::binary) << bytes;
+  return folder / name;
+}
+
+std::string gzip(std::string_view bytes) {
+  std::string out(compressBound(bytes.size()) + 64, '\0');
+  z_stream stream{};
+  if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) std::abort();
+  stream.next_in = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<unsigned>(bytes.size());
+  stream.next_out = reinterpret_cast<unsigned char*>(out.data());
+  stream.avail_out = static_cast<unsigned>(out.size());
+  if (deflate(&stream, Z_FINISH) != Z_STREAM_END) std::abort();
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+// What came of reading; a refusal is of the user's input, and one line of text.
+std::optional<std::string> outcome(const std::function<std::string()>& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::bad_input || std::strlen(error.what()) == 0) std::abort();
+    for (const char* c = error.what(); *c != '\0'; ++c)
+      if (static_cast<unsigned char>(*c) < 0x20) std::abort();
+    return std::nullopt;
+  }
+}
+
+void same_compressed(std::string_view bytes, const std::function<std::string(const std::string&)>& read) {
+  const std::string plain = write("plain", bytes), packed = write("packed.gz", gzip(bytes));
+  if (outcome([&] { return read(plain); }) != outcome([&] { return read(packed); })) std::abort();
+}
+
+void read_csv(std::string_view bytes) {
+  outcome([&] {
+    const CsvTable table = parse_csv(bytes, "f.csv", 0, 1);
+    std::string text;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+      if (table.rows[row].label < 1 || table.line_of(row) < 1) std::abort();
+      for (int i = 0; i < table.text_fields; ++i) append_text(bytes, table.rows[row].texts[i], text);
+    }
+    return text;
+  });
+}
+
+std::string read_images(const std::string& path) {
+  const IdxImages images = read_idx_images(path);
+  return {reinterpret_cast<const char*>(images.pixels.get()),
+          static_cast<std::size_t>(images.count * images.height * images.width)};
+}
+
+std::string read_labels(const std::string& path) {
+  const IdxLabels labels = read_idx_labels(path, 10);
+  std::string all;
+  for (std::int64_t i = 0; i < labels.count; ++i) all += static_cast<char>(labels.labels.get()[i]);
+  return all;
+}
+
+std::string read_vectors(const std::string& path) {
+  const WordVectors vectors = read_word_vectors(path, {"the", "a", "\xc3\xa9"}, {4, {}});
+  return {reinterpret_cast<const char*>(vectors.values.data()), vectors.values.size() * sizeof(float)};
+}
+
+// A cache file whose digests are right and whose description is the input: see lib/data/cache.cpp.
+void read_cache(std::string_view description) {
+  std::string bytes = "lockstep rows";
+  bytes.resize(16);
+  const std::string behind(64, '\1');
+  Digest content;
+  for (const std::string_view piece : {std::string_view(behind)})
+    content.add_value(Digest().add(piece).value());
+  const std::uint64_t numbers[] = {2,
+                                   Digest().add(std::string("key")).value(),
+                                   64 + description.size() + behind.size(),
+                                   description.size(),
+                                   Digest().add(description).value(),
+                                   content.value()};
+  bytes.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  const std::string path = write("cache", bytes.append(description).append(behind));
+  outcome([&] { return std::to_string(load_cache(path, "key").train.rows); });
+}
+
+}  // namespace
+
+void read_as(unsigned kind, std::string_view bytes) {
+  switch (kind % 6) {
+    case 0:
+      return read_csv(bytes);
+    case 1:
+      return same_compressed(bytes, read_images);
+    case 2:
+      return same_compressed(bytes, read_labels);
+    case 3:
+      return same_compressed(bytes, read_vectors);
+    case 4:
+      outcome([path = write("any.gz", bytes)] { return read_whole(path); });
+      return;
+    default:
+      return read_cache(bytes);
+  }
+}
+
+}  // namespace lockstep::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size > 0) lockstep::fuzz::read_as(data[0], {reinterpret_cast<const char*>(data) + 1, size - 1});
+  return 0;
+}
