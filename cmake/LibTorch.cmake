@@ -57,6 +57,15 @@ if(_old_abi)
   message(FATAL_ERROR " LibTorch in ${LIBTORCH_ROOT} has the old C++ ABI; take the one named cxx11-abi-shared-with-deps")
 endif()
 
+# A wheel's include/ carries the headers of another fmt, whose library it lacks: header-only, that costs every
+# translation unit seconds. The headers of the fmt that is linked go first, from a folder that holds nothing else,
+# since a compiler does not move /usr/include to the front.
+get_target_property(_fmt_folders fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+find_path(_fmt_headers format.h PATHS ${_fmt_folders} PATH_SUFFIXES fmt NO_CACHE NO_DEFAULT_PATH REQUIRED)
+set(_fmt_first "${CMAKE_BINARY_DIR}/fmt_headers")
+file(MAKE_DIRECTORY "${_fmt_first}")
+file(CREATE_LINK "${_fmt_headers}" "${_fmt_first}/fmt" SYMBOLIC)
+
 function(_libtorch_target name library)
   set(file "${LIBTORCH_ROOT}/lib/lib${library}${CMAKE_SHARED_LIBRARY_SUFFIX}")
   if(NOT EXISTS "${file}")
@@ -64,14 +73,12 @@ function(_libtorch_target name library)
   endif()
   add_library(${name} SHARED IMPORTED GLOBAL)
   set_target_properties(${name} PROPERTIES IMPORTED_LOCATION "${file}"
-    INTERFACE_INCLUDE_DIRECTORIES "${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
+    INTERFACE_INCLUDE_DIRECTORIES
+    "${_fmt_first};${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
 endfunction()
 _libtorch_target(LibTorch::c10 c10)
 _libtorch_target(LibTorch::cpu torch_cpu)
 target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
-# A wheel's include/ carries the headers of an fmt newer than the system's library, and hides the system's headers:
-# take whichever is found without its library.
-target_compile_definitions(LibTorch::c10 INTERFACE FMT_HEADER_ONLY)
 # LibTorch's libraries are built with NDEBUG, and members of its classes depend on it (at::RecordFunction).
 target_compile_definitions(LibTorch::c10 INTERFACE $<$<NOT:$<CONFIG:Release>>:NDEBUG>)
 
