@@ -73,7 +73,7 @@ resume 2 "$first" --set data.test_samples=50 --set "data.shape=[1,8,9]"
 said_once "data.shape"
 # What may differ: global batch by another key, more epochs, other workers.
 resume 0 "$first" --set training.global_batch=null --set training.micro_batch=24 --set training.epochs=3 --set data.workers=2 \
-  --set data.path=/elsewhere --set checkpoint.keep=7
+  --set run.name=other --set checkpoint.keep=7
 resume 2 "$second"
 said_once "set training.epochs to more"
 
@@ -131,6 +131,7 @@ class Hostile(torch.nn.Module):
     def __init__(self, path: str):
         super().__init__()
         self.path = path
+        self.kept = torch.zeros(1)
     @torch.jit.export
     def __getstate__(self):
         return (self.path, True)
@@ -138,7 +139,7 @@ class Hostile(torch.nn.Module):
     def __setstate__(self, state: tuple[str, bool]):
         self.path = state[0]
         self.training = state[1]
-        torch.from_file(state[0], True, 4)
+        self.kept = torch.from_file(state[0], True, 4)
     def forward(self, x):
         return x
 torch.jit.script(Hostile(sys.argv[1])).save(sys.argv[2])
