@@ -2,10 +2,12 @@
 // date.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
+#include "base/error.hpp"
 #include "config/key_docs.hpp"
 #include "models/registry.hpp"
 
@@ -20,7 +22,9 @@ int main(int argc, char** argv) {
   if (!check) {
     std::ofstream file(path, std::ios::binary);
     file << text;
-    return file.flush() ? 0 : 1;
+    if (file.flush()) return 0;
+    fmt::print(stderr, "lockstep-docs: {}: cannot write: {}\n", path, lockstep::errno_text(errno));
+    return 1;
   }
   std::ostringstream found;
   found << std::ifstream(path, std::ios::binary).rdbuf();

@@ -20,7 +20,8 @@ constexpr std::array kIgnored = {"run.seed",
                                  "checkpoint.keep",
                                  "checkpoint.reschedule",
                                  "training.target",
-                                 "measure.warmup"};
+                                 "measure.warmup",
+                                 "parallel.timeout_s"};
 
 // Everything that must be equal within a group, by name: what differs between two groups names them apart.
 using Identity = std::map<std::string, std::string>;

@@ -8,6 +8,7 @@
 #include "apps/commbench/measure.hpp"
 #include "apps/commbench/table.hpp"
 #include "base/provenance.hpp"
+#include "base/standard_output.hpp"
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/topology.hpp"
@@ -64,9 +65,7 @@ class Record {
 
  private:
   void print(const std::string& text) const {
-    if (options_.quiet) return;
-    fmt::print("{}", text);
-    std::fflush(stdout);
+    if (!options_.quiet) write_standard_output(text);
   }
 
   CommBench& bench_;
@@ -129,9 +128,9 @@ ExitCode run_commbench(const BenchOptions& options, World& world) {
   if (world.rank() != 0) return ExitCode::done;
   const Provenance p = provenance();
   if (options.help)
-    fmt::print("{}", bench_help());
+    write_standard_output(bench_help());
   else
-    fmt::print("commbench {} ({}, {})\n", p.version, p.commit, p.compiler);
+    write_standard_output(fmt::format("commbench {} ({}, {})\n", p.version, p.commit, p.compiler));
   return ExitCode::done;
 }
 

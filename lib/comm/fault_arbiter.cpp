@@ -41,14 +41,14 @@ Verdict FaultArbiter::verdict() const {
     return {{Emergency::Reason::lost_rank, text}, ExitCode::failed, false, text + "; all ranks end"};
   }
   if (!errors_.empty()) return error_verdict();
+  if (!stall_.empty()) return {{Emergency::Reason::stalled_rank, stall_}, ExitCode::failed, false, stall_};
   const std::string text = "interrupted by " + signal_name(signal_);
   return {{Emergency::Reason::signal, text}, ExitCode::failed, false, text};
 }
 
 std::string signal_name(int signal) {
-  if (signal == SIGINT) return "SIGINT";
-  if (signal == SIGTERM) return "SIGTERM";
-  return fmt::format("signal {}", signal);
+  const char* const name = sigabbrev_np(signal);
+  return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
 }
 
 }  // namespace lockstep

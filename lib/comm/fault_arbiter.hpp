@@ -25,15 +25,17 @@ class FaultArbiter {
 
   void error(int rank, ExitCode code, const std::string& message);
   void signalled(int rank, int signal);
+  // line: StallDetector's.
+  void stalled(const std::string& line) { stall_ = line; }
   void said_bye(int rank) { reported_.insert(rank); }
   // The connection of rank has closed. A fault unless the rank had given a reason before.
   void closed(int rank);
 
   bool lost(int rank) const { return lost_.contains(rank); }
-  bool any_fault() const { return !errors_.empty() || !lost_.empty() || signal_ != 0; }
+  bool any_fault() const { return !errors_.empty() || !lost_.empty() || !stall_.empty() || signal_ != 0; }
   // Nothing more can come: every rank has given its reason, or is lost.
   bool complete() const { return reported_.size() + lost_.size() == hosts_.size(); }
-  // A lost rank before an error before a signal; rank 0's error before the others'.
+  // A lost rank before an error before a stalled rank before a signal; rank 0's error before the others'.
   Verdict verdict() const;
 
  private:
@@ -46,6 +48,7 @@ class FaultArbiter {
   std::vector<std::string> hosts_;
   std::set<int> reported_, lost_;
   std::vector<RankError> errors_;
+  std::string stall_;
   int signal_ = 0;
 };
 

@@ -8,6 +8,8 @@
 
 namespace lockstep {
 
+class FlightRecorder;
+
 class Group {
  public:
   virtual ~Group() = default;
@@ -26,6 +28,9 @@ class Group {
   virtual void barrier() = 0;
   // The ranks that gave the same color (>= 0), in the order they have here. Must not outlive the World.
   virtual std::unique_ptr<Group> split(int color) = 0;
+
+  // What this process tells the watchdog of what it is at; lives as long as the World.
+  virtual FlightRecorder& flight() = 0;
 };
 
 }  // namespace lockstep

@@ -16,6 +16,11 @@ enum class LifelineKind : char {
   signalled = 's',  // to rank 0; text: the signal's number
   error = 'e',      // to rank 0; text: exit code, a blank, the message
   ending = 'x',     // from rank 0, which ends all ranks; text: exit code, a blank, the message
+  pulse = 'p',      // to and from rank 0, now and then; text: Pulse::text()
+  recall = 'r',     // from rank 0: tell the last operations
+  flight = 'f',     // to rank 0; text: the last operations, a line each
+  deposed =
+      'd',  // to rank 0 from the rank that ends the run in its place; text: exit code, a blank, the message
 };
 
 struct LifelineMessage {

@@ -1,6 +1,7 @@
 #include "comm/mpi_communicator.hpp"
 
 #include <map>
+#include <numeric>
 #include <vector>
 
 #include "base/error.hpp"
@@ -26,13 +27,28 @@ MPI_Comm duplicate(MPI_Comm parent) {
   return comm;
 }
 
+// By rank in comm: the rank in the whole run.
+std::vector<int> ranks_of_run(MPI_Comm comm, int size) {
+  std::vector<int> here(static_cast<std::size_t>(size)), there(here.size());
+  std::iota(here.begin(), here.end(), 0);
+  MPI_Group part = MPI_GROUP_NULL, all = MPI_GROUP_NULL;
+  LOCKSTEP_MPI(MPI_Comm_group(comm, &part));
+  LOCKSTEP_MPI(MPI_Comm_group(MPI_COMM_WORLD, &all));
+  LOCKSTEP_MPI(MPI_Group_translate_ranks(part, size, here.data(), all, there.data()));
+  MPI_Group_free(&part);
+  MPI_Group_free(&all);
+  return there;
+}
+
 class MpiCommunicator final : public Communicator {
  public:
-  MpiCommunicator(MPI_Comm parent, ArrivalWait wait) : comm_(duplicate(parent)), engine_(comm_, wait) {
+  MpiCommunicator(MPI_Comm parent, ArrivalWait wait, FlightRecorder* flight)
+      : comm_(duplicate(parent)), engine_(comm_, wait, flight) {
     LOCKSTEP_MPI(MPI_Comm_rank(comm_, &rank_));
     LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));
+    ranks_of_run_ = ranks_of_run(comm_, size_);
   }
 
   std::string backend() const override { return "mpi"; }
@@ -88,6 +104,9 @@ class MpiCommunicator final : public Communicator {
     // broadcast, reduce, send and recv have one buffer, which the engine finds in output.
     if (!operation.output.defined()) operation.output = operation.input;
     operation.work = work;
+    if (FlightRecorder* const flight = engine_.waiters()->flight)
+      work->flight =
+          flight->begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(operation.peer)]));
     engine_.enqueue(std::move(operation));
     return work;
   }
@@ -137,12 +156,14 @@ class MpiCommunicator final : public Communicator {
   int rank_ = 0, size_ = 1;
   std::int64_t collectives_ = 0;
   std::vector<std::int64_t> sent_, received_;  // messages so far, by peer
+  std::vector<int> ranks_of_run_;
 };
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait) {
-  return std::make_unique<MpiCommunicator>(parent, wait);
+std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait,
+                                                    FlightRecorder* flight) {
+  return std::make_unique<MpiCommunicator>(parent, wait, flight);
 }
 
 }  // namespace lockstep

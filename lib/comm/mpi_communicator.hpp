@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "comm/communicator.hpp"
+#include "comm/flight_recorder.hpp"
 
 namespace lockstep {
 
@@ -19,6 +20,8 @@ enum class ArrivalWait { nap, block };
 // The communicator must be destroyed before MPI is finalised; what has not been waited for by then is
 // abandoned. Beyond the contract of Communicator: messages start in launch order, but do not wait for each
 // other, so that two ranks may both send before they receive.
-std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait = ArrivalWait::nap);
+// flight: told of every operation; outlives the communicator; null: none.
+std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait = ArrivalWait::nap,
+                                                    FlightRecorder* flight = nullptr);
 
 }  // namespace lockstep

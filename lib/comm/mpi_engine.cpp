@@ -30,6 +30,7 @@ MpiWork::~MpiWork() = default;
 
 void MpiWork::block_until_ended() {
   if (state_.load(std::memory_order_acquire) != kPending) return;
+  const FlightRecorder::Wait wait(waiters_->flight);
   waiters_->count.fetch_add(1, std::memory_order_relaxed);
   state_.wait(kPending, std::memory_order_acquire);
   waiters_->count.fetch_sub(1, std::memory_order_relaxed);
@@ -46,8 +47,13 @@ WorkTimes MpiWork::times() {
   return times_;
 }
 
+void MpiWork::end_flight() {
+  if (waiters_->flight) waiters_->flight->end(flight);
+}
+
 void MpiWork::finish() {
   times_.end = steady_now();
+  end_flight();
   state_.store(kDone, std::memory_order_release);
   state_.notify_all();
 }
@@ -55,12 +61,16 @@ void MpiWork::finish() {
 void MpiWork::fail(std::exception_ptr error) {
   error_ = std::move(error);
   times_.end = steady_now();
+  end_flight();
   state_.store(kFailed, std::memory_order_release);
   state_.notify_all();
 }
 
-MpiEngine::MpiEngine(MPI_Comm comm, ArrivalWait wait)
-    : comm_(comm), wait_(wait), transfer_(comm), thread_([this] { run(); }) {}
+MpiEngine::MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight)
+    : comm_(comm), wait_(wait), transfer_(comm) {
+  waiters_->flight = flight;
+  thread_ = std::thread([this] { run(); });
+}
 
 MpiEngine::~MpiEngine() {
   {

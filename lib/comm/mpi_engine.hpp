@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/flight_recorder.hpp"
 #include "comm/mpi_communicator.hpp"
 #include "comm/mpi_transfer.hpp"
 
@@ -23,7 +24,8 @@ class DeviceStaging;
 
 // Shared by the thread and the Works, which may outlive it.
 struct Waiters {
-  std::atomic<int> count{0};  // callers blocked in Work::wait: the core is free for polling
+  std::atomic<int> count{0};         // callers blocked in Work::wait: the core is free for polling
+  FlightRecorder* flight = nullptr;  // outlives the communicator; null: none
 };
 
 class MpiWork final : public Work {
@@ -40,10 +42,12 @@ class MpiWork final : public Work {
 
   std::unique_ptr<DeviceStaging> staging;  // null for host tensors
   at::Tensor kept[2];                      // device tensors, alive until the Work goes
+  FlightRecorder::Id flight = 0;           // of this operation
 
  private:
   enum State : int { kPending, kDone, kFailed };
   void block_until_ended();
+  void end_flight();
 
   std::shared_ptr<Waiters> waiters_;
   std::atomic<int> state_{kPending};
@@ -65,7 +69,8 @@ struct MpiOperation {
 
 class MpiEngine {
  public:
-  MpiEngine(MPI_Comm comm, ArrivalWait wait);
+  // flight may be null.
+  MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight);
   // Abandons what has not ended: its Works fail. Never communicates.
   ~MpiEngine();
   MpiEngine(const MpiEngine&) = delete;

@@ -13,10 +13,14 @@ constexpr std::size_t kChunk = std::size_t{1} << 30;
 
 }  // namespace
 
-MpiGroup::MpiGroup(MPI_Comm comm) : comm_(comm) {
+MpiGroup::MpiGroup(MPI_Comm comm, FlightRecorder& flight) : comm_(comm), flight_(flight) {
   LOCKSTEP_MPI(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
   LOCKSTEP_MPI(MPI_Comm_rank(comm_, &rank_));
   LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
+}
+
+Operation MpiGroup::next(const char* name, std::size_t bytes) {
+  return {.name = name, .sequence = calls_++, .bytes = static_cast<std::int64_t>(bytes)};
 }
 
 void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
@@ -27,6 +31,7 @@ void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
 }
 
 std::string MpiGroup::broadcast(const std::string& bytes) {
+  const FlightRecorder::Call call(&flight_, next("control broadcast", bytes.size()));
   std::uint64_t length = bytes.size();
   LOCKSTEP_MPI(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, comm_));
   std::string result = rank_ == 0 ? bytes : std::string(length, '\0');
@@ -35,6 +40,7 @@ std::string MpiGroup::broadcast(const std::string& bytes) {
 }
 
 std::vector<std::string> MpiGroup::all_gather(const std::string& bytes) {
+  const FlightRecorder::Call call(&flight_, next("control all_gather", bytes.size()));
   const std::uint64_t length = bytes.size();
   std::vector<std::uint64_t> lengths(static_cast<std::size_t>(size_));
   LOCKSTEP_MPI(MPI_Allgather(&length, 1, MPI_UINT64_T, lengths.data(), 1, MPI_UINT64_T, comm_));
@@ -47,6 +53,7 @@ std::vector<std::string> MpiGroup::all_gather(const std::string& bytes) {
 }
 
 std::vector<std::string> MpiGroup::gather(const std::string& bytes) {
+  const FlightRecorder::Call call(&flight_, next("control gather", bytes.size()));
   constexpr int kTag = 12;
   const std::uint64_t length = bytes.size();
   std::vector<std::uint64_t> lengths(static_cast<std::size_t>(size_));
@@ -71,12 +78,16 @@ std::vector<std::string> MpiGroup::gather(const std::string& bytes) {
   return result;
 }
 
-void MpiGroup::barrier() { LOCKSTEP_MPI(MPI_Barrier(comm_)); }
+void MpiGroup::barrier() {
+  const FlightRecorder::Call call(&flight_, next("control barrier", 0));
+  LOCKSTEP_MPI(MPI_Barrier(comm_));
+}
 
 std::unique_ptr<Group> MpiGroup::split(int color) {
+  const FlightRecorder::Call call(&flight_, next("control split", 0));
   MPI_Comm part = MPI_COMM_NULL;
   LOCKSTEP_MPI(MPI_Comm_split(comm_, color, rank_, &part));
-  return std::make_unique<MpiGroup>(part);
+  return std::make_unique<MpiGroup>(part, flight_);
 }
 
 }  // namespace lockstep

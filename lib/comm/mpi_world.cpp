@@ -34,7 +34,9 @@ MPI_Comm duplicate_world() {
 
 }  // namespace
 
-MpiLibrary::MpiLibrary(int argc, char** argv) {
+MpiLibrary::MpiLibrary(int argc, char** argv, const TimeLimit& limit)
+    : limit_(limit), launch_(read_launch()) {
+  start_.emplace(limit_, launch_, "to start");
   int initialized = 0;
   LOCKSTEP_MPI(MPI_Initialized(&initialized));
   if (initialized != 0) {
@@ -55,15 +57,18 @@ MpiLibrary::MpiLibrary(int argc, char** argv) {
 
 MpiLibrary::~MpiLibrary() {
   // Finalising is collective: with an exception on its way out the other ranks may never come.
-  if (ours_ && std::uncaught_exceptions() == 0) MPI_Finalize();
+  if (!ours_ || std::uncaught_exceptions() > 0) return;
+  const Countdown countdown(limit_, launch_, "to end (MPI_Finalize)");
+  MPI_Finalize();
 }
 
-MpiWorld::MpiWorld(int argc, char** argv)
-    : mpi_(argc, argv),
-      group_(duplicate_world()),
+MpiWorld::MpiWorld(int argc, char** argv, const TimeLimit& limit)
+    : mpi_(argc, argv, limit),
+      group_(duplicate_world(), flight_),
       comm_(group_.comm()),
       rank_(group_.rank()),
       size_(group_.size()) {
+  flight_.rank = rank_;
   find_nodes();
   WatchdogOptions options;
   options.program = program_invocation_short_name;
@@ -71,7 +76,10 @@ MpiWorld::MpiWorld(int argc, char** argv)
   options.hosts = all_gather(processor_name());
   options.peers = connect_ranks(options.hosts);
   options.end_all = [](int code) { MPI_Abort(MPI_COMM_WORLD, code); };
+  options.limit = limit;
+  options.flight = &flight_;
   watchdog_ = std::make_unique<Watchdog>(std::move(options));
+  mpi_.started();
 }
 
 void MpiWorld::find_nodes() {
@@ -123,6 +131,7 @@ std::string MpiWorld::thread_level() const {
 
 World::ClockOffset MpiWorld::measure_clock_offset() {
   barrier();
+  const FlightRecorder::Call call(&flight_, {.name = "comparison of clocks"});
   if (rank_ != 0) return answer_clock();
   for (int peer = 1; peer < size_; ++peer) {
     const ClockOffset measured = ask_clock(peer);
@@ -165,6 +174,8 @@ void MpiWorld::on_emergency(std::function<void(const Emergency&)> handler) {
   watchdog_->on_emergency(std::move(handler));
 }
 
-std::unique_ptr<World> mpi_world(int argc, char** argv) { return std::make_unique<MpiWorld>(argc, argv); }
+std::unique_ptr<World> mpi_world(int argc, char** argv, const TimeLimit& limit) {
+  return std::make_unique<MpiWorld>(argc, argv, limit);
+}
 
 }  // namespace lockstep

@@ -4,10 +4,14 @@
 #include <mpi.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "comm/countdown.hpp"
+#include "comm/flight_recorder.hpp"
+#include "comm/launch_environment.hpp"
 #include "comm/mpi_group.hpp"
 #include "comm/watchdog.hpp"
 #include "comm/world.hpp"
@@ -15,23 +19,28 @@
 namespace lockstep {
 
 // MPI itself, initialised with MPI_THREAD_MULTIPLE; left alone, also at the end, when the caller had done so
-// before.
+// before. Neither its start nor its end lasts longer than the limit.
 class MpiLibrary {
  public:
-  MpiLibrary(int argc, char** argv);
+  MpiLibrary(int argc, char** argv, const TimeLimit& limit);
   ~MpiLibrary();
   MpiLibrary(const MpiLibrary&) = delete;
   MpiLibrary& operator=(const MpiLibrary&) = delete;
   int thread_level() const { return level_; }
+  // All ranks have come: from here on the watchdog looks after them.
+  void started() { start_.reset(); }
 
  private:
+  TimeLimit limit_;
+  Launch launch_;
+  std::optional<Countdown> start_;
   bool ours_ = false;
   int level_ = MPI_THREAD_SINGLE;
 };
 
 class MpiWorld final : public World {
  public:
-  MpiWorld(int argc, char** argv);
+  MpiWorld(int argc, char** argv, const TimeLimit& limit);
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -45,6 +54,7 @@ class MpiWorld final : public World {
   std::string broadcast(const std::string& bytes) override { return group_.broadcast(bytes); }
   void barrier() override { group_.barrier(); }
   std::unique_ptr<Group> split(int color) override { return group_.split(color); }
+  FlightRecorder& flight() override { return flight_; }
   ClockOffset measure_clock_offset() override;
   void on_emergency(std::function<void(const Emergency&)> handler) override;
 
@@ -59,6 +69,7 @@ class MpiWorld final : public World {
   ClockOffset ask_clock(int peer);
 
   SignalBlock block_;  // before MPI starts its threads
+  FlightRecorder flight_;
   MpiLibrary mpi_;
   MpiGroup group_;  // of all ranks
   MPI_Comm comm_;

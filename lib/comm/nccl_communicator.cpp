@@ -7,12 +7,14 @@
 #include <nccl.h>
 
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <vector>
 
 #include "base/error.hpp"
 #include "comm/device_clock.hpp"
+#include "comm/flight_recorder.hpp"
 #include "comm/tensor_check.hpp"
 
 namespace lockstep {
@@ -139,6 +141,7 @@ class NcclWork final : public Work {
         ready_(steady_now()) {}
   ~NcclWork() override { state_->pool.give_back(std::move(events_)); }
 
+  bool ended() const { return events_.end.happened(); }
   void begin() { events_.start.record(state_->stream.stream()); }
   void finish() { events_.end.record(state_->stream.stream()); }
 
@@ -174,12 +177,59 @@ ncclUniqueId agree_on_id(Group& group) {
   return id;
 }
 
+// The operations that the device has not ended yet, as the flight recorder is to see them: a kernel that
+// waits for another rank blocks nobody on the host.
+class InFlight final : public FlightRecorder::Source {
+ public:
+  explicit InFlight(FlightRecorder& recorder) : recorder_(recorder) { recorder_.add(this); }
+  ~InFlight() override { recorder_.remove(this); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  void add(const std::shared_ptr<NcclWork>& work, Operation operation) {
+    const FlightRecorder::Id id = recorder_.begin(operation, FlightRecorder::Runs::on_device);
+    const std::lock_guard lock(mutex_);
+    works_.emplace_back(work, id);
+  }
+
+  // In order of launch, which is the order of their ends: one stream runs them.
+  void end_finished() override {
+    const std::lock_guard lock(mutex_);
+    while (!works_.empty() && gone_or_ended(works_.front().first)) {
+      recorder_.end(works_.front().second);
+      works_.pop_front();
+    }
+  }
+
+ private:
+  // What has failed is reported by whoever waits for it.
+  static bool gone_or_ended(const std::weak_ptr<NcclWork>& weak) {
+    const std::shared_ptr<NcclWork> work = weak.lock();
+    try {
+      return !work || work->ended();
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  FlightRecorder& recorder_;
+  std::mutex mutex_;
+  std::deque<std::pair<std::weak_ptr<NcclWork>, FlightRecorder::Id>> works_;  // under mutex_
+};
+
 class NcclCommunicator final : public Communicator {
  public:
   // device is the calling thread's current one: events and streams are made on it.
   NcclCommunicator(Group& group, const c10::Device& device)
-      : state_(std::make_shared<NcclState>(device)), rank_(group.rank()), size_(group.size()) {
-    state_->handle = std::make_unique<NcclHandle>(size_, rank_, agree_on_id(group));
+      : state_(std::make_shared<NcclState>(device)),
+        in_flight_(group.flight()),
+        rank_(group.rank()),
+        size_(group.size()) {
+    const ncclUniqueId id = agree_on_id(group);
+    for (const std::string& rank : group.all_gather(std::to_string(group.flight().rank)))
+      ranks_of_run_.push_back(std::stoi(rank));
+    const FlightRecorder::Call call(&group.flight(), {.name = "ncclCommInitRank"});
+    state_->handle = std::make_unique<NcclHandle>(size_, rank_, id);
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));
   }
@@ -203,11 +253,13 @@ class NcclCommunicator final : public Communicator {
   WorkPtr reduce(const at::Tensor& tensor, int root) override {
     check(CollectiveKind::reduce, tensor);
     check_peer(CollectiveKind::reduce, root, rank_, size_);
-    return launch(CollectiveKind::reduce, {tensor}, bytes_of(tensor), collectives_,
-                  [&](auto comm, auto stream) {
-                    return ncclReduce(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
-                                      nccl_type(tensor.scalar_type()), ncclSum, root, comm, stream);
-                  });
+    return launch(
+        CollectiveKind::reduce, {tensor}, bytes_of(tensor), collectives_,
+        [&](auto comm, auto stream) {
+          return ncclReduce(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
+                            nccl_type(tensor.scalar_type()), ncclSum, root, comm, stream);
+        },
+        root);
   }
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override {
     check_parts(CollectiveKind::reduce_scatter, input, output, size_);
@@ -230,11 +282,13 @@ class NcclCommunicator final : public Communicator {
   WorkPtr broadcast(const at::Tensor& tensor, int root) override {
     check(CollectiveKind::broadcast, tensor);
     check_peer(CollectiveKind::broadcast, root, rank_, size_);
-    return launch(CollectiveKind::broadcast, {tensor}, bytes_of(tensor), collectives_,
-                  [&](auto comm, auto stream) {
-                    return ncclBroadcast(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
-                                         nccl_type(tensor.scalar_type()), root, comm, stream);
-                  });
+    return launch(
+        CollectiveKind::broadcast, {tensor}, bytes_of(tensor), collectives_,
+        [&](auto comm, auto stream) {
+          return ncclBroadcast(tensor.data_ptr(), tensor.data_ptr(), count(tensor),
+                               nccl_type(tensor.scalar_type()), root, comm, stream);
+        },
+        root);
   }
   WorkPtr barrier() override {
     if (!token_.defined())
@@ -246,20 +300,24 @@ class NcclCommunicator final : public Communicator {
   WorkPtr send(const at::Tensor& tensor, int to) override {
     check(CollectiveKind::send, tensor);
     check_peer(CollectiveKind::send, to, rank_, size_);
-    return launch(CollectiveKind::send, {tensor}, bytes_of(tensor), sent_[static_cast<std::size_t>(to)],
-                  [&](auto comm, auto stream) {
-                    return ncclSend(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), to,
-                                    comm, stream);
-                  });
+    return launch(
+        CollectiveKind::send, {tensor}, bytes_of(tensor), sent_[static_cast<std::size_t>(to)],
+        [&](auto comm, auto stream) {
+          return ncclSend(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), to, comm,
+                          stream);
+        },
+        to);
   }
   WorkPtr recv(const at::Tensor& tensor, int from) override {
     check(CollectiveKind::recv, tensor);
     check_peer(CollectiveKind::recv, from, rank_, size_);
-    return launch(CollectiveKind::recv, {tensor}, bytes_of(tensor), received_[static_cast<std::size_t>(from)],
-                  [&](auto comm, auto stream) {
-                    return ncclRecv(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), from,
-                                    comm, stream);
-                  });
+    return launch(
+        CollectiveKind::recv, {tensor}, bytes_of(tensor), received_[static_cast<std::size_t>(from)],
+        [&](auto comm, auto stream) {
+          return ncclRecv(tensor.data_ptr(), count(tensor), nccl_type(tensor.scalar_type()), from, comm,
+                          stream);
+        },
+        from);
   }
 
  private:
@@ -273,9 +331,10 @@ class NcclCommunicator final : public Communicator {
   }
 
   // Enqueues call(comm, stream) behind what the caller's current stream holds.
+  // peer: in the group, where there is one.
   template <typename Call>
   WorkPtr launch(CollectiveKind kind, std::initializer_list<at::Tensor> tensors, std::int64_t bytes,
-                 std::int64_t& sequence, const Call& call) {
+                 std::int64_t& sequence, const Call& call, int peer = 0) {
     const c10::cuda::CUDAGuard on_device(state_->device);
     state_->handle->check();
     auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
@@ -288,6 +347,7 @@ class NcclCommunicator final : public Communicator {
     if (tensors.begin()->numel() > 0)
       state_->handle->check(call(state_->handle->get(), state_->stream.stream()), name_of(kind));
     work->finish();
+    in_flight_.add(work, operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
     // A tensor freed on another stream than the one that waited must not be handed out while NCCL still uses
     // it.
     for (const at::Tensor& tensor : tensors)
@@ -296,6 +356,8 @@ class NcclCommunicator final : public Communicator {
   }
 
   std::shared_ptr<NcclState> state_;
+  InFlight in_flight_;
+  std::vector<int> ranks_of_run_;
   DeviceClock clock_;
   CudaEvent behind_caller_;  // free again as soon as the stream has been told to wait for it
   at::Tensor token_;         // of barrier

@@ -86,11 +86,11 @@ std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& devi
 }
 
 std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group, const SimOptions&) {
-  return make_mpi_communicator(*mpi_comm(group));
+  return make_mpi_communicator(*mpi_comm(group), ArrivalWait::nap, &group.flight());
 }
 
 std::unique_ptr<Communicator> make_sim(const c10::Device&, Group& group, const SimOptions& sim) {
-  return make_sim_communicator(make_mpi_communicator(*mpi_comm(group)), sim);
+  return make_sim_communicator(make_mpi(c10::kCPU, group, sim), sim);
 }
 
 std::string no_objection(const std::vector<Seat>&) { return {}; }

@@ -1,8 +1,13 @@
 #include <c10/util/Exception.h>
+#include <fcntl.h>
 #include <mpi.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <new>
 
+#include "base/standard_output.hpp"
+#include "comm/launch_environment.hpp"
 #include "comm/mpi_world.hpp"
 #include "comm/session.hpp"
 #include "comm/watchdog.hpp"
@@ -50,13 +55,48 @@ int report(const Failure& failure, World* world, UseMpi use_mpi) {
   return static_cast<int>(failure.code);
 }
 
+// A stream that was closed before the start would become the first file that is opened: our lines would go
+// there.
+void keep_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    while (fcntl(stream, F_GETFD) < 0)
+      // Not for writing: what is written to a closed stdout has to fail.
+      if (open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
+// Each of the tasks that one launcher has started without a world that joins them: the first one speaks.
+int report_astray(const Launch& launch, const Error& error) {
+  if (launch.rank == 0) print_failure(program_invocation_short_name, error.what());
+  return static_cast<int>(error.code());
+}
+
+std::unique_ptr<World> make_world(int argc, char** argv, UseMpi use_mpi, const TimeLimit& limit) {
+  return use_mpi == UseMpi::yes ? mpi_world(argc, argv, limit) : self_world(limit);
+}
+
+void require_one_world(const Launch& launch, const World& world, UseMpi use_mpi) {
+  if (use_mpi == UseMpi::no) require_alone(launch, program_invocation_short_name);
+  require_joined(launch, world.size(), world.library());
+}
+
 }  // namespace
 
-int run_main(int argc, char** argv, UseMpi use_mpi, const std::function<ExitCode(World&)>& body) {
+int run_main(int argc, char** argv, UseMpi use_mpi, const std::function<ExitCode(World&)>& body,
+             const TimeLimit& limit) {
+  keep_standard_streams();
+  for (const int signal_number : {SIGPIPE, SIGXFSZ}) signal(signal_number, SIG_IGN);
+  const Launch launch = read_launch();
   std::unique_ptr<World> world;  // outlives the handler: a throwing body must not finalise MPI
   try {
-    world = use_mpi == UseMpi::yes ? mpi_world(argc, argv) : self_world();
-    return static_cast<int>(body(*world));
+    world = make_world(argc, argv, use_mpi, limit);
+    try {
+      require_one_world(launch, *world, use_mpi);
+    } catch (const Error& error) {
+      return report_astray(launch, error);
+    }
+    const ExitCode code = body(*world);
+    flush_standard_output();
+    return static_cast<int>(code);
   } catch (...) {
     return report(current_failure(), world.get(), use_mpi);
   }

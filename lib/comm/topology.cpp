@@ -13,6 +13,7 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
+#include "comm/cpu_quota.hpp"
 #include "comm/device_map.hpp"
 
 namespace lockstep {
@@ -91,8 +92,10 @@ std::string gpu_driver() {
 
 int bound_cores() { return count_cores(bound_cpus()); }
 
-int node_cores() {
-  // The control group may hold fewer than the machine has.
+namespace {
+
+// Of the machine, or of the set that the control group has of them.
+int cores_in_reach() {
   for (const char* path : {"/sys/fs/cgroup/cpuset.cpus.effective",
                            "/sys/fs/cgroup/cpuset/cpuset.effective_cpus", "/sys/devices/system/cpu/online"}) {
     const std::set<int> cpus = parse_cpu_list(first_line(path));
@@ -100,6 +103,16 @@ int node_cores() {
   }
   return bound_cores();
 }
+
+}  // namespace
+
+int cores_within(int cores, double quota) {
+  // Rounded down: a thread more than the quota carries is stopped in the middle of a step, and the others
+  // wait for it.
+  return quota > 0 ? std::clamp(static_cast<int>(std::min(quota, 1e6)), 1, cores) : cores;
+}
+
+int node_cores() { return cores_within(cores_in_reach(), cpu_quota()); }
 
 int threads_per_rank(const RunConfig& config, const World& world) {
   if (config.parallel.threads) return *config.parallel.threads;
@@ -114,20 +127,21 @@ RankEnvironment describe_rank(const World&, const c10::Device& device, int threa
   e.driver = device.is_cuda() ? gpu_driver() : "none";
   e.cores_bound = bound_cores();
   e.threads = threads;
+  e.cpu_quota = cpu_quota();
   e.memory_bytes = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   return e;
 }
 
 std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine) {
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu, mine.driver,
-                  mine.cores_bound, mine.threads, mine.memory_bytes, mine.clock_offset, mine.clock_error);
+  const std::string text = fmt::format(
+      "{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu, mine.driver,
+      mine.cores_bound, mine.threads, mine.memory_bytes, mine.cpu_quota, mine.clock_offset, mine.clock_error);
   std::vector<RankEnvironment> ranks;
   for (const std::string& entry : world.all_gather(text)) {
     std::istringstream in(entry);
     RankEnvironment& e = ranks.emplace_back();
     for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver}) std::getline(in, *field);
-    in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.clock_offset >> e.clock_error;
+    in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.cpu_quota >> e.clock_offset >> e.clock_error;
     if (!in) throw run_error("a rank described its environment in words that are not understood");
   }
   return ranks;
@@ -139,7 +153,8 @@ std::string hardware_fingerprint(const std::vector<RankEnvironment>& ranks) {
     // Steps of 12.5 % in size, so that memory that firmware or kernel hold back makes no difference.
     const auto memory = std::llround(
         std::log(static_cast<double>(std::max<std::int64_t>(e.memory_bytes, 1))) / std::log(1.125));
-    kinds.insert(fmt::format("{}\n{}\n{}", e.cpu, e.device, memory));
+    const std::string quota = e.cpu_quota > 0 ? fmt::format("\nquota {:.2f}", e.cpu_quota) : "";
+    kinds.insert(fmt::format("{}\n{}\n{}{}", e.cpu, e.device, memory, quota));
   }
   Digest digest;
   for (const std::string& kind : kinds) digest.add(kind);

@@ -23,13 +23,18 @@ std::vector<RankEnvironment> gather_environments(World& world, const RankEnviron
 // the cores this process is bound to. A core counts once, however many hardware threads it has.
 int threads_per_rank(const RunConfig& config, const World& world);
 
-// Cores this process may run on, and cores of the node.
+// Cores this process may run on, and cores of the node, as far as the control group lets its ranks use them:
+// the CPU quota (cpu_quota.hpp) counts as cores, rounded down, and is taken to be shared by the ranks of the
+// node.
 int bound_cores();
 int node_cores();
+// quota: CPUs; 0: none.
+int cores_within(int cores, double quota);
 
 // 16 hex digits, equal for runs on the same kind of hardware whatever the number of ranks and the names of
 // the hosts: a digest of the set of distinct (cpu model and its count of logical CPUs, device model, memory
-// to within 6 %). It does not cover the network, clocks, binding, driver or library versions.
+// to within 6 %, CPU quota where there is one). It does not cover the network, clocks, binding, driver or
+// library versions.
 std::string hardware_fingerprint(const std::vector<RankEnvironment>& ranks);
 
 // "libtorch", "cuda", "mpi", "mpi_threads", "nccl", "program", "commit", "compiler", "flags"; "none" where

@@ -1,6 +1,6 @@
-// Watchdog: the one thread that receives SIGINT and SIGTERM and watches the lifeline, and ends the process,
-// with one line on stderr from one rank, when a rank is lost, a signal comes or a body throws. Not for clean
-// ends.
+// Watchdog: the one thread that receives the signals that end a run and watches the lifeline, and ends the
+// process, with one line on stderr from one rank, when a rank is lost or stands still, a signal comes or a
+// body throws. Not for clean ends.
 #pragma once
 
 #include <functional>
@@ -12,14 +12,19 @@
 #include <vector>
 
 #include "comm/fault_arbiter.hpp"
+#include "comm/flight_recorder.hpp"
 #include "comm/lifeline.hpp"
+#include "comm/stall_detector.hpp"
+#include "comm/time_limit.hpp"
 #include "comm/world.hpp"
 
 #include <signal.h>
 
 namespace lockstep {
 
-// Blocks SIGINT and SIGTERM in the calling thread, and so in those it starts, until destroyed.
+// Blocks the signals that end a run in the calling thread, and so in those it starts, until destroyed: SIGINT
+// and SIGTERM, and of SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU those that nobody ignores or handles when a first
+// one is made.
 class SignalBlock {
  public:
   SignalBlock();
@@ -37,11 +42,13 @@ struct WatchdogOptions {
   std::vector<std::string> hosts = {"localhost"};  // of every rank
   std::vector<LifelineConnection> peers;           // rank 0: those of ranks 1..; else: the one to rank 0
   std::function<void(int)> end_all;                // ends all ranks with an exit code (MPI_Abort)
+  TimeLimit limit = {.seconds = 0};                // of standing still
+  FlightRecorder* flight = nullptr;                // this rank's; needed with a limit
 };
 
 class Watchdog {
  public:
-  // SIGINT and SIGTERM are blocked in the calling thread.
+  // The signals of SignalBlock are blocked in the calling thread.
   explicit Watchdog(WatchdogOptions options);
   // A clean end: says bye on the lifeline.
   ~Watchdog();
@@ -65,6 +72,13 @@ class Watchdog {
   void hear(int rank, const LifelineMessage& message);
   void hear_from_root(const LifelineMessage& message);
   void root_closed();
+  void root_ended_by(const LifelineMessage& message);
+  void beat();
+  void tell_pulse();
+  void act_on(const Stall& stall);
+  bool all_flights_told() const;
+  std::string joined_flight() const;
+  std::vector<std::string> flights() const;
   std::chrono::milliseconds time_to_act() const;
   void set_deadline(std::chrono::milliseconds after);
   void act_when_due();
@@ -78,6 +92,13 @@ class Watchdog {
   std::optional<Verdict> orders_;              // other ranks: what rank 0 has decided, or that it was lost
   bool orders_print_ = false;
   bool interrupted_once_ = false;
+
+  std::optional<StallDetector> detector_;  // with a limit
+  Clock::time_point last_beat_, next_pulse_;
+  std::uint64_t progress_seen_ = 0;
+  double idle_ = 0;                                       // seconds without progress
+  std::vector<std::optional<std::string>> told_flights_;  // rank 0: by rank, after a stall
+  int stalled_rank_ = -1;
 
   std::mutex mutex_;
   std::function<void(const Emergency&)> handler_;        // under mutex_

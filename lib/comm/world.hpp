@@ -12,8 +12,9 @@ namespace lockstep {
 
 // Why a run ends before its time; handed to the emergency handler on the watchdog's thread.
 struct Emergency {
-  enum class Reason { signal, lost_rank, error } reason;
-  std::string message;  // one line
+  enum class Reason { signal, lost_rank, error, stalled_rank } reason;
+  std::string message;                    // one line
+  std::vector<std::string> details = {};  // a stalled rank: the last operations of every rank, a line each
 };
 
 class World : public Group {

@@ -53,7 +53,8 @@ constexpr Count kMostSteps = 1'000'000'000'000, kMostTokens = 1'000'000, kMostWo
 constexpr Count kMostClasses = 1'000'000, kMostBytes = 1'000'000'000'000'000;
 constexpr double kLeastPositive = 1e-30, kMostReal = 1e6;  // of what is multiplied with weights and gradients
 constexpr double kLeastMiB = 1e-6, kMostMiB = 1e6;         // a byte; a tebibyte
-constexpr double kMostMicroseconds = 1e9, kLeastGbps = 1e-6, kMostGbps = 1e6, kMostSlowdown = 1e4;
+constexpr double kMostSeconds = 1e7, kMostMicroseconds = 1e9, kLeastGbps = 1e-6, kMostGbps = 1e6,
+                 kMostSlowdown = 1e4;
 
 std::vector<Key> run_and_model_keys() {
   return {
@@ -202,9 +203,10 @@ std::vector<Key> parallel_keys() {
                                {"sim", BackendKind::sim}}),
           "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi; sim: mpi over "
           "the link of parallel.link"),
-      LOCKSTEP_KEY(
-          parallel.threads, auto_or(whole<int>(1, 65536)),
-          "compute threads per rank; auto: cores of the node / ranks on it, at most those it is bound to"),
+      LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
+                   "compute threads per rank; auto: cores of the node / ranks on it, at most those it is "
+                   "bound to; a CPU "
+                   "quota of the control group counts as cores, rounded down"),
       LOCKSTEP_KEY(parallel.algorithm,
                    one_of<Algorithm>({{"all_reduce", Algorithm::all_reduce},
                                       {"parameter_server", Algorithm::parameter_server}}),
@@ -229,6 +231,11 @@ std::vector<Key> parallel_keys() {
               {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),
           "train_ddp: no_comm reduces no gradients, comm_only computes nothing after the first "
           "step; neither is training, and analyze overlap sets them beside it"),
+      LOCKSTEP_KEY(
+          parallel.timeout_s, real(from_to(0, kMostSeconds)),
+          "longest time, in seconds, that a rank may stand still: in a collective or message, in a "
+          "step, while it starts, reads the data, evaluates or saves; then the run ends and says which "
+          "rank it was; 0: any"),
   };
 }
 

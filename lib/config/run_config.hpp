@@ -129,6 +129,7 @@ struct RunConfig {
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
     Ablation ablation = Ablation::none;
+    double timeout_s = 300;     // longest time without progress; 0: any
     std::optional<int> stages;  // train_mp: ranks that share one model; empty: all
     PipelineSchedule schedule = PipelineSchedule::gpipe;
     std::optional<int> micro_batches;  // of a rank's batch; empty: 4, with layerwise 1

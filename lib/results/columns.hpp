@@ -70,7 +70,8 @@ inline constexpr ColumnOf<RankEnvironment, std::int64_t> kRankCounts[] = {
     {"/env/cores_bound", &RankEnvironment::cores_bound},
     {"/env/threads", &RankEnvironment::threads},
     {"/env/memory_bytes", &RankEnvironment::memory_bytes}};
-inline constexpr ColumnOf<RankEnvironment, double> kRankTimes[] = {
+inline constexpr ColumnOf<RankEnvironment, double> kRankNumbers[] = {
+    {"/env/cpu_quota", &RankEnvironment::cpu_quota},
     {"/env/clock_offset", &RankEnvironment::clock_offset},
     {"/env/clock_error", &RankEnvironment::clock_error}};
 

@@ -64,7 +64,7 @@ void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ran
   const Extent extent{ranks.size()};
   for (const auto& c : kRankTexts) file.write(c.path, collect<std::string>(ranks, c.member), extent);
   for (const auto& c : kRankCounts) file.write(c.path, collect<std::int64_t>(ranks, c.member), extent);
-  for (const auto& c : kRankTimes) file.write(c.path, collect<double>(ranks, c.member), extent);
+  for (const auto& c : kRankNumbers) file.write(c.path, collect<double>(ranks, c.member), extent);
   file.attribute("/env", "fingerprint", fingerprint);
   for (const auto& [key, value] : environment) file.attribute("/env", key, value);
 }

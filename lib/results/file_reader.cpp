@@ -139,7 +139,7 @@ void FileReader::read_environment(std::vector<RankEnvironment>& ranks,
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read_strings(c.path), c.member);
   for (const auto& c : kRankCounts)
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read<std::int64_t>(c.path, 1, extent), c.member);
-  for (const auto& c : kRankTimes)
+  for (const auto& c : kRankNumbers)
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read<double>(c.path, 1, extent), c.member);
   if (!in_.has("/env")) return;
   for (const std::string& key : in_.attribute_names("/env"))

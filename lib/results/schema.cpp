@@ -38,6 +38,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/env/cores_bound", "[ranks]", "i8", "1", "cores the process may run on", false},
     {"/env/threads", "[ranks]", "i8", "1", "compute threads", false},
     {"/env/memory_bytes", "[ranks]", "i8", "B", "memory of the node", false},
+    {"/env/cpu_quota", "[ranks]", "f8", "1", "CPUs that the control group allows the rank; 0: no quota",
+     false},
     {"/env/clock_offset", "[ranks]", "f8", "s",
      "the rank's clock minus rank 0's, already taken out of all times", false},
     {"/env/clock_error", "[ranks]", "f8", "s", "bound of the error of clock_offset", false},

@@ -24,6 +24,7 @@ void StepRecorder::begin_epoch(std::int64_t steps) {
 
 void StepRecorder::mark(Phase phase, bool begins_step) {
   if (slowdown_) slowdown_->enter(phase);
+  if (activity_) activity_->enter(phase);
   if (timeline_) {
     const std::size_t slots = timeline_slots(phases_per_step_);
     while (marks_.size() - read_ >= slots) resolve_one();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "timing/activity.hpp"
 #include "timing/clock.hpp"
 #include "timing/intervals.hpp"
 #include "timing/phase.hpp"
@@ -49,6 +50,8 @@ class StepRecorder {
 
   // Slows the phases that are recorded from now on; it outlives the recorder. null: not.
   void set_slowdown(Slowdown* slowdown) { slowdown_ = slowdown; }
+  // Tells it each phase as it is entered; it outlives the recorder. null: nobody is told.
+  void set_activity(Activity* activity) { activity_ = activity; }
 
   void begin_epoch(std::int64_t steps);  // allocates
   void begin_step();
@@ -79,6 +82,7 @@ class StepRecorder {
   std::size_t phases_per_step_;
   DeviceTimeline* timeline_;
   Slowdown* slowdown_ = nullptr;
+  Activity* activity_ = nullptr;
   std::vector<Mark> marks_;        // of the epoch
   std::vector<std::size_t> gaps_;  // indices of the marks after which nothing is measured; few
   std::size_t read_ = 0;           // marks whose device time has been read

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "comm/flight_recorder.hpp"
 #include "data/loader.hpp"
 #include "train/training_step.hpp"
 
@@ -28,7 +29,8 @@ void add_serialised(const std::string& bytes, Tally& into) {
 
 // Nothing is read back per batch: the counts live on the device until the split is done.
 Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
-                     const std::shared_ptr<const Dataset>& split, const EvaluationPlan& plan) {
+                     const std::shared_ptr<const Dataset>& split, const EvaluationPlan& plan,
+                     Activity& activity) {
   const BatchPlan batches{.dataset_size = split->size(),
                           .global_batch = plan.batch * strategy.replicas(),
                           .ranks = strategy.replicas(),
@@ -39,6 +41,7 @@ Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
   Tally tally = task.start_tally(plan.device);
   for (std::int64_t step = 0; step < batches.steps_per_epoch(); ++step) {
     const LoadedBatch& loaded = loader.next();
+    activity.progress();
     const std::int64_t samples = loaded.targets.size(0) - loaded.padding;
     if (samples == 0) continue;
     const StepBatch batch = to_device(loaded, task, plan.device, samples);
@@ -58,7 +61,7 @@ Evaluation evaluate(Strategy& strategy, Model& model, const Task& task,
                     const std::shared_ptr<const Dataset>& split, World& world, const EvaluationPlan& plan) {
   const torch::NoGradGuard no_grad;
   model.eval();
-  const Tally mine = evaluate_share(strategy, model, task, split, plan);
+  const Tally mine = evaluate_share(strategy, model, task, split, plan, world.flight().activity);
   model.train();
   Tally sum = task.start_tally(torch::kCPU);
   for (const std::string& share : world.all_gather(serialise(mine))) add_serialised(share, sum);

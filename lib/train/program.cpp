@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <optional>
 
 #include "base/provenance.hpp"
+#include "base/standard_output.hpp"
+#include "comm/agreement.hpp"
+#include "comm/flight_recorder.hpp"
 #include "comm/topology.hpp"
 #include "config/command_line.hpp"
 #include "config/load_config.hpp"
@@ -84,11 +88,13 @@ struct Record {
 // The emergency handler lives exactly as long as what it writes to.
 class EmergencyGuard {
  public:
-  EmergencyGuard(World& world, RunWriter* writer) : world_(world) {
-    if (writer)
-      world_.on_emergency([writer](const Emergency& emergency) {
+  EmergencyGuard(World& world, Record* record) : world_(world) {
+    if (record)
+      world_.on_emergency([record](const Emergency& emergency) {
         const bool signal = emergency.reason == Emergency::Reason::signal;
-        writer->finish_emergency(signal ? "interrupted" : "failed", emergency.message);
+        record->progress->log(emergency.message);
+        record->writer->finish_emergency(signal ? "interrupted" : "failed", emergency.message);
+        for (const std::string& detail : emergency.details) record->progress->log(detail);
       });
   }
   ~EmergencyGuard() { world_.on_emergency({}); }
@@ -103,6 +109,7 @@ constexpr std::int64_t kMostClassesListed = 20;
 
 ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
                     double wall_seconds, World& world) {
+  world.flight().activity.enter("closing the run");
   std::string reasons;
   for (const std::string& reason : result.invalid_reasons) reasons += reason + '\n';
   if (record) {
@@ -118,6 +125,7 @@ ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<st
 
 // checkpoint: to go on from; null: none.
 ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& setup, World& world) {
+  world.flight().activity.enter("opening the run");
   RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
   const SteadyTime origin =
       common_start(world, run.ranks[static_cast<std::size_t>(world.rank())].clock_offset);
@@ -130,7 +138,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
   std::unique_ptr<Record> record;
   if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
   RunWriter* writer = record ? record->writer.get() : nullptr;
-  const EmergencyGuard guard(world, writer);
+  const EmergencyGuard guard(world, record.get());
   try {
     if (record) trainer.record_to(*writer, *record->progress, record->folder);
     TrainingResult result = trainer.run();
@@ -151,28 +159,81 @@ void write_svg(const std::string& path, const std::string& svg, const World& wor
   write_text_file(path, svg);
 }
 
-ExitCode run_command(const CommandLine& line, const TrainerProgram& program, World& world) {
+// What this process is asked for. It is read before the ranks meet, for the time they have to do so; what is
+// wrong with it is said once they have.
+struct Request {
+  CommandLine line;
+  std::unique_ptr<Checkpoint> checkpoint;  // of --resume
+  std::optional<RunConfig> config;         // none for --help and --version
+  std::exception_ptr objection;
+};
+
+Request read_request(int argc, char** argv, const TrainerProgram& program) {
+  Request request;
+  try {
+    request.line = parse_command_line(argc, argv, program.name);
+    const CommandLine& line = request.line;
+    if (line.help || line.version) return request;
+    if (!line.resume.empty()) request.checkpoint = std::make_unique<Checkpoint>(find_checkpoint(line.resume));
+    // --resume goes on as the run began.
+    request.config = load_config(line.config.empty() ? resumed_config(line.resume) : line.config, line.sets);
+  } catch (...) {
+    request.objection = std::current_exception();
+  }
+  return request;
+}
+
+TimeLimit time_limit(const Request& request) {
+  TimeLimit limit{.setting = "parallel.timeout_s"};
+  if (request.config) limit.seconds = request.config->parallel.timeout_s;
+  return limit;
+}
+
+// Everything that could make the ranks do different things. No key may differ: a path is of one file system,
+// and what `auto` comes to on each node is not compared.
+Facts facts_of(const Request& request) {
+  const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
+  const CommandLine& line = request.line;
+  Facts facts;
+  for (const auto& [flag, given] : {std::pair("--help", line.help),
+                                    {"--version", line.version},
+                                    {"--dry-run", line.dry_run},
+                                    {"--quiet", line.quiet}})
+    facts.emplace_back(flag, yes_or_no(given));
+  facts.emplace_back("--output", line.output);
+  facts.emplace_back("--resume", line.resume);
+  if (request.checkpoint) facts.emplace_back("checkpoint", request.checkpoint->digest());
+  facts.emplace_back("--ranks", std::to_string(line.ranks));
+  facts.emplace_back("--svg", line.svg);
+  if (!request.config) return facts;
+  for (const auto& [key, value] : flatten(*request.config, request.config->model.hyper))
+    facts.emplace_back(key, value);
+  return facts;
+}
+
+std::string version_line(const TrainerProgram& program) {
+  const Provenance p = provenance();
+  return fmt::format("{} {} ({}, {})\n", program.name, p.version, p.commit, p.compiler);
+}
+
+ExitCode run_request(Request& request, const TrainerProgram& program, World& world) {
+  if (request.objection) std::rethrow_exception(request.objection);
+  require_same_launch(world, program.name, facts_of(request));
+  const CommandLine& line = request.line;
   const bool speaks = world.rank() == 0;
-  if (line.help) {
-    if (speaks) fmt::print("{}", help_text(program.name, program.about));
+  if (line.help || line.version) {
+    if (speaks)
+      write_standard_output(line.help ? help_text(program.name, program.about) : version_line(program));
     return ExitCode::done;
   }
-  if (line.version) {
-    const Provenance p = provenance();
-    if (speaks) fmt::print("{} {} ({}, {})\n", program.name, p.version, p.commit, p.compiler);
-    return ExitCode::done;
-  }
-  std::optional<Checkpoint> checkpoint;
-  if (!line.resume.empty()) checkpoint.emplace(find_checkpoint(line.resume));
-  // --resume goes on as the run began.
-  RunConfig config = load_config(line.config.empty() ? resumed_config(line.resume) : line.config, line.sets);
   if (!line.dry_run) {
-    Setup setup = make_setup(std::move(config), program.mode, world);
-    if (checkpoint) require_same_training(*checkpoint, setup);
-    return train(line, checkpoint ? &*checkpoint : nullptr, setup, world);
+    world.flight().activity.enter("reading the data and making the model");
+    Setup setup = make_setup(std::move(*request.config), program.mode, world);
+    if (request.checkpoint) require_same_training(*request.checkpoint, setup);
+    return train(line, request.checkpoint.get(), setup, world);
   }
-  const DryRun dry = dry_run(std::move(config), program.mode, line.ranks, world);
-  fmt::print("{}", dry.text);
+  const DryRun dry = dry_run(std::move(*request.config), program.mode, line.ranks, world);
+  if (speaks) write_standard_output(dry.text);
   if (!line.svg.empty()) write_svg(line.svg, dry.svg, world);
   return ExitCode::done;
 }
@@ -181,9 +242,10 @@ ExitCode run_command(const CommandLine& line, const TrainerProgram& program, Wor
 
 int run_trainer(int argc, char** argv, const TrainerProgram& program) {
   keep_heap_pages();
-  return run_main(argc, argv, program.use_mpi, [&](World& world) {
-    return run_command(parse_command_line(argc, argv, program.name), program, world);
-  });
+  Request request = read_request(argc, argv, program);
+  return run_main(
+      argc, argv, program.use_mpi, [&](World& world) { return run_request(request, program, world); },
+      time_limit(request));
 }
 
 }  // namespace lockstep

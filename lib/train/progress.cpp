@@ -12,6 +12,12 @@ namespace lockstep {
 
 namespace {
 
+// Whoever read the progress may be gone; the run goes on, and log.txt has it all.
+void show(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 std::string time_left(double seconds) {
   const auto s = static_cast<long>(seconds + 0.5);
   return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
@@ -40,20 +46,23 @@ void Progress::draw(SteadyTime now, const ProgressState& s) {
   const double left =
       s.step > 0 ? elapsed * static_cast<double>(s.total_steps - s.step) / static_cast<double>(s.step) : 0;
   const std::string comm = s.comm_share < 0 ? "" : fmt::format("  comm {:.0f} %", 100 * s.comm_share);
-  fmt::print(stderr, "\r\033[Kepoch {}/{}  step {}/{}  loss {:.4f}  {:.0f} samples/s{}  {} left", s.epoch + 1,
-             s.epochs, s.step, s.total_steps, s.loss, s.samples_per_second, comm, time_left(left));
-  std::fflush(stderr);
+  show(fmt::format("\r\033[Kepoch {}/{}  step {}/{}  loss {:.4f}  {:.0f} samples/s{}  {} left", s.epoch + 1,
+                   s.epochs, s.step, s.total_steps, s.loss, s.samples_per_second, comm, time_left(left)));
 }
 
 void Progress::clear_live_line() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) show("\r\033[K");
   drawn_ = false;
 }
 
 void Progress::line(const std::string& raw) {
   const std::string text = printable(raw);  // names of files and runs may hold anything
   clear_live_line();
-  if (!quiet_) fmt::print(stderr, "{}\n", text);
+  if (!quiet_) show(text + '\n');
+  log(text);
+}
+
+void Progress::log(const std::string& text) {
   if (!log_) return;
   fmt::print(log_.get(), "{} {}\n", utc_timestamp(), text);
   std::fflush(log_.get());

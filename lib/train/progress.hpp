@@ -30,6 +30,8 @@ class Progress {
   void draw(SteadyTime now, const ProgressState& state);
   // A line for the file and, unless quiet, for stderr.
   void line(const std::string& text);
+  // For the file alone; from any thread.
+  void log(const std::string& text);
 
  private:
   void clear_live_line();

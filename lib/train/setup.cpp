@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/machine_memory.hpp"
 #include "base/random.hpp"
+#include "comm/agreement.hpp"
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/topology.hpp"
@@ -267,6 +268,8 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
 
 Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup = prepare_setup(std::move(config), mode, world.size(), world);
+  require_agreement(world, {{"the digest of the training data", setup.data.train->info().digest}},
+                    "the ranks have read different data", "give every node the same files");
   const RunConfig& c = setup.config;
   if (mode == "mp")
     split_model(setup, world);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "comm/flight_recorder.hpp"
 #include "train/checkpoint.hpp"
 #include "train/lr_schedule.hpp"
 #include "train/memory.hpp"
@@ -101,6 +102,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       loader_(make_loader(setup, *strategy_)),
       run_(std::move(run)) {
   recorder_.set_slowdown(setup.sim.slowdown.get());
+  recorder_.set_activity(&world.flight().activity);
 }
 
 std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
@@ -118,6 +120,8 @@ TrainingResult Trainer::run() {
   return result;
 }
 
+void Trainer::at(const char* part, std::int64_t number) { world_.flight().activity.enter(part, number); }
+
 void Trainer::record_to(RunWriter& writer, Progress& progress, std::string folder) {
   writer_ = &writer;
   progress_ = &progress;
@@ -134,6 +138,7 @@ void Trainer::save_checkpoint_if_due(std::int64_t epochs_done) {
   const RunConfig::Checkpoint& when = setup_.config.checkpoint;
   const bool whole_epochs = steps_done_ == epochs_done * setup_.batches.steps_per_epoch();
   if (when.every_epochs == 0 || epochs_done % when.every_epochs != 0 || !whole_epochs) return;
+  at("saving the checkpoint after epoch", epochs_done);
   // The stages of the first replica have the whole model between them, or rank 0 has it.
   const bool has_part = setup_.pipeline ? strategy_->replica() == 0 : world_.rank() == 0;
   CheckpointTensors mine;
@@ -152,7 +157,9 @@ Aliases Trainer::aliases() const { return setup_.pipeline ? setup_.pipeline->ali
 
 void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   const std::int64_t steps = steps_in_epoch(epoch);
+  at("beginning epoch", epoch + 1);
   run_steps(epoch, steps);
+  at("gathering epoch", epoch + 1);
   const RankEpoch mine = collect(steps);
   if (epoch == first_epoch_) report_overhead(mine);
   strategy_->synchronise();
@@ -173,6 +180,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;
+    at("training step", global_step + 1);
     if (computes(epoch, step))
       step_.run(loader_.get(), step, global_step,
                 learning_rate(setup_.config.training, global_step, setup_.total_steps));
@@ -304,6 +312,7 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
                       .workers = std::max(setup_.config.data.workers, 1),
                       .device = setup_.device,
                       .batching = setup_.config.data.batching};
+  at("evaluating after epoch", epoch + 1);
   const SteadyTime begin = steady_now();
   EpochRow row;
   row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();
@@ -362,6 +371,7 @@ std::string Trainer::epoch_line(std::int64_t epoch, const EpochRow& row, double 
 }
 
 void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
+  at("writing epoch", epoch + 1);
   const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
   if (!writer_) return;
   const StepTable& steps = tables.steps;

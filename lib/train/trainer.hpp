@@ -57,6 +57,8 @@ class Trainer {
   bool computes(std::int64_t epoch, std::int64_t step) const {
     return setup_.config.parallel.ablation != Ablation::comm_only || (epoch == first_epoch_ && step == 0);
   }
+  // Tells the watchdog what this rank is at.
+  void at(const char* part, std::int64_t number);
   void run_epoch(std::int64_t epoch, TrainingResult& result);
   void run_steps(std::int64_t epoch, std::int64_t steps);
   void adopt_rebuilt_buckets();

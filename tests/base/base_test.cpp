@@ -1,5 +1,10 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <functional>
 #include <set>
 #include <stdexcept>
 
@@ -8,6 +13,7 @@
 #include "base/parallel_for.hpp"
 #include "base/provenance.hpp"
 #include "base/random.hpp"
+#include "base/standard_output.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -98,4 +104,47 @@ TEST_CASE("errors carry their exit code, and the build says what it is") {
   CHECK(errno_text(28) == "No space left on device");
   CHECK_FALSE(provenance().version.empty());
   CHECK_FALSE(provenance().compiler.empty());
+}
+
+namespace {
+
+// What body says of a stdout that is this file; the test's own is put back. "" when it has no objection.
+std::string objection(const char* path, int flags, const std::function<void()>& body) {
+  std::fflush(stdout);
+  const int own = dup(STDOUT_FILENO), other = open(path, flags);
+  REQUIRE(other >= 0);
+  dup2(other, STDOUT_FILENO);
+  close(other);
+  std::string said;
+  try {
+    body();
+  } catch (const Error& error) {
+    said = error.what();
+    if (error.code() != ExitCode::failed) said += " (not as a failure)";
+  }
+  std::clearerr(stdout);
+  dup2(own, STDOUT_FILENO);
+  close(own);
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("a stdout that takes nothing more is an error, however late it shows") {
+  const std::string long_text(100'000, '.');
+  const auto write = [](const std::string& text) { return [text] { write_standard_output(text); }; };
+  CHECK(objection("/dev/null", O_WRONLY, write("text")).empty());
+  CHECK(objection("/dev/full", O_WRONLY, write("text")) == "stdout: No space left on device");
+  CHECK(objection("/dev/full", O_WRONLY, write(long_text)) == "stdout: No space left on device");
+  CHECK(objection("/dev/null", O_RDONLY, write("text")) == "stdout: Bad file descriptor");
+  CHECK(objection("/dev/full", O_WRONLY, [] {
+          std::fputs("printed before", stdout);
+          flush_standard_output();
+        }) == "stdout: No space left on device");
+  // An error of an earlier write is not forgotten because the last flush had nothing to do.
+  CHECK_FALSE(objection("/dev/full", O_WRONLY, [] {
+                std::fputs("printed before", stdout);
+                std::fflush(stdout);
+                flush_standard_output();
+              }).empty());
 }

@@ -60,8 +60,24 @@ TEST_CASE("rank 0's own error goes before the others'") {
   REQUIRE(arbiter.verdict().own_error);
 }
 
+TEST_CASE("a stalled rank is the cause of the signals that follow, not of an error or a loss") {
+  FaultArbiter arbiter = three_ranks();
+  arbiter.stalled("rank 1 has given no sign of life");
+  REQUIRE(arbiter.any_fault());
+  arbiter.signalled(0, SIGTERM);
+  REQUIRE(arbiter.verdict().emergency.reason == Emergency::Reason::stalled_rank);
+  REQUIRE(arbiter.verdict().line == "rank 1 has given no sign of life");
+  REQUIRE(arbiter.verdict().code == ExitCode::failed);
+  arbiter.error(2, ExitCode::failed, "MPI_Allreduce failed");
+  REQUIRE(arbiter.verdict().emergency.reason == Emergency::Reason::error);
+  arbiter.closed(1);
+  REQUIRE(arbiter.verdict().emergency.reason == Emergency::Reason::lost_rank);
+}
+
 TEST_CASE("signals have names") {
   REQUIRE(signal_name(SIGINT) == "SIGINT");
   REQUIRE(signal_name(SIGTERM) == "SIGTERM");
+  REQUIRE(signal_name(SIGUSR1) == "SIGUSR1");
+  REQUIRE(signal_name(SIGHUP) == "SIGHUP");
   REQUIRE(signal_name(64) == "signal 64");
 }

@@ -133,6 +133,86 @@ case $case_name in
     start 0; wait_ready 1; kill -TERM "$job"
     expect_end 1; expect_line "interrupted by SIGTERM"; expect_handler 0 "signal interrupted by SIGTERM"
     ;;
+  sighup)
+    start 3; wait_ready 3; kill -HUP "$(pid_of 1)"
+    expect_end 1; expect_line "interrupted by SIGHUP"; expect_handler 0 "signal interrupted by SIGHUP"
+    ;;
+  sigusr1_to_launcher)
+    start 3; wait_ready 3; kill -USR1 "$job"
+    expect_end 1; expect_line "interrupted by SIGUSR1"; expect_handler 0 "signal interrupted by SIGUSR1"
+    ;;
+  sigusr2_single | sigxcpu_single)
+    signal=$(tr '[:lower:]' '[:upper:]' <<<"${case_name%_single}")
+    start 0; wait_ready 1; kill -"${signal#SIG}" "$job"
+    expect_end 1; expect_line "interrupted by $signal"; expect_handler 0 "signal interrupted by $signal"
+    ;;
+  sighup_ignored_single)
+    # As nohup starts a program. (Open MPI's mpirun gives its ranks the default of every signal back.)
+    trap '' HUP
+    start 0; wait_ready 1; kill -HUP "$job"
+    sleep 1
+    kill -0 "$job" || fail "an ignored SIGHUP ended it"
+    kill -TERM "$job"
+    expect_end 1; expect_line "interrupted by SIGTERM"
+    ;;
+  stop_rank)
+    start 3; wait_ready 3; kill -STOP "$(pid_of 2)"
+    expect_end 1 20; expect_line "rank 2 on host $(hostname) has given no sign of life for 2"
+    grep -qE "; rank 0 waits in all_reduce number [0-9]+; the limit allows 2 s" "$folder/err" || fail "it does not say who waits in what"
+    expect_handler 0 "stalled_rank rank 2 on host"
+    expect_handler 0 "rank 2: no answer"
+    for rank in 0 1; do
+      [ "$(grep -cE "^rank $rank: .* number [0-9]+, [0-9]+ bytes, begun " "$folder/emergency.0")" -eq 16 ] ||
+        fail "not 16 operations of rank $rank"
+      grep -qE "^rank $rank: all_reduce number [0-9]+, 1048576 bytes, .* not ended$" "$folder/emergency.0" || fail "no open operation of rank $rank"
+    done
+    ;;
+  stop_root)
+    start 3; wait_ready 3; kill -STOP "$(pid_of 0)"
+    expect_end 1 20; expect_line "rank 0 on host $(hostname) has given no sign of life for 2"
+    expect_handler 0 "stalled_rank rank 0 on host"  # once mpirun has let it go on, to end
+    ;;
+  stop_start)
+    start 3
+    expect_end 1 20; expect_line "rank 0 has waited 2 s for the other ranks to start, process "
+    grep -qE "process [0-9]+ \(rank 1\) is stopped; the limit allows 2 s" "$folder/err" || fail "it does not name rank 1"
+    ;;
+  stop_end)
+    start 3
+    expect_end 1 60; expect_line "rank 0 has waited 2 s for the other ranks to end (MPI_Finalize), process "
+    grep -qF "(rank 1) is stopped" "$folder/err" || fail "it does not name rank 1"
+    ;;
+  hang_local)
+    start 3
+    expect_end 1 60; expect_line "rank 1 on host $(hostname) has made no progress for "
+    grep -qF "(reading file 7); rank 0 waits in control barrier number" "$folder/err" || fail "it does not say who waits for what"
+    expect_handler 0 "stalled_rank rank 1 on host"
+    ;;
+  hang_apart)
+    start 2
+    expect_end 1 60; expect_line "rank "
+    grep -qF "waits in barrier number 0" "$folder/err" || fail "it does not name rank 0's collective"
+    grep -qE "^rank 1: control barrier number [0-9]+, .* not ended" "$folder/emergency.0" || fail "it does not tell rank 1's collective"
+    ;;
+  hang_single)
+    start 0
+    expect_end 1 20; expect_line "the run has made no progress for "
+    grep -qF "(reading a file that does not come); the limit allows 2 s" "$folder/err" || fail "it does not say what it was at"
+    ;;
+  suspended)
+    # A whole job that a batch system stops and lets go on later.
+    start 3; wait_ready 3
+    pids="$(pid_of 0) $(pid_of 1) $(pid_of 2)"
+    # shellcheck disable=SC2086
+    kill -STOP $pids
+    sleep 5
+    # shellcheck disable=SC2086
+    kill -CONT $pids
+    sleep 1
+    kill -0 "$(pid_of 0)" || fail "it did not outlive the pause"
+    kill -TERM "$(pid_of 1)"
+    expect_end 1; expect_line "interrupted by SIGTERM"
+    ;;
   clean)
     start 3
     expect_end 0 60; expect_line ""; expect_no_handler 0; expect_no_handler 1

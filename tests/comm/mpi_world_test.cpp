@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "comm/agreement.hpp"
 #include "comm/registry.hpp"
 #include "comm/session.hpp"
 #include "comm/topology.hpp"
@@ -78,4 +79,34 @@ TEST_CASE("every rank's environment reaches every rank, and the fingerprint is t
   RunConfig config;
   REQUIRE(threads_per_rank(config, *world) >= 1);
   REQUIRE(threads_per_rank(config, *world) <= std::max(1, node_cores() / world->local_size()));
+}
+
+namespace {
+
+std::string disagreement(World& world, const Facts& facts) {
+  try {
+    require_agreement(world, facts, "not alike", "mend it");
+  } catch (const Error& error) {
+    REQUIRE(error.code() == ExitCode::bad_input);
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("ranks that were started differently say in what, all in the same words") {
+  const auto world = mpi_world(0, nullptr);
+  const bool last = world->rank() + 1 == world->size();
+  CHECK(disagreement(*world, {{"lr", "0.1"}, {"seed", "1"}}).empty());
+  if (world->size() != 3) return;
+  CHECK(disagreement(*world, {{"lr", "0.1"}, {"seed", last ? "2" : "1"}, {"z", last ? "x" : "y"}}) ==
+        "not alike: seed is 1 on ranks 0, 1, 2 on rank 2; mend it");
+  // Facts that only some have, in whatever order.
+  CHECK(disagreement(*world, last ? Facts{{"steps", "3"}, {"lr", "1"}} : Facts{{"lr", "1"}}) ==
+        "not alike: steps is not given on ranks 0, 1, 3 on rank 2; mend it");
+  CHECK(disagreement(*world, {{"path", world->rank() == 0 ? "" : "a b:\nc"}}) ==
+        "not alike: path is empty on rank 0, a b:\nc on ranks 1, 2; mend it");
+  // The ends of names and values are not mixed up.
+  CHECK_FALSE(disagreement(*world, last ? Facts{{"a", "bc"}} : Facts{{"ab", "c"}}).empty());
 }

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "base/error.hpp"
+#include "comm/cpu_quota.hpp"
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/session.hpp"
@@ -33,6 +34,12 @@ TEST_CASE("the fingerprint knows the kind of hardware, not the number of ranks o
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (32 logical CPUs)", "NVIDIA H200", 512)}) != one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (64 logical CPUs)", "NVIDIA H100", 512)}) != one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (64 logical CPUs)", "NVIDIA H200", 256)}) != one);
+  RankEnvironment limited = a, more = a;
+  limited.cpu_quota = 1.5;
+  more.cpu_quota = 2;
+  REQUIRE(hardware_fingerprint({limited}) != one);
+  REQUIRE(hardware_fingerprint({limited, limited}) == hardware_fingerprint({limited}));
+  REQUIRE(hardware_fingerprint({more}) != hardware_fingerprint({limited}));
   const RankEnvironment cpu = machine("n3", "Xeon (64 logical CPUs)", "cpu", 512);
   REQUIRE(hardware_fingerprint({a, cpu}) == hardware_fingerprint({cpu, a}));
   REQUIRE(hardware_fingerprint({a, cpu}) != one);
@@ -40,7 +47,9 @@ TEST_CASE("the fingerprint knows the kind of hardware, not the number of ranks o
 
 TEST_CASE("this machine describes itself") {
   const auto world = self_world();
-  const RankEnvironment e = describe_rank(*world, c10::kCPU, 3);
+  RankEnvironment e = describe_rank(*world, c10::kCPU, 3);
+  REQUIRE(e.cpu_quota == cpu_quota());
+  e.cpu_quota = 2.25;
   REQUIRE_FALSE(e.host.empty());
   REQUIRE(e.cpu.find("logical CPUs)") != std::string::npos);
   REQUIRE(e.device == "cpu");
@@ -52,6 +61,7 @@ TEST_CASE("this machine describes itself") {
   REQUIRE(all.size() == 1);
   REQUIRE(all[0].cpu == e.cpu);
   REQUIRE(all[0].memory_bytes == e.memory_bytes);
+  REQUIRE(all[0].cpu_quota == 2.25);
 }
 
 TEST_CASE("threads: as asked, else the cores, and never more than the process is bound to") {

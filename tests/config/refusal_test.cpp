@@ -62,6 +62,10 @@ TEST_CASE("values of the wrong type") {
         "--set: 'data.validation' must be a number >= 0 and < 1, not '1'");
   CHECK(refusal(kMinimal, {"run.seed=-1"}) ==
         "--set: 'run.seed' must be a whole number from 0 to 18446744073709551615, not '-1'");
+  for (const char* value : {"-1", "1e300", "never"})
+    CHECK(refusal(kMinimal, {std::string("parallel.timeout_s=") + value}) ==
+          std::string("--set: 'parallel.timeout_s' must be a number from 0 to 10000000, not '") + value +
+              "'");
   CHECK(refusal(kMinimal, {"parallel.threads=many"}) ==
         "--set: 'parallel.threads' must be auto or a whole number from 1 to 65536, not 'many'");
   CHECK(refusal(kMinimal, {"training.target=0.85"}) ==

@@ -30,6 +30,8 @@ TEST_CASE("what is written is read back") {
   REQUIRE(run.ranks.size() == 2);
   CHECK(run.ranks[1].host == "h1");
   CHECK(run.ranks[1].cores_bound == 3);
+  CHECK(run.ranks[0].cpu_quota == 0);
+  CHECK(run.ranks[1].cpu_quota == 1.5);
   CHECK(run.ranks[1].clock_offset == 0.25);
   CHECK(run.absent.empty());
 

@@ -31,6 +31,7 @@ inline RunData sample_start() {
                 .cores_bound = 3,
                 .threads = 1,
                 .memory_bytes = 8,
+                .cpu_quota = 1.5,
                 .clock_offset = 0.25,
                 .clock_error = 0.5}};
   run.environment = {{"libtorch", "2.11.0"}, {"mpi", "x"}};

@@ -1,0 +1,28 @@
+#include "base/standard_output.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/error.hpp"
+
+namespace lockstep {
+
+namespace {
+
+Error not_taken() { return run_error("stdout: {}", errno != 0 ? errno_text(errno) : "cannot be written"); }
+
+}  // namespace
+
+void flush_standard_output() {
+  errno = 0;
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) != 0 || failed_before) throw not_taken();
+}
+
+void write_standard_output(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw not_taken();
+  flush_standard_output();
+}
+
+}  // namespace lockstep

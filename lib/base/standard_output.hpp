@@ -1,0 +1,15 @@
+// Standard output as what it is: a file that can be full, closed, or a pipe that nobody reads.
+#pragma once
+
+#include <string_view>
+
+namespace lockstep {
+
+// Error(failed) "stdout: No space left on device" when something written to stdout so far, by whatever means,
+// has not been taken. Every program calls it before it says that it has done what it was asked for.
+void flush_standard_output();
+
+// Writes the text and flushes it; the same error.
+void write_standard_output(std::string_view text);
+
+}  // namespace lockstep

@@ -1,0 +1,99 @@
+#include "comm/agreement.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/digest.hpp"
+#include "base/error.hpp"
+#include "comm/topology.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kMostRanksListed = 4;
+
+// Length before text, so that nothing in a value is taken for the end of it.
+void append(std::string& bytes, const std::string& text) {
+  bytes += std::to_string(text.size()) + ':' + text;
+}
+
+std::string take(const std::string& bytes, std::size_t& at) {
+  const std::size_t colon = bytes.find(':', at);
+  const auto length = static_cast<std::size_t>(std::stoull(bytes.substr(at, colon - at)));
+  at = colon + 1 + length;
+  return bytes.substr(colon + 1, length);
+}
+
+std::string serialise(const Facts& facts) {
+  std::string bytes;
+  for (const auto& [name, value] : facts) {
+    append(bytes, name);
+    append(bytes, value);
+  }
+  return bytes;
+}
+
+Facts deserialise(const std::string& bytes) {
+  Facts facts;
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::string name = take(bytes, at);
+    facts.emplace_back(std::move(name), take(bytes, at));
+  }
+  return facts;
+}
+
+std::string value_of(const Facts& facts, const std::string& name) {
+  const auto found = std::find_if(facts.begin(), facts.end(), [&](const auto& f) { return f.first == name; });
+  if (found == facts.end()) return "not given";
+  return found->second.empty() ? "empty" : found->second;
+}
+
+// "0.1 on rank 0, 0.2 on ranks 1, 2"; empty where all have the same.
+std::string disagreement(const std::vector<Facts>& ranks, const std::string& name) {
+  std::vector<std::pair<std::string, std::vector<std::size_t>>>
+      values;  // in order of the first rank that has it
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    const std::string value = value_of(ranks[rank], name);
+    auto found = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == value; });
+    if (found == values.end()) found = values.insert(found, {value, {}});
+    found->second.push_back(rank);
+  }
+  if (values.size() < 2) return {};
+  std::string text;
+  for (const auto& [value, where] : values) {
+    text += fmt::format("{}{} on rank{} ", text.empty() ? "" : ", ", value, where.size() > 1 ? "s" : "");
+    for (std::size_t i = 0; i < std::min(where.size(), kMostRanksListed); ++i)
+      text += fmt::format("{}{}", i == 0 ? "" : ", ", where[i]);
+    if (where.size() > kMostRanksListed) text += fmt::format(" and {} more", where.size() - kMostRanksListed);
+  }
+  return text;
+}
+
+}  // namespace
+
+void require_agreement(Group& group, const Facts& facts, const std::string& what, const std::string& remedy) {
+  const std::string mine = serialise(facts);
+  const std::vector<std::string> digests = group.all_gather(Digest().add(mine).hex());
+  if (std::all_of(digests.begin(), digests.end(), [&](const std::string& d) { return d == digests.front(); }))
+    return;
+  std::vector<Facts> ranks;
+  for (const std::string& theirs : group.all_gather(mine)) ranks.push_back(deserialise(theirs));
+  for (const Facts& some : ranks)  // rank 0's first; then what rank 0 does not even have
+    for (const auto& [name, value] : some)
+      if (const std::string text = disagreement(ranks, name); !text.empty())
+        throw input_error("{}: {} is {}; {}", what, name, text, remedy);
+  throw run_error("the ranks differ in something that none of them can name");
+}
+
+void require_same_launch(World& world, const std::string& program, const Facts& asked_for) {
+  Facts facts = {{"the program", program}};
+  for (const auto& [name, value] : library_versions(world))
+    facts.emplace_back("its build (" + name + ")", value);
+  facts.insert(facts.end(), asked_for.begin(), asked_for.end());
+  require_agreement(world, facts, "the ranks were not started alike",
+                    "start all ranks of a run with one program and one configuration");
+}
+
+}  // namespace lockstep

@@ -1,0 +1,98 @@
+#include "comm/flight_recorder.hpp"
+
+#include <fmt/format.h>
+
+#include "comm/communicator.hpp"
+
+namespace lockstep {
+
+Operation operation_of(const Work& work, int peer) {
+  Operation operation{.name = name_of(work.kind), .sequence = work.sequence, .bytes = work.bytes};
+  switch (work.kind) {
+    case CollectiveKind::send:
+    case CollectiveKind::reduce:
+      operation.preposition = "to";
+      break;
+    case CollectiveKind::recv:
+    case CollectiveKind::broadcast:
+      operation.preposition = "from";
+      break;
+    default:
+      return operation;
+  }
+  operation.peer = peer;
+  return operation;
+}
+
+std::string describe(const Operation& o) {
+  std::string text = o.name;
+  if (o.sequence >= 0) text += fmt::format(" number {}", o.sequence);
+  if (o.peer >= 0) text += fmt::format(" {} rank {}", o.preposition, o.peer);
+  return text;
+}
+
+FlightRecorder::Id FlightRecorder::begin(const Operation& operation, Runs where) {
+  activity.progress();
+  const std::lock_guard lock(mutex_);
+  const Id id = next_++;
+  Entry& entry = entries_[id % kKept];
+  if (entry.open && entry.on_device) waiters_.fetch_sub(1, std::memory_order_relaxed);
+  const bool on_device = where == Runs::on_device;
+  entry = {operation, id, steady_now(), {}, true, on_device};
+  if (on_device) waiters_.fetch_add(1, std::memory_order_relaxed);
+  return id;
+}
+
+void FlightRecorder::end(Id id) {
+  activity.progress();
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[id % kKept];
+  if (entry.id != id || !entry.open) return;  // newer ones have taken its place
+  if (entry.on_device) waiters_.fetch_sub(1, std::memory_order_relaxed);
+  entry.open = false;
+  entry.ended = steady_now();
+}
+
+void FlightRecorder::add(Source* source) {
+  const std::lock_guard lock(sources_mutex_);
+  sources_.push_back(source);
+}
+
+void FlightRecorder::remove(Source* source) {
+  const std::lock_guard lock(sources_mutex_);
+  std::erase(sources_, source);
+}
+
+void FlightRecorder::ask_sources() {
+  const std::lock_guard lock(sources_mutex_);
+  for (Source* source : sources_) source->end_finished();
+}
+
+std::string FlightRecorder::now() const {
+  std::string text;
+  if (waits()) {
+    const std::lock_guard lock(mutex_);
+    const Entry* oldest = nullptr;
+    for (const Entry& entry : entries_)
+      if (entry.open && (oldest == nullptr || entry.id < oldest->id)) oldest = &entry;
+    text = "waits in " + (oldest ? describe(oldest->operation) : std::string("an operation"));
+  }
+  const std::string doing = activity.text();
+  return text + (text.empty() || doing.empty() ? "" : ", ") + doing;
+}
+
+std::vector<std::string> FlightRecorder::last() const {
+  const std::lock_guard lock(mutex_);
+  const SteadyTime now = steady_now();
+  std::vector<std::string> lines;
+  for (Id id = next_ > kKept ? next_ - kKept : 1; id < next_; ++id) {
+    const Entry& entry = entries_[id % kKept];
+    lines.push_back(fmt::format(
+        "{}, {} bytes, begun {:.3f} s ago, {}", describe(entry.operation), entry.operation.bytes,
+        seconds_between(entry.begun, now),
+        entry.open ? "not ended" : fmt::format("took {:.6f} s", seconds_between(entry.begun, entry.ended))));
+  }
+  return lines;
+}
+
+}  // namespace lockstep

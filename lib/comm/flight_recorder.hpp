@@ -1,0 +1,109 @@
+// FlightRecorder: the last operations of this rank and what it is at, so that a run that stands still can say
+// where. Written by the threads that communicate, read by the watchdog.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "timing/activity.hpp"
+#include "timing/clock.hpp"
+
+namespace lockstep {
+
+// A collective, a message or a control-plane call, as a person would look for it in the code.
+struct Operation {
+  const char* name = "";         // a literal: "all_reduce"
+  std::int64_t sequence = -1;    // as Work::sequence
+  int peer = -1;                 // rank of the run: root, receiver or sender; -1: none
+  const char* preposition = "";  // how the peer is meant: "from", "to"
+  std::int64_t bytes = 0;
+};
+class Work;
+// peer: rank of the run that is the root, receiver or sender; of no consequence where the operation has none.
+Operation operation_of(const Work& work, int peer);
+// "recv number 3 from rank 1"
+std::string describe(const Operation& operation);
+
+class FlightRecorder {
+ public:
+  static constexpr std::size_t kKept = 16;
+  using Id = std::uint64_t;
+
+  enum class Runs { on_host, on_device };
+  // on_device: nobody need be blocked in it; while it is open this rank counts as waiting.
+  Id begin(const Operation& operation, Runs where = Runs::on_host);
+  void end(Id id);
+
+  // Who ends operations only when asked, since a device does not tell.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    virtual void end_finished() = 0;  // on the watchdog's thread
+  };
+  void add(Source* source);
+  void remove(Source* source);
+  void ask_sources();
+
+  // While one lives, the caller cannot go on before another rank or a device does.
+  class Wait {
+   public:
+    explicit Wait(FlightRecorder* recorder) : recorder_(recorder) {
+      if (recorder_) recorder_->waiters_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Wait() {
+      if (recorder_) recorder_->waiters_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+
+   private:
+    FlightRecorder* recorder_;
+  };
+  // A blocking call: an operation that its caller waits for. recorder may be null.
+  class Call {
+   public:
+    Call(FlightRecorder* recorder, const Operation& operation)
+        : recorder_(recorder), wait_(recorder), id_(recorder ? recorder->begin(operation) : 0) {}
+    ~Call() {
+      if (recorder_) recorder_->end(id_);
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    FlightRecorder* recorder_;
+    Wait wait_;
+    Id id_;
+  };
+
+  Activity activity;
+  int rank = 0;  // of this process in the run; set by its World
+
+  bool waits() const { return waiters_.load(std::memory_order_relaxed) > 0; }
+  // Whether there is something that has to come to an end.
+  bool expects_progress() const { return waits() || activity.busy(); }
+  // "waits in all_reduce number 35, training step 12, backward"
+  std::string now() const;
+  // The last kKept operations, oldest first, a line each.
+  std::vector<std::string> last() const;
+
+ private:
+  struct Entry {
+    Operation operation;
+    Id id = 0;  // 0: none
+    SteadyTime begun{}, ended{};
+    bool open = false, on_device = false;
+  };
+  mutable std::mutex mutex_;
+  std::array<Entry, kKept> entries_;  // under mutex_
+  Id next_ = 1;                       // under mutex_
+  std::mutex sources_mutex_;
+  std::vector<Source*> sources_;  // under sources_mutex_
+  std::atomic<int> waiters_{0};
+};
+
+}  // namespace lockstep
