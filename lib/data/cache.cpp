@@ -138,7 +138,8 @@ std::size_t product(std::size_t bytes, std::int64_t count) {
 void check_description(const EncodedData& data) {
   std::size_t bytes = 1;
   for (const std::int64_t extent : data.sample_shape) bytes = product(bytes, extent);
-  for (const std::int64_t rows : {data.train.rows, data.test.rows}) product(product(bytes, 8), rows);
+  // Four arrays of four bytes an element, and the padding between them, must not pass 2^64 together.
+  for (const std::int64_t rows : {data.train.rows, data.test.rows}) product(product(bytes, 64), rows);
   const auto named = [](const std::vector<std::string>& names, std::int64_t count) {
     return names.empty() || static_cast<std::int64_t>(names.size()) == count;
   };

@@ -26,9 +26,9 @@ constexpr std::array kMarks = {
     std::pair("\xfe\xff"sv, "UTF-16"),
 };
 constexpr std::array kPacked = {
-    std::pair("\x1f\x8b\x08"sv, "gunzip"), std::pair("PK\x03\x04"sv, "unzip -p"),
-    std::pair("\xfd\x37zXZ\0"sv, "unxz"),  std::pair("\x28\xb5\x2f\xfd"sv, "unzstd"),
-    std::pair("BZh91AY&SY"sv, "bunzip2"),
+    std::pair("\x1f\x8b\x08"sv, "gunzip <"), std::pair("PK\x03\x04"sv, "unzip -p"),
+    std::pair("\xfd\x37zXZ\0"sv, "unxz <"),  std::pair("\x28\xb5\x2f\xfd"sv, "unzstd <"),
+    std::pair("BZh91AY&SY"sv, "bunzip2 <"),
 };
 
 template <std::size_t N>
@@ -74,7 +74,8 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
 
 void require_plain_text(std::string_view text, const std::string& path) {
   if (const char* tool = begins_with(text, kPacked))
-    throw input_error("'{}' is packed, and read as it is; unpack it: {} < '{}'", path, tool, path);
+    throw input_error("'{}' holds compressed data where plain text belongs; unpack it: {} '{}'", path, tool,
+                      path);
   const char* encoding = begins_with(text, kMarks);
   if (encoding == nullptr) encoding = utf16_without_mark(text);
   if (encoding != nullptr)
@@ -106,8 +107,9 @@ std::string encoding_note(std::string_view text, const std::string& path, std::i
 
 void refuse_long_text(const std::string& place) {
   throw input_error(
-      "{}: a text of more than {} MiB, the most that is read; is it one, or do lines end otherwise?", place,
-      kLongestText >> 20);
+      "{}: a text of more than {} MiB, the most that is read; check that this is a text file whose lines end "
+      "with \\n",
+      place, kLongestText >> 20);
 }
 
 }  // namespace lockstep

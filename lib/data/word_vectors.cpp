@@ -101,10 +101,10 @@ class Reader {
       throw input_error("{}:{}: a word and two or more numbers belong here, not '{}'", path_, line_,
                         line.substr(0, 40));
     if (rules_.width > 0 && vectors_.width != rules_.width) return;
-    const std::size_t values = vectors_.has.size() * static_cast<std::size_t>(vectors_.width);
-    require_memory(static_cast<double>(values) * sizeof(float), machine_memory_bytes(),
-                   fmt::format("the vectors of '{}'", path_));
-    vectors_.values.resize(values);
+    const double bytes =
+        static_cast<double>(vectors_.has.size()) * static_cast<double>(vectors_.width) * sizeof(float);
+    require_memory(bytes, machine_memory_bytes(), fmt::format("the vectors of '{}'", path_));
+    vectors_.values.resize(vectors_.has.size() * static_cast<std::size_t>(vectors_.width));
   }
 
   void take(std::string_view line) {

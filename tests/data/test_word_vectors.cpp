@@ -111,6 +111,7 @@ TEST_CASE("of another width than the wanted one nothing is kept in memory") {
       read_word_vectors(folder.write("v.vec", "2 900000000000\nthe 1 2\n"), kWords, {3, {}});
   CHECK(header.width == 900000000000);
   CHECK(header.values.empty());
+  contains(input_error_of([&] { read_word_vectors(folder / "v.vec", kWords); }), "of memory");
   CHECK(read_word_vectors(folder.write("v.vec", "the 1 2\n"), kWords, {3, {}}).width == 2);
   CHECK(read_word_vectors(folder.write("v.vec", "the 1 2\n"), kWords, {2, {}}).found == 1);
 }
