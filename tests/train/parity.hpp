@@ -32,7 +32,7 @@ inline Setting hyper(const std::string& key, const std::string& value) { return 
 inline const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
       {"mlp", "", "synthetic_images", {}, {1, 28, 28}},
-      {"cnn", "mnist", "synthetic_images", {}, {1, 28, 28}},
+      {"cnn", "mnist", "synthetic_images", {}, {1, 28, 28}, 0.01},
       {"cnn",
        "cifar10",
        "synthetic_images",

@@ -98,10 +98,10 @@ TEST_CASE("the growth of rounding at other learning rates", "[.growth]") {
   std::vector<Case> all = {{"cnn", "cifar10", "synthetic_images", {}, {3, 32, 32}}};
   all.insert(all.end(), cases().begin(), cases().end());
   for (Case& c : all)
-    for (const double lr : {0.05, 0.01, 0.001}) {
+    for (const double lr : {0.05, 0.02, 0.01, 0.005, 0.001}) {
       c.lr = lr;
       const RunConfig config = configure(c);
-      const Reference reference(config, 5);
+      const Reference reference(config, 20);
       print_line(name_of(c) + " at " + std::to_string(lr), reference,
                  reference.distance(train(config, *communicator)));
     }
