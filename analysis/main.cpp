@@ -1,14 +1,16 @@
 // analyze: reads run files, nothing else.
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <csignal>
 #include <exception>
 
 #include "analysis/command_line.hpp"
+#include "analysis/output/output_file.hpp"
 #include "analysis/verbs/pages.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "base/provenance.hpp"
+#include "base/standard_output.hpp"
 
 namespace lockstep {
 
@@ -30,8 +32,8 @@ constexpr FileVerb kFileVerbs[] = {
 
 Analysis read(const std::vector<std::string>& paths, const AnalyzeOptions& options) {
   Analysis analysis(read_runs(paths), options.baseline);
-  for (const std::string& line : analysis.runs.unreadable)
-    fmt::print(stderr, "analyze: left out: {}\n", line);
+  for (const std::string& line : analysis.runs.notes) say(line);
+  for (const std::string& line : analysis.runs.unreadable) say("left out: " + line);
   return analysis;
 }
 
@@ -42,7 +44,7 @@ bool must_refuse(const Analysis& analysis, const AnalyzeOptions& options) {
 ExitCode run_diff(const AnalyzeOptions& options) {
   const Analysis before = read({options.paths[0]}, options), after = read({options.paths[1]}, options);
   const Difference found = difference(before, after, options);
-  print(render(found.page, options.format), options);
+  write_output(options.output, render(found.page, options.format));
   if (found.regression || must_refuse(before, options) || must_refuse(after, options))
     return ExitCode::refused;
   return ExitCode::done;
@@ -50,22 +52,24 @@ ExitCode run_diff(const AnalyzeOptions& options) {
 
 ExitCode analyze(const AnalyzeOptions& options) {
   if (options.help) {
-    fmt::print("{}", analyze_help());
+    write_output("", analyze_help());
     return ExitCode::done;
   }
   if (options.version) {
     const Provenance p = provenance();
-    fmt::print("analyze {} ({}, {})\n", p.version, p.commit, p.compiler);
+    write_output("", fmt::format("analyze {} ({}, {})\n", p.version, p.commit, p.compiler));
     return ExitCode::done;
   }
   for (const FileVerb& f : kFileVerbs)
     if (f.verb == options.verb) return f.run(options);
   if (options.verb == Verb::diff) return run_diff(options);
+  if (options.verb == Verb::report) require_place_for_report(options);
   const Analysis analysis = read(options.paths, options);
   for (const VerbFunction& f : kFunctions)
     if (f.verb == options.verb) f.run(analysis, options);
   for (const VerbPage& p : verb_pages())
-    if (p.verb == options.verb) print(render(p.page(analysis, options), options.format), options);
+    if (p.verb == options.verb)
+      write_output(options.output, render(p.page(analysis, options), options.format));
   return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 
@@ -74,13 +78,15 @@ ExitCode analyze(const AnalyzeOptions& options) {
 }  // namespace lockstep
 
 int main(int argc, char** argv) {
+  lockstep::keep_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may grow no more is an error of the write
   try {
     return static_cast<int>(lockstep::analyze(lockstep::parse_analyze({argv + 1, argv + argc})));
   } catch (const lockstep::Error& error) {
-    fmt::print(stderr, "analyze: {}\n", error.what());
+    lockstep::say(error.what());
     return static_cast<int>(error.code());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "analyze: {}\n", error.what());
+    lockstep::say(error.what());
     return static_cast<int>(lockstep::ExitCode::failed);
   }
 }

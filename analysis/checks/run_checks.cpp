@@ -128,9 +128,10 @@ Detail ranks_unlike(const RunData& run, const Launch&) {
   return {};
 }
 
+// A copy that cannot be used itself, as one of a run that went on, does not take the run's place.
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier) {
   const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const Launch& other) {
-    return other.header.uuid == launch.header.uuid;
+    return other.header.uuid == launch.header.uuid && other.usable();
   });
   if (same == earlier.end()) return {};
   return fmt::format("uuid {} is also in {}", launch.header.uuid, same->path);

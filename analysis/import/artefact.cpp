@@ -6,12 +6,13 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
+#include "analysis/import/csv_records.hpp"
 #include "analysis/import/names.hpp"
+#include "analysis/model/tree_walk.hpp"
 #include "base/error.hpp"
+#include "base/regular_file.hpp"
 
 namespace lockstep {
 
@@ -19,49 +20,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kLargestFile = 64U << 20U;
-
-// Fields of one line; quotes may be doubled within quotes.
-std::vector<std::string> fields_of(const std::string& line, char separator) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"')
-      fields.back() += line[++i];
-    else if (c == '"')
-      quoted = !quoted;
-    else if (c == separator && !quoted)
-      fields.emplace_back();
-    else if (c != '\r')
-      fields.back() += c;
-  }
-  return fields;
-}
+// Of one file: a row takes 40 bytes of memory, for 4 in the file, a run some hundreds.
+constexpr std::int64_t kLargestFile = 64 << 20;
+constexpr std::size_t kMostRows = 1'000'000, kMostRuns = 100'000;
 
 std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t%");
   return begin == std::string::npos || end == std::string::npos ? "" : text.substr(begin, end + 1 - begin);
 }
 
-// NaN for an empty field.
+// NaN for an empty field, and for what is not finite.
 double number_in(const std::string& field, const std::string& source, std::size_t line,
                  const std::string& column) {
   const std::string text = trimmed(field);
-  if (text.empty() || text == "nan" || text == "NaN" || text == "None") return NAN;
+  if (text.empty() || text == "None") return NAN;
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    throw input_error("{}:{}: column '{}': '{}' is not a number", source, line, column, text.substr(0, 40));
-  return value;
-}
-
-char separator_of(const std::string& header) {
-  char best = ',';
-  for (const char c : {';', '\t'})
-    if (std::count(header.begin(), header.end(), c) > std::count(header.begin(), header.end(), best))
-      best = c;
-  return best;
+  const bool whole = end == text.data() + text.size();
+  if (whole && error == std::errc()) return std::isfinite(value) ? value : NAN;
+  throw input_error(
+      "{}:{}: column '{}': '{}' is {}", source, line, column, text.substr(0, 40),
+      whole && error == std::errc::result_out_of_range ? "beyond what a number can hold" : "not a number");
 }
 
 struct Column {
@@ -105,44 +84,49 @@ void set_value(ImportedEpoch& epoch, Field field, double value) {
 
 bool is_text(Field field) { return field == Field::name || field == Field::mode; }
 
+// Without a byte order mark.
 std::string text_of(const std::string& file) {
-  std::error_code error;
-  if (const auto size = fs::file_size(file, error); error || size > kLargestFile)
-    throw input_error("{}: cannot be read, or is larger than {} MiB", file, kLargestFile >> 20U);
-  std::ostringstream text;
-  text << std::ifstream(file, std::ios::binary).rdbuf();
-  return text.str();
+  std::string text = read_regular_file(file, kLargestFile);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") || text.find('\0') < 4)
+    throw input_error("{}: is UTF-16; save it as UTF-8", file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  return text;
 }
 
-std::vector<std::string> artefact_files(const std::vector<std::string>& paths) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::exists(path, error)) throw input_error("{}: no such file or folder", path);
-    if (!fs::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    for (fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error),
-         end;
-         !error && entry != end; entry.increment(error)) {
-      const std::string ending = entry->path().extension().string();
-      if ((ending == ".csv" || ending == ".json") && entry->is_regular_file(error))
-        files.push_back(entry->path().string());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
-  return files;
-}
+bool is_artefact(const std::string& name) { return name.ends_with(".csv") || name.ends_with(".json"); }
 
 // The row's run: by its columns of name, mode and ranks.
 ImportedRun& run_of_row(std::map<std::string, std::size_t>& known, std::vector<ImportedRun>& runs,
                         const ImportedRun& like) {
   const std::string key = fmt::format("{}\n{}\n{}", like.name, like.mode, like.ranks);
   const auto [found, fresh] = known.emplace(key, runs.size());
+  if (fresh && runs.size() == kMostRuns)
+    throw input_error("{}: holds more than {} runs, the most that is read here", like.source, kMostRuns);
   if (fresh) runs.push_back(like);
   return runs[found->second];
+}
+
+void add_row(const std::vector<std::string>& fields, const std::vector<Column>& columns, std::size_t line,
+             const std::string& source, std::map<std::string, std::size_t>& known,
+             std::vector<ImportedRun>& runs) {
+  if (fields.size() != columns.size())
+    throw input_error("{}:{}: {} fields, the header has {}", source, line, fields.size(), columns.size());
+  ImportedRun like{source, "", "", 0, {}, NAN};
+  ImportedEpoch epoch{NAN, NAN, NAN, NAN, NAN};
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const Field field = columns[c].field;
+    if (field == Field::none) continue;
+    if (is_text(field)) {
+      (field == Field::name ? like.name : like.mode) = trimmed(fields[c]);
+      continue;
+    }
+    const double value = number_in(fields[c], source, line, columns[c].name);
+    if (field == Field::ranks)
+      like.ranks = value >= 1 && value < 1e6 ? static_cast<std::int64_t>(value) : 0;
+    else
+      set_value(epoch, field, value);
+  }
+  run_of_row(known, runs, like).epochs.push_back(epoch);
 }
 
 }  // namespace
@@ -161,34 +145,17 @@ void complete(ImportedRun& run) {
 std::string ImportedRun::label() const { return name.empty() ? fs::path(source).stem().string() : name; }
 
 std::vector<ImportedRun> runs_of_csv(const std::string& text, const std::string& source) {
-  std::istringstream lines(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text);
-  std::string line;
-  if (!std::getline(lines, line)) throw input_error("{}: empty", source);
-  const char separator = separator_of(line);
-  const std::vector<Column> columns = columns_of(fields_of(line, separator), source);
+  CsvRecords records(text, source);
+  std::vector<std::string> fields;
+  if (!records.next(fields)) throw input_error("{}: empty", source);
+  const std::vector<Column> columns = columns_of(fields, source);
   std::map<std::string, std::size_t> known;
   std::vector<ImportedRun> runs;
-  for (std::size_t number = 2; std::getline(lines, line); ++number) {
-    const std::vector<std::string> fields = fields_of(line, separator);
+  for (std::size_t rows = 0; records.next(fields);) {
     if (fields.size() == 1 && trimmed(fields[0]).empty()) continue;
-    if (fields.size() != columns.size())
-      throw input_error("{}:{}: {} fields, the header has {}", source, number, fields.size(), columns.size());
-    ImportedRun like{source, "", "", 0, {}, NAN};
-    ImportedEpoch epoch{NAN, NAN, NAN, NAN, NAN};
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      const Field field = columns[c].field;
-      if (field == Field::none) continue;
-      if (is_text(field)) {
-        (field == Field::name ? like.name : like.mode) = trimmed(fields[c]);
-        continue;
-      }
-      const double value = number_in(fields[c], source, number, columns[c].name);
-      if (field == Field::ranks)
-        like.ranks = value >= 1 && value < 1e6 ? static_cast<std::int64_t>(value) : 0;
-      else
-        set_value(epoch, field, value);
-    }
-    run_of_row(known, runs, like).epochs.push_back(epoch);
+    if (++rows > kMostRows)
+      throw input_error("{}: holds more than {} rows, the most that is read here", source, kMostRows);
+    add_row(fields, columns, records.line(), source, known, runs);
   }
   if (runs.empty()) throw input_error("{}: no row below the header", source);
   for (ImportedRun& run : runs) {
@@ -204,11 +171,13 @@ std::vector<ImportedRun> runs_of_csv(const std::string& text, const std::string&
 std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& paths,
                                         std::vector<std::string>& left_out) {
   std::vector<ImportedRun> runs;
-  for (const std::string& file : artefact_files(paths)) {
+  Tree tree = files_below(paths, is_artefact);
+  left_out = std::move(tree.notes);
+  for (const TreeFile& file : tree.files) {
     try {
-      const std::string text = text_of(file);
+      const std::string text = text_of(file.path);
       std::vector<ImportedRun> found =
-          file.ends_with(".json") ? runs_of_json(text, file) : runs_of_csv(text, file);
+          file.path.ends_with(".json") ? runs_of_json(text, file.path) : runs_of_csv(text, file.path);
       std::move(found.begin(), found.end(), std::back_inserter(runs));
     } catch (const Error& error) {
       left_out.emplace_back(error.what());

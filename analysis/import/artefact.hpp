@@ -25,7 +25,8 @@ struct ImportedRun {
 };
 
 // Runs of the files below the paths (*.csv, *.json). A file that cannot be read or that holds no run is one
-// line in `left_out`. Error(bad_input) when a path does not exist, or no run is found.
+// line in `left_out`, and so is what tree_walk.hpp notes. Error(bad_input) when a path does not exist, or no
+// run is found.
 std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& paths,
                                         std::vector<std::string>& left_out);
 

@@ -55,15 +55,22 @@ std::string set_of(const ImportedRun& run) {
   return std::filesystem::path(run.source).parent_path().string();
 }
 
-// Of the run's set, the fastest that ran on one device: the honest one.
-const ImportedRun* baseline_for(const ImportedRun& wanted, std::span<const ImportedRun> runs) {
-  const ImportedRun* best = nullptr;
-  for (const ImportedRun& run : runs) {
-    const double seconds = epoch_seconds_of(run);
-    if (run.ranks != 1 || set_of(run) != set_of(wanted) || !std::isfinite(seconds)) continue;
-    if (!best || seconds < epoch_seconds_of(*best)) best = &run;
+struct Timed {
+  const ImportedRun* run;
+  double seconds;  // of an epoch; NaN: no times
+};
+
+// Of each set, the fastest that ran on one device: the honest one.
+using Baselines = std::map<std::string, Timed>;
+
+Baselines baselines_of(std::span<const Timed> runs) {
+  Baselines fastest;
+  for (const Timed& timed : runs) {
+    if (timed.run->ranks != 1 || !std::isfinite(timed.seconds)) continue;
+    const auto [known, fresh] = fastest.try_emplace(set_of(*timed.run), timed);
+    if (!fresh && timed.seconds < known->second.seconds) known->second = timed;
   }
-  return best;
+  return fastest;
 }
 
 class Findings {
@@ -80,7 +87,7 @@ class Findings {
   std::vector<ImportedFinding>& out_;
 };
 
-void judge_run(Findings& findings, const ImportedRun& run) {
+void judge_run(Findings& findings, const ImportedRun& run, double epoch_seconds) {
   if (interleaved(run)) {
     const std::int64_t rows = rows_an_epoch(run);
     findings.refuse(
@@ -94,7 +101,7 @@ void judge_run(Findings& findings, const ImportedRun& run) {
     findings.warn(
         "ranks-unknown", run.label(),
         "neither the file nor the run's name says on how many devices it ran; it is compared with nothing");
-  if (!std::isfinite(epoch_seconds_of(run)))
+  if (!std::isfinite(epoch_seconds))
     findings.warn("no-times", run.label(), "it has no times, so nothing can be said of its speed");
 }
 
@@ -120,7 +127,7 @@ void judge_speedup(Findings& findings, const ImportedClaim& claim) {
                     number(claim.apparent_speedup), run.ranks));
 }
 
-void judge_all(Findings& findings, std::span<const ImportedRun> runs) {
+void judge_all(Findings& findings, std::span<const ImportedRun> runs, const Baselines& baselines) {
   const std::string all = runs.size() == 1 ? runs.front().label() : fmt::format("all {} runs", runs.size());
   findings.refuse(
       "no-audit", all,
@@ -136,8 +143,7 @@ void judge_all(Findings& findings, std::span<const ImportedRun> runs) {
     findings.warn(
         "single", all,
         "a configuration that was run once has no interval: another launch may give another number");
-  const auto without = [&](const ImportedRun& run) { return !baseline_for(run, runs); };
-  if (std::all_of(runs.begin(), runs.end(), without))
+  if (baselines.empty())
     findings.refuse("no-baseline", all,
                     "none of them is known to have run on one device, so there is no speedup");
 }
@@ -165,14 +171,17 @@ TextTable::Row claim_row(const ImportedClaim& c) {
 ImportedClaims claims_of(std::span<const ImportedRun> runs) {
   ImportedClaims result;
   Findings findings(result.findings);
-  judge_all(findings, runs);
-  for (const ImportedRun& run : runs) {
-    const ImportedRun* baseline = baseline_for(run, runs);
-    ImportedClaim claim{&run, nullptr, epoch_seconds_of(run), kNone, last_accuracy(run)};
-    judge_run(findings, run);
-    if (baseline && run.ranks > 1 && std::isfinite(claim.epoch_seconds)) {
-      claim.baseline = baseline;
-      claim.apparent_speedup = speedup(epoch_seconds_of(*baseline), claim.epoch_seconds);
+  std::vector<Timed> timed;
+  for (const ImportedRun& run : runs) timed.push_back({&run, epoch_seconds_of(run)});
+  const Baselines baselines = baselines_of(timed);
+  judge_all(findings, runs, baselines);
+  for (const auto& [run, seconds] : timed) {
+    const auto baseline = baselines.find(set_of(*run));
+    ImportedClaim claim{run, nullptr, seconds, kNone, last_accuracy(*run)};
+    judge_run(findings, *run, seconds);
+    if (baseline != baselines.end() && run->ranks > 1 && std::isfinite(seconds)) {
+      claim.baseline = baseline->second.run;
+      claim.apparent_speedup = speedup(baseline->second.seconds, seconds);
       judge_speedup(findings, claim);
     }
     result.claims.push_back(claim);

@@ -8,8 +8,9 @@ namespace lockstep {
 
 using Json = nlohmann::ordered_json;
 
-// Error(bad_input) naming source and line for what is no JSON, or nested deeper than 64. Python's NaN and
-// Infinity, which JSON does not have, are read as null.
+// Error(bad_input) naming source and line for what is no JSON or a number that no double holds; source and
+// place for a key that stands twice in an object, what is nested deeper than 64, and more than two million
+// values. Python's NaN and Infinity, which JSON does not have, are read as null.
 Json parse_json(const std::string& text, const std::string& source);
 
 }  // namespace lockstep

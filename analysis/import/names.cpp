@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <regex>
+#include <string_view>
 
 namespace lockstep {
 
@@ -55,7 +56,7 @@ Field field_of(const std::string& name) {
   const std::string wanted = " " + letters_of(name) + " ";
   if (wanted.size() < 3) return Field::none;
   for (const Alias& alias : kAliases)
-    if (std::string(alias.names).find(wanted) != std::string::npos) return alias.field;
+    if (std::string_view(alias.names).find(wanted) != std::string_view::npos) return alias.field;
   return Field::none;
 }
 

@@ -1,10 +1,14 @@
 #include "analysis/model/run_set.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <string_view>
 
 #include "analysis/checks/rules.hpp"
+#include "analysis/model/tree_walk.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"
 
@@ -14,37 +18,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void add_folder(const fs::path& folder, FoundFiles& found) {
-  if (const std::string file = find_run_file(folder.string()); !file.empty()) found.runs.push_back(file);
-  if (const std::string file = find_comm_bench(folder.string()); !file.empty()) found.benches.push_back(file);
+constexpr std::string_view kRunFile = "run.h5", kBenchFile = "commbench.h5", kPartial = ".partial";
+
+bool is_of_kind(std::string_view name, std::string_view kind) {
+  return name == kind || (name.starts_with(kind) && name.substr(kind.size()) == kPartial);
 }
 
-void search(const std::string& path, FoundFiles& found) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) throw input_error("{}: no such file or folder", path);
-  if (!fs::is_directory(status)) return (is_comm_bench(path) ? found.benches : found.runs).push_back(path);
-  add_folder(path, found);
-  fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error), end;
-  for (; !error && entry != end; entry.increment(error))
-    if (entry->is_directory(error) && !entry->is_symlink(error)) add_folder(entry->path(), found);
-  if (error) throw input_error("{}: cannot be searched: {}", path, error.message());
+bool is_file_of_ours(const std::string& name) {
+  return is_of_kind(name, kRunFile) || is_of_kind(name, kBenchFile);
 }
 
-std::vector<std::string> sorted_once(std::vector<std::string> found) {
-  std::sort(found.begin(), found.end());
-  std::set<fs::path> seen;
-  std::vector<std::string> result;
-  for (const std::string& file : found) {
-    std::error_code error;
-    const fs::path real = fs::canonical(file, error);
-    if (seen.insert(error ? fs::path(file) : real).second) result.push_back(file);
-  }
-  return result;
-}
-
-Error nothing_below(const std::string& path) {
-  return input_error("{}: no run below it; a run is a folder with a run.h5", path);
+Error nothing_below(const std::string& path, const std::vector<std::string>& notes) {
+  return input_error("{}: no run below it; a run is a folder with a run.h5{}", path,
+                     notes.empty() ? "" : "; left out: " + notes.front());
 }
 
 // The run's folder is its name; a file that is not called as in a run's folder is its own name.
@@ -55,27 +41,52 @@ std::string name_of_run(const std::string& file) {
   return path.has_parent_path() ? path.parent_path().string() : ".";
 }
 
+void add_once(RunSet& set, LinkBench bench) {
+  const auto known = std::find_if(set.benches.begin(), set.benches.end(),
+                                  [&](const LinkBench& b) { return b.uuid == bench.uuid; });
+  if (known == set.benches.end()) return set.benches.push_back(std::move(bench));
+  set.notes.push_back(fmt::format("{} is a copy of {}, and counts once", bench.path, known->path));
+}
+
 }  // namespace
 
 FoundFiles find_files(const std::vector<std::string>& paths) {
+  Tree tree = files_below(paths, is_file_of_ours);
+  std::set<std::string> names;
+  std::error_code error;
+  for (const TreeFile& file : tree.files)
+    if (fs::is_regular_file(file.path, error)) names.insert(file.path);
   FoundFiles found;
-  for (const std::string& path : paths) search(path, found);
-  return {sorted_once(std::move(found.runs)), sorted_once(std::move(found.benches))};
+  found.notes = std::move(tree.notes);
+  for (const TreeFile& file : tree.files) {
+    const std::string name = fs::path(file.path).filename().string();
+    const bool ours = is_file_of_ours(name);
+    // What a finished run has left behind.
+    if (!file.given && name.ends_with(kPartial) &&
+        names.contains(file.path.substr(0, file.path.size() - kPartial.size())))
+      continue;
+    const bool bench = ours ? is_of_kind(name, kBenchFile) : is_comm_bench(file.path);
+    (bench ? found.benches : found.runs).push_back(file.path);
+  }
+  return found;
 }
 
-std::vector<std::string> find_some_runs(const std::vector<std::string>& paths) {
-  std::vector<std::string> files = find_files(paths).runs;
-  if (files.empty()) throw nothing_below(paths.front());
-  return files;
+std::vector<std::string> find_some_runs(const std::vector<std::string>& paths,
+                                        std::vector<std::string>* notes) {
+  FoundFiles found = find_files(paths);
+  if (found.runs.empty()) throw nothing_below(paths.front(), found.notes);
+  if (notes) *notes = std::move(found.notes);
+  return std::move(found.runs);
 }
 
 RunSet read_runs(const std::vector<std::string>& paths) {
   RunSet set;
-  const FoundFiles found = find_files(paths);
-  if (found.runs.empty() && found.benches.empty()) throw nothing_below(paths.front());
+  FoundFiles found = find_files(paths);
+  if (found.runs.empty() && found.benches.empty()) throw nothing_below(paths.front(), found.notes);
+  set.notes = std::move(found.notes);
   for (const std::string& file : found.benches) {
     try {
-      set.benches.push_back(reduce_bench(read_comm_bench(file), file));
+      add_once(set, reduce_bench(read_comm_bench(file), file));
     } catch (const Error& error) {
       set.unreadable.emplace_back(error.what());
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/output/escape.hpp"
 #include "analysis/output/metric_columns.hpp"
 
 namespace lockstep {
@@ -17,16 +18,6 @@ struct CellText {
 };
 
 }  // namespace
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
 
 std::string render_csv(const Analysis& analysis) {
   std::string out;

@@ -7,7 +7,6 @@
 
 namespace lockstep {
 
-std::string csv_field(const std::string& text);    // quoted by RFC 4180 where it must be
 std::string render_csv(const Analysis& analysis);  // RFC 4180 quoting, lines end in \n
 
 }  // namespace lockstep

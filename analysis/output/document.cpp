@@ -4,9 +4,34 @@
 
 #include <algorithm>
 
+#include "analysis/output/escape.hpp"
+
 namespace lockstep {
 
 namespace {
+
+constexpr std::size_t kWidestCell = 400;  // all cells of a column are as wide as its widest
+
+using Escape = std::string (*)(const std::string&);
+
+std::string cell_text(const std::string& text) { return one_line(text, kWidestCell); }
+std::string sentence_text(const std::string& text) { return printable(text); }
+
+TextTable escaped(TextTable table, Escape cell, Escape sentence) {
+  for (std::string& name : table.header) name = cell(name);
+  for (TextTable::Row& row : table.rows) {
+    for (std::string& text : row.cells) text = cell(text);
+    row.rest = sentence(row.rest);
+  }
+  return table;
+}
+
+// The block with every text in it made harmless.
+Block escaped(Block block, Escape cell, Escape sentence) {
+  for (std::string& line : block.lines) line = sentence(line);
+  block.table = escaped(std::move(block.table), cell, sentence);
+  return block;
+}
 
 // Words of `text` after `lead`; lines after the first begin at the same column.
 std::string hanging(const std::string& lead, const std::string& text) {
@@ -82,21 +107,12 @@ std::string text_of(const Block& block) {
   return out;
 }
 
-std::string escaped(const std::string& cell) {
-  std::string out;
-  for (const char c : cell) {
-    if (c == '|') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 std::string markdown_row(const TextTable::Row& row, std::size_t columns) {
   std::string out = "|";
-  for (const std::string& cell : row.cells) out += fmt::format(" {} |", escaped(cell));
+  for (const std::string& cell : row.cells) out += fmt::format(" {} |", cell);
   std::size_t used = row.cells.size();
   if (!row.rest.empty()) {
-    out += fmt::format(" {} |", escaped(row.rest));
+    out += fmt::format(" {} |", row.rest);
     ++used;
   }
   for (; used < columns; ++used) out += " |";
@@ -138,7 +154,7 @@ std::size_t display_width(const std::string& text) {
 
 std::string render_text(const Document& document) {
   std::string out;
-  for (const Block& block : document.blocks) out += text_of(block);
+  for (const Block& block : document.blocks) out += text_of(escaped(block, cell_text, sentence_text));
   return out;
 }
 
@@ -146,7 +162,7 @@ std::string render_markdown(const Document& document) {
   std::string out;
   for (const Block& block : document.blocks) {
     if (!out.empty()) out += '\n';
-    out += markdown_of(block);
+    out += markdown_of(escaped(block, markdown_escaped, markdown_escaped));
   }
   return out;
 }

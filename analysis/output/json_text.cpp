@@ -8,19 +8,6 @@
 
 namespace lockstep {
 
-std::string json_quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : valid_utf8(text)) {
-    if (c == '"' || c == '\\')
-      out += std::string("\\") + c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
 void JsonText::separate() {
   if (after_key_) {
     after_key_ = false;

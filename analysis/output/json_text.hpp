@@ -6,9 +6,6 @@
 
 namespace lockstep {
 
-// A JSON string, quotes included; bytes that are no UTF-8 become U+FFFD.
-std::string json_quoted(const std::string& text);
-
 class JsonText {
  public:
   JsonText& begin_object() { return open('{'); }

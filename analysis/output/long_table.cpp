@@ -4,9 +4,7 @@
 
 #include <cmath>
 
-#include "analysis/output/csv.hpp"
 #include "analysis/output/escape.hpp"
-#include "analysis/output/json_text.hpp"
 
 namespace lockstep {
 
@@ -22,7 +20,7 @@ struct CellText {
   std::string operator()(const std::string& text) const {
     switch (format) {
       case LongFormat::csv:
-        return csv_field(valid_utf8(text));
+        return csv_field(text);
       case LongFormat::json:
         return json_quoted(text);
       case LongFormat::tex:

@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "analysis/checks/rules.hpp"
-#include "analysis/output/csv.hpp"
 #include "analysis/output/document.hpp"
+#include "analysis/output/escape.hpp"
 #include "analysis/output/json_text.hpp"
 #include "analysis/output/numbers.hpp"
 #include "analysis/output/tex.hpp"
-#include "analysis/output/write_file.hpp"
 
 namespace lockstep {
 
@@ -172,13 +170,6 @@ std::string render(const Page& page, Format format) {
   std::string out;
   for (const Sheet& sheet : page.sheets) out += (out.empty() ? "" : "\n") + csv_of(sheet);
   return out;
-}
-
-void print(const std::string& text, const AnalyzeOptions& options) {
-  if (options.output.empty())
-    fmt::print("{}", text);
-  else
-    write_file(options.output, text);
 }
 
 }  // namespace lockstep

@@ -57,7 +57,4 @@ Document document_of(const Page& page);
 // CSV: the sheets one after another, an empty line between; no lead and no notes.
 std::string render(const Page& page, Format format);
 
-// To options.output or stdout, in options.format.
-void print(const std::string& text, const AnalyzeOptions& options);
-
 }  // namespace lockstep

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "analysis/output/csv.hpp"
+#include "analysis/output/escape.hpp"
 
 namespace lockstep {
 

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -44,6 +45,7 @@ std::string complaint_in(std::FILE* file) {
   std::array<char, 2048> text{};
   std::rewind(file);
   const std::size_t length = std::fread(text.data(), 1, text.size(), file);
+  std::replace(text.begin(), text.end(), '\n', ' ');
   return one_line(std::string(text.data(), length), 300);
 }
 

@@ -12,19 +12,9 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kLongestWord = 60;
 constexpr Colour kLightPage = 0xffffff, kLightText = 0x000000, kDarkPage = 0x14171a, kDarkText = 0xe6e6e6;
 constexpr std::array kMarkers = {7, 5, 9, 13, 11, 6, 4, 8};
 constexpr std::array<const char*, 4> kDashes = {"solid", "(12,5)", "(3,4)", "(14,4,3,4)"};
-
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : one_line(text, kLongestWord)) {
-    if (c == '\'') out += '\'';
-    out += c;
-  }
-  return out + "'";
-}
 
 std::string rgb(Colour colour) { return fmt::format("rgb '#{:06x}'", colour); }
 
@@ -38,17 +28,18 @@ struct Colours {
 };
 
 std::string axis_commands(const Axis& axis, const char* name, const Colours& colours) {
-  std::string out = fmt::format("set {}label {} tc {}\n", name, quoted(axis.label), colours.of(kForeground));
+  std::string out =
+      fmt::format("set {}label {} tc {}\n", name, gnuplot_quoted(axis.label), colours.of(kForeground));
   out += fmt::format("{} logscale {}\n", axis.logarithmic ? "set" : "unset", name);
   const auto bound = [](const std::optional<double>& v) { return v ? fmt::format("{:.9g}", *v) : "*"; };
   out += fmt::format("set {}range [{}:{}]\n", name, bound(axis.low), bound(axis.high));
   if (axis.hidden) return out + fmt::format("unset {}tics\n", name);
   out += fmt::format("set {}tics autofreq nomirror tc {}\n", name, colours.of(kForeground));
-  out += fmt::format("set format {} {}\n", name, quoted(axis.format));
+  out += fmt::format("set format {} {}\n", name, gnuplot_quoted(axis.format));
   if (axis.tics.empty()) return out;
   std::string list;
   for (const auto& [at, text] : axis.tics)
-    list += fmt::format("{}{} {:.9g}", list.empty() ? "" : ", ", quoted(text), at);
+    list += fmt::format("{}{} {:.9g}", list.empty() ? "" : ", ", gnuplot_tic(text), at);
   return out + fmt::format("set {}tics ({})\n", name, list);
 }
 
@@ -63,7 +54,9 @@ struct Drawing {
   }
 };
 
-std::string title_of(const std::string& name) { return name.empty() ? "notitle" : "title " + quoted(name); }
+std::string title_of(const std::string& name) {
+  return name.empty() ? "notitle" : "title " + gnuplot_quoted(name);
+}
 
 void draw(Drawing& drawing, const BoxSet& set, const Colours& colours) {
   std::string rows;
@@ -128,7 +121,7 @@ std::string words_commands(const std::vector<Words>& words, const Colours& colou
   std::string out = "unset label\n";
   for (const Words& w : words)
     out +=
-        fmt::format("set label {} at {:.9g},{:.9g} {} front tc {}\n", quoted(w.text), w.x, w.y,
+        fmt::format("set label {} at {:.9g},{:.9g} {} front tc {}\n", gnuplot_quoted(w.text), w.x, w.y,
                     w.place == Words::Place::centred ? "center" : "left offset 0.6,0", colours.of(w.colour));
   return out;
 }
@@ -148,7 +141,7 @@ std::string panel_commands(const Panel& panel, const Colours& colours) {
   draw(drawing, panel.whiskers, colours);
   const bool nothing = drawing.parts.empty();
   if (nothing) drawing.parts.emplace_back("NaN notitle");
-  std::string out = "set title " + quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
+  std::string out = "set title " + gnuplot_quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
   out += axis_commands(nothing ? bounded(panel.x) : panel.x, "x", colours);
   out += axis_commands(nothing ? bounded(panel.y) : panel.y, "y", colours);
   out += words_commands(panel.words, colours);

@@ -1,5 +1,4 @@
-// The script that draws a figure. Every word in it stands in single quotes, in which gnuplot reads nothing
-// but the quote itself, and has no control character: names of runs are hostile input.
+// The script that draws a figure. Every word in it is gnuplot_quoted: names of runs are hostile input.
 #pragma once
 
 #include <string>

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "analysis/model/step_timeline.hpp"
-#include "analysis/output/json_text.hpp"
+#include "analysis/output/escape.hpp"
 #include "analysis/trace/trace_events.hpp"
 
 namespace lockstep {

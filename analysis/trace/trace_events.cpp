@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "analysis/output/json_text.hpp"
+#include "analysis/output/escape.hpp"
 
 namespace lockstep {
 

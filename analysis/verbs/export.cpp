@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <set>
 
 #include "analysis/model/run_set.hpp"
-#include "analysis/output/output_stream.hpp"
+#include "analysis/output/output_file.hpp"
 #include "analysis/output/run_tables.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
@@ -30,23 +30,27 @@ LongFormat long_format(Format format) {
 
 // One run is in memory at a time.
 ExitCode run_export(const AnalyzeOptions& options) {
-  const std::vector<std::string> files = find_some_runs(options.paths);
+  std::vector<std::string> notes;
+  const std::vector<std::string> files = find_some_runs(options.paths, &notes);
+  for (const std::string& note : notes) say(note);
   const LongFormat format = long_format(options.format);
-  OutputStream out(options.output);
+  OutputFile out(options.output);
   LongTable table(out.stream(), format, run_table_columns(options.table));
-  std::size_t exported = 0;
+  std::set<std::string> exported;
   for (const std::string& file : files) {
     try {
       const RunData run = read_run(file);
-      add_run_rows(table, options.table, run);
-      ++exported;
+      if (exported.insert(run.header.uuid).second)
+        add_run_rows(table, options.table, run);
+      else
+        say(fmt::format("{} is a copy of a run above it, and counts once", file));
     } catch (const Error& error) {
-      fmt::print(stderr, "analyze: left out: {}\n", error.what());
+      say(fmt::format("left out: {}", error.what()));
     }
   }
   table.finish();
   out.finish();
-  return exported ? ExitCode::done : ExitCode::bad_input;
+  return exported.empty() ? ExitCode::bad_input : ExitCode::done;
 }
 
 }  // namespace lockstep

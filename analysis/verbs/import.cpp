@@ -6,7 +6,7 @@
 #include "analysis/import/claims.hpp"
 #include "analysis/output/json_text.hpp"
 #include "analysis/output/long_table.hpp"
-#include "analysis/output/output_stream.hpp"
+#include "analysis/output/output_file.hpp"
 #include "analysis/output/tex.hpp"
 #include "analysis/verbs/verbs.hpp"
 
@@ -48,10 +48,10 @@ std::string json_of(const ImportedClaims& claims) {
 ExitCode run_import(const AnalyzeOptions& options) {
   std::vector<std::string> left_out;
   const std::vector<ImportedRun> runs = read_artefacts(options.paths, left_out);
-  for (const std::string& line : left_out) fmt::print(stderr, "analyze: left out: {}\n", line);
+  for (const std::string& line : left_out) say(fmt::format("left out: {}", line));
   const ImportedClaims claims = claims_of(runs);
   const Document document = claims_document(claims, left_out);
-  OutputStream out(options.output);
+  OutputFile out(options.output);
   switch (options.format) {
     case Format::csv:
       write_rows(out.stream(), runs);

@@ -1,5 +1,6 @@
 #include "analysis/output/csv.hpp"
 #include "analysis/output/json.hpp"
+#include "analysis/output/output_file.hpp"
 #include "analysis/output/sections.hpp"
 #include "analysis/output/sheet.hpp"
 #include "analysis/output/tex.hpp"
@@ -24,7 +25,7 @@ std::string render(const Analysis& analysis, Format format) {
 }
 
 void run_summary(const Analysis& analysis, const AnalyzeOptions& options) {
-  print(render(analysis, options.format), options);
+  write_output(options.output, render(analysis, options.format));
 }
 
 }  // namespace lockstep

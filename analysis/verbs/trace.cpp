@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdio>
 
 #include "analysis/model/run_set.hpp"
-#include "analysis/output/output_stream.hpp"
+#include "analysis/output/output_file.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"
@@ -46,7 +45,7 @@ ExitCode run_trace(const AnalyzeOptions& options) {
   const Launch launch = make_launch(run, files.front());
   const StepWindow window = options.steps.empty() ? median_window(run.steps, launch.warmup)
                                                   : parsed_window(options.steps, run.steps.steps());
-  OutputStream out(options.output);
+  OutputFile out(options.output);
   write_trace(out.stream(), run, window);
   out.finish();
   return ExitCode::done;

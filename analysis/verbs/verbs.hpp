@@ -13,6 +13,8 @@ std::string render(const Analysis& analysis, Format format);
 // Prints the summary, to options.output or stdout.
 void run_summary(const Analysis& analysis, const AnalyzeOptions& options);
 
+// Error(bad_input) when the first path is no folder, or report/ below it is a link: before anything is read.
+void require_place_for_report(const AnalyzeOptions& options);
 // run_summary, and in report/ below the first path, which must be a folder: index.html, summary.md, .json,
 // .csv and .tex, and each picture as .svg, .png and .csv. Files of these names are replaced, others left
 // alone.

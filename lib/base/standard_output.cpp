@@ -1,5 +1,8 @@
 #include "base/standard_output.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 
@@ -12,6 +15,12 @@ namespace {
 Error not_taken() { return run_error("stdout: {}", errno != 0 ? errno_text(errno) : "cannot be written"); }
 
 }  // namespace
+
+void keep_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    while (fcntl(stream, F_GETFD) < 0)
+      if (open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
+}
 
 void flush_standard_output() {
   errno = 0;

@@ -14,8 +14,6 @@ unsigned byte_at(std::string_view text, std::size_t at) {
   return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
 }
 
-bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
-
 std::string escaped(char32_t control) {
   switch (control) {
     case '\n':
@@ -24,8 +22,10 @@ std::string escaped(char32_t control) {
       return "\\r";
     case '\t':
       return "\\t";
-    default:
-      return fmt::format("\\x{:02x}", static_cast<unsigned>(control));
+    default: {
+      const auto value = static_cast<unsigned>(control);
+      return value < 0x100 ? fmt::format("\\x{:02x}", value) : fmt::format("\\u{:04x}", value);
+    }
   }
 }
 
@@ -79,13 +79,19 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+bool steers(char32_t c) {
+  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
+  const bool direction = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2066 && c <= 0x2069);
+  return control || direction || (c >= 0x2028 && c <= 0x202E);  // separators of lines, and overrides
+}
+
 std::string printable(std::string_view text) {
   const std::string valid = valid_utf8(text);
   std::string out;
   for (std::size_t at = 0; at < valid.size();) {
     const std::size_t length = utf8_length(valid, at);
     const char32_t c = code_point(valid, at);
-    out += is_control(c) ? escaped(c) : valid.substr(at, length);
+    out += steers(c) ? escaped(c) : valid.substr(at, length);
     at += length;
   }
   return out;

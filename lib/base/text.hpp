@@ -18,8 +18,12 @@ std::optional<std::size_t> invalid_utf8(std::string_view text);
 // Every byte that is no part of UTF-8 becomes U+FFFD.
 std::string valid_utf8(std::string_view text);
 
-// The same, with control characters as "\n", "\x1b": what a message quotes stays on its line and moves no
-// cursor.
+// Whether a terminal would obey it or a reader be misled by it: control characters, separators of lines, and
+// what turns the direction of writing.
+bool steers(char32_t code_point);
+
+// Valid UTF-8, with what steers as "\n", "\x1b", "\u202e": what a message quotes stays on its line, moves no
+// cursor, and reads as it is.
 std::string printable(std::string_view text);
 
 // The code point at `at`, where a well-formed sequence begins.

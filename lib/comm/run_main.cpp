@@ -1,5 +1,4 @@
 #include <c10/util/Exception.h>
-#include <fcntl.h>
 #include <mpi.h>
 #include <signal.h>
 #include <unistd.h>
@@ -53,15 +52,6 @@ int report(const Failure& failure, World* world, UseMpi use_mpi) {
   print_failure(program_invocation_short_name, failure.message);
   if (world == nullptr && use_mpi == UseMpi::yes) end_half_started();
   return static_cast<int>(failure.code);
-}
-
-// A stream that was closed before the start would become the first file that is opened: our lines would go
-// there.
-void keep_standard_streams() {
-  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    while (fcntl(stream, F_GETFD) < 0)
-      // Not for writing: what is written to a closed stdout has to fail.
-      if (open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
 }
 
 // Each of the tasks that one launcher has started without a world that joins them: the first one speaks.

@@ -145,7 +145,7 @@ bool is_comm_bench(const std::string& path) {
 
 std::string find_comm_bench(const std::string& folder) {
   for (const char* name : {"/commbench.h5", "/commbench.h5.partial"})
-    if (std::filesystem::exists(folder + name)) return folder + name;
+    if (std::error_code error; std::filesystem::is_regular_file(folder + name, error)) return folder + name;
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/regular_file.hpp"
 #include "results/columns.hpp"
 #include "results/schema.hpp"
 
@@ -39,11 +40,10 @@ bool is_cut_short(const std::string& path) {
   return earliest && !error && size < end;
 }
 
-// Of processor time, for what takes milliseconds a megabyte.
-unsigned seconds_for(const std::string& path) {
-  std::error_code error;
-  const std::uint64_t bytes = std::filesystem::file_size(path, error);
-  return error ? 3 : 3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600));
+// Processor time for what takes milliseconds a megabyte; memory for what is read, its copies and HDF5's own.
+Trials::Limits limits_for(const std::string& path) {
+  const std::uint64_t bytes = bytes_with_data(path);
+  return {3 + static_cast<unsigned>(std::min<std::uint64_t>(bytes >> 24, 3600)), 2 * allowance(bytes)};
 }
 
 // HDF5 keeps what it has freed; Trials look for damage in the heap.
@@ -173,15 +173,20 @@ Trials reading_trials(const std::vector<std::string>& paths,
   return {paths.size(),
           [paths, reading = std::move(reading)](std::size_t i) {
             const FreeListsToHeap tidy;
+            require_regular_file(paths[i]);
             if (!is_cut_short(paths[i])) reading(paths[i]);
           },
-          [paths](std::size_t i) { return seconds_for(paths[i]); }};
+          [paths](std::size_t i) { return limits_for(paths[i]); }};
 }
 
 void require_harmless(Trials& trials, std::size_t item, const std::string& path) {
+  require_regular_file(path);
   if (is_cut_short(path)) throw input_error("{}: damaged: the file is cut short", path);
   if (!trials.survived(item))
     throw input_error("{}: not a run file, or damaged: HDF5 cannot cope with it", path);
+  if (trials.complaint() == kOutOfMemory)
+    throw input_error("{}: takes more memory than a file of its size can need", path);
+  if (!trials.complaint().empty()) throw input_error("{}", trials.complaint());
 }
 
 template void FileReader::read_matrix(const char*, Matrix<double>&, const Extent*, Extent&);

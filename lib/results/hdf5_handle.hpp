@@ -37,7 +37,8 @@ class Hdf5Handle {
   Close close_ = nullptr;
 };
 
-// HDF5 prints its error stack by default; while this lives it does not.
+// HDF5 prints its error stack by default, and loads what a file names as its filters from the plugin folder;
+// while this lives it does neither.
 class Hdf5Silence {
  public:
   Hdf5Silence();
@@ -48,6 +49,7 @@ class Hdf5Silence {
  private:
   H5E_auto2_t function_ = nullptr;
   void* data_ = nullptr;
+  unsigned plugins_ = 0;
 };
 
 // The deepest description on HDF5's error stack, without its line breaks: what the system said.

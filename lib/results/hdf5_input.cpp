@@ -1,8 +1,12 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <unordered_set>
 
+#include "base/file_descriptor.hpp"
+#include "base/regular_file.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
 
@@ -20,9 +24,10 @@ namespace {
 // asked for. Deflate cannot do better than 1032 to 1.
 constexpr std::uint64_t kLargestRatio = 1100;
 constexpr std::uint64_t kAlwaysAllowed = 1 << 20;  // bytes a dataset; what was never written takes no room
-constexpr std::uint64_t kFileAllowance = 64 << 20, kFileRatio = 256;  // all datasets together
-constexpr std::size_t kLongestList = 256;                             // elements of an attribute
-constexpr std::size_t kShortList = 1024, kWidestReference = 32;       // texts; bytes that point to one
+constexpr std::uint64_t kFileAllowance = 64 << 20, kFileRatio = 32;  // all datasets together
+constexpr std::uint64_t kLargestSpareChunk = 16 << 20;  // bytes of a chunk that is larger than its dataset
+constexpr std::size_t kLongestList = 256;               // elements of an attribute
+constexpr std::size_t kShortList = 1024, kWidestReference = 32;  // texts; bytes that point to one
 
 Hdf5Handle memory_string_type(hid_t dataset_type) {
   Hdf5Handle type = string_type();
@@ -102,9 +107,10 @@ herr_t read_dataset(hid_t object, hid_t type, hid_t transfer, void* into) {
 herr_t read_attribute(hid_t object, hid_t type, hid_t, void* into) { return H5Aread(object, type, into); }
 
 // Empty when there is no such object or attribute; count is kLongestList + 1 when it cannot be read.
-std::optional<OpenAttribute> open_attribute(hid_t file, const std::string& path, const std::string& name) {
+std::optional<OpenAttribute> open_attribute(hid_t file, hid_t access, const std::string& path,
+                                            const std::string& name) {
   OpenAttribute open;
-  open.object = {H5Oopen(file, path.c_str(), H5P_DEFAULT), H5Oclose};
+  open.object = {H5Oopen(file, path.c_str(), access), H5Oclose};
   if (!open.object.valid() || H5Aexists(open.object.get(), name.c_str()) == 0) return std::nullopt;
   open.attribute = {H5Aopen(open.object.get(), name.c_str(), H5P_DEFAULT), H5Aclose};
   open.type = {H5Aget_type(open.attribute.get()), H5Tclose};
@@ -126,11 +132,14 @@ std::optional<double> one_number(const OpenAttribute& open) {
   return value;
 }
 
-bool is_chunk_sane(hid_t creation, std::size_t rank, std::size_t element, std::uint64_t limit) {
+// A chunk is read whole.
+bool is_chunk_sane(hid_t creation, const Extent& extent, std::size_t element, std::uint64_t limit) {
   if (H5Pget_layout(creation) != H5D_CHUNKED) return true;
-  Extent chunk(rank);
-  if (H5Pget_chunk(creation, static_cast<int>(rank), chunk.data()) < 0) return false;
-  std::uint64_t bytes = element;
+  Extent chunk(extent.size());
+  if (H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data()) < 0) return false;
+  std::uint64_t bytes = element, dataset = element;
+  for (const hsize_t n : extent) dataset *= n;
+  limit = std::min(limit, std::max(dataset, kLargestSpareChunk));
   for (const hsize_t n : chunk) {
     if (n == 0 || bytes > limit / n) return false;
     bytes *= n;
@@ -138,13 +147,48 @@ bool is_chunk_sane(hid_t creation, std::size_t rank, std::size_t element, std::u
   return true;
 }
 
+// Those that HDF5 has built in: no plugin is loaded.
+bool has_known_filters(hid_t creation) {
+  for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
+    std::size_t values = 0;
+    unsigned flags = 0, config = 0;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
+    if (filter < 0 || H5Zfilter_avail(filter) <= 0) return false;
+  }
+  return true;
+}
+
+// Links to other files are not followed, be they behind others.
+Hdf5Handle access_to_this_file() {
+  Hdf5Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+  const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t,
+                         void*) -> herr_t { return -1; };
+  H5Pset_elink_cb(access.get(), refuse, nullptr);
+  return access;
+}
+
 }  // namespace
+
+std::uint64_t bytes_with_data(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  std::uint64_t bytes = 0;
+  for (off_t end = 0; end >= 0;) {
+    const off_t begin = lseek(file.get(), end, SEEK_DATA);
+    if (begin < 0) break;
+    end = lseek(file.get(), begin, SEEK_HOLE);
+    if (end > begin) bytes += static_cast<std::uint64_t>(end - begin);
+  }
+  return bytes;
+}
+
+std::uint64_t allowance(std::uint64_t file_bytes) { return kFileAllowance + file_bytes * kFileRatio; }
 
 Hdf5Input::Hdf5Input(const std::string& path) : path_(path) {
   const Hdf5Silence silence;
-  std::error_code error;
-  file_bytes_ = std::filesystem::file_size(path, error);
-  if (error) throw input_error("{}: cannot read: {}", path, error.message());
+  require_regular_file(path);
+  file_bytes_ = bytes_with_data(path);
+  access_ = access_to_this_file();
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   without_locks(access.get());  // a run that goes on may be looked at
   file_ = {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
@@ -161,9 +205,9 @@ bool Hdf5Input::has(const std::string& path) const {
     end = path.find('/', end + 1);
     const std::string part = path.substr(0, end);
     if (found_.contains(part)) continue;
-    if (H5Lexists(file_.get(), part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (H5Lexists(file_.get(), part.c_str(), access_.get()) <= 0) return false;
     H5L_info_t link;
-    if (H5Lget_info(file_.get(), part.c_str(), &link, H5P_DEFAULT) < 0 || link.type == H5L_TYPE_EXTERNAL)
+    if (H5Lget_info(file_.get(), part.c_str(), &link, access_.get()) < 0 || link.type == H5L_TYPE_EXTERNAL)
       fail(part, "is kept in another file");
     found_.insert(part);
   }
@@ -172,8 +216,13 @@ bool Hdf5Input::has(const std::string& path) const {
 
 Hdf5Handle Hdf5Input::open_dataset(const std::string& path) const {
   if (!has(path)) fail(path, "is missing");
-  Hdf5Handle dataset(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose);
+  Hdf5Handle dataset(H5Dopen2(file_.get(), path.c_str(), access_.get()), H5Dclose);
   if (!dataset.valid()) fail(path, "cannot be opened");
+  // Before its shape is asked for: that of a virtual dataset is looked up in other files.
+  const Hdf5Handle creation(H5Dget_create_plist(dataset.get()), H5Pclose);
+  const H5D_layout_t layout = H5Pget_layout(creation.get());
+  if (layout < H5D_COMPACT || layout > H5D_CHUNKED || H5Pget_external_count(creation.get()) != 0)
+    fail(path, "is kept in another file");
   return dataset;
 }
 
@@ -195,9 +244,8 @@ Extent Hdf5Input::extent(const std::string& path) const {
 void Hdf5Input::admit(const std::string& path, hid_t dataset, const Extent& extent,
                       std::size_t element) const {
   const Hdf5Handle creation(H5Dget_create_plist(dataset), H5Pclose), type(H5Dget_type(dataset), H5Tclose);
-  const H5D_layout_t layout = H5Pget_layout(creation.get());
-  if (layout < H5D_COMPACT || layout > H5D_CHUNKED || H5Pget_external_count(creation.get()) != 0)
-    fail(path, "is kept in another file");
+  if (!has_known_filters(creation.get()))
+    fail(path, "is packed by a filter that is not read here; unpack the file with h5repack -f NONE");
   const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset), file_bytes_);
   const std::uint64_t ratio = H5Pget_nfilters(creation.get()) > 0 ? kLargestRatio : 1;
   const std::uint64_t limit = std::max(kAlwaysAllowed, stored * ratio);
@@ -208,10 +256,10 @@ void Hdf5Input::admit(const std::string& path, hid_t dataset, const Extent& exte
     elements *= n;
   }
   if (in_file == 0 || in_file > limit || elements > limit / in_file ||
-      !is_chunk_sane(creation.get(), extent.size(), in_file, limit))
+      !is_chunk_sane(creation.get(), extent, in_file, limit))
     fail(path, "claims more data than the file can hold");
   admitted_ += elements * element;
-  if (admitted_ > kFileAllowance + file_bytes_ * kFileRatio)
+  if (admitted_ > allowance(file_bytes_))
     fail(path, "and its neighbours claim more data than the file can hold");
 }
 
@@ -259,7 +307,7 @@ std::vector<std::string> Hdf5Input::texts_of(const std::string& path, const std:
 
 std::optional<std::string> Hdf5Input::text_attribute(const std::string& path, const std::string& name) const {
   const Hdf5Silence silence;
-  const auto open = open_attribute(file_.get(), path, name);
+  const auto open = open_attribute(file_.get(), access_.get(), path, name);
   if (!open) return std::nullopt;
   if (const auto number = one_number(*open)) return fmt::format("{}", *number);
   std::string text;
@@ -269,7 +317,7 @@ std::optional<std::string> Hdf5Input::text_attribute(const std::string& path, co
 
 std::optional<double> Hdf5Input::number_attribute(const std::string& path, const std::string& name) const {
   const Hdf5Silence silence;
-  const auto open = open_attribute(file_.get(), path, name);
+  const auto open = open_attribute(file_.get(), access_.get(), path, name);
   if (!open) return std::nullopt;
   const auto value = one_number(*open);
   if (!value) fail(path, fmt::format("has an attribute '{}' that is not one number", name));
@@ -279,14 +327,14 @@ std::optional<double> Hdf5Input::number_attribute(const std::string& path, const
 std::vector<std::string> Hdf5Input::text_list_attribute(const std::string& path,
                                                         const std::string& name) const {
   const Hdf5Silence silence;
-  const auto open = open_attribute(file_.get(), path, name);
+  const auto open = open_attribute(file_.get(), access_.get(), path, name);
   if (!open) return {};
   return texts_of(path, name, *open);
 }
 
 std::vector<std::string> Hdf5Input::attribute_names(const std::string& path) const {
   const Hdf5Silence silence;
-  const Hdf5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT), H5Oclose);
+  const Hdf5Handle object(H5Oopen(file_.get(), path.c_str(), access_.get()), H5Oclose);
   std::vector<std::string> names;
   const auto visit = [](hid_t, const char* name, const H5A_info_t*, void* into) -> herr_t {
     static_cast<std::vector<std::string>*>(into)->emplace_back(name);

@@ -67,9 +67,15 @@ class Hdf5Output {
 
 struct OpenAttribute;
 
+// Bytes of a file that are not holes, which take no room on the disk; 0 when it cannot be opened.
+std::uint64_t bytes_with_data(const std::string& path);
+// Memory that all datasets of a file with so many bytes may take together.
+std::uint64_t allowance(std::uint64_t file_bytes);
+
 class Hdf5Input {
  public:
-  // Error(bad_input) when it is not a readable HDF5 file.
+  // Error(bad_input) when it is not a readable HDF5 file. Nothing of it is looked for in another file, and no
+  // plugin is loaded for it.
   explicit Hdf5Input(const std::string& path);
 
   bool has(const std::string& path) const;
@@ -99,7 +105,7 @@ class Hdf5Input {
   void admit(const std::string& path, hid_t dataset, const Extent& extent, std::size_t element) const;
 
   std::string path_;
-  Hdf5Handle file_;
+  Hdf5Handle file_, access_;  // access_: of datasets and links
   std::uint64_t file_bytes_ = 0;
   mutable std::uint64_t admitted_ = 0;             // bytes of memory that all reads so far have asked for
   mutable std::unordered_set<std::string> found_;  // paths that has() has followed

@@ -242,7 +242,7 @@ RunHeader read_header(const std::string& path) {
 
 std::string find_run_file(const std::string& folder) {
   for (const char* name : {"/run.h5", "/run.h5.partial"})
-    if (std::filesystem::exists(folder + name)) return folder + name;
+    if (std::error_code error; std::filesystem::is_regular_file(folder + name, error)) return folder + name;
   return {};
 }
 

@@ -1,84 +1,18 @@
 // The program from end to end: run files written by RunWriter, exit codes, what it says and what it writes.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
+#include "analysis/support/program.hpp"
 #include "analysis/support/synthetic_bench.hpp"
-#include "analysis/support/synthetic_run.hpp"
 #include "results/comm_bench.hpp"
-#include "results/run_writer.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
 namespace fs = std::filesystem;
-
-namespace {
-
-// A folder of its own for each test case.
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("analyze_test." + std::to_string(getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
-
-// Written in one piece: the epochs of the tables are not told apart by the reader of the file.
-void write_run(const std::string& folder, const RunData& run) {
-  fs::create_directories(folder);
-  RunWriter writer(folder + "/run.h5", run);
-  writer.append_epoch(run.steps, run.comm, {}, run.epochs.front(), run.audit.front());
-  if (run.header.status != "running")
-    writer.finish(run.header.status, run.header.valid, run.header.invalid_reasons, run.header.wall_seconds);
-}
-
-// Runs of one epoch, for write_run.
-RunData one_epoch(SyntheticRun s) {
-  s.epochs = 1;
-  return make_run(s);
-}
-
-void write_usual(const Folder& folder) {
-  for (int seed = 1; seed <= 2; ++seed) {
-    write_run(folder / ("seq" + std::to_string(seed)), one_epoch(usual_seq(seed)));
-    write_run(folder / ("nested/deeper/ddp" + std::to_string(seed)), one_epoch(usual_ddp(seed)));
-  }
-}
-
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
-std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
-Outcome analyze(const Folder& folder, const std::string& arguments, const std::string& environment = "") {
-  const std::string command = environment + "'" + ANALYZE_PROGRAM + "' " + arguments + " >'" +
-                              (folder / "out") + "' 2>'" + (folder / "err") + "'";
-  const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder / "out"), text_of(folder / "err")};
-}
-
-}  // namespace
 
 TEST_CASE("a report is printed, and written below the first path") {
   const Folder folder;

@@ -62,6 +62,19 @@ TEST_CASE("a bar in a cell does not break a Markdown table; UTF-8 counts by code
   CHECK(display_width("caf\xc3\xa9") == 4);
 }
 
+TEST_CASE("strings of a document are shown in both renderings, and no cell widens a table without end") {
+  Document page;
+  page.title("a\x1b[2J");
+  page.text("b\nc");
+  page.table({{"d"}, {{{"e\x07"}, ""}, {{std::string(100'000, 'w')}, ""}}});
+  page.items({"f\x9b"});
+  const std::string text = render_text(page);
+  for (const char* said : {"a\\x1b[2J\n========\n", "b\\nc", "e\\x07", "f\xef\xbf\xbd"})
+    CHECK(text.find(said) != std::string::npos);
+  CHECK(text.size() < 2000);
+  CHECK(render_markdown(page).find("e\\\\x07") != std::string::npos);
+}
+
 TEST_CASE("JSON text escapes what must be escaped and has no NaN") {
   JsonText json;
   json.begin_object().key("a\"b").text("tab\t\\").key("n").number(std::numeric_limits<double>::infinity());

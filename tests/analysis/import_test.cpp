@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 #include "analysis/support/golden.hpp"
 #include "analysis/support/synthetic_run.hpp"
@@ -101,6 +102,47 @@ TEST_CASE("bad files are refused with line and column") {
              "x.csv:2: column 'train_loss': 'fast' is not a number"));
   CHECK(says(complaint(kHeader), "no row"));
   CHECK(says(complaint(""), "empty"));
+}
+
+TEST_CASE("numbers that no double holds are refused with file and place") {
+  CHECK(says(complaint(std::string(kHeader) + "1,1e999,1,1,1\n"),
+             "x.csv:2: column 'train_loss': '1e999' is beyond what a number can hold"));
+  CHECK(says(complaint(std::string(kHeader) + "1,1,-1e999,1,1\n"), "'-1e999' is beyond"));
+  const auto runs = runs_of_csv(std::string(kHeader) + "1,inf,-inf,NAN,-nan\n", "x.csv");
+  CHECK(std::isnan(runs.at(0).epochs.at(0).train_loss));
+  CHECK(std::isnan(runs.at(0).epochs.at(0).seconds));
+}
+
+TEST_CASE("a CSV file may end its lines as it likes, and quote what it likes") {
+  const std::string rows = "epoch,run,time\n1,\"a, \"\"b\"\"\",2\n2,\"a, \"\"b\"\"\",3\n";
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    std::string text;
+    for (const char c : rows) text += c == '\n' ? std::string(end) : std::string(1, c);
+    const auto runs = runs_of_csv(text, "x.csv");
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].name == "a, \"b\"");
+    CHECK(runs[0].epochs.at(1).seconds == 3);
+    CHECK(says(complaint(text + "x,y" + end), "x.csv:4: 2 fields, the header has 3"));
+  }
+  CHECK(runs_of_csv("epoch,run,time\n1,\"a\nb\",2\n1,7\" disk,2\n", "x.csv").at(1).name == "7\" disk");
+  CHECK(says(complaint("epoch,run,time\n1,\"a\nb\",2\nx,y\n"), "x.csv:4: 2 fields"));
+  CHECK(says(complaint("epoch,time\n1,\"2\n3,4\n"), "x.csv:2: a quote that is not closed"));
+  CHECK(says(complaint("epoch" + std::string(5000, ',')), "x.csv:1: more than 4096 fields"));
+}
+
+TEST_CASE("a hundred thousand runs of one folder are compared in one pass") {
+  std::vector<ImportedRun> runs;
+  for (int i = 0; i < 100'000; ++i)
+    runs.push_back({"folder/a.csv",
+                    "run " + std::to_string(i),
+                    i % 2 ? "ddp" : "seq",
+                    1 + i % 2,
+                    {{1, 1, 1.0 + i, 1, 1}},
+                    NAN});
+  const std::clock_t begin = std::clock();
+  const ImportedClaims claims = claims_of(runs);
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 20);  // one by one: minutes
+  CHECK(claims.claims.back().baseline == runs.data());
 }
 
 TEST_CASE("what the published numbers cannot carry is refused", "[golden]") {

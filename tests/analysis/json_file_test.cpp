@@ -1,5 +1,7 @@
 #include "analysis/import/json_file.hpp"
 
+#include <ctime>
+
 #include "analysis/support/synthetic_run.hpp"
 #include "base/error.hpp"
 #include "support/catch.hpp"
@@ -36,4 +38,26 @@ TEST_CASE("what is no JSON is refused in one line, with its own") {
     CHECK(lacks(complaint(text), "\n"));
   }
   CHECK(says(complaint(std::string(100000, '[')), "nested too deeply"));
+}
+
+TEST_CASE("numbers that no double holds and keys that stand twice are refused by their place") {
+  CHECK(says(complaint("[\n1e999]"), "x.json:2: not JSON: number overflow"));
+  CHECK(says(complaint("[\n\n-1e999]"), "x.json:3: not JSON: number overflow"));
+  CHECK(parse_json("[1e-999, 123456789012345678901234567890]", "x").at(1).get<double>() ==
+        123456789012345678901234567890.0);
+  CHECK(says(complaint(R"({"a": 1, "b": 2, "a": 3})"), "x.json: /: the key 'a' stands twice in one object"));
+  CHECK(
+      says(complaint(R"({"r": [{}, {"a": {"k": 1, "k": 1}}]})"), "x.json: /r/1/a: the key 'k' stands twice"));
+}
+
+TEST_CASE("an object of very many keys takes time in proportion, and keeps their order") {
+  std::string text = "{";
+  for (int i = 0; i < 300'000; ++i)
+    text += (i ? ",\"k" : "\"k") + std::to_string((i * 7919LL) % 300'000) + "\":1";
+  const std::clock_t begin = std::clock();
+  const Json v = parse_json(text + "}", "x");
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC <
+        10);  // each looked up among all: minutes
+  CHECK(v.size() == 300'000);
+  CHECK(std::next(v.begin()).key() == "k7919");
 }

@@ -30,6 +30,10 @@ TEST_CASE("what a message quotes stays on its line and moves no cursor") {
   CHECK(printable("a\nb\r\tc\x1b[2J\x7f\0"s) == "a\\nb\\r\\tc\\x1b[2J\\x7f\\x00");
   CHECK(printable("\xc2\x9b"
                   "2J") == "\\x9b2J");  // the one-character form of ESC [
+  CHECK(printable("\xe2\x80\xae"
+                  "gpj.exe") == "\\u202egpj.exe");  // right to left
+  CHECK(printable("\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8f\xd8\x9c\xe2\x80\xa8") ==
+        "\\u2066\\u2069\\u200f\\u061c\\u2028");
   CHECK(printable("\x9b") == "\xEF\xBF\xBD");
   CHECK(printable(kMany) == kMany);
 }

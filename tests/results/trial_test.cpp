@@ -13,7 +13,7 @@ using namespace lockstep;
 
 namespace {
 
-unsigned one_second(std::size_t) { return 1; }
+Trials::Limits one_second(std::size_t) { return {1, 256 << 20}; }
 
 std::vector<bool> survivors(std::size_t items, const Trials::Body& body) {
   Trials trials(items, body, one_second);
