@@ -86,11 +86,11 @@ ended any
 status_is running run.h5.partial
 
 rm -rf "$work/runs"
-seq_run 1 --set training.optimizer.name=sgd --set training.optimizer.lr=1e30
+seq_run 1 --set training.optimizer.name=sgd --set training.optimizer.lr=1000000
 said_once "the loss is"
 status_is failed run.h5
 rm -rf "$work/runs"
-ddp_run 1 2 --set training.optimizer.name=sgd --set training.optimizer.lr=1e30
+ddp_run 1 2 --set training.optimizer.name=sgd --set training.optimizer.lr=1000000
 said_once "the loss is"
 status_is failed run.h5
 finish
