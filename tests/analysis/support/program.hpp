@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -99,6 +100,13 @@ inline Outcome bash(const Folder& folder, const std::string& line) {
 inline Outcome analyze(const Folder& folder, const std::string& arguments,
                        const std::string& environment = "") {
   return bash(folder, environment + "exec '" ANALYZE_PROGRAM "' " + arguments);
+}
+
+inline std::set<std::string> names_in(const std::string& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename().string());
+  return names;
 }
 
 inline auto lines_in(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
