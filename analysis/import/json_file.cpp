@@ -39,7 +39,7 @@ std::string without_non_finite(std::string_view text) {
 std::string reason_of(const Json::exception& error) {
   const std::string what = error.what();
   const std::size_t end = what.find("] ");
-  const std::string reason = end == std::string::npos ? what : what.substr(end + 2);
+  std::string reason = end == std::string::npos ? what : what.substr(end + 2);
   if (!reason.starts_with("parse error at ")) return reason;
   const std::size_t place = reason.find(": ");
   return place == std::string::npos ? reason : reason.substr(place + 2);

@@ -6,8 +6,8 @@
 
 namespace lockstep {
 
-Operation operation_of(const Work& work, int peer) {
-  Operation operation{.name = name_of(work.kind), .sequence = work.sequence, .bytes = work.bytes};
+CommOperation operation_of(const Work& work, int peer) {
+  CommOperation operation{.name = name_of(work.kind), .sequence = work.sequence, .bytes = work.bytes};
   switch (work.kind) {
     case CollectiveKind::send:
     case CollectiveKind::reduce:
@@ -24,14 +24,14 @@ Operation operation_of(const Work& work, int peer) {
   return operation;
 }
 
-std::string describe(const Operation& o) {
+std::string describe(const CommOperation& o) {
   std::string text = o.name;
   if (o.sequence >= 0) text += fmt::format(" number {}", o.sequence);
   if (o.peer >= 0) text += fmt::format(" {} rank {}", o.preposition, o.peer);
   return text;
 }
 
-FlightRecorder::Id FlightRecorder::begin(const Operation& operation, Runs where) {
+FlightRecorder::Id FlightRecorder::begin(const CommOperation& operation, Runs where) {
   activity.progress();
   const std::lock_guard lock(mutex_);
   const Id id = next_++;

@@ -15,7 +15,7 @@
 namespace lockstep {
 
 // A collective, a message or a control-plane call, as a person would look for it in the code.
-struct Operation {
+struct CommOperation {
   const char* name = "";         // a literal: "all_reduce"
   std::int64_t sequence = -1;    // as Work::sequence
   int peer = -1;                 // rank of the run: root, receiver or sender; -1: none
@@ -24,9 +24,9 @@ struct Operation {
 };
 class Work;
 // peer: rank of the run that is the root, receiver or sender; of no consequence where the operation has none.
-Operation operation_of(const Work& work, int peer);
+CommOperation operation_of(const Work& work, int peer);
 // "recv number 3 from rank 1"
-std::string describe(const Operation& operation);
+std::string describe(const CommOperation& operation);
 
 class FlightRecorder {
  public:
@@ -35,7 +35,7 @@ class FlightRecorder {
 
   enum class Runs { on_host, on_device };
   // on_device: nobody need be blocked in it; while it is open this rank counts as waiting.
-  Id begin(const Operation& operation, Runs where = Runs::on_host);
+  Id begin(const CommOperation& operation, Runs where = Runs::on_host);
   void end(Id id);
 
   // Who ends operations only when asked, since a device does not tell.
@@ -66,7 +66,7 @@ class FlightRecorder {
   // A blocking call: an operation that its caller waits for. recorder may be null.
   class Call {
    public:
-    Call(FlightRecorder* recorder, const Operation& operation)
+    Call(FlightRecorder* recorder, const CommOperation& operation)
         : recorder_(recorder), wait_(recorder), id_(recorder ? recorder->begin(operation) : 0) {}
     ~Call() {
       if (recorder_) recorder_->end(id_);
@@ -93,7 +93,7 @@ class FlightRecorder {
 
  private:
   struct Entry {
-    Operation operation;
+    CommOperation operation;
     Id id = 0;  // 0: none
     SteadyTime begun{}, ended{};
     bool open = false, on_device = false;

@@ -19,7 +19,7 @@ MpiGroup::MpiGroup(MPI_Comm comm, FlightRecorder& flight) : comm_(comm), flight_
   LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
 }
 
-Operation MpiGroup::next(const char* name, std::size_t bytes) {
+CommOperation MpiGroup::next(const char* name, std::size_t bytes) {
   return {.name = name, .sequence = calls_++, .bytes = static_cast<std::int64_t>(bytes)};
 }
 

@@ -31,7 +31,7 @@ class MpiGroup final : public Group {
 
  private:
   // For the time of a call: name, how many calls there were before.
-  Operation next(const char* name, std::size_t bytes);
+  CommOperation next(const char* name, std::size_t bytes);
   void broadcast_bytes(std::string& bytes, int root);
 
   MPI_Comm comm_;

@@ -186,7 +186,7 @@ class InFlight final : public FlightRecorder::Source {
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
-  void add(const std::shared_ptr<NcclWork>& work, Operation operation) {
+  void add(const std::shared_ptr<NcclWork>& work, CommOperation operation) {
     const FlightRecorder::Id id = recorder_.begin(operation, FlightRecorder::Runs::on_device);
     const std::lock_guard lock(mutex_);
     works_.emplace_back(work, id);

@@ -1,4 +1,5 @@
 // Split models train as whole ones do: parameters after 50 SGD steps equal those of sequential training.
+#include "comm/flight_recorder.hpp"
 #include "comm/mpi_group.hpp"
 #include "reference.hpp"
 
@@ -20,7 +21,8 @@ Reference train_alone(RunConfig config, int sub_batches) {
 std::shared_ptr<Model> train_split(const RunConfig& config) {
   MPI_Comm comm = MPI_COMM_NULL;
   MPI_Comm_dup(MPI_COMM_WORLD, &comm);
-  MpiGroup ranks(comm);
+  FlightRecorder flight;
+  MpiGroup ranks(comm, flight);
   const DataSplits data = load_data(config, 1);
   const auto whole = make_model(config.model, model_inputs(data.train->info()), config.run.seed);
   const std::vector<int> one_node(static_cast<std::size_t>(ranks.size()), 0);
