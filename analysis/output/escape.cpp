@@ -55,7 +55,7 @@ std::string replaced(const std::string& text, const std::map<char, const char*>&
 }  // namespace
 
 std::string one_line(const std::string& text, std::size_t columns) {
-  const std::string line = printable(text);
+  std::string line = printable(text);
   std::size_t taken = 0;
   for (std::size_t at = 0; at < line.size(); ++taken) {
     const std::size_t length = utf8_length(line, at);
@@ -84,7 +84,7 @@ std::string json_quoted(const std::string& text) {
 }
 
 std::string csv_field(const std::string& text) {
-  const std::string cell = printable(text);
+  std::string cell = printable(text);
   const bool formula = is_formula(cell);
   if (!formula && cell.find_first_of(",\"") == std::string::npos) return cell;
   std::string out = formula ? "\"'" : "\"";
