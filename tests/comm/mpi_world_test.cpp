@@ -106,7 +106,7 @@ TEST_CASE("ranks that were started differently say in what, all in the same word
   CHECK(disagreement(*world, last ? Facts{{"steps", "3"}, {"lr", "1"}} : Facts{{"lr", "1"}}) ==
         "not alike: steps is not given on ranks 0, 1, 3 on rank 2; mend it");
   CHECK(disagreement(*world, {{"path", world->rank() == 0 ? "" : "a b:\nc"}}) ==
-        "not alike: path is empty on rank 0, a b:\nc on ranks 1, 2; mend it");
+        "not alike: path is empty on rank 0, a b:\\nc on ranks 1, 2; mend it");
   // The ends of names and values are not mixed up.
   CHECK_FALSE(disagreement(*world, last ? Facts{{"a", "bc"}} : Facts{{"ab", "c"}}).empty());
 }
