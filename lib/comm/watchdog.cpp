@@ -247,13 +247,14 @@ void Watchdog::hear_from_root(const LifelineMessage& message) {
   deadline_ = Clock::now() + kOrderToExit;
 }
 
-// Rank 0 has gone. Without a bye or an order to end, it has died: the next rank says so.
+// Rank 0 has gone. Without a bye or an order to end, it has died: the next rank says so, once the launcher has
+// seen it too and ends with the code of what killed it.
 void Watchdog::root_closed() {
   if (orders_) end(*orders_, false);
   if (!arbiter_.lost(0)) return;
   orders_ = arbiter_.verdict();
   orders_print_ = options_.rank == 1;
-  deadline_ = Clock::now() + (orders_print_ ? milliseconds(0) : milliseconds(500));
+  deadline_ = Clock::now() + (orders_print_ ? kGrace : milliseconds(500));
 }
 
 // This rank, 0, had been stopped, and another has ended the run in its place and said so. What is left to do
