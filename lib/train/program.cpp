@@ -129,23 +129,28 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
   RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
   const SteadyTime origin =
       common_start(world, run.ranks[static_cast<std::size_t>(world.rank())].clock_offset);
-  Trainer trainer(setup, world, origin, run.header.uuid);
-  if (checkpoint) {  // before there is a folder: a checkpoint that does not fit leaves none behind
-    trainer.resume(*checkpoint);
-    const CheckpointFacts& facts = checkpoint->facts();
-    run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
-  }
   std::unique_ptr<Record> record;
-  if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
-  RunWriter* writer = record ? record->writer.get() : nullptr;
-  const EmergencyGuard guard(world, record.get());
+  std::optional<EmergencyGuard> guard;
+  const auto open = [&] {
+    if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
+    guard.emplace(world, record.get());
+  };
+  // What goes wrong from now on stands in the run file; but a checkpoint that does not fit leaves no file.
+  if (!checkpoint) open();
   try {
-    if (record) trainer.record_to(*writer, *record->progress, record->folder);
+    Trainer trainer(setup, world, origin, run.header.uuid);
+    if (checkpoint) {
+      trainer.resume(*checkpoint);
+      const CheckpointFacts& facts = checkpoint->facts();
+      run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
+      open();
+    }
+    if (record) trainer.record_to(*record->writer, *record->progress, record->folder);
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, setup.data.train->info().class_names,
                       seconds_between(origin, steady_now()), world);
   } catch (const std::exception& error) {
-    if (writer) writer->finish_emergency("failed", error.what());
+    if (record) record->writer->finish_emergency("failed", error.what());
     throw;
   }
 }
