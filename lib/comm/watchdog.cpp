@@ -247,8 +247,8 @@ void Watchdog::hear_from_root(const LifelineMessage& message) {
   deadline_ = Clock::now() + kOrderToExit;
 }
 
-// Rank 0 has gone. Without a bye or an order to end, it has died: the next rank says so, once the launcher has
-// seen it too and ends with the code of what killed it.
+// Rank 0 has gone. Without a bye or an order to end, it has died: the next rank says so, once the launcher
+// has seen it too and ends with the code of what killed it.
 void Watchdog::root_closed() {
   if (orders_) end(*orders_, false);
   if (!arbiter_.lost(0)) return;
