@@ -55,8 +55,11 @@ kill -STOP "$(ranks_of "$pid" train_ddp | sed -n 1p)"
 ended
 said_once "rank 0 on host $(hostname) has given no sign of life for 3"
 grep -q "rank 0 on host .* no sign of life" "$(newest)/log.txt" || fail "log.txt does not say why the run has ended"
-# mpirun leaves it a second, which is not always enough.
-if [ -e "$(newest)/run.h5" ]; then status_is failed run.h5; else status_is running run.h5.partial; fi
+# mpirun leaves it a second, which is not always enough to close the file, or to rename it then.
+if [ -e "$(newest)/run.h5" ] || [ "$(attribute "$(newest)/run.h5.partial" status)" != running ]; then
+  file=$(basename "$(newest)"/run.h5*)
+  status_is failed "$file"
+fi
 
 start 3 train_ddp --set parallel.backend=sim --set parallel.link.latency_us=10
 kill -STOP "$(ranks_of "$pid" train_ddp | sed -n 3p)"
