@@ -21,12 +21,6 @@ using namespace lockstep;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;  // its shadow memory takes terabytes of addresses
-#else
-constexpr bool kSanitized = false;
-#endif
-
 struct Reading {
   std::string said;   // without the path; "read" when nothing was wrong
   long peak_mib = 0;  // of the reader and its child, the larger; under sanitizers 0: they take most of it

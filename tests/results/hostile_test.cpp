@@ -18,12 +18,6 @@ using namespace lockstep;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;  // its shadow memory takes terabytes of addresses
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // Reads damaged files first, first + 1, ...; returns the one that did not end well, or last.
 template <typename Damage>
 int first_bad(int first, int last, const std::string& path, const Damage& damage) {

@@ -9,6 +9,12 @@
 
 namespace lockstep {
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kSanitized = true;  // its shadow memory takes terabytes of addresses
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 inline RunData sample_start() {
   RunData run;
   run.header.uuid = "0123abcd-0000-4000-8000-000000000001";
