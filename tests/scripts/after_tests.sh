@@ -2,6 +2,7 @@
 # What ctest says at its end in a project that includes cmake/AfterTests.cmake.
 # shellcheck source=tests/scripts/support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+unset LOCKSTEP_AFTER_TESTS # ./run-tests sets it for the ctest that runs this
 tree="$work/a tree"
 mkdir "$tree"
 cat >"$tree/CMakeLists.txt" <<END
