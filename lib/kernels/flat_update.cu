@@ -90,8 +90,7 @@ __global__ void update(FlatBucket bucket, Options options, const UpdateScalars* 
 void adam_step(const FlatBucket& bucket, const AdamOptions& options, const UpdateScalars* scalars,
                const Clipping& clipping, cudaStream_t stream) {
   if (bucket.count == 0) return;
-  update<Adam>
-      <<<blocks_for(bucket.count / 4 + 1), kThreads, 0, stream>>>(bucket, options, scalars, clipping);
+  update<Adam><<<blocks_for(bucket.count / 4 + 1), kThreads, 0, stream>>>(bucket, options, scalars, clipping);
   check_launch("adam_step");
 }
 

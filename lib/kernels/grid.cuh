@@ -5,8 +5,9 @@
 
 namespace lockstep::kernels {
 
-constexpr int kThreads = 256;                  // a block
-constexpr std::int64_t kMostBlocks = 132 * 8;  // all that an H100 runs at once; what is left over is done in turns
+constexpr int kThreads = 256;  // a block
+constexpr std::int64_t kMostBlocks =
+    132 * 8;  // all that an H100 runs at once; what is left over is done in turns
 
 inline unsigned blocks_for(std::int64_t items) {
   const std::int64_t blocks = (items + kThreads - 1) / kThreads;
