@@ -13,6 +13,9 @@ namespace lockstep::checks {
 
 namespace {
 
+constexpr const char* kTf32 =
+    "training.tf32";  // a rule of its own: the work is the same, its roundings are not
+
 // Keys that say how work is spread and measured, not what it is. The batch is compared as it was measured.
 bool spreads_work(const std::string& key) {
   constexpr std::array kKeys = {"training.global_batch", "training.micro_batch", "training.accumulate",
@@ -35,7 +38,7 @@ void compare_settings(std::string& differences, const Launch& here, const Launch
   for (const Launch* l : {&here, &there})
     for (const auto& [key, value] : l->settings) keys.insert(key);
   for (const std::string& key : keys)
-    if (!ignored_setting(key) && !spreads_work(key))
+    if (!ignored_setting(key) && !spreads_work(key) && key != kTf32)
       compare(differences, key, here.setting(key), there.setting(key));
 }
 
@@ -179,10 +182,36 @@ Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline) {
   return unless_empty(differences);
 }
 
+Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const auto said = [](const LaunchGroup& g) {
+    const std::string setting = g.any().setting(kTf32);
+    return setting.empty() ? std::string("not recorded") : setting;
+  };
+  std::string differences;
+  if (group.any().on_gpu() && baseline.any().on_gpu())
+    compare(differences, kTf32, said(group), said(baseline));
+  return unless_empty(differences);
+}
+
+// Where GPUs compute, the host only tells them what to do, and one thread of a rank does that.
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
+  if (group.any().on_gpu() && baseline.any().on_gpu()) return {};
   compare(differences, "threads a rank", group.any().threads, baseline.any().threads);
   return unless_empty(differences);
+}
+
+Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline) {
+  constexpr double kAlike = 0.05;
+  const auto clock_of = [](const LaunchGroup& g) {
+    std::vector<double> clocks;
+    for (const Launch* l : g.launches)
+      if (l->gpu.sm_clock > 0) clocks.push_back(l->gpu.sm_clock);
+    return clocks.empty() ? kUnknown : median(clocks);
+  };
+  const double here = clock_of(group), there = clock_of(baseline);
+  if (!(std::abs(here / there - 1) > kAlike)) return {};
+  return fmt::format("{:.0f} MHz in the mean, baseline {:.0f} MHz", here * 1e-6, there * 1e-6);
 }
 
 Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline) {

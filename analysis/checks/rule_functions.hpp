@@ -12,6 +12,7 @@ Detail audit_violated(const RunData& run, const Launch& launch);
 Detail audit_absent(const RunData& run, const Launch& launch);
 Detail steps_out_of_order(const RunData& run, const Launch& launch);
 Detail budget_open(const RunData& run, const Launch& launch);
+Detail gpu_slowed(const RunData& run, const Launch& launch);
 Detail ranks_unlike(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
@@ -26,7 +27,9 @@ Detail weak_as_strong(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail at_chance(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_metric(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail ablated(const LaunchGroup& group, const LaunchGroup& baseline);
 

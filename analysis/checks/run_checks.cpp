@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "analysis/checks/rule_functions.hpp"
+#include "results/gpu_slowdowns.hpp"
 
 namespace lockstep::checks {
 
@@ -117,10 +118,15 @@ Detail budget_open(const RunData& run, const Launch& launch) {
   return {};
 }
 
-Detail ranks_unlike(const RunData& run, const Launch&) {
+Detail gpu_slowed(const RunData&, const Launch& launch) {
+  if (launch.gpu.slowdowns == 0) return {};
+  return gpu_slowdown_names(launch.gpu.slowdowns);
+}
+
+Detail ranks_unlike(const RunData& run, const Launch& launch) {
   for (std::size_t r = 1; r < run.ranks.size(); ++r) {
     const RankEnvironment &first = run.ranks.front(), &other = run.ranks[r];
-    if (other.threads != first.threads)
+    if (other.threads != first.threads && !launch.on_gpu())
       return fmt::format("rank 0 has {} threads, rank {} has {}", first.threads, r, other.threads);
     if (other.device != first.device)
       return fmt::format("rank 0 computes on '{}', rank {} on '{}'", first.device, r, other.device);

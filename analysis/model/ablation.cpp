@@ -24,7 +24,7 @@ bool same_but_ablated(const Launch& a, const Launch& b) {
       return ignored(entry.first) || y.setting(entry.first) == entry.second;
     });
   };
-  return a.header.mode == b.header.mode && a.ranks == b.ranks && a.threads == b.threads &&
+  return a.header.mode == b.header.mode && a.ranks == b.ranks && (a.on_gpu() || a.threads == b.threads) &&
          a.fingerprint == b.fingerprint && a.environment == b.environment && covers(a, b) && covers(b, a);
 }
 

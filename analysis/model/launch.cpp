@@ -13,7 +13,9 @@
 #include "analysis/metrics/collectives.hpp"
 #include "analysis/metrics/overlap.hpp"
 #include "analysis/metrics/pop.hpp"
+#include "analysis/metrics/utilisation.hpp"
 #include "analysis/metrics/waiting.hpp"
+#include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
 
@@ -196,6 +198,41 @@ std::int64_t nodes_of(const std::vector<RankEnvironment>& ranks) {
   return std::max<std::int64_t>(1, std::ssize(hosts));
 }
 
+namespace {
+
+double samples_in(const StepTable& steps, std::int64_t epoch) {
+  double samples = 0;
+  for (std::size_t i = 0; i < steps.samples.values.size(); ++i)
+    if (steps.epoch.values[i] == epoch) samples += steps.samples.values[i];
+  return samples;
+}
+
+GpuUse gpu_use_of(const RunData& run) {
+  GpuUse use;
+  double joules = 0, samples = 0, seconds = 0, clocks = 0, clocked = 0;
+  std::int64_t epoch = run.first_epoch();
+  for (const EpochRow& row : run.epochs) {
+    const GpuEpoch& gpu = row.gpu;
+    use.recorded = use.recorded || gpu.recorded;
+    use.power_peak = std::fmax(use.power_peak, gpu.power_peak);
+    use.temperature = std::fmax(use.temperature, gpu.temperature);
+    use.slowdowns |= gpu.slowdowns & kGpuSlowdownBits;
+    if (gpu.sm_clock > 0) clocks += gpu.sm_clock * row.train_seconds, clocked += row.train_seconds;
+    if (gpu.energy > 0 && std::isfinite(gpu.energy)) {
+      joules += gpu.energy;
+      samples += samples_in(run.steps, epoch);
+      seconds += row.train_seconds;
+    }
+    ++epoch;
+  }
+  if (clocked > 0) use.sm_clock = clocks / clocked;
+  if (samples > 0) use.energy_per_sample = energy_per_sample(joules, samples);
+  if (seconds > 0) use.power = joules / seconds;
+  return use;
+}
+
+}  // namespace
+
 Launch make_launch(const RunData& run, const std::string& path) {
   Launch launch;
   launch.path = path;
@@ -231,6 +268,7 @@ Launch make_launch(const RunData& run, const std::string& path) {
     read_stages(launch, run.stages);
   }
   read_curve(launch, run);
+  launch.gpu = gpu_use_of(run);
   launch.findings = check_run(run, launch);
   return launch;
 }

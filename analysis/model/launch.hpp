@@ -17,6 +17,15 @@
 
 namespace lockstep {
 
+// What the run's GPUs did while it trained. NaN: not known.
+struct GpuUse {
+  bool recorded = false;
+  double energy_per_sample = kUnknown;                            // J, over the epochs whose energy is known
+  double power = kUnknown;                                        // W, of all GPUs, mean over these
+  double power_peak = kUnknown, temperature = kUnknown, sm_clock = kUnknown;  // W, degrees Celsius, Hz
+  std::int64_t slowdowns = 0;                                     // bits of results/gpu_slowdowns.hpp
+};
+
 struct Launch {
   std::string path;  // the run's folder, or the file when it was given
   RunHeader header;
@@ -39,6 +48,7 @@ struct Launch {
   bool higher_is_better = true;
   std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
   std::vector<LearningPoint> curve;  // one an epoch
+  GpuUse gpu;
 
   // Of the steady steps.
   std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later
@@ -62,6 +72,7 @@ struct Launch {
   std::int64_t epochs_before() const { return header.resumed ? header.resumed->epochs : 0; }
   // Trained from its first step to its last, so that what it took to learn is known.
   bool trained_whole() const { return ablation().empty() && !header.resumed; }
+  bool on_gpu() const { return setting("parallel.device") == "cuda"; }
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
 

@@ -84,7 +84,8 @@ Parallelism parallelism_of(const LaunchGroup& group, const StepEstimates& steps)
 
 std::optional<Estimate> utilisation_of(const LaunchGroup& group, const StepEstimates& steps) {
   const Launch& launch = group.any();
-  const auto peak = peak_flops(launch.device, launch.setting("training.precision"));
+  const auto peak = peak_flops(launch.device, launch.setting("training.precision"),
+                               launch.setting("training.tf32") == "on");
   const double flops = launch.flops_per_sample;
   if (!peak || !(flops > 0)) return {};
   return estimate(steps, [&](const Quantities& q) {

@@ -119,6 +119,7 @@ GroupSummary summarise_group(const LaunchGroup& group) {
   s.mfu = utilisation_of(group, s.steps);
   s.test_metric = range_of(group, [](const Launch& l) { return l.test_metric; });
   s.validation_metric = range_of(group, [](const Launch& l) { return l.validation_metric; });
+  s.energy_per_sample = range_of(group, [](const Launch& l) { return l.gpu.energy_per_sample; });
   s.rows_trained = group.any().rows_trained;
   return s;
 }

@@ -48,6 +48,7 @@ struct GroupSummary {
   std::int64_t unmatched_collectives = 0, rows_trained = 0;
   Parallelism parallel;                 // empty where the budget is refused
   std::optional<Estimate> mfu;          // model FLOP utilisation
+  Range energy_per_sample;              // J
   Comparison against_seq, against_one;  // train_seq; one rank of the same mode
 };
 

@@ -193,6 +193,7 @@ void add_parallel_efficiency(Columns& c) {
   link("link_bandwidth", "B/s", &LinkSummary::bandwidth);
   estimated(
       c, "mfu", "1", [](const S& s) { return s.mfu; }, never);
+  measured(c, "energy_per_sample", "J", [](const S& s) { return value_of(s.energy_per_sample.median); });
 }
 
 void add_budget(Columns& c) {

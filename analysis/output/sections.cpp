@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "analysis/advice/verdict.hpp"
 #include "analysis/checks/rules.hpp"
+#include "analysis/metrics/statistics.hpp"
 #include "analysis/model/lost.hpp"
 #include "analysis/output/bench_words.hpp"
 #include "analysis/output/numbers.hpp"
+#include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
 
@@ -109,6 +112,32 @@ Row budget_row(const GroupSummary& s) {
   return row;
 }
 
+// One number for all launches: the median, and the largest of what is a peak.
+Row gpu_row(const GroupSummary& s) {
+  GpuUse most;
+  std::vector<double> powers, clocks;
+  for (const Launch* launch : s.group->launches) {
+    const GpuUse& gpu = launch->gpu;
+    most.power_peak = std::fmax(most.power_peak, gpu.power_peak);
+    most.temperature = std::fmax(most.temperature, gpu.temperature);
+    most.slowdowns |= gpu.slowdowns;
+    if (!std::isnan(gpu.power)) powers.push_back(gpu.power);
+    if (!std::isnan(gpu.sm_clock)) clocks.push_back(gpu.sm_clock);
+  }
+  const auto known = [](double value) { return std::isnan(value) ? std::string("-") : number(value); };
+  const auto middle = [&](const std::vector<double>& values, double unit) {
+    return values.empty() ? std::string("-") : number(median(values) / unit);
+  };
+  return {{s.group->label, known(s.energy_per_sample.median), middle(powers, 1), known(most.power_peak),
+           middle(clocks, 1e6), known(most.temperature), gpu_slowdown_names(most.slowdowns)},
+          ""};
+}
+
+bool on_watched_gpus(const GroupSummary& s) {
+  return s.measured() && std::any_of(s.group->launches.begin(), s.group->launches.end(),
+                                     [](const Launch* launch) { return launch->gpu.recorded; });
+}
+
 std::string warmup_of(const GroupSummary& s) {
   const std::string steps = s.warmup_low == s.warmup_high ? std::to_string(s.warmup_low)
                                                           : fmt::format("{}-{}", s.warmup_low, s.warmup_high);
@@ -137,6 +166,15 @@ const GroupSummary* summary_of(const WorkloadSummary& workload, const LaunchGrou
   const auto found = std::find_if(workload.groups.begin(), workload.groups.end(),
                                   [&](const GroupSummary& s) { return s.group == group; });
   return found == workload.groups.end() ? nullptr : &*found;
+}
+
+// Nothing where no run has it.
+void add_gpus(Document& page, const WorkloadSummary& workload) {
+  TextTable table = table_of(workload, {"", "J/sample", "mean W", "peak W", "SM MHz", "deg C", "slowed by"},
+                             gpu_row, on_watched_gpus);
+  if (table.rows.empty()) return;
+  page.heading("What the GPUs drew and how fast they ran, medians of the launches and the highest seen");
+  page.table(std::move(table));
 }
 
 void add_speedups(Document& page, const WorkloadSummary& workload, const Analysis& analysis) {
@@ -212,6 +250,7 @@ void add_workload(Document& page, const WorkloadSummary& workload, const Analysi
       {"", "launches", "ranks", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "training s", "run s"},
       time_row, [](const GroupSummary&) { return true; }));
   add_speedups(page, workload, analysis);
+  add_gpus(page, workload);
   add_communication(page, workload);
   add_parallelism(page, workload);
   if (std::none_of(workload.groups.begin(), workload.groups.end(), measured)) return;

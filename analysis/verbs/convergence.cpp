@@ -75,7 +75,6 @@ Page convergence_page(const Analysis& analysis, const AnalyzeOptions&) {
       "Statistical efficiency: samples to the target on the baseline by those here; S is about throughput "
       "times it.");
   page.notes.emplace_back("Gradient noise scale: the files have no norms of local gradients.");
-  page.notes.emplace_back("Energy: the files have none.");
   return page;
 }
 

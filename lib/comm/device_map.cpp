@@ -38,8 +38,15 @@ std::string device_identity(const c10::Device& device) {
   return text;
 }
 
+std::string device_pci_address(const c10::Device& device) {
+  if (!device.is_cuda()) return {};
+  std::array<char, 32> text{};
+  LOCKSTEP_CUDA_CHECK(cudaDeviceGetPCIBusId(text.data(), static_cast<int>(text.size()), device.index()));
+  return text.data();
+}
+
 std::string device_model(const c10::Device& device) {
-  return device.is_cuda() ? properties(device).name : "cpu";
+  return device.is_cuda() ? properties(device).name : kCpuDevice;
 }
 
 #else
@@ -51,7 +58,8 @@ constexpr const char* kNoGpu =
 
 int visible_gpus() { return 0; }
 std::string device_identity(const c10::Device&) { return {}; }
-std::string device_model(const c10::Device&) { return "cpu"; }
+std::string device_pci_address(const c10::Device&) { return {}; }
+std::string device_model(const c10::Device&) { return kCpuDevice; }
 
 #endif
 

@@ -22,8 +22,12 @@ c10::Device choose_device(DeviceKind kind, BackendKind backend, const World& wor
 
 // What identifies a GPU within its host, whatever its number in this process (its UUID); empty for the CPU.
 std::string device_identity(const c10::Device& device);
-// "NVIDIA H200"; "cpu" for the CPU.
+inline constexpr const char* kCpuDevice = "cpu";
+// "NVIDIA H200"; kCpuDevice for the CPU.
 std::string device_model(const c10::Device& device);
+
+// "0000:1b:00.0" of a GPU; empty for the CPU.
+std::string device_pci_address(const c10::Device& device);
 
 std::string host_name();
 

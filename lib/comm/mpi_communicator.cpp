@@ -10,6 +10,10 @@
 #include "comm/mpi_engine.hpp"
 #include "comm/tensor_check.hpp"
 
+#ifdef LOCKSTEP_WITH_CUDA
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
 namespace lockstep {
 namespace {
 
@@ -126,7 +130,7 @@ class MpiCommunicator final : public Communicator {
       work.kept[0] = operation.output;
       work.kept[1] = operation.input;
       work.staging =
-          std::make_unique<DeviceStaging>(stream_of(any.device().index()), operation.input, operation.output);
+          std::make_unique<DeviceStaging>(pool_of(any.device().index()), operation.input, operation.output);
       operation.input = work.staging->host_loaded();
       operation.output = work.staging->host_stored();
       return;
@@ -140,13 +144,15 @@ class MpiCommunicator final : public Communicator {
 
 #ifdef LOCKSTEP_WITH_CUDA
   static constexpr const char* kDevices = " or on CUDA";
-  const c10::cuda::CUDAStream& stream_of(c10::DeviceIndex device) {
-    auto found = streams_.find(device);
-    if (found == streams_.end())
-      found = streams_.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device)).first;
-    return found->second;
+  const std::shared_ptr<StagingPool>& pool_of(c10::DeviceIndex device) {
+    std::shared_ptr<StagingPool>& pool = pools_[device];
+    if (!pool) {
+      const c10::cuda::CUDAGuard on_device(device);
+      pool = std::make_shared<StagingPool>(device);
+    }
+    return pool;
   }
-  std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams_;
+  std::map<c10::DeviceIndex, std::shared_ptr<StagingPool>> pools_;
 #else
   static constexpr const char* kDevices = " (this build has no CUDA)";
 #endif

@@ -3,11 +3,13 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/error.hpp"
 #include "comm/device_staging.hpp"
 #include "comm/mpi_check.hpp"
+#include "comm/staged_times.hpp"
 
 namespace lockstep {
 namespace {
@@ -28,24 +30,34 @@ MpiWork::MpiWork(std::shared_ptr<Waiters> waiters, SteadyTime ready)
     : waiters_(std::move(waiters)), times_{ready, ready, ready} {}
 MpiWork::~MpiWork() = default;
 
-void MpiWork::block_until_ended() {
-  if (state_.load(std::memory_order_acquire) != kPending) return;
+bool MpiWork::block_until_ended() {
+  if (state_.load(std::memory_order_acquire) != kPending) return false;
   const FlightRecorder::Wait wait(waiters_->flight);
   waiters_->count.fetch_add(1, std::memory_order_relaxed);
   state_.wait(kPending, std::memory_order_acquire);
   waiters_->count.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 void MpiWork::wait() {
-  block_until_ended();
+  const bool waited = block_until_ended();
   if (state_.load(std::memory_order_acquire) == kFailed) std::rethrow_exception(error_);
-  if (staging) staging->order_caller();
+  if (!staging) return;
+  staging->order_caller();
+  if (waited) went_on_ = steady_now();
 }
 
 WorkTimes MpiWork::times() {
   block_until_ended();
-  return times_;
+  if (!staging || state_.load(std::memory_order_acquire) == kFailed) return times_;
+  return staged_times({.called = times_.ready,
+                       .taken = times_.start,
+                       .ended = times_.end,
+                       .stored = staging->stored(times_.end),
+                       .went_on = went_on_});
 }
+
+void MpiWork::reached() { times_.ready = std::max(times_.ready, staging->reached()); }
 
 void MpiWork::end_flight() {
   if (waiters_->flight) waiters_->flight->end(flight);
@@ -134,9 +146,8 @@ MpiEngine::Next MpiEngine::take(MpiOperation& operation) {
 
 void MpiEngine::execute(MpiOperation& operation) {
   try {
-    if (operation.work->staging) operation.work->staging->wait_ready();
     operation.work->begin();
-    if (operation.work->staging) operation.work->staging->wait_loaded();
+    if (operation.work->staging) await_copy(*operation.work);
     if (is_message(operation.kind)) return start_message(operation);
     run_collective(operation);
     if (operation.work->staging) operation.work->staging->store();
@@ -152,6 +163,20 @@ void MpiEngine::execute(MpiOperation& operation) {
     operation.work->fail(named);
     std::rethrow_exception(named);
   }
+}
+
+// Messages that are under way already go on meanwhile.
+void MpiEngine::await_copy(MpiWork& work) {
+  const DeviceStaging& staging = *work.staging;
+  staging.attend();
+  if (!staging.loads()) return;
+  for (int round = 0; !messages_.empty() && !staging.loaded(); ++round) {
+    if (stop_) throw Abandoned{};
+    progress_messages();
+    pause(round);
+  }
+  staging.wait_loaded();
+  work.reached();
 }
 
 void MpiEngine::run_collective(const MpiOperation& o) {

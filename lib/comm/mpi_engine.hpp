@@ -35,8 +35,10 @@ class MpiWork final : public Work {
   void wait() override;
   WorkTimes times() override;
 
-  // By the communication thread, once.
+  // By the communication thread, once each: it has taken the operation up; a device tensor's copy is on the
+  // host.
   void begin() { times_.start = steady_now(); }
+  void reached();
   void finish();
   void fail(std::exception_ptr error);
 
@@ -46,12 +48,13 @@ class MpiWork final : public Work {
 
  private:
   enum State : int { kPending, kDone, kFailed };
-  void block_until_ended();
+  bool block_until_ended();  // whether that took any waiting
   void end_flight();
 
   std::shared_ptr<Waiters> waiters_;
   std::atomic<int> state_{kPending};
   WorkTimes times_;
+  SteadyTime went_on_;  // of a caller that had to wait for device tensors
   std::exception_ptr error_;
 };
 
@@ -90,6 +93,7 @@ class MpiEngine {
   void run();
   Next take(MpiOperation& operation);
   void execute(MpiOperation& operation);
+  void await_copy(MpiWork& work);
   void run_collective(const MpiOperation& operation);
   void wait_for_arrival();
   void pause(int round) const;

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "comm/device_clock.hpp"
 #include "comm/flight_recorder.hpp"
 #include "comm/tensor_check.hpp"
+#include "timing/device_clock.hpp"
 
 namespace lockstep {
 namespace {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include "base/error.hpp"
 #include "comm/cpu_quota.hpp"
 #include "comm/device_map.hpp"
+#include "comm/nvml.hpp"
 
 namespace lockstep {
 namespace {
@@ -125,6 +127,10 @@ RankEnvironment describe_rank(const World&, const c10::Device& device, int threa
   e.device = device_model(device);
   e.cpu = fmt::format("{} ({} logical CPUs)", cpu_model(), sysconf(_SC_NPROCESSORS_ONLN));
   e.driver = device.is_cuda() ? gpu_driver() : "none";
+  if (const auto nvml = device.is_cuda() ? Nvml::open(device_pci_address(device)) : nullptr) {
+    e.gpu = nvml->facts();
+    if (e.driver == "none") e.driver = nvml->driver();  // in a container that hides the kernel's word for it
+  }
   e.cores_bound = bound_cores();
   e.threads = threads;
   e.cpu_quota = cpu_quota();
@@ -132,15 +138,43 @@ RankEnvironment describe_rank(const World&, const c10::Device& device, int threa
   return e;
 }
 
+namespace {
+
+constexpr double GpuFacts::*kGpuNumbers[] = {&GpuFacts::sm_clock,     &GpuFacts::sm_clock_max,
+                                             &GpuFacts::memory_clock, &GpuFacts::memory_clock_max,
+                                             &GpuFacts::power_limit,  &GpuFacts::temperature};
+
+std::string text_of(const std::optional<GpuFacts>& gpu) {
+  if (!gpu) return {};
+  std::string text = std::to_string(gpu->slowdowns);
+  for (const auto number : kGpuNumbers) text += fmt::format(" {:.17g}", (*gpu).*number);
+  return text;
+}
+
+// Streams do not read the NaN of what is not known.
+std::optional<GpuFacts> gpu_from(const std::string& text) {
+  if (text.empty()) return {};
+  GpuFacts gpu;
+  char* next = nullptr;
+  gpu.slowdowns = std::strtoll(text.c_str(), &next, 10);
+  for (const auto number : kGpuNumbers) gpu.*number = std::strtod(next, &next);
+  return gpu;
+}
+
+}  // namespace
+
 std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine) {
-  const std::string text = fmt::format(
-      "{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu, mine.driver,
-      mine.cores_bound, mine.threads, mine.memory_bytes, mine.cpu_quota, mine.clock_offset, mine.clock_error);
+  const std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu,
+                  mine.driver, text_of(mine.gpu), mine.cores_bound, mine.threads, mine.memory_bytes,
+                  mine.cpu_quota, mine.clock_offset, mine.clock_error);
   std::vector<RankEnvironment> ranks;
   for (const std::string& entry : world.all_gather(text)) {
     std::istringstream in(entry);
     RankEnvironment& e = ranks.emplace_back();
-    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver}) std::getline(in, *field);
+    std::string gpu;
+    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &gpu}) std::getline(in, *field);
+    e.gpu = gpu_from(gpu);
     in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.cpu_quota >> e.clock_offset >> e.clock_error;
     if (!in) throw run_error("a rank described its environment in words that are not understood");
   }
@@ -153,7 +187,9 @@ std::string hardware_fingerprint(const std::vector<RankEnvironment>& ranks) {
     // Steps of 12.5 % in size, so that memory that firmware or kernel hold back makes no difference.
     const auto memory = std::llround(
         std::log(static_cast<double>(std::max<std::int64_t>(e.memory_bytes, 1))) / std::log(1.125));
-    const std::string quota = e.cpu_quota > 0 ? fmt::format("\nquota {:.2f}", e.cpu_quota) : "";
+    // Where a GPU computes, a rank's host has one thread's work to do.
+    const bool limited = e.cpu_quota > 0 && e.device == kCpuDevice;
+    const std::string quota = limited ? fmt::format("\nquota {:.2f}", e.cpu_quota) : "";
     kinds.insert(fmt::format("{}\n{}\n{}{}", e.cpu, e.device, memory, quota));
   }
   Digest digest;

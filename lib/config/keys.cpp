@@ -154,6 +154,9 @@ std::vector<Key> training_keys() {
       LOCKSTEP_KEY(training.precision,
                    one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}),
                    "bf16: forward and backward passes under autocast; weights and optimizer stay fp32"),
+      LOCKSTEP_KEY(training.tf32, one_of<bool>({{"off", false}, {"on", true}}),
+                   "on: on a GPU, cuBLAS and cuDNN may round what fp32 products multiply to 10 bits "
+                   "(TF32); off: both compute in fp32"),
       LOCKSTEP_KEY(training.target, real_list(), "levels of the validation metric whose time is recorded"),
   };
 }

@@ -109,6 +109,7 @@ struct RunConfig {
     Schedule schedule;
     double grad_clip = 0;  // largest global 2-norm of the gradient; 0: off
     Precision precision = Precision::fp32;
+    bool tf32 = false;  // on a GPU: products of fp32 numbers in TF32
     std::vector<double> target;  // validation metric levels whose time is recorded
   } training;
 

@@ -18,6 +18,7 @@ inline constexpr ColumnOf<StepTable, Matrix<double>> kStepTimes[] = {
     {"/steps/comm", &StepTable::comm},           {"/steps/comm_exposed", &StepTable::comm_exposed},
     {"/steps/optimizer", &StepTable::optimizer}, {"/steps/bubble", &StepTable::bubble},
     {"/steps/other", &StepTable::other}};
+inline constexpr ColumnOf<StepTable, Matrix<double>> kStepWait = {"/steps/wait", &StepTable::wait};
 inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kStepCounts[] = {
     {"/steps/samples", &StepTable::samples}, {"/steps/epoch", &StepTable::epoch}};
 // Files of other programs, and of earlier versions, need not have these.
@@ -57,6 +58,14 @@ inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
 inline constexpr const char* kEpochMeasures[] = {"validation_perplexity", "test_perplexity", "test_bleu",
                                                  "validation_psnr", "test_psnr"};
 
+// Where the GPUs' own monitor could be asked.
+inline constexpr ColumnOf<GpuEpoch, double> kEpochGpuValues[] = {
+    {"/epochs/gpu_energy", &GpuEpoch::energy},
+    {"/epochs/gpu_power_peak", &GpuEpoch::power_peak},
+    {"/epochs/gpu_temperature", &GpuEpoch::temperature},
+    {"/epochs/gpu_sm_clock", &GpuEpoch::sm_clock}};
+inline constexpr const char* kEpochGpuSlowdowns = "/epochs/gpu_slowdowns";
+
 inline constexpr ColumnOf<AuditRow, std::int64_t> kAuditCounts[] = {{"/audit/missing", &AuditRow::missing},
                                                                     {"/audit/repeated", &AuditRow::repeated},
                                                                     {"/audit/padding", &AuditRow::padding}};
@@ -74,5 +83,13 @@ inline constexpr ColumnOf<RankEnvironment, double> kRankNumbers[] = {
     {"/env/cpu_quota", &RankEnvironment::cpu_quota},
     {"/env/clock_offset", &RankEnvironment::clock_offset},
     {"/env/clock_error", &RankEnvironment::clock_error}};
+inline constexpr ColumnOf<GpuFacts, double> kRankGpuNumbers[] = {
+    {"/env/gpu_sm_clock", &GpuFacts::sm_clock},
+    {"/env/gpu_sm_clock_max", &GpuFacts::sm_clock_max},
+    {"/env/gpu_memory_clock", &GpuFacts::memory_clock},
+    {"/env/gpu_memory_clock_max", &GpuFacts::memory_clock_max},
+    {"/env/gpu_power_limit", &GpuFacts::power_limit},
+    {"/env/gpu_temperature", &GpuFacts::temperature}};
+inline constexpr const char* kRankGpuSlowdowns = "/env/gpu_slowdowns";
 
 }  // namespace lockstep

@@ -33,6 +33,16 @@ std::vector<T> collect(const std::vector<RankEnvironment>& ranks, Column RankEnv
   return values;
 }
 
+void write_gpus(Hdf5Output& file, const std::vector<RankEnvironment>& ranks, const Extent& extent) {
+  const auto collect_gpu = [&](auto member) {
+    std::vector<std::decay_t<decltype(GpuFacts{}.*member)>> values;
+    for (const RankEnvironment& rank : ranks) values.push_back(rank.gpu.value_or(GpuFacts{}).*member);
+    return values;
+  };
+  for (const auto& c : kRankGpuNumbers) file.write(c.path, collect_gpu(c.member), extent);
+  file.write(kRankGpuSlowdowns, collect_gpu(&GpuFacts::slowdowns), extent);
+}
+
 }  // namespace
 
 std::string partial_path(const std::string& final_path) {
@@ -65,6 +75,8 @@ void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ran
   for (const auto& c : kRankTexts) file.write(c.path, collect<std::string>(ranks, c.member), extent);
   for (const auto& c : kRankCounts) file.write(c.path, collect<std::int64_t>(ranks, c.member), extent);
   for (const auto& c : kRankNumbers) file.write(c.path, collect<double>(ranks, c.member), extent);
+  if (std::any_of(ranks.begin(), ranks.end(), [](const auto& rank) { return rank.gpu.has_value(); }))
+    write_gpus(file, ranks, extent);
   file.attribute("/env", "fingerprint", fingerprint);
   for (const auto& [key, value] : environment) file.attribute("/env", key, value);
 }

@@ -141,11 +141,28 @@ void FileReader::read_environment(std::vector<RankEnvironment>& ranks,
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read<std::int64_t>(c.path, 1, extent), c.member);
   for (const auto& c : kRankNumbers)
     if (present(c.path)) assign_ranks(ranks, c.path, in_.read<double>(c.path, 1, extent), c.member);
+  read_gpus(ranks);
   if (!in_.has("/env")) return;
   for (const std::string& key : in_.attribute_names("/env"))
     environment[key] = in_.text_attribute("/env", key).value_or("");
   const auto digest = environment.extract("fingerprint");
   if (!digest.empty()) fingerprint = digest.mapped();
+}
+
+void FileReader::read_gpus(std::vector<RankEnvironment>& ranks) {
+  Extent extent;
+  const auto assign = [&](const char* path, const auto& values, auto member) {
+    if (ranks.empty()) ranks.resize(values.size());
+    if (values.size() != ranks.size()) in_.fail(path, "has another number of ranks than its neighbours");
+    for (std::size_t r = 0; r < values.size(); ++r) {
+      if (!ranks[r].gpu) ranks[r].gpu.emplace();
+      (*ranks[r].gpu).*member = values[r];
+    }
+  };
+  for (const auto& c : kRankGpuNumbers)
+    if (in_.has(c.path)) assign(c.path, in_.read<double>(c.path, 1, extent), c.member);
+  if (in_.has(kRankGpuSlowdowns))
+    assign(kRankGpuSlowdowns, in_.read<std::int64_t>(kRankGpuSlowdowns, 1, extent), &GpuFacts::slowdowns);
 }
 
 template <typename T>

@@ -38,6 +38,8 @@ class FileReader {
   template <typename T>
   void require_counts(const char* path, const std::vector<T>& values) const;
 
+  // Without a GPU whose monitor could be asked their absence is no lack.
+  void read_gpus(std::vector<RankEnvironment>& ranks);
   void read_environment(std::vector<RankEnvironment>& ranks, std::map<std::string, std::string>& environment,
                         std::string& fingerprint);
 

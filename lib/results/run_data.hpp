@@ -11,6 +11,8 @@
 
 namespace lockstep {
 
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
 // Row-major [rows, columns].
 template <typename T>
 struct Matrix {
@@ -30,6 +32,7 @@ struct Matrix {
 struct StepTable {
   Matrix<double> start;  // since the common start
   Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
+  Matrix<double> wait;  // optional, no part of the budget: shared out among comm_exposed and other
   Matrix<std::int32_t> samples, epoch;                     // samples this rank trained on; epoch, 0-based
   Matrix<std::int32_t> loss_terms, tokens, padded_tokens;  // optional: empty in files without them
   Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
@@ -59,12 +62,21 @@ struct StageTable {
   std::size_t size() const { return rank.size(); }
 };
 
+// What the GPUs did during an epoch's steps. NaN: not known.
+struct GpuEpoch {
+  bool recorded = false;  // no: there are no such columns
+  double energy = kUnknown;  // J, of all GPUs
+  double power_peak = kUnknown, temperature = kUnknown, sm_clock = kUnknown;  // W, degrees Celsius, Hz
+  std::int64_t slowdowns = 0;  // seen at some time: bits of gpu_slowdowns.hpp
+};
+
 // One row of /epochs. NaN: not measured.
 struct EpochRow {
   double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
   double train_seconds = 0, validation_seconds = 0, learning_rate = 0;
   std::int64_t peak_memory_bytes = 0;  // largest over the ranks
   Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
+  GpuEpoch gpu = {};
   std::map<std::string, double> more;  // further measures: "test_bleu"; the same names in every epoch
 };
 
@@ -75,12 +87,21 @@ struct AuditRow {
   std::int64_t missing = 0, repeated = 0, padding = 0;
 };
 
+// A rank's GPU at the start. NaN: not known.
+struct GpuFacts {
+  double sm_clock = kUnknown, sm_clock_max = kUnknown;          // Hz
+  double memory_clock = kUnknown, memory_clock_max = kUnknown;  // Hz
+  double power_limit = kUnknown, temperature = kUnknown;        // W, degrees Celsius
+  std::int64_t slowdowns = 0;                                   // bits of gpu_slowdowns.hpp
+};
+
 // One entry a rank.
 struct RankEnvironment {
   std::string host, device, cpu, driver;
   std::int64_t cores_bound = 0, threads = 0, memory_bytes = 0;
   double cpu_quota = 0;                      // CPUs that the control group allows; 0: no quota
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
+  std::optional<GpuFacts> gpu = {};          // none: nobody could be asked
 };
 
 // Of a run that went on from another's checkpoint.

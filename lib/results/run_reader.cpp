@@ -57,6 +57,10 @@ class Reader : public FileReader {
       read_matrix(c.path, run.steps.*c.member, &shape, extent);
       require_finite(c.path, (run.steps.*c.member).values);
     }
+    if (in_.has(kStepWait.path)) {
+      read_matrix(kStepWait.path, run.steps.wait, &shape, extent);
+      require_finite(kStepWait.path, run.steps.wait.values);
+    }
     const auto read_counts = [&](const auto& columns) {
       for (const auto& c : columns) {
         read_matrix(c.path, run.steps.*c.member, &shape, extent);
@@ -143,12 +147,28 @@ class Reader : public FileReader {
       const auto peaks = read_column<std::int64_t>("/epochs/peak_memory_bytes", run.epochs.size());
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
     }
+    read_gpu(run.epochs);
     for (const std::string name : kEpochMeasures) {
       if (!in_.has("/epochs/" + name)) continue;
       const auto values = read_column<double>(("/epochs/" + name).c_str(), run.epochs.size());
       for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[name] = values[e];
     }
     read_confusion(run);
+  }
+
+  // Without a GPU whose monitor could be asked their absence is no lack.
+  void read_gpu(std::vector<EpochRow>& epochs) {
+    for (const auto& c : kEpochGpuValues) {
+      if (!in_.has(c.path)) continue;
+      const auto values = read_column<double>(c.path, epochs.size());
+      for (std::size_t e = 0; e < values.size(); ++e) {
+        epochs[e].gpu.recorded = true;
+        epochs[e].gpu.*c.member = values[e];
+      }
+    }
+    if (!in_.has(kEpochGpuSlowdowns)) return;
+    const auto bits = read_column<std::int64_t>(kEpochGpuSlowdowns, epochs.size());
+    for (std::size_t e = 0; e < bits.size(); ++e) epochs[e].gpu.slowdowns = bits[e];
   }
 
   void read_confusion(RunData& run) {

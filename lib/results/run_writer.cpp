@@ -84,6 +84,7 @@ struct RunWriter::Impl {
   void append_steps(const StepTable& steps) {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
     for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
+    if (!steps.wait.values.empty()) file.append(kStepWait.path, steps.wait.values, extent, 1);
     for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
     for (const auto& c : kOptionalStepCounts)
       if (!(steps.*c.member).values.empty()) file.append(c.path, (steps.*c.member).values, extent, 1);
@@ -153,10 +154,16 @@ struct RunWriter::Impl {
   void append_epoch_row(const EpochRow& row) {
     for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
     file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
+    if (row.gpu.recorded) append_gpu(row.gpu);
     for (const auto& [name, value] : row.more)
       file.append("/epochs/" + name, std::vector<double>{value}, {1}, 0);
     const auto classes = static_cast<hsize_t>(row.confusion.rows);
     if (classes > 0) file.append("/epochs/confusion", row.confusion.values, {1, classes, classes}, 0);
+  }
+
+  void append_gpu(const GpuEpoch& gpu) {
+    for (const auto& c : kEpochGpuValues) file.append(c.path, std::vector<double>{gpu.*c.member}, {1}, 0);
+    file.append(kEpochGpuSlowdowns, std::vector<std::int64_t>{gpu.slowdowns}, {1}, 0);
   }
 
   void append_audit(const AuditRow& row) {

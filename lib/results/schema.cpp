@@ -40,6 +40,21 @@ constexpr SchemaEntry kSchema[] = {
     {"/env/memory_bytes", "[ranks]", "i8", "B", "memory of the node", false},
     {"/env/cpu_quota", "[ranks]", "f8", "1", "CPUs that the control group allows the rank; 0: no quota",
      false},
+    {"/env/gpu_sm_clock", "[ranks]", "f8", "Hz",
+     "clock of the rank's GPU at the start; NaN: not known. There, as the others of the GPU, where its "
+     "monitor "
+     "(NVML) could be asked",
+     false},
+    {"/env/gpu_sm_clock_max", "[ranks]", "f8", "Hz", "the highest that the GPU has", false},
+    {"/env/gpu_memory_clock", "[ranks]", "f8", "Hz", "clock of the GPU's memory at the start", false},
+    {"/env/gpu_memory_clock_max", "[ranks]", "f8", "Hz", "the highest that it has", false},
+    {"/env/gpu_power_limit", "[ranks]", "f8", "W", "what the GPU may draw", false},
+    {"/env/gpu_temperature", "[ranks]", "f8", "degC", "of the GPU at the start", false},
+    {"/env/gpu_slowdowns", "[ranks]", "i8", "1",
+     "why the GPU was slower than it could be at the start, added up: 4 power cap, 8 hardware, 32 "
+     "temperature, "
+     "64 temperature by the hardware, 128 power brake; 0: no reason",
+     false},
     {"/env/clock_offset", "[ranks]", "f8", "s",
      "the rank's clock minus rank 0's, already taken out of all times", false},
     {"/env/clock_error", "[ranks]", "f8", "s", "bound of the error of clock_offset", false},
@@ -61,6 +76,11 @@ constexpr SchemaEntry kSchema[] = {
     {"/steps/bubble", "[ranks, steps]", "f8", "s", "a pipeline stage without input; 0 in other modes", false},
     {"/steps/other", "[ranks, steps]", "f8", "s", "wall minus all of the above (comm counts as exposed)",
      true},
+    {"/steps/wait", "[ranks, steps]", "f8", "s",
+     "from the end of the backward passes until the gradients were reduced: no part of the budget, which "
+     "counts "
+     "of it what is comm_exposed, and the rest as other",
+     false},
     {"/steps/samples", "[ranks, steps]", "i4", "1", "samples the rank trained on", true},
     {"/steps/epoch", "[ranks, steps]", "i4", "1", "epoch, from 0", true},
     {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's loss_terms", false},
@@ -78,9 +98,15 @@ constexpr SchemaEntry kSchema[] = {
     {"/comm/kind", "[events]", "i4", "1", "index into the attribute names", false},
     {"/comm/bucket", "[events]", "i4", "1", "gradient bucket, or -1", false},
     {"/comm/bytes", "[events]", "i8", "B", "size of the message on the rank", false},
-    {"/comm/ready", "[events]", "f8", "s", "enqueued, since the common start", false},
-    {"/comm/start", "[events]", "f8", "s", "begun, since the common start", false},
-    {"/comm/end", "[events]", "f8", "s", "ended, since the common start", false},
+    {"/comm/ready", "[events]", "f8", "s",
+     "enqueued, since the common start; what a GPU sends over mpi: the GPU had come to it", false},
+    {"/comm/start", "[events]", "f8", "s", "begun, since the common start; of a message: at both ends",
+     false},
+    {"/comm/end", "[events]", "f8", "s",
+     "ended, since the common start; what a GPU receives over mpi: lay on it, and a host that stood still "
+     "for it "
+     "went on",
+     false},
 
     {"/stages/rank", "[passes]", "i4", "1", "who ran the pass", false},
     {"/stages/step", "[passes]", "i4", "1", "column of /steps that the pass belongs to", false},
@@ -106,6 +132,18 @@ constexpr SchemaEntry kSchema[] = {
      false},
     {"/epochs/learning_rate", "[epochs]", "f8", "1", "of the last step", false},
     {"/epochs/peak_memory_bytes", "[epochs]", "i8", "B", "largest so far, over the ranks", false},
+    {"/epochs/gpu_energy", "[epochs]", "f8", "J",
+     "drawn by the run's GPUs during the steps, each counted once, whoever used it; NaN: not known, or the "
+     "steps "
+     "took less than 1 s",
+     false},
+    {"/epochs/gpu_power_peak", "[epochs]", "f8", "W",
+     "largest of a GPU, asked once a second and after the last step", false},
+    {"/epochs/gpu_temperature", "[epochs]", "f8", "degC", "of the hottest GPU, asked likewise", false},
+    {"/epochs/gpu_sm_clock", "[epochs]", "f8", "Hz", "mean over what was asked likewise, of the slowest GPU",
+     false},
+    {"/epochs/gpu_slowdowns", "[epochs]", "i8", "1",
+     "why a GPU was slower than it could be at some time, numbers as in /env/gpu_slowdowns", false},
     {"/epochs/confusion", "[epochs, classes, classes]", "i8", "1",
      "validation split; rows are the true class", false},
     {"/epochs/validation_perplexity", "[epochs]", "f8", "1", "exp of the mean loss of a token", false},

@@ -2,10 +2,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "timing/cuda_event.hpp"
+#include "timing/device_clock.hpp"
 
 namespace lockstep {
 
@@ -14,13 +15,8 @@ namespace {
 class CudaTimeline : public DeviceTimeline {
  public:
   CudaTimeline(std::size_t slots, std::function<void*()> current_stream)
-      : stream_(std::move(current_stream)), base_(cudaEventDefault) {
-    // The host reads its clock right after it has seen the base event, so a device time is late by one
-    // notification (some microseconds), the same for all marks: durations are exact.
+      : stream_(std::move(current_stream)) {
     for (std::size_t i = 0; i < slots; ++i) events_.emplace_back(cudaEventDefault);
-    base_.record(stream());
-    base_.synchronize();
-    base_time_ = steady_now();
   }
 
   void mark(std::size_t slot) override { events_[slot].record(stream()); }
@@ -28,25 +24,17 @@ class CudaTimeline : public DeviceTimeline {
 
   SteadyTime time_of(std::size_t slot) override {
     events_[slot].synchronize();
-    const double seconds = events_[slot].seconds_since(base_);
-    // A float of milliseconds loses microseconds after some minutes: the base moves along with the marks.
-    const SteadyTime time =
-        base_time_ + std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(seconds));
-    if (seconds > kRebaseSeconds) {
-      std::swap(base_, events_[slot]);
-      base_time_ = time;
-    }
-    return time;
+    // Marks stay in their order where the anchor that they are read by changes.
+    return last_ = std::max(last_, clock_.anchor()->when(events_[slot]));
   }
 
  private:
-  static constexpr double kRebaseSeconds = 1;
   cudaStream_t stream() const { return static_cast<cudaStream_t>(stream_()); }
 
   std::function<void*()> stream_;
-  CudaEvent base_;
+  DeviceClock clock_;
   std::vector<CudaEvent> events_;
-  SteadyTime base_time_;
+  SteadyTime last_;
 };
 
 }  // namespace

@@ -9,8 +9,8 @@
 
 namespace lockstep {
 
-// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark. Synchronises that
-// stream once, here, to relate the device's timeline to the host's clock. Error when CUDA fails.
+// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark. For the
+// current device. Error when CUDA fails.
 std::unique_ptr<DeviceTimeline> make_cuda_timeline(std::size_t slots, std::function<void*()> current_stream);
 
 }  // namespace lockstep

@@ -73,7 +73,7 @@ constexpr TimeColumn kTimeColumns[] = {
     {&StepTable::forward, &StepRow::forward},     {&StepTable::backward, &StepRow::backward},
     {&StepTable::comm, &StepRow::comm},           {&StepTable::comm_exposed, &StepRow::comm_exposed},
     {&StepTable::optimizer, &StepRow::optimizer}, {&StepTable::bubble, &StepRow::bubble},
-    {&StepTable::other, &StepRow::other},
+    {&StepTable::other, &StepRow::other},         {&StepTable::wait, &StepRow::wait},
 };
 
 StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {

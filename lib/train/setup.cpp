@@ -22,6 +22,7 @@
 #include "train/flat_optimizer.hpp"
 #include "train/memory.hpp"
 #include "train/task.hpp"
+#include "train/tf32.hpp"
 
 namespace lockstep {
 
@@ -228,6 +229,13 @@ void check_threads(const RunConfig& config) {
                       config.place("parallel.threads"), *config.parallel.threads, cpus);
 }
 
+void set_up_tf32(const RunConfig& config, torch::Device device) {
+  if (config.training.tf32 && !device.is_cuda())
+    throw input_error("{} is on, which GPUs alone can do, and this run computes on the CPU; set it to off",
+                      config.place("training.tf32"));
+  if (device.is_cuda()) allow_tf32(config.training.tf32);
+}
+
 Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world) {
   Setup setup;
   setup.config = std::move(config);
@@ -249,6 +257,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   setup.threads = threads_per_rank(c, world);
   at::set_num_threads(setup.threads);
   setup.device = choose_device(c.parallel.device, c.parallel.backend, world, c.place("parallel.device"));
+  set_up_tf32(c, setup.device);
   set_up_simulation(setup, world.rank(), ranks);
   setup.data = load_data_in_turn(c, world);
   const int stages = mode == "mp" ? c.parallel.stages.value_or(ranks) : 1;

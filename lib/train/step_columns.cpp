@@ -32,6 +32,7 @@ StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm) 
   row.forward = forward.length();
   row.backward = backward.length();
   row.optimizer = optimizer.length();
+  row.wait = length(Phase::wait);
   row.comm = transfer.length();
   row.comm_exposed = transfer.minus(forward).minus(backward).minus(optimizer).length();
   row.bubble = IntervalSet(by_phase[static_cast<std::size_t>(Phase::stall)]).minus(transfer).length();

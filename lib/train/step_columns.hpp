@@ -22,6 +22,7 @@ struct CommInterval {
 struct StepRow {
   double start = 0, wall = 0, data = 0, h2d = 0, forward = 0, backward = 0, comm = 0, comm_exposed = 0,
          optimizer = 0, bubble = 0, other = 0;
+  double wait = 0;  // phase of that name; shared out among comm_exposed and other
 };
 
 // One pass of a micro-batch through a chunk of the model.

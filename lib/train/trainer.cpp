@@ -99,6 +99,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
+      gpu_monitor_(monitor_of(setup.device)),
       loader_(make_loader(setup, *strategy_)),
       run_(std::move(run)) {
   recorder_.set_slowdown(setup.sim.slowdown.get());
@@ -176,7 +177,8 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
   recorder_.begin_epoch(steps);
   audit_.begin_epoch();
   losses_checked_ = 0;
-  log_.clear();      // what evaluation has sent is no part of a step
+  log_.clear();  // what evaluation has sent is no part of a step
+  if (gpu_monitor_) gpu_monitor_->begin_epoch();
   world_.barrier();  // the epoch begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::int64_t global_step = steps_done_ + step;
@@ -239,6 +241,7 @@ void Trainer::show_progress(std::int64_t epoch, std::int64_t step) {
 RankEpoch Trainer::collect(std::int64_t steps) {
   RankEpoch epoch;
   const std::vector<StepSpans> spans = recorder_.take_epoch();
+  if (gpu_monitor_) gpu_ = gpu_monitor_->end_epoch();
   require_finite_losses();
   epoch.comm = comm_log_.take_intervals();
   if (strategy_->sends_messages()) align_messages(world_, epoch.comm);
@@ -372,6 +375,7 @@ std::string Trainer::epoch_line(std::int64_t epoch, const EpochRow& row, double 
 
 void Trainer::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
   at("writing epoch", epoch + 1);
+  row.gpu = gather_gpus(world_, gpu_);
   const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
   if (!writer_) return;
   const StepTable& steps = tables.steps;

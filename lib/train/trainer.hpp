@@ -12,6 +12,7 @@
 #include "data/work_audit.hpp"
 #include "results/run_writer.hpp"
 #include "timing/recorder.hpp"
+#include "train/gpu_monitor.hpp"
 #include "train/checkpoint.hpp"
 #include "train/comm_log.hpp"
 #include "train/epoch_exchange.hpp"
@@ -90,6 +91,8 @@ class Trainer {
   FlatOptimizer optimizer_;
   WorkAudit audit_;
   TrainingStep step_;
+  std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
+  GpuOfRank gpu_;                            // in this epoch
   std::unique_ptr<Loader> loader_;   // null where the strategy does not load
   std::string run_;                  // uuid
   std::string folder_;               // of the run; empty but on rank 0

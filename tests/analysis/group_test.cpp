@@ -41,6 +41,12 @@ TEST_CASE("groups that would have one label are told apart by what differs") {
     runs[1].fingerprint = "ffff0000ffff0000";
     CHECK(labels(runs) == Labels{"seq: 3", "ddp x2 hardware=00112233: 2", "ddp x2 hardware=ffff0000: 1"});
   }
+  SECTION("threads, where they compute") {
+    for (RankEnvironment& rank : runs[1].ranks) rank.threads = 8;
+    CHECK(labels(runs) == Labels{"seq: 3", "ddp x2 threads=1: 2", "ddp x2 threads=8: 1"});
+    for (RunData& run : runs) run.settings["parallel.device"] = "cuda";
+    CHECK(labels(runs) == Labels{"seq: 3", "ddp x2: 3"});
+  }
   SECTION("a version") {
     runs[1].environment["commit"] = "def";
     CHECK(labels(runs) == Labels{"seq: 3", "ddp x2 commit=abc1234: 2", "ddp x2 commit=def: 1"});

@@ -145,6 +145,10 @@ TEST_CASE("utilisation of the model's FLOPs, where the peak is known") {
   CHECK(*peak_flops("NVIDIA H100 80GB HBM3", "bf16") == 989e12);
   CHECK(*peak_flops("NVIDIA H200", "bf16") == 989e12);
   CHECK(*peak_flops("NVIDIA H100 PCIe", "bf16") == 756e12);
+  CHECK(*peak_flops("NVIDIA H200", "fp32") == 67e12);
+  CHECK(*peak_flops("NVIDIA H200", "fp32", /*tf32=*/true) == 494e12);
+  CHECK(*peak_flops("NVIDIA H200", "bf16", /*tf32=*/true) == 989e12);
+  CHECK(*peak_flops("Tesla V100-SXM2", "fp32", /*tf32=*/true) == 15.7e12);  // it has none
   CHECK_FALSE(peak_flops("cpu", "fp32"));
   CHECK_FALSE(peak_flops("NVIDIA H100 80GB HBM3", "int4"));
   CHECK(model_flops_utilisation(1e9, 395.6e3, 1, 989e12) == Approx(0.4));

@@ -10,10 +10,9 @@ using namespace lockstep::test;
 
 namespace {
 
-// The runs of usual_runs(), with every parallel one changed.
+// With every parallel one of the runs changed.
 template <typename Change>
-Comparison with_parallel(Change change) {
-  std::vector<RunData> runs = usual_runs();
+Comparison with_parallel_among(std::vector<RunData> runs, Change change) {
   for (RunData& run : runs)
     if (run.header.mode == "ddp") change(run);
   const Analysis analysis = analyse(runs);
@@ -24,6 +23,19 @@ Comparison with_parallel(Change change) {
       return c;
     }
   return {};
+}
+
+template <typename Change>
+Comparison with_parallel(Change change) {
+  return with_parallel_among(usual_runs(), change);
+}
+
+std::vector<RunData> on_gpu(std::vector<RunData> runs) {
+  for (RunData& run : runs) {
+    run.settings["parallel.device"] = "cuda";
+    for (RankEnvironment& rank : run.ranks) rank.device = "NVIDIA H100 80GB HBM3";
+  }
+  return runs;
 }
 
 void check_refused(const Comparison& c, const std::string& code, const std::string& words) {
@@ -169,6 +181,41 @@ TEST_CASE("unequal-threads") {
                  for (RankEnvironment& rank : r.ranks) rank.threads = 8;
                }),
                "unequal-threads", "threads a rank 8, baseline 1");
+  const Comparison on_gpus = with_parallel_among(on_gpu(usual_runs()), [](RunData& r) {
+    for (RankEnvironment& rank : r.ranks) rank.threads = 16;
+  });
+  CHECK(on_gpus.speedup);
+  CHECK(on_gpus.findings.empty());
+}
+
+TEST_CASE("different-clocks") {
+  const auto clocked = [](double seq, double ddp) {
+    std::vector<RunData> runs = on_gpu(usual_runs());
+    for (RunData& run : runs)
+      for (EpochRow& row : run.epochs) {
+        row.train_seconds = 1;
+        row.gpu = {.recorded = true, .sm_clock = run.header.mode == "ddp" ? ddp : seq};
+      }
+    return with_parallel_among(std::move(runs), [](RunData&) {});
+  };
+  check_warned(clocked(1.98e9, 1.41e9), "different-clocks", "1410 MHz in the mean, baseline 1980 MHz");
+  CHECK(clocked(1.98e9, 1.95e9).findings.empty());
+  CHECK(clocked(1.98e9, kUnknown).findings.empty());
+}
+
+TEST_CASE("different-tf32") {
+  const auto gpus = [](const char* seq, const char* ddp) {
+    std::vector<RunData> runs = on_gpu(usual_runs());
+    for (RunData& run : runs)
+      if (const char* tf32 = run.header.mode == "ddp" ? ddp : seq) run.settings["training.tf32"] = tf32;
+    return with_parallel_among(std::move(runs), [](RunData&) {});
+  };
+  check_warned(gpus("off", "on"), "different-tf32", "training.tf32 on, baseline off");
+  check_warned(gpus(nullptr, "off"), "different-tf32", "training.tf32 off, baseline not recorded");
+  CHECK(gpus("on", "on").findings.empty());
+  CHECK(gpus(nullptr, nullptr).findings.empty());
+  // On a CPU it is never on.
+  CHECK(with_parallel([](RunData& r) { r.settings["training.tf32"] = "off"; }).findings.empty());
 }
 
 TEST_CASE("ablation") {

@@ -138,11 +138,24 @@ TEST_CASE("duplicate-run: the second of two equal uuids does not count") {
         "the same run is here twice and counts once: uuid ddp-2-1 is also in run 0");
 }
 
+TEST_CASE("gpu-slowed") {
+  RunData run = two_ranks();
+  run.epochs[0].gpu = {.recorded = true, .slowdowns = 0x4};
+  run.epochs[1].gpu = {.recorded = true, .slowdowns = 0x20};
+  CHECK(sentence_of(findings_of(run), "gpu-slowed") ==
+        "a GPU ran slower than it could, and the next run may not: power cap, temperature");
+  CHECK(make_launch(run, "x").usable());
+  for (EpochRow& row : run.epochs) row.gpu.slowdowns = 0x1;  // that it idled at some time
+  CHECK_FALSE(has_code(findings_of(run), "gpu-slowed"));
+}
+
 TEST_CASE("uneven-ranks") {
   RunData run = two_ranks();
   run.ranks[1].threads = 3;
   CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 0 has 1 threads, rank 1 has 3"));
   CHECK(make_launch(run, "x").usable());
+  run.settings["parallel.device"] = "cuda";  // what the host has is no matter then
+  CHECK_FALSE(has_code(findings_of(run), "uneven-ranks"));
   run = two_ranks();
   run.ranks[1].device = "NVIDIA H200";
   CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 1 on 'NVIDIA H200'"));

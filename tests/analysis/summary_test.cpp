@@ -1,6 +1,7 @@
 // The numbers of a group and of a comparison against what the synthetic runs were made of.
 #include "analysis/model/summary.hpp"
 
+#include "analysis/output/sections.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "support/catch.hpp"
 
@@ -19,6 +20,8 @@ std::vector<RunData> exact_pair(double transfer, double hidden, double late) {
                                   .hidden = hidden,
                                   .late = late})};
 }
+
+std::string text_of(const Analysis& analysis) { return render_text(summary_document(analysis)); }
 
 }  // namespace
 
@@ -149,4 +152,28 @@ TEST_CASE("weak scaling: T1 / Tp of a step is the efficiency") {
   CHECK(c.efficiency->value == Approx(31.6 / 33.6));
   CHECK(c.speedup->value == Approx(2 * 31.6 / 33.6));
   CHECK_FALSE(c.karp_flatt);
+}
+
+TEST_CASE("energy a sample, over the epochs whose energy is known; nothing is said where there is none") {
+  std::vector<RunData> runs = usual_runs();
+  const std::string without = text_of(analyse(runs));
+  CHECK(lacks(without, "J/sample"));
+  CHECK(lacks(without, "nergy"));
+  CHECK(std::isnan(group_named(analyse(runs), "seq").energy_per_sample.median));
+  double joules = 0;
+  for (RunData& run : runs) {
+    if (run.header.mode != "seq") continue;
+    joules += 100;  // 100, 200 and 300 J an epoch of 40 steps of 64 samples
+    for (EpochRow& row : run.epochs) row.train_seconds = 2;
+    run.epochs[0].gpu = {true, joules, 650, 70, 1.9e9, 0x4};
+    run.epochs[1].gpu = {true, kUnknown, 690, 75, 1.7e9, 0};  // too short
+  }
+  const Analysis analysis = analyse(runs);
+  CHECK(group_named(analysis, "seq").energy_per_sample.median == Approx(200.0 / (40 * 64)));
+  const std::string text = text_of(analysis);
+  CHECK(says(text, "J/sample"));
+  CHECK(says(text, "power cap"));
+  CHECK(says(text, "690"));
+  CHECK(says(text, "1800"));  // MHz
+  CHECK(says(text, "100"));   // W: 200 J in 2 s
 }

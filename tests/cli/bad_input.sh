@@ -25,6 +25,10 @@ seq_run 2 --set model.hiden=[3]
 said_once "did you mean 'model.hidden'?"
 seq_run 2 --set model.name=mpl
 said_once "mlp"
+seq_run 2 --set training.tf32=true
+said_once "'training.tf32' must be off or on, not 'true'"
+seq_run 2 --set training.tf32=on
+said_once "'training.tf32' is on, which GPUs alone can do, and this run computes on the CPU; set it to off"
 seq_run 2 --set parallel.stages=2
 said_once "'parallel.stages' splits the model"
 seq_run 2 --set training.global_batch=100000

@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <cmath>
+
 #include "base/error.hpp"
 #include "comm/cpu_quota.hpp"
 #include "comm/device_map.hpp"
@@ -34,13 +36,14 @@ TEST_CASE("the fingerprint knows the kind of hardware, not the number of ranks o
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (32 logical CPUs)", "NVIDIA H200", 512)}) != one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (64 logical CPUs)", "NVIDIA H100", 512)}) != one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (64 logical CPUs)", "NVIDIA H200", 256)}) != one);
-  RankEnvironment limited = a, more = a;
-  limited.cpu_quota = 1.5;
+  const RankEnvironment cpu = machine("n3", "Xeon (64 logical CPUs)", "cpu", 512);
+  RankEnvironment limited = cpu, more = cpu, host_of_gpu = a;
+  limited.cpu_quota = host_of_gpu.cpu_quota = 1.5;
   more.cpu_quota = 2;
-  REQUIRE(hardware_fingerprint({limited}) != one);
+  REQUIRE(hardware_fingerprint({host_of_gpu}) == one);  // the GPU computes all the same
+  REQUIRE(hardware_fingerprint({limited}) != hardware_fingerprint({cpu}));
   REQUIRE(hardware_fingerprint({limited, limited}) == hardware_fingerprint({limited}));
   REQUIRE(hardware_fingerprint({more}) != hardware_fingerprint({limited}));
-  const RankEnvironment cpu = machine("n3", "Xeon (64 logical CPUs)", "cpu", 512);
   REQUIRE(hardware_fingerprint({a, cpu}) == hardware_fingerprint({cpu, a}));
   REQUIRE(hardware_fingerprint({a, cpu}) != one);
 }
@@ -62,6 +65,15 @@ TEST_CASE("this machine describes itself") {
   REQUIRE(all[0].cpu == e.cpu);
   REQUIRE(all[0].memory_bytes == e.memory_bytes);
   REQUIRE(all[0].cpu_quota == 2.25);
+  REQUIRE_FALSE(all[0].gpu);
+  e.gpu = GpuFacts{.sm_clock = 1.41e9, .power_limit = 700, .slowdowns = 0x20};
+  const auto with_gpu = gather_environments(*world, e);
+  REQUIRE(with_gpu[0].gpu);
+  REQUIRE(with_gpu[0].gpu->sm_clock == 1.41e9);
+  REQUIRE(std::isnan(with_gpu[0].gpu->memory_clock));  // what is not known stays so
+  REQUIRE(with_gpu[0].gpu->power_limit == 700);
+  REQUIRE(with_gpu[0].gpu->slowdowns == 0x20);
+  REQUIRE(with_gpu[0].threads == 3);
 }
 
 TEST_CASE("threads: as asked, else the cores, and never more than the process is bound to") {

@@ -29,6 +29,7 @@ training:
   optimizer: {name: sgd, lr: 1.0e-3, momentum: .9, nesterov: true}
   schedule: {name: cosine, warmup_steps: 2}
   precision: bf16
+  tf32: on
   target: [0.85, 0.88]
 parallel: {device: cpu, backend: mpi, threads: 2, overlap: false, reduce_dtype: bf16, bucket_mb: 0.5, first_bucket_mb: 1e-2}
 measure: {scaling: weak, warmup: 3}
@@ -49,6 +50,7 @@ checkpoint: {every_epochs: 1, keep: 2}
   CHECK(c.training.schedule.name == ScheduleKind::cosine);
   CHECK(c.training.schedule.warmup_steps == 2);
   CHECK(c.training.precision == Precision::bf16);
+  CHECK(c.training.tf32);
   CHECK(c.training.target == std::vector<double>{0.85, 0.88});
   CHECK(c.parallel.device == DeviceKind::cpu);
   CHECK(c.parallel.backend == BackendKind::mpi);

@@ -1,5 +1,6 @@
 #include <sys/wait.h>
 
+#include <cmath>
 #include <csignal>
 #include <thread>
 
@@ -65,6 +66,43 @@ TEST_CASE("what is written is read back") {
   CHECK(run.model.layer_parameters == start.model.layer_parameters);
   CHECK(run.data.classes == 4);
   CHECK(run.data.digest == "d1");
+}
+
+TEST_CASE("what GPUs were asked is written and read back, and not there where none was") {
+  const TemporaryFolder folder;
+  write_sample(folder / "cpu.h5");
+  const RunData cpu = read_run(folder / "cpu.h5");
+  CHECK_FALSE(cpu.ranks[1].gpu);
+  CHECK_FALSE(cpu.epochs[1].gpu.recorded);
+
+  RunData start = sample_start();
+  start.ranks[1].gpu = GpuFacts{.sm_clock = 1.2e9,
+                                .sm_clock_max = 1.98e9,
+                                .memory_clock = 2.6e9,
+                                .memory_clock_max = 2.619e9,
+                                .power_limit = 700,
+                                .temperature = 31,
+                                .slowdowns = 0x4};
+  RunWriter writer(folder / "gpu.h5", start);
+  EpochRow row = sample_epoch(1);
+  row.gpu = {true, 1234.5, 690, 64, 1.9e9, 0x24};
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, row, sample_audit());
+  row.gpu = {true, kUnknown, 300, 65, 1.8e9, 0};
+  writer.append_epoch(sample_steps(2, 1), sample_comm(3), {}, row, sample_audit());
+  writer.finish("complete", true, {}, 12.5);
+  const RunData run = read_run(folder / "gpu.h5");
+  REQUIRE(run.ranks[1].gpu);
+  CHECK(run.ranks[1].gpu->sm_clock_max == 1.98e9);
+  CHECK(run.ranks[1].gpu->memory_clock == 2.6e9);
+  CHECK(run.ranks[1].gpu->power_limit == 700);
+  CHECK(run.ranks[1].gpu->slowdowns == 0x4);
+  CHECK(std::isnan(run.ranks[0].gpu->sm_clock));  // a rank that could not ask beside one that could
+  REQUIRE(run.epochs[1].gpu.recorded);
+  CHECK(run.epochs[0].gpu.energy == 1234.5);
+  CHECK(run.epochs[0].gpu.temperature == 64);
+  CHECK(run.epochs[0].gpu.slowdowns == 0x24);
+  CHECK(std::isnan(run.epochs[1].gpu.energy));
+  CHECK(run.epochs[1].gpu.sm_clock == 1.8e9);
 }
 
 TEST_CASE("a run file is made once and never overwritten") {

@@ -1,5 +1,6 @@
 #include "train/step_columns.hpp"
 
+#include "comm/staged_times.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -18,6 +19,19 @@ StepSpans spans() {
            {Phase::other, {13, 13.5}}}};
 }
 
+SteadyTime at(double seconds) {
+  return SteadyTime() +
+         std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(seconds));
+}
+
+// An operation on device tensors over mpi, its moments in seconds.
+CommInterval staged(double called, double taken, double ended, double stored, double went_on) {
+  const WorkTimes times =
+      staged_times({at(called), at(taken), at(ended), at(stored), went_on > 0 ? at(went_on) : SteadyTime()});
+  const auto seconds = [](SteadyTime time) { return seconds_between(SteadyTime(), time); };
+  return {.ready = seconds(times.ready), .start = seconds(times.start), .end = seconds(times.end)};
+}
+
 double sum(const StepRow& r) {
   return r.data + r.h2d + r.forward + r.backward + r.comm_exposed + r.optimizer + r.bubble + r.other;
 }
@@ -30,6 +44,7 @@ TEST_CASE("communication under backward is overlapped, the rest exposed, and the
   CHECK(row.comm == Approx(4.5));
   CHECK(row.comm_exposed == Approx(1.5));
   CHECK(row.backward == Approx(5));
+  CHECK(row.wait == Approx(2));
   CHECK(row.other == Approx(1.0));  // the wait's end, and the gap after the step
   CHECK(sum(row) == Approx(row.wall));
 }
@@ -52,4 +67,62 @@ TEST_CASE("without communication there is none") {
   CHECK(row.comm == 0);
   CHECK(row.comm_exposed == 0);
   CHECK(row.other == Approx(2.5));
+}
+
+// The device computes until 10 and then has nothing to do until the host, which waits for the second bucket,
+// is awake at 11.9 and marks the optimizer at 12.
+TEST_CASE("over mpi on a device, copies and the host's waiting are exposed communication") {
+  // Taken up when the device came to it; copied to the host, summed by 9, back on the device at 9.5.
+  const CommInterval first = staged(/*called=*/7, /*taken=*/6.5, /*ended=*/9, /*stored=*/9.5, 0);
+  CHECK(first.ready == Approx(7));
+  CHECK(first.start == Approx(7));
+  CHECK(first.end == Approx(9.5));
+  // The last gradient is ready as backward ends; summed at 11.2, copied by 11.5.
+  const CommInterval last =
+      staged(/*called=*/10, /*taken=*/9.8, /*ended=*/11.2, /*stored=*/11.5, /*went_on=*/11.9);
+  const StepRow row = step_row(spans(), {first, last});
+  CHECK(row.comm == Approx(2.5 + 1.9));
+  CHECK(row.comm_exposed == Approx(1.9));
+  CHECK(row.backward == Approx(5));
+  CHECK(row.other == Approx(0.1 + 0.5));  // from there to the mark, and the gap after the step
+  CHECK(sum(row) == Approx(row.wall));
+}
+
+TEST_CASE("over mpi on a device, a thread that is late and a copy that is long belong to the operation") {
+  const CommInterval queued =
+      staged(/*called=*/10, /*taken=*/10.4, /*ended=*/10.6, /*stored=*/12, /*went_on=*/10.7);
+  CHECK(queued.ready == Approx(10));
+  CHECK(queued.start == Approx(10.4));  // what it waited for is the operation before it
+  CHECK(queued.end == Approx(12));      // the stream waits for the copy
+  const StepRow row = step_row(spans(), {staged(9, 9, 10.2, 10.4, 0), queued});
+  CHECK(row.comm_exposed == Approx(2));
+  CHECK(row.other == Approx(0.5));
+}
+
+// A stage: stall [2,4), forward [4,6), stall [6,9), backward [9,11), stall [11,12) for the norm, optimizer.
+TEST_CASE("a stage of a pipeline on a device: transfers are exposed, the rest of a stall is bubble") {
+  const StepSpans stage{{0, 13.5},
+                        {{Phase::data, {0, 1}},
+                         {Phase::h2d, {1, 2}},
+                         {Phase::stall, {2, 4}},
+                         {Phase::forward, {4, 6}},
+                         {Phase::stall, {6, 9}},
+                         {Phase::backward, {9, 11}},
+                         {Phase::wait, {11, 11}},
+                         {Phase::stall, {11, 12}},
+                         {Phase::optimizer, {12, 13}},
+                         {Phase::other, {13, 13.5}}}};
+  // Its input was sent at 3.2 only, and lies on the device at 3.8; the host went on at 3.9.
+  CommInterval input = staged(/*called=*/1.5, /*taken=*/1.5, /*ended=*/3.7, /*stored=*/3.8, /*went_on=*/3.9);
+  input.start = 3.2;  // as align_messages finds it: the other end began later
+  // What it sends is ready as its forward pass ends, and the gradient comes back at 8.9.
+  const CommInterval output = staged(/*called=*/6, /*taken=*/5.9, /*ended=*/6.5, /*stored=*/6.5, 0),
+                     gradient = staged(/*called=*/8.5, /*taken=*/8.5, /*ended=*/8.8, /*stored=*/8.9, 0),
+                     norm = staged(/*called=*/11, /*taken=*/11.05, /*ended=*/11.8, /*stored=*/11.85,
+                                   /*went_on=*/11.95);
+  const StepRow row = step_row(stage, {input, output, gradient, norm});
+  CHECK(row.comm_exposed == Approx(0.7 + 0.5 + 0.4 + 0.9));
+  CHECK(row.bubble == Approx(2 - 0.7 + 3 - 0.9 + 1 - 0.9));
+  CHECK(row.other == Approx(0.5));
+  CHECK(sum(row) == Approx(row.wall));
 }
