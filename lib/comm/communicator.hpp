@@ -31,7 +31,17 @@ namespace lockstep {
 
 enum class ReduceOp { sum, max, min };
 
-enum class CollectiveKind { all_reduce, reduce_scatter, all_gather, broadcast, send, recv, barrier, reduce };
+enum class CollectiveKind {
+  all_reduce,
+  reduce_scatter,
+  all_gather,
+  broadcast,
+  send,
+  recv,
+  barrier,
+  reduce,
+  exchange
+};
 const char* name_of(CollectiveKind kind);
 
 // When an operation was enqueued, began and ended, on this rank's steady clock.
@@ -49,9 +59,11 @@ class Work {
   // has ended.
   virtual WorkTimes times() = 0;
   CollectiveKind kind{};
-  std::int64_t bytes = 0;  // of the tensor on this rank; reduce_scatter and all_gather: of the larger one
+  // Of the tensor on this rank; reduce_scatter and all_gather: of the larger one; exchange: of one of the
+  // two.
+  std::int64_t bytes = 0;
   // Collectives: counted per communicator, equal on all ranks. Messages: counted from one rank to one other,
-  // equal for the send and its recv.
+  // equal for the send and its recv; exchanges: between two ranks, equal on both.
   std::int64_t sequence = -1;
 };
 using WorkPtr = std::shared_ptr<Work>;
@@ -66,6 +78,11 @@ class Communicator {
   virtual std::string backend() const = 0;  // "self", "mpi", "nccl", "sim"
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  // Whether an operation takes part of the device from when it is enqueued until its peers have come, and
+  // keeps the operations behind it on this communicator waiting (nccl). Whoever enqueues one early, or one of
+  // the other direction behind it, may then wait for itself. Otherwise messages go their own ways, and the
+  // earlier a receive is asked for the better.
+  virtual bool occupies_device() const { return false; }
 
   // Collective: all ranks. Tensors are contiguous, of equal shape and dtype on all ranks
   // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place.
@@ -82,6 +99,10 @@ class Communicator {
   // Not collective: pairs of ranks. Messages between one pair arrive in the order sent.
   virtual WorkPtr send(const at::Tensor& tensor, int to) = 0;
   virtual WorkPtr recv(const at::Tensor& tensor, int from) = 0;
+  // A message each way between this rank and peer, which calls it as well: neither waits for the other's to
+  // have arrived, however large they are. sent, received: as many elements of one dtype on both ranks, and
+  // not the same memory. Counted apart from send and recv.
+  virtual WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) = 0;
 };
 
 }  // namespace lockstep

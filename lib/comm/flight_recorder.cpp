@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <future>
+#include <memory>
+#include <utility>
+
 #include "comm/communicator.hpp"
 
 namespace lockstep {
@@ -16,6 +20,9 @@ CommOperation operation_of(const Work& work, int peer) {
     case CollectiveKind::recv:
     case CollectiveKind::broadcast:
       operation.preposition = "from";
+      break;
+    case CollectiveKind::exchange:
+      operation.preposition = "with";
       break;
     default:
       return operation;
@@ -53,19 +60,47 @@ void FlightRecorder::end(Id id) {
   entry.ended = steady_now();
 }
 
-void FlightRecorder::add(Source* source) {
-  const std::lock_guard lock(sources_mutex_);
-  sources_.push_back(source);
-}
-
-void FlightRecorder::remove(Source* source) {
-  const std::lock_guard lock(sources_mutex_);
-  std::erase(sources_, source);
+FlightRecorder::~FlightRecorder() {
+  {
+    const std::lock_guard lock(asker_mutex_);
+    stop_ = true;
+  }
+  wake_asker_.notify_one();
+  if (asker_.joinable()) asker_.join();
 }
 
 void FlightRecorder::ask_sources() {
-  const std::lock_guard lock(sources_mutex_);
-  for (Source* source : sources_) source->end_finished();
+  {
+    const std::lock_guard lock(asker_mutex_);
+    asked_ = true;
+  }
+  if (asker_.joinable())
+    wake_asker_.notify_one();
+  else if (!sources_.empty())
+    asker_ = std::thread([this] { ask(); });
+}
+
+void FlightRecorder::ask() {
+  std::unique_lock lock(asker_mutex_);
+  while (!stop_) {
+    if (std::exchange(asked_, false)) {
+      lock.unlock();
+      sources_.for_each([](Source& source) { source.end_finished(); });
+      lock.lock();
+    } else {
+      wake_asker_.wait(lock, [this] { return asked_ || stop_; });
+    }
+  }
+}
+
+void FlightRecorder::abort_all(std::chrono::milliseconds patience) {
+  if (abortables_.empty()) return;
+  const auto done = std::make_shared<std::promise<void>>();
+  std::thread([this, done] {
+    abortables_.for_each([](Abortable& abortable) { abortable.abort(); });
+    done->set_value();
+  }).detach();
+  done->get_future().wait_for(patience);
 }
 
 std::string FlightRecorder::now() const {

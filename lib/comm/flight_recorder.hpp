@@ -4,9 +4,12 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "timing/activity.hpp"
@@ -30,6 +33,11 @@ std::string describe(const CommOperation& operation);
 
 class FlightRecorder {
  public:
+  FlightRecorder() = default;
+  ~FlightRecorder();
+  FlightRecorder(const FlightRecorder&) = delete;
+  FlightRecorder& operator=(const FlightRecorder&) = delete;
+
   static constexpr std::size_t kKept = 16;
   using Id = std::uint64_t;
 
@@ -42,11 +50,24 @@ class FlightRecorder {
   class Source {
    public:
     virtual ~Source() = default;
-    virtual void end_finished() = 0;  // on the watchdog's thread
+    virtual void end_finished() = 0;  // on a thread of the recorder's own
   };
-  void add(Source* source);
-  void remove(Source* source);
+  void add(Source* source) { sources_.add(source); }
+  void remove(Source* source) { sources_.remove(source); }
+  // Returns at once: what they end is seen a little later. A driver may answer no question while another
+  // thread is in it, and whoever looks for a rank that stands still must not come to do so.
   void ask_sources();
+
+  // Who can end what waits for another rank, on the device too.
+  class Abortable {
+   public:
+    virtual ~Abortable() = default;
+    virtual void abort() = 0;  // on any thread; nothing is asked of it afterwards
+  };
+  void add(Abortable* abortable) { abortables_.add(abortable); }
+  void remove(Abortable* abortable) { abortables_.remove(abortable); }
+  // Before the process ends; waits so long at most.
+  void abort_all(std::chrono::milliseconds patience);
 
   // While one lives, the caller cannot go on before another rank or a device does.
   class Wait {
@@ -101,8 +122,41 @@ class FlightRecorder {
   mutable std::mutex mutex_;
   std::array<Entry, kKept> entries_;  // under mutex_
   Id next_ = 1;                       // under mutex_
-  std::mutex sources_mutex_;
-  std::vector<Source*> sources_;  // under sources_mutex_
+
+  // Whom others make known here, for as long as they live.
+  template <typename Member>
+  class Registry {
+   public:
+    void add(Member* member) {
+      const std::lock_guard lock(mutex_);
+      members_.push_back(member);
+    }
+    void remove(Member* member) {
+      const std::lock_guard lock(mutex_);
+      std::erase(members_, member);
+    }
+    bool empty() const {
+      const std::lock_guard lock(mutex_);
+      return members_.empty();
+    }
+    template <typename Visit>
+    void for_each(Visit visit) const {
+      const std::lock_guard lock(mutex_);
+      for (Member* const member : members_) visit(*member);
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::vector<Member*> members_;  // under mutex_
+  };
+  void ask();
+
+  Registry<Source> sources_;
+  Registry<Abortable> abortables_;
+  std::mutex asker_mutex_;
+  std::condition_variable wake_asker_;
+  bool asked_ = false, stop_ = false;  // under asker_mutex_
+  std::thread asker_;                  // started when first asked
   std::atomic<int> waiters_{0};
 };
 

@@ -52,6 +52,7 @@ class MpiCommunicator final : public Communicator {
     LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));
+    exchanged_.resize(static_cast<std::size_t>(size_));
     ranks_of_run_ = ranks_of_run(comm_, size_);
   }
 
@@ -96,6 +97,11 @@ class MpiCommunicator final : public Communicator {
     check_peer(CollectiveKind::recv, from, rank_, size_);
     return launch({CollectiveKind::recv, tensor, {}, ReduceOp::sum, from}, bytes_of(tensor));
   }
+  WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) override {
+    check_parts(CollectiveKind::exchange, received, sent, 1);
+    check_peer(CollectiveKind::exchange, peer, rank_, size_);
+    return launch({CollectiveKind::exchange, received, sent, ReduceOp::sum, peer}, bytes_of(sent));
+  }
 
  private:
   // operation.input: what is read; operation.output: what is written; one and the same where it is in place.
@@ -119,6 +125,7 @@ class MpiCommunicator final : public Communicator {
     const auto peer = static_cast<std::size_t>(operation.peer);
     if (operation.kind == CollectiveKind::send) return sent_[peer]++;
     if (operation.kind == CollectiveKind::recv) return received_[peer]++;
+    if (operation.kind == CollectiveKind::exchange) return exchanged_[peer]++;
     return collectives_++;
   }
 
@@ -161,7 +168,7 @@ class MpiCommunicator final : public Communicator {
   MpiEngine engine_;
   int rank_ = 0, size_ = 1;
   std::int64_t collectives_ = 0;
-  std::vector<std::int64_t> sent_, received_;  // messages so far, by peer
+  std::vector<std::int64_t> sent_, received_, exchanged_;  // messages so far, by peer
   std::vector<int> ranks_of_run_;
 };
 

@@ -22,7 +22,9 @@ constexpr int kLooksBeforeNap = 20;
 
 struct Abandoned {};
 
-bool is_message(CollectiveKind kind) { return kind == CollectiveKind::send || kind == CollectiveKind::recv; }
+bool is_message(CollectiveKind kind) {
+  return kind == CollectiveKind::send || kind == CollectiveKind::recv || kind == CollectiveKind::exchange;
+}
 
 }  // namespace
 
@@ -225,9 +227,13 @@ void MpiEngine::pause(int round) const {
 }
 
 void MpiEngine::start_message(MpiOperation& operation) {
-  const bool sends = operation.kind == CollectiveKind::send;
-  std::vector<MPI_Request> requests = sends ? transfer_.send(operation.output, operation.peer)
-                                            : transfer_.recv(operation.output, operation.peer);
+  std::vector<MPI_Request> requests;
+  if (operation.kind == CollectiveKind::exchange)
+    requests = transfer_.exchange(operation.input, operation.output, operation.peer);
+  else if (operation.kind == CollectiveKind::send)
+    requests = transfer_.send(operation.output, operation.peer);
+  else
+    requests = transfer_.recv(operation.output, operation.peer);
   messages_.push_back({std::move(operation), std::move(requests)});
 }
 

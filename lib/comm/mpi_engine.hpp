@@ -84,7 +84,7 @@ class MpiEngine {
   const std::shared_ptr<Waiters>& waiters() const { return waiters_; }
 
  private:
-  struct Message {  // a send or recv on its way
+  struct Message {  // a send, a recv or both on their way
     MpiOperation operation;
     std::vector<MPI_Request> requests;
   };

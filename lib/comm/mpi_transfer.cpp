@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kPieceBytes = std::int64_t{2} << 20;
 // Messages are not reduced; their pieces only keep the count in an int.
 constexpr std::int64_t kMessageBytes = std::int64_t{1} << 30;
-constexpr int kTag = 1;
+constexpr int kMessageTag = 1, kExchangeTag = 2;
 
 std::byte* bytes(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
 
@@ -108,23 +108,39 @@ void MpiTransfer::broadcast(const at::Tensor& tensor, int root) {
   });
 }
 
-std::vector<MPI_Request> MpiTransfer::send(const at::Tensor& tensor, int to) {
+void MpiTransfer::start_send(const at::Tensor& tensor, int to, int tag, std::vector<MPI_Request>& requests) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
-  std::vector<MPI_Request> requests;
   in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
     const std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
-    LOCKSTEP_MPI(MPI_Isend(piece, count, type, to, kTag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
+    LOCKSTEP_MPI(MPI_Isend(piece, count, type, to, tag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
   });
+}
+
+void MpiTransfer::start_recv(const at::Tensor& tensor, int from, int tag,
+                             std::vector<MPI_Request>& requests) {
+  const MPI_Datatype type = mpi_type(tensor.scalar_type());
+  in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
+    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    LOCKSTEP_MPI(MPI_Irecv(piece, count, type, from, tag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
+  });
+}
+
+std::vector<MPI_Request> MpiTransfer::send(const at::Tensor& tensor, int to) {
+  std::vector<MPI_Request> requests;
+  start_send(tensor, to, kMessageTag, requests);
   return requests;
 }
 
 std::vector<MPI_Request> MpiTransfer::recv(const at::Tensor& tensor, int from) {
-  const MPI_Datatype type = mpi_type(tensor.scalar_type());
   std::vector<MPI_Request> requests;
-  in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
-    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
-    LOCKSTEP_MPI(MPI_Irecv(piece, count, type, from, kTag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
-  });
+  start_recv(tensor, from, kMessageTag, requests);
+  return requests;
+}
+
+std::vector<MPI_Request> MpiTransfer::exchange(const at::Tensor& sent, const at::Tensor& received, int peer) {
+  std::vector<MPI_Request> requests;
+  start_recv(received, peer, kExchangeTag, requests);
+  start_send(sent, peer, kExchangeTag, requests);
   return requests;
 }
 

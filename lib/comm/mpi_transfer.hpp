@@ -24,8 +24,12 @@ class MpiTransfer {
   // Started only; the tensor must stay until all requests have ended.
   std::vector<MPI_Request> send(const at::Tensor& tensor, int to);
   std::vector<MPI_Request> recv(const at::Tensor& tensor, int from);
+  std::vector<MPI_Request> exchange(const at::Tensor& sent, const at::Tensor& received, int peer);
 
  private:
+  void start_send(const at::Tensor& tensor, int to, int tag, std::vector<MPI_Request>& requests);
+  void start_recv(const at::Tensor& tensor, int from, int tag, std::vector<MPI_Request>& requests);
+
   MPI_Comm comm_;
   int rank_ = 0, size_ = 1;
   MpiReductions reductions_;

@@ -8,26 +8,18 @@
 
 #include <cstring>
 #include <deque>
-#include <exception>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/error.hpp"
 #include "comm/flight_recorder.hpp"
+#include "comm/nccl_handle.hpp"
 #include "comm/tensor_check.hpp"
 #include "timing/device_clock.hpp"
 
 namespace lockstep {
 namespace {
-
-void check_nccl(ncclResult_t code, std::string_view call, ncclComm_t comm = nullptr) {
-  if (code == ncclSuccess || code == ncclInProgress) return;
-  const char* const detail = ncclGetLastError(comm);
-  throw run_error("{} failed: {}{}{}", call.substr(0, call.find('(')), ncclGetErrorString(code),
-                  detail != nullptr && *detail != '\0' ? ": " : "", detail != nullptr ? detail : "");
-}
-
-#define LOCKSTEP_NCCL(call) check_nccl((call), #call)
 
 ncclDataType_t nccl_type(at::ScalarType type) {
   switch (type) {
@@ -85,39 +77,6 @@ class EventPool {
  private:
   std::mutex mutex_;
   std::vector<TimedEvents> free_;
-};
-
-// The library's communicator: destroyed cleanly after success, aborted after a failure or while an exception
-// passes, when the other ranks may not come.
-class NcclHandle {
- public:
-  NcclHandle(int size, int rank, const ncclUniqueId& id) {
-    LOCKSTEP_NCCL(ncclCommInitRank(&comm_, size, id, rank));
-  }
-  ~NcclHandle() {
-    if (failed_ || std::uncaught_exceptions() > 0)
-      ncclCommAbort(comm_);
-    else
-      ncclCommDestroy(comm_);
-  }
-  NcclHandle(const NcclHandle&) = delete;
-  NcclHandle& operator=(const NcclHandle&) = delete;
-
-  ncclComm_t get() const { return comm_; }
-  // Throws what has gone wrong since the last look, here or on another rank. Does not block.
-  void check() {
-    ncclResult_t state = ncclSuccess;
-    check(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError");
-    check(state, "NCCL");
-  }
-  void check(ncclResult_t code, std::string_view call) {
-    failed_ = failed_ || (code != ncclSuccess && code != ncclInProgress);
-    check_nccl(code, call, comm_);
-  }
-
- private:
-  ncclComm_t comm_ = nullptr;
-  bool failed_ = false;
 };
 
 // What a Work needs, also after its communicator has gone.
@@ -186,22 +145,34 @@ class InFlight final : public FlightRecorder::Source {
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
-  void add(const std::shared_ptr<NcclWork>& work, CommOperation operation) {
-    const FlightRecorder::Id id = recorder_.begin(operation, FlightRecorder::Runs::on_device);
+  // Before the library is asked for it, which may have to wait for a peer as well.
+  FlightRecorder::Id begin(const CommOperation& operation) {
+    return recorder_.begin(operation, FlightRecorder::Runs::on_device);
+  }
+  void enqueued(const std::shared_ptr<NcclWork>& work, FlightRecorder::Id id) {
     const std::lock_guard lock(mutex_);
     works_.emplace_back(work, id);
   }
 
-  // In order of launch, which is the order of their ends: one stream runs them.
+  // In order of launch, which is the order of their ends: one stream runs them. Nobody else takes from the
+  // front, and the driver is asked without the lock: it may keep its answer for as long as a kernel runs.
   void end_finished() override {
-    const std::lock_guard lock(mutex_);
-    while (!works_.empty() && gone_or_ended(works_.front().first)) {
-      recorder_.end(works_.front().second);
+    while (const auto oldest = front()) {
+      if (!gone_or_ended(oldest->first)) return;
+      recorder_.end(oldest->second);
+      const std::lock_guard lock(mutex_);
       works_.pop_front();
     }
   }
 
  private:
+  using Entry = std::pair<std::weak_ptr<NcclWork>, FlightRecorder::Id>;
+
+  std::optional<Entry> front() {
+    const std::lock_guard lock(mutex_);
+    return works_.empty() ? std::nullopt : std::optional(works_.front());
+  }
+
   // What has failed is reported by whoever waits for it.
   static bool gone_or_ended(const std::weak_ptr<NcclWork>& weak) {
     const std::shared_ptr<NcclWork> work = weak.lock();
@@ -214,7 +185,7 @@ class InFlight final : public FlightRecorder::Source {
 
   FlightRecorder& recorder_;
   std::mutex mutex_;
-  std::deque<std::pair<std::weak_ptr<NcclWork>, FlightRecorder::Id>> works_;  // under mutex_
+  std::deque<Entry> works_;  // under mutex_
 };
 
 class NcclCommunicator final : public Communicator {
@@ -228,10 +199,10 @@ class NcclCommunicator final : public Communicator {
     const ncclUniqueId id = agree_on_id(group);
     for (const std::string& rank : group.all_gather(std::to_string(group.flight().rank)))
       ranks_of_run_.push_back(std::stoi(rank));
-    const FlightRecorder::Call call(&group.flight(), {.name = "ncclCommInitRank"});
-    state_->handle = std::make_unique<NcclHandle>(size_, rank_, id);
+    state_->handle = std::make_unique<NcclHandle>(size_, rank_, id, group.flight());
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));
+    exchanged_.resize(static_cast<std::size_t>(size_));
   }
   ~NcclCommunicator() override {
     const std::lock_guard lock(state_->mutex);
@@ -241,6 +212,7 @@ class NcclCommunicator final : public Communicator {
   std::string backend() const override { return "nccl"; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
+  bool occupies_device() const override { return true; }
 
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
     check(CollectiveKind::all_reduce, tensor);
@@ -319,8 +291,39 @@ class NcclCommunicator final : public Communicator {
         },
         from);
   }
+  WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) override {
+    check_parts(CollectiveKind::exchange, received, sent, 1);
+    check(CollectiveKind::exchange, sent);
+    check_peer(CollectiveKind::exchange, peer, rank_, size_);
+    return launch(
+        CollectiveKind::exchange, {sent, received}, bytes_of(sent),
+        exchanged_[static_cast<std::size_t>(peer)],
+        [&](auto comm, auto stream) {
+          return both_at_once(
+              [&] {
+                return ncclSend(sent.data_ptr(), count(sent), nccl_type(sent.scalar_type()), peer, comm,
+                                stream);
+              },
+              [&] {
+                return ncclRecv(received.data_ptr(), count(received), nccl_type(received.scalar_type()), peer,
+                                comm, stream);
+              });
+        },
+        peer);
+  }
 
  private:
+  // In one group: a single kernel, in which neither waits for the other to have ended.
+  template <typename First, typename Second>
+  static ncclResult_t both_at_once(const First& first, const Second& second) {
+    if (const ncclResult_t code = ncclGroupStart(); code != ncclSuccess) return code;
+    const ncclResult_t begun[] = {first(), second()};
+    const ncclResult_t ended = ncclGroupEnd();  // also after a failure, which it tells again
+    for (const ncclResult_t code : begun)
+      if (code != ncclSuccess && code != ncclInProgress) return code;
+    return ended;
+  }
+
   static std::size_t count(const at::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }
 
   void check(CollectiveKind kind, const at::Tensor& tensor) const {
@@ -336,18 +339,20 @@ class NcclCommunicator final : public Communicator {
   WorkPtr launch(CollectiveKind kind, std::initializer_list<at::Tensor> tensors, std::int64_t bytes,
                  std::int64_t& sequence, const Call& call, int peer = 0) {
     const c10::cuda::CUDAGuard on_device(state_->device);
-    state_->handle->check();
     auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
     work->kind = kind;
     work->bytes = bytes;
     work->sequence = sequence++;
+    const FlightRecorder::Id id =
+        in_flight_.begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
     behind_caller_.record(state_->callers_stream());
     behind_caller_.order(state_->stream.stream());
     work->begin();
     if (tensors.begin()->numel() > 0)
-      state_->handle->check(call(state_->handle->get(), state_->stream.stream()), name_of(kind));
+      state_->handle->enqueue(name_of(kind),
+                              [&](ncclComm_t comm) { return call(comm, state_->stream.stream()); });
     work->finish();
-    in_flight_.add(work, operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
+    in_flight_.enqueued(work, id);
     // A tensor freed on another stream than the one that waited must not be handed out while NCCL still uses
     // it.
     for (const at::Tensor& tensor : tensors)
@@ -363,7 +368,7 @@ class NcclCommunicator final : public Communicator {
   at::Tensor token_;         // of barrier
   int rank_, size_;
   std::int64_t collectives_ = 0;
-  std::vector<std::int64_t> sent_, received_;  // messages so far, by peer
+  std::vector<std::int64_t> sent_, received_, exchanged_;  // messages so far, by peer
 };
 
 }  // namespace

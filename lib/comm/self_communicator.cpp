@@ -49,6 +49,9 @@ class SelfCommunicator final : public Communicator {
   WorkPtr barrier() override { return finished(CollectiveKind::barrier, 0, steady_now()); }
   WorkPtr send(const at::Tensor&, int to) override { no_peer(CollectiveKind::send, to); }
   WorkPtr recv(const at::Tensor&, int from) override { no_peer(CollectiveKind::recv, from); }
+  WorkPtr exchange(const at::Tensor&, const at::Tensor&, int peer) override {
+    no_peer(CollectiveKind::exchange, peer);
+  }
 
  private:
   WorkPtr finished(CollectiveKind kind, std::int64_t bytes, SteadyTime start) {

@@ -129,6 +129,11 @@ class SimCommunicator final : public Communicator {
   WorkPtr recv(const at::Tensor& tensor, int from) override {
     return message(carrier().recv(tensor, from), from, rank());
   }
+  // Both ways are equally long and free at once, so both messages end as one does; the way up tells for both.
+  WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) override {
+    return message(carrier().exchange(sent, received, peer), std::min(rank(), peer), std::max(rank(), peer));
+  }
+  bool occupies_device() const override { return carrier_->occupies_device(); }
 
  private:
   using Direction = std::pair<int, int>;  // from, to

@@ -4,7 +4,8 @@
 // The link of a communicator carries one collective at a time: it begins when the last rank has come and the
 // operation before it has ended, and costs what base/link.hpp says of a ring, plus the jitter. Messages from
 // one rank to another follow one another by their bytes / bandwidth, and each arrives a latency and a jitter
-// later; send and recv end together, once both ranks have come. The jitter is drawn for each operation,
+// later; send and recv end together, once both ranks have come, and so do the two messages of an exchange,
+// which are as long as one: the link carries both ways at once. The jitter is drawn for each operation,
 // evenly between 0 and `jitter`, from the seed and the number of the operation: equal on all ranks, and in
 // every run.
 //

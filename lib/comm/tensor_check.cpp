@@ -33,8 +33,8 @@ void check_parts(CollectiveKind kind, const at::Tensor& whole, const at::Tensor&
 void check_peer(CollectiveKind kind, int peer, int rank, int size) {
   if (peer < 0 || peer >= size)
     throw run_error("{}: there is no rank {} among {}", name_of(kind), peer, size);
-  const bool message = kind == CollectiveKind::send || kind == CollectiveKind::recv;
-  if (message && peer == rank)
+  const bool root = kind == CollectiveKind::broadcast || kind == CollectiveKind::reduce;
+  if (!root && peer == rank)
     throw run_error("{}: rank {} cannot exchange messages with itself", name_of(kind), rank);
 }
 

@@ -32,6 +32,8 @@ constexpr milliseconds kHardLimit{5000};
 constexpr milliseconds kRecall{1500};
 // From one rank's turn to speak in place of a rank 0 that stands still to the next one's.
 constexpr milliseconds kTurn{4000};
+// For what still waits on the device to end. The driver may not let it.
+constexpr milliseconds kAbort{1000};
 // A rank tells of itself so many times within the time limit.
 constexpr double kPulses = 10;
 
@@ -371,6 +373,7 @@ void Watchdog::end(const Verdict& verdict, bool prints) {
   if (options_.rank == 0)
     for (LifelineConnection& peer : options_.peers)
       peer.send(LifelineKind::ending, code_and_text(verdict.code, verdict.emergency.message));
+  if (options_.flight != nullptr) options_.flight->abort_all(kAbort);
   if (prints && options_.end_all) options_.end_all(code);
   _exit(code);
 }

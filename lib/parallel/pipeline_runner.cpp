@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "parallel/message_lanes.hpp"
 
 namespace lockstep {
 
@@ -19,16 +20,25 @@ torch::Tensor empty_like_meta(torch::ScalarType dtype, const std::vector<std::in
   return torch::empty(sizes, torch::TensorOptions().dtype(dtype).device(device));
 }
 
+std::vector<std::size_t> turns_ahead(std::size_t actions) {
+  std::vector<std::size_t> turns(actions);
+  for (std::size_t i = 0; i < actions; ++i) turns[i] = i - std::min(i, kAhead);
+  return turns;
+}
+
 }  // namespace
 
 PipelineRunner::PipelineRunner(std::vector<std::shared_ptr<Model>> chunks, StageActions schedule,
                                PipelineLinks links, WorkLog* log)
     : chunks_(std::move(chunks)),
       schedule_(std::move(schedule)),
-      links_(links),
+      links_(std::move(links)),
       log_(log),
       chunk_count_(chunk_count(schedule_)),
       micro_batches_(micro_batch_count(schedule_)),
+      occupies_device_(links_.activations.front()->occupies_device()),
+      turns_(occupies_device_ ? receive_turns(schedule_, stage())
+                              : turns_ahead(schedule_[static_cast<std::size_t>(stage())].size())),
       passes_(chunks_.size() * static_cast<std::size_t>(micro_batches_)) {}
 
 torch::Tensor PipelineRunner::train(std::span<const MicroBatch> batch, PipelineHost& host) {
@@ -37,7 +47,7 @@ torch::Tensor PipelineRunner::train(std::span<const MicroBatch> batch, PipelineH
   torch::Tensor loss;
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const Action& action = actions[i];
-    post_receives(actions, i, batch);
+    post_receives(actions, i, batch, host);
     if (action.kind == Action::Kind::forward) {
       run_forward(action, batch[static_cast<std::size_t>(action.micro_batch)], host);
       const torch::Tensor& part = pass(action).loss;
@@ -66,7 +76,7 @@ torch::Tensor PipelineRunner::evaluate(const MicroBatch& batch, PipelineHost& ho
       for (const torch::Tensor& t : out) metas.push_back({t.scalar_type(), t.sizes().vec(), false});
       send_header(chunk, sent_metas_[key] = metas);
     }
-    send_all(links_.activations, out, peer(chunk + 1));
+    send_all(kDown, out, peer(chunk + 1));
   }
   wait_for_sends(host);
   return output;
@@ -90,17 +100,25 @@ PipelineRunner::Key PipelineRunner::shape_key(int chunk, const MicroBatch& batch
   return key;
 }
 
-// Receives are asked for in the order in which the peers send, a few actions ahead, so that a message finds
-// its place ready. What cannot be asked for yet (its shape is not known) keeps those behind it waiting.
+Communicator& PipelineRunner::link(Direction direction, int stage) {
+  const std::vector<Communicator*>& lanes = direction == kDown ? links_.activations : links_.gradients;
+  return *lanes[static_cast<std::size_t>(lane_of(stage, stages(), static_cast<int>(lanes.size())))];
+}
+
+// Receives are asked for in the order in which the peers send, so that a message finds its place ready. What
+// cannot be asked for yet (its shape is not known) keeps those behind it waiting; where operations occupy the
+// device their order is fixed, and the shape is waited for instead.
 void PipelineRunner::post_receives(std::span<const Action> actions, std::size_t now,
-                                   std::span<const MicroBatch> batch) {
-  const std::size_t end = std::min(actions.size(), now + kAhead + 1);
-  for (; next_activation_ < end; ++next_activation_) {
+                                   std::span<const MicroBatch> batch, PipelineHost& host) {
+  const auto due = [&](std::size_t next) { return next < actions.size() && turns_[next] <= now; };
+  for (; due(next_activation_); ++next_activation_) {
     const Action& action = actions[next_activation_];
     if (action.kind == Action::Kind::backward || action.chunk == 0) continue;
-    if (!post_activation(action, batch[static_cast<std::size_t>(action.micro_batch)])) break;
+    const MicroBatch& micro_batch = batch[static_cast<std::size_t>(action.micro_batch)];
+    if (occupies_device_) learn_shapes(action, micro_batch, host);
+    if (!post_activation(action, micro_batch)) break;
   }
-  for (; next_gradient_ < end; ++next_gradient_) {
+  for (; due(next_gradient_); ++next_gradient_) {
     const Action& action = actions[next_gradient_];
     if (action.kind == Action::Kind::forward || action.chunk == last_chunk()) continue;
     if (!post_gradient(action)) break;
@@ -115,8 +133,8 @@ bool PipelineRunner::post_activation(const Action& action, const MicroBatch& bat
   Message message;
   for (const TensorMeta& meta : known->second) {
     message.tensors.push_back(empty_like_meta(meta.dtype, meta.sizes, device));
-    message.works.push_back(links_.activations.recv(message.tensors.back(), from));
-    note(message.works.back(), links_.activations, from, stage());
+    message.works.push_back(link(kDown, from).recv(message.tensors.back(), from));
+    note(message.works.back(), kDown, from, stage());
   }
   activations_.push_back(std::move(message));
   return true;
@@ -130,8 +148,8 @@ bool PipelineRunner::post_gradient(const Action& action) {
   for (const torch::Tensor& output : outputs) {
     if (!output.requires_grad()) continue;
     message.tensors.push_back(torch::empty(output.sizes(), output.options().requires_grad(false)));
-    message.works.push_back(links_.gradients.recv(message.tensors.back(), from));
-    note(message.works.back(), links_.gradients, from, stage());
+    message.works.push_back(link(kUp, stage()).recv(message.tensors.back(), from));
+    note(message.works.back(), kUp, from, stage());
   }
   gradients_.push_back(std::move(message));
   return true;
@@ -147,11 +165,8 @@ Flow PipelineRunner::take(std::deque<Message>& posted, PipelineHost& host) {
 
 PipelineRunner::Metas PipelineRunner::receive_header(int chunk, PipelineHost& host) {
   host.waiting();
-  torch::Tensor header = torch::zeros({kHeaderNumbers}, torch::kInt64)
-                             .to(model(chunk).parameters().empty() ? torch::Device(torch::kCPU)
-                                                                   : model(chunk).parameters()[0].device());
-  links_.activations.recv(header, peer(chunk - 1))->wait();
-  header = header.cpu();
+  const torch::Tensor header = torch::zeros({kHeaderNumbers}, torch::kInt64);
+  links_.headers->recv(header, peer(chunk - 1))->wait();
   const auto* next = header.data_ptr<std::int64_t>();
   Metas metas(static_cast<std::size_t>(*next++));
   for (TensorMeta& meta : metas) {
@@ -174,18 +189,20 @@ void PipelineRunner::send_header(int chunk, const Metas& metas) {
   if (numbers.size() > static_cast<std::size_t>(kHeaderNumbers))
     throw run_error("{} tensors flow out of chunk {}: more than a header can describe", metas.size(), chunk);
   numbers.resize(static_cast<std::size_t>(kHeaderNumbers));
-  const auto parameters = model(chunk).parameters();
-  const torch::Device device = parameters.empty() ? torch::Device(torch::kCPU) : parameters[0].device();
-  const torch::Tensor header = torch::tensor(numbers, torch::kInt64).to(device);
-  sends_.push_back({{header}, {links_.activations.send(header, peer(chunk + 1))}});
+  const torch::Tensor header = torch::tensor(numbers, torch::kInt64);
+  sends_.push_back({{header}, {links_.headers->send(header, peer(chunk + 1))}});
+}
+
+void PipelineRunner::learn_shapes(const Action& action, const MicroBatch& batch, PipelineHost& host) {
+  Metas& metas = received_metas_[shape_key(action.chunk, batch)];
+  if (metas.empty()) metas = receive_header(action.chunk, host);
 }
 
 // What the chunk reads: the batch itself, or what the chunk before has sent.
 Flow PipelineRunner::input_of(const Action& action, const MicroBatch& batch, PipelineHost& host) {
   if (action.chunk == 0) return batch.inputs;
   if (activations_.empty()) {
-    Metas& metas = received_metas_[shape_key(action.chunk, batch)];
-    if (metas.empty()) metas = receive_header(action.chunk, host);
+    learn_shapes(action, batch, host);
     post_activation(action, batch);
     // In training the caller goes on asking behind this one.
     if (at::GradMode::is_enabled()) ++next_activation_;
@@ -197,20 +214,20 @@ Flow PipelineRunner::input_of(const Action& action, const MicroBatch& batch, Pip
   return inputs;
 }
 
-void PipelineRunner::send_all(Communicator& link, const Flow& tensors, int to) {
+void PipelineRunner::send_all(Direction direction, const Flow& tensors, int to) {
+  Communicator& lane = link(direction, direction == kDown ? stage() : to);
   Message message;
   for (const torch::Tensor& tensor : tensors) {
     message.tensors.push_back(tensor.detach().contiguous());
-    message.works.push_back(link.send(message.tensors.back(), to));
-    note(message.works.back(), link, stage(), to);
+    message.works.push_back(lane.send(message.tensors.back(), to));
+    note(message.works.back(), direction, stage(), to);
   }
   sends_.push_back(std::move(message));
 }
 
-void PipelineRunner::note(WorkPtr work, const Communicator& link, int from, int to) {
+void PipelineRunner::note(WorkPtr work, Direction direction, int from, int to) {
   if (!log_) return;
   const std::int64_t pair = std::int64_t{from} * stages() + to;
-  const std::int64_t direction = &link == &links_.gradients ? 1 : 0;
   log_->add_message(std::move(work), links_.channel + 2 * pair + direction);
 }
 
@@ -230,7 +247,7 @@ void PipelineRunner::run_forward(const Action& action, const MicroBatch& batch, 
       metas.push_back({t.scalar_type(), t.sizes().vec(), t.requires_grad()});
     send_header(action.chunk, sent_metas_[key] = metas);
   }
-  send_all(links_.activations, kept.outputs, peer(action.chunk + 1));
+  send_all(kDown, kept.outputs, peer(action.chunk + 1));
 }
 
 void PipelineRunner::run_backward(const Action& action, PipelineHost& host) {
@@ -252,7 +269,7 @@ void PipelineRunner::run_backward(const Action& action, PipelineHost& host) {
       if (!input.requires_grad()) continue;
       gradients.push_back(input.grad().defined() ? input.grad() : torch::zeros_like(input));
     }
-    send_all(links_.gradients, gradients, peer(action.chunk - 1));
+    send_all(kUp, gradients, peer(action.chunk - 1));
   }
   kept = {};
 }

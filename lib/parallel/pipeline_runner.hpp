@@ -1,10 +1,11 @@
 // PipelineRunner: does one rank's part of a pipelined step: forward and backward passes of its chunks of the
 // model in the order of a schedule, activations and gradients passed on as messages.
 //
-// Life of a micro-batch on a stage: its activations are received (asked for a few actions ahead), the chunk's
+// Life of a micro-batch on a stage: its activations are received (asked for a few actions ahead; over a back
+// end whose operations occupy the device in the order of message_lanes.hpp, which says why), the chunk's
 // layers run, what comes out is sent on at once while the next action begins; later the gradient of what was
 // sent comes back, backward runs, and the gradient of what was received is sent back. Shapes are agreed once:
-// the first message of a kind is preceded by a header.
+// the first message of a kind is preceded by a header, from host to host.
 #pragma once
 
 #include <torch/types.h>
@@ -23,11 +24,12 @@
 
 namespace lockstep {
 
-// The ranks of one pipeline, in order of stage. Two communicators of the same ranks: activations and
-// gradients between the same two ranks would otherwise have to be received in the order they were sent.
+// The ranks of one pipeline, in order of stage, on every communicator. Activations and gradients have their
+// own: between the same two ranks they would otherwise have to be received in the order they were sent. By
+// lane (message_lanes.hpp), or one that carries all.
 struct PipelineLinks {
-  Communicator& activations;
-  Communicator& gradients;
+  std::vector<Communicator*> activations, gradients;
+  Communicator* headers;     // takes host tensors
   std::int64_t channel = 0;  // the first number for WorkLog::add_message that is this pipeline's own
 };
 
@@ -84,22 +86,29 @@ class PipelineRunner {
   };
   using Key = std::vector<std::int64_t>;
 
-  int stage() const { return links_.activations.rank(); }
-  int stages() const { return links_.activations.size(); }
+  enum Direction : std::int64_t { kDown = 0, kUp = 1 };  // of activations, of gradients
+
+  int stage() const { return links_.activations.front()->rank(); }
+  int stages() const { return links_.activations.front()->size(); }
   int peer(int chunk) const { return chunk % stages(); }
   int last_chunk() const { return chunk_count_ - 1; }
   Model& model(int chunk) { return *chunks_[static_cast<std::size_t>(chunk / stages())]; }
   Key shape_key(int chunk, const MicroBatch& batch) const;
 
-  void post_receives(std::span<const Action> actions, std::size_t now, std::span<const MicroBatch> batch);
+  // Of messages between the stage and the one after it.
+  Communicator& link(Direction direction, int stage);
+
+  void post_receives(std::span<const Action> actions, std::size_t now, std::span<const MicroBatch> batch,
+                     PipelineHost& host);
   bool post_activation(const Action& action, const MicroBatch& batch);
   bool post_gradient(const Action& action);
   Flow take(std::deque<Message>& posted, PipelineHost& host);
   Metas receive_header(int chunk, PipelineHost& host);
+  void learn_shapes(const Action& action, const MicroBatch& batch, PipelineHost& host);
   void send_header(int chunk, const Metas& metas);
   Flow input_of(const Action& action, const MicroBatch& batch, PipelineHost& host);
-  void send_all(Communicator& link, const Flow& tensors, int to);
-  void note(WorkPtr work, const Communicator& link, int from, int to);
+  void send_all(Direction direction, const Flow& tensors, int to);
+  void note(WorkPtr work, Direction direction, int from, int to);
   void run_forward(const Action& action, const MicroBatch& batch, PipelineHost& host);
   void run_backward(const Action& action, PipelineHost& host);
   void wait_for_sends(PipelineHost& host);
@@ -110,6 +119,8 @@ class PipelineRunner {
   PipelineLinks links_;
   WorkLog* log_;
   int chunk_count_, micro_batches_;
+  bool occupies_device_;            // what the links do
+  std::vector<std::size_t> turns_;  // by action: the one before which its input is asked for
   std::map<Key, Metas> received_metas_, sent_metas_;     // by shape_key
   std::vector<Pass> passes_;                             // by chunk of this stage, then micro-batch
   std::deque<Message> activations_, gradients_;          // receives that were asked for, in order

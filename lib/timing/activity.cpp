@@ -9,11 +9,13 @@ void Activity::enter(const char* what, std::int64_t number) {
   phase_.store(nullptr, std::memory_order_relaxed);
   what_.store(what, std::memory_order_relaxed);
   progress();
+  if (watcher_) watcher_(*this);
 }
 
 void Activity::enter(Phase phase) {
   phase_.store(name_of(phase), std::memory_order_relaxed);
   progress();
+  if (watcher_) watcher_(*this);
 }
 
 std::string Activity::text() const {

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "timing/phase.hpp"
 
@@ -22,6 +24,9 @@ class Activity {
   // Something has come to an end, or has begun.
   void progress() { progress_.fetch_add(1, std::memory_order_relaxed); }
 
+  // For tests, which stop a process where it is: called after every change, by whoever makes it.
+  void watch(std::function<void(const Activity&)> watcher) { watcher_ = std::move(watcher); }
+
   std::uint64_t count() const { return progress_.load(std::memory_order_relaxed); }
   bool busy() const { return what_.load(std::memory_order_relaxed) != nullptr; }
   std::string text() const;  // "training step 12, forward"; empty when not busy
@@ -30,6 +35,7 @@ class Activity {
   std::atomic<const char*> what_{nullptr}, phase_{nullptr};
   std::atomic<std::int64_t> number_{-1};
   std::atomic<std::uint64_t> progress_{0};
+  std::function<void(const Activity&)> watcher_;
 };
 
 }  // namespace lockstep

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "comm/registry.hpp"
+#include "parallel/message_lanes.hpp"
 #include "timing/clock.hpp"
 #include "train/flat_optimizer.hpp"
 
@@ -162,6 +163,35 @@ void untie(Pipeline& pipeline, const Model& model) {
   }
 }
 
+// The host waits until it has ended: what it takes to get there then belongs to the start.
+void end_now(const WorkPtr& work) {
+  work->wait();
+  work->times();
+}
+
+// A message between neighbours the way that the lane carries them; whoever is neither of the two does
+// nothing.
+void greet(Communicator& lane, int from, int to, const torch::Tensor& token) {
+  if (lane.rank() == from) end_now(lane.send(token, to));
+  if (lane.rank() == to) end_now(lane.recv(token, from));
+}
+
+// One small operation for each connection of a step, in one order on all ranks.
+void connect(Pipeline& pipeline, const c10::Device& device) {
+  torch::Tensor token = torch::zeros({1}, torch::TensorOptions().device(device));
+  const int stages = pipeline.plan.grid.stages(), lanes = static_cast<int>(pipeline.activations.size());
+  const bool ring = stages > 1 && pipeline.plan.chunks_per_stage > 1;
+  for (int stage = 0; stage < (ring ? stages : stages - 1); ++stage) {
+    const auto lane = static_cast<std::size_t>(lane_of(stage, stages, lanes));
+    const int next = (stage + 1) % stages;
+    greet(*pipeline.activations[lane], stage, next, token);
+    greet(*pipeline.gradients[lane], next, stage, token);
+  }
+  end_now(pipeline.collectives->all_reduce(token));
+  if (pipeline.tied_stage >= 0)
+    end_now(pipeline.collectives->exchange(token, torch::zeros_like(token), pipeline.tied_stage));
+}
+
 }  // namespace
 
 std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid) {
@@ -252,9 +282,20 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
                                                       model.shared_dropout_context()));
   }
   const auto pipe = ranks.split(place.replica);
-  const std::string where = config.place("parallel.backend");
-  pipeline.activations = make_communicator(config.parallel.backend, device, *pipe, where, sim);
-  pipeline.gradients = make_communicator(config.parallel.backend, device, *pipe, where, sim);
+  const auto communicator = [&] {
+    return make_communicator(config.parallel.backend, device, *pipe, config.place("parallel.backend"), sim);
+  };
+  pipeline.activations.push_back(communicator());
+  pipeline.gradients.push_back(communicator());
+  if (!pipeline.activations.front()->occupies_device()) return pipeline;
+  const int lanes = lane_count(pipeline.plan.grid.stages(), pipeline.plan.chunks_per_stage);
+  for (int lane = 1; lane < lanes; ++lane) {
+    pipeline.activations.push_back(communicator());
+    pipeline.gradients.push_back(communicator());
+  }
+  pipeline.collectives = communicator();
+  pipeline.headers = make_communicator(BackendKind::mpi, c10::kCPU, *pipe);
+  connect(pipeline, device);
   return pipeline;
 }
 

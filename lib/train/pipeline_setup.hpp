@@ -35,8 +35,16 @@ struct Pipeline {
 
   PipelinePlan plan;
   int stage = 0, replica = 0;
-  std::vector<std::shared_ptr<Model>> chunks;            // of this stage, in order
-  std::unique_ptr<Communicator> activations, gradients;  // the ranks of this pipeline, in order of stage
+  std::vector<std::shared_ptr<Model>> chunks;  // of this stage, in order
+
+  // Of the ranks of this pipeline, in order of stage: by lane (parallel/message_lanes.hpp), or one that
+  // carries all messages of a kind.
+  std::vector<std::unique_ptr<Communicator>> activations, gradients;
+  // Where operations occupy the device, also one for what all stages do at once, and one from host to host.
+  std::unique_ptr<Communicator> collectives, headers;
+  Communicator& of_all_stages() const { return collectives ? *collectives : *activations.front(); }
+  Communicator& from_host_to_host() const { return headers ? *headers : *activations.front(); }
+
   // A weight that two stages share (tied embedding): this rank's copy, and the stage of the other. Undefined
   // where this stage has no part in it.
   torch::Tensor tied_weight;
@@ -76,7 +84,10 @@ LayerMeasurement measure_layers(Model& model, const Flow& batch);
 // Of each layer only the size of its parameters.
 std::vector<LayerCost> parameter_costs(const Model& model);
 
-// Collective over all ranks. The model's layers that are not this stage's are let go with it.
+// Collective over all ranks. The model's layers that are not this stage's are let go with it. Where
+// operations occupy the device, every connection that a step needs has been made when it returns: NCCL makes
+// one in the first operation that needs it, on the host, which would wait there for a peer that may wait for
+// this one's next pass.
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const RunConfig& config, const SimOptions& sim = {});
 

@@ -17,10 +17,22 @@ namespace lockstep {
 namespace {
 
 // Channels of the log: one a stage for the collectives of its replicas, then two a pair of stages and
-// replica. Stage 0 sends nothing to itself: the first of a replica's is for the collectives of its stages.
+// replica. Stage 0 sends nothing to itself: the first of a replica's is for the collectives of its stages,
+// the second for what two of them exchange.
 std::int64_t first_message_channel(const Pipeline& pipeline) {
   const std::int64_t stages = pipeline.plan.grid.stages();
   return stages + 2 * stages * stages * pipeline.replica;
+}
+
+std::vector<Communicator*> pointers(const std::vector<std::unique_ptr<Communicator>>& lanes) {
+  std::vector<Communicator*> result;
+  for (const auto& lane : lanes) result.push_back(lane.get());
+  return result;
+}
+
+PipelineLinks links_of(const Pipeline& pipeline) {
+  return {pointers(pipeline.activations), pointers(pipeline.gradients), &pipeline.from_host_to_host(),
+          first_message_channel(pipeline)};
 }
 
 class PipelineStrategy final : public Strategy, private PipelineHost {
@@ -32,11 +44,11 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
         local_(std::move(local)),
         replicas_(replicas),
         bf16_(config.training.precision == Precision::bf16),
-        runner_(pipeline.chunks, pipeline.plan.schedule,
-                {*pipeline.activations, *pipeline.gradients, first_message_channel(pipeline)}, log),
+        runner_(pipeline.chunks, pipeline.plan.schedule, links_of(pipeline), log),
         reducer_(trainable_parameters(*local_), replicas, reducer_options(config), log),
         log_(log) {
     if (log) log->set_channel(pipeline.stage);
+    connect_replicas(reducer_options(config).reduce_dtype);
     synchronise();
   }
 
@@ -86,7 +98,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     torch::Tensor squares = norm.square();
     if (pipeline_.tied_copy) squares -= pipeline_.tied_weight.grad().square().sum();
     recorder.enter(Phase::stall);
-    const WorkPtr work = pipeline_.activations->all_reduce(squares);
+    const WorkPtr work = pipeline_.of_all_stages().all_reduce(squares);
     if (log_) log_->add_message(work, first_message_channel(pipeline_));
     work->wait();
     recorder.enter(Phase::optimizer);
@@ -94,6 +106,21 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   }
 
  private:
+  // As make_pipeline does for the stages: which connections an all-reduce needs depends on its size.
+  void connect_replicas(torch::ScalarType dtype) {
+    if (replicas_.size() < 2 || !replicas_.occupies_device()) return;
+    constexpr std::int64_t kStep = 8;
+    std::int64_t largest = 1;
+    for (const torch::Tensor& gradient : reducer_.buckets().gradients())
+      largest = std::max(largest, gradient.numel());
+    const auto options = reducer_.buckets().gradients().front().options().dtype(dtype);
+    for (std::int64_t size = 1; size < kStep * largest; size *= kStep) {
+      const WorkPtr work = replicas_.all_reduce(torch::zeros({std::min(size, largest)}, options));
+      work->wait();
+      work->times();
+    }
+  }
+
   int last_stage() const {
     return static_cast<int>(pipeline_.plan.boundaries.size() - 2) % pipeline_.plan.grid.stages();
   }
@@ -167,10 +194,9 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     const torch::NoGradGuard no_grad;
     torch::Tensor mine = pipeline_.tied_weight.mutable_grad();
     const torch::Tensor theirs = torch::empty_like(mine);
-    const WorkPtr sent = pipeline_.gradients->send(mine, pipeline_.tied_stage);
-    const WorkPtr received = pipeline_.gradients->recv(theirs, pipeline_.tied_stage);
-    received->wait();
-    sent->wait();
+    const WorkPtr exchanged = pipeline_.of_all_stages().exchange(mine, theirs, pipeline_.tied_stage);
+    if (log_) log_->add_message(exchanged, first_message_channel(pipeline_) + 1);
+    exchanged->wait();
     mine.add_(theirs);
   }
 

@@ -155,6 +155,32 @@ TEST_CASE("messages: both ranks may send before they receive, and order is kept"
     REQUIRE(at::equal(in[static_cast<std::size_t>(i)], numbers(kCount, at::kInt, previous * 10 + i)));
 }
 
+TEST_CASE("exchange: both ranks at once, however large, and apart from other messages") {
+  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const int me = comm->rank(), peer = me ^ 1;
+  if (peer >= comm->size()) return;  // of an odd number the last
+  std::int64_t round = 0;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong}) {
+    for (const std::int64_t count : {0, 1, 300001, 4 << 20}) {  // MPI buffers some 4 KiB
+      CAPTURE(c10::toString(type), count);
+      const at::Tensor sent = numbers(count, type, me), received = at::zeros({count}, type);
+      const at::Tensor note = numbers(9, at::kInt, me), answer = at::zeros({9}, at::kInt);
+      const WorkPtr before = comm->send(note, peer);
+      const WorkPtr work = comm->exchange(sent, received, peer);
+      const WorkPtr after = comm->recv(answer, peer);
+      for (const WorkPtr& each : {work, after, before}) each->wait();
+      CHECK(at::equal(received, numbers(count, type, peer)));
+      CHECK(at::equal(sent, numbers(count, type, me)));
+      CHECK(at::equal(answer, numbers(9, at::kInt, peer)));
+      CHECK(work->kind == CollectiveKind::exchange);
+      CHECK(work->bytes == static_cast<std::int64_t>(sent.nbytes()));
+      CHECK(work->sequence == round);
+      CHECK(before->sequence == round);
+      ++round;
+    }
+  }
+}
+
 TEST_CASE("works run in launch order beside the caller, and know when") {
   const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
   std::vector<at::Tensor> tensors;
@@ -225,6 +251,9 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
   REQUIRE_THROWS_AS(comm->broadcast(x, comm->size()), Error);
   REQUIRE_THROWS_AS(comm->reduce(x, -1), Error);
   REQUIRE_THROWS_AS(comm->send(x, comm->rank()), Error);
+  REQUIRE_THROWS_AS(comm->exchange(x, x.clone(), comm->rank()), Error);
+  REQUIRE_THROWS_AS(comm->exchange(x, at::zeros({4}), (comm->rank() + 1) % comm->size()), Error);
+  REQUIRE_THROWS_AS(comm->exchange(x, x.to(at::kDouble), (comm->rank() + 1) % comm->size()), Error);
   REQUIRE(comm->barrier()->sequence == 0);
 }
 

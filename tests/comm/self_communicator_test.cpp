@@ -53,9 +53,11 @@ TEST_CASE("one rank: wrong tensors and peers are refused") {
   REQUIRE_THROWS_AS(comm->broadcast(x, 1), Error);
   REQUIRE_THROWS_AS(comm->send(x, 0), Error);
   REQUIRE_THROWS_AS(comm->recv(x, 1), Error);
+  REQUIRE_THROWS_AS(comm->exchange(x, x.clone(), 0), Error);
 }
 
 TEST_CASE("kinds have names") {
   REQUIRE(std::string(name_of(CollectiveKind::all_reduce)) == "all_reduce");
   REQUIRE(std::string(name_of(CollectiveKind::barrier)) == "barrier");
+  REQUIRE(std::string(name_of(CollectiveKind::exchange)) == "exchange");
 }

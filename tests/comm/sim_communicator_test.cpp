@@ -65,6 +65,17 @@ TEST_CASE("messages arrive in order, a latency later") {
   }
 }
 
+TEST_CASE("an exchange goes both ways, however large") {
+  const auto comm = over_mpi();
+  const int peer = 1 - comm->rank();
+  if (comm->size() < 2 || comm->rank() > 1) return;
+  for (const std::int64_t elements : {std::int64_t{1}, std::int64_t{1} << 20}) {
+    const at::Tensor received = filled(elements, -1);
+    CHECK(length(comm->exchange(filled(elements, comm->rank()), received, peer)) >= kLatency);
+    CHECK(at::equal(received, filled(elements, peer)));
+  }
+}
+
 TEST_CASE("a late rank is waited for, and waits for nobody") {
   const auto comm = over_mpi();
   const double late = 0.2;

@@ -56,6 +56,9 @@ class ToldCarrier final : public Communicator {
   WorkPtr barrier() override { return next(CollectiveKind::barrier, at::empty({0})); }
   WorkPtr send(const at::Tensor& t, int) override { return next(CollectiveKind::send, t); }
   WorkPtr recv(const at::Tensor& t, int) override { return next(CollectiveKind::recv, t); }
+  WorkPtr exchange(const at::Tensor& t, const at::Tensor&, int) override {
+    return next(CollectiveKind::exchange, t);
+  }
 
  private:
   WorkPtr next(CollectiveKind kind, const at::Tensor& tensor) {
@@ -124,6 +127,16 @@ TEST_CASE("messages share their direction's bandwidth and not its latency") {
   check_times(other, 0, 1 + 1 + 2);
   check_times(later, 0, 9 + 1 + 2);
   check_times(back, 0, 1 + 1 + 2);
+}
+
+TEST_CASE("an exchange takes as long as one of its messages, on both ranks alike") {
+  const at::Tensor received = at::empty_like(kTensor);
+  for (const int rank : {0, 1}) {
+    const auto comm = sim(kLink, {{0, 1}, {0, 1}}, rank);
+    const WorkPtr first = comm->exchange(kTensor, received, 1 - rank);
+    check_times(first, 0, 1 + 1 + 2);
+    check_times(comm->exchange(kTensor, received, 1 - rank), 0, 1 + 2 + 2);
+  }
 }
 
 TEST_CASE("the jitter follows from the seed and the number, on all ranks alike") {

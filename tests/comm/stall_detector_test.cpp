@@ -1,5 +1,9 @@
 #include "comm/stall_detector.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "comm/flight_recorder.hpp"
 #include "support/catch.hpp"
 
@@ -14,6 +18,13 @@ bool says(const std::optional<Stall>& stall, const std::string& words) {
   CHECK(stall);
   CHECK((stall && stall->line.find(words) != std::string::npos));
   return stall.has_value();
+}
+
+// Within ten seconds.
+template <typename Condition>
+bool comes_true(const Condition& condition) {
+  for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return condition();
 }
 
 }  // namespace
@@ -129,7 +140,7 @@ TEST_CASE("an operation on a device is waited for until its source has seen its 
   device.id = recorder.begin({.name = "all_reduce"}, FlightRecorder::Runs::on_device);
   CHECK(recorder.waits());
   recorder.ask_sources();
-  CHECK_FALSE(recorder.waits());
+  CHECK(comes_true([&] { return !recorder.waits(); }));
   recorder.ask_sources();  // twice is as good as once
   CHECK_FALSE(recorder.waits());
   recorder.remove(&device);
@@ -138,4 +149,53 @@ TEST_CASE("an operation on a device is waited for until its source has seen its 
   CHECK(recorder.waits());
   for (int i = 0; i < 16; ++i) recorder.begin({.name = "recv"});  // pushes it out
   CHECK_FALSE(recorder.waits());
+}
+
+TEST_CASE("a driver that gives no answer keeps nobody who asks, nor what is to be aborted") {
+  struct Hung final : FlightRecorder::Source {
+    std::atomic<bool> asked{false}, answers{false};
+    void end_finished() override {
+      asked = true;
+      answers.wait(false);
+    }
+  };
+  struct Communicator final : FlightRecorder::Abortable {
+    std::atomic<bool> aborted{false};
+    void abort() override { aborted = true; }
+  };
+  FlightRecorder recorder;
+  Hung hung;
+  Communicator communicator;
+  recorder.add(&hung);
+  recorder.add(&communicator);
+  recorder.begin({.name = "recv"}, FlightRecorder::Runs::on_device);
+  recorder.ask_sources();
+  REQUIRE(comes_true([&] { return hung.asked.load(); }));
+  recorder.ask_sources();
+  CHECK(recorder.now() == "waits in recv");
+  recorder.abort_all(std::chrono::seconds(60));
+  CHECK(communicator.aborted);
+  hung.answers = true;
+  hung.answers.notify_all();
+  recorder.remove(&hung);
+  recorder.remove(&communicator);
+}
+
+TEST_CASE("an abort that hangs is not waited for") {
+  struct Hung final : FlightRecorder::Abortable {
+    std::atomic<bool> ends{false}, ended{false};
+    void abort() override {
+      ends.wait(false);
+      ended = true;
+    }
+  };
+  FlightRecorder recorder;
+  Hung hung;
+  recorder.add(&hung);
+  recorder.abort_all(std::chrono::milliseconds(10));
+  CHECK_FALSE(hung.ended);
+  hung.ends = true;
+  hung.ends.notify_all();
+  recorder.remove(&hung);  // waits for it
+  CHECK(hung.ended);
 }

@@ -30,6 +30,9 @@ class Spoiling final : public Communicator {
   WorkPtr barrier() override { return inner_.barrier(); }
   WorkPtr send(const at::Tensor& t, int to) override { return inner_.send(t, to); }
   WorkPtr recv(const at::Tensor& t, int from) override { return spoil(inner_.recv(t, from), t); }
+  WorkPtr exchange(const at::Tensor& s, const at::Tensor& r, int peer) override {
+    return spoil(inner_.exchange(s, r, peer), r);
+  }
 
  private:
   WorkPtr spoil(WorkPtr work, const at::Tensor& result) {
