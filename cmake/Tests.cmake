@@ -1,7 +1,8 @@
 # lockstep_test(NAME SOURCES ... LINKS ... [LABELS unit])       a Catch2 program, one CTest entry
 # lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count
 # An MPI test whose launcher is missing or does not start FAILS: it is never skipped. Exit code 77 is that of a test
-# that could not judge times because the machine had other work (tests/support/timed.hpp).
+# that could not judge times because the machine had other work (tests/support/timed.hpp), and of one with the label gpu
+# where there is none (tests/support/gpu.hpp). Tests with that label are always registered, and run one at a time.
 
 include(AfterTests)
 
@@ -47,6 +48,13 @@ function(_lockstep_test_program NAME)
   endif()
 endfunction()
 
+# lockstep_one_gpu_test_at_a_time(TEST LABELS...): if gpu is among them.
+function(lockstep_one_gpu_test_at_a_time TEST)
+  if("gpu" IN_LIST ARGN)
+    set_tests_properties(${TEST} PROPERTIES RESOURCE_LOCK gpu)
+  endif()
+endfunction()
+
 function(lockstep_test NAME)
   cmake_parse_arguments(T "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT T_LABELS)
@@ -63,6 +71,7 @@ function(lockstep_test NAME)
   add_test(NAME ${NAME} COMMAND ${NAME})
   set_tests_properties(${NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
     ENVIRONMENT "${LOCKSTEP_MPI_ENV}")
+  lockstep_one_gpu_test_at_a_time(${NAME} ${T_LABELS})
 endfunction()
 
 function(lockstep_mpi_test NAME)
@@ -80,5 +89,6 @@ function(lockstep_mpi_test NAME)
     add_test(NAME ${NAME}_np${ranks} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${NAME}>)
     set_tests_properties(${NAME}_np${ranks} PROPERTIES LABELS "mpi;${T_LABELS}" TIMEOUT ${T_TIMEOUT}
       PROCESSORS 2 SKIP_RETURN_CODE 77 ENVIRONMENT "${LOCKSTEP_MPI_ENV};LOCKSTEP_TEST_RANKS=${ranks}")
+    lockstep_one_gpu_test_at_a_time(${NAME}_np${ranks} ${T_LABELS})
   endforeach()
 endfunction()

@@ -47,9 +47,12 @@ class Trainer:
             self.loss_of = torch.compile(self.loss_of)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=variant != "eager")
 
+    def batch(self, number):
+        return self.batches[number % len(self.batches)]
+
     def step(self, number):
         self.optimizer.zero_grad()
-        loss = self.loss_of(*self.batches[number % len(self.batches)])
+        loss = self.loss_of(*self.batch(number))
         loss.backward()
         if self.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)

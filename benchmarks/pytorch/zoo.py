@@ -1,5 +1,6 @@
 """What is compared: for each row the settings of both sides. Needs nothing but Python."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -11,6 +12,11 @@ class Row:
     batch: int  # global
     steps: int  # timed steps of one run: a few seconds on one core, where a step is short enough
     clip: float = 0  # largest 2-norm of the gradient
+
+    @property
+    def bytes_per_sample(self):
+        """Of its made-up data: 4 a pixel, 8 a token, twice for pairs."""
+        return 4 * math.prod(self.data["shape"]) if "shape" in self.data else 16 * self.data["max_length"]
 
 
 MNIST = {"name": "synthetic_images", "shape": [1, 28, 28], "classes": 10}

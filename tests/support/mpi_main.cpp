@@ -65,11 +65,11 @@ int run_session(int argc, char** argv) {
   int failed = Catch::Session().run(argc, argv);
   std::cout.rdbuf(console);
   if (failed != 0) show_report();
-  // Failed on one rank is failed, and too busy for one is too busy.
-  int worst[] = {failed != 0, lockstep::test::was_too_busy()};
+  // Failed on one rank is failed, and skipped by one is skipped.
+  int worst[] = {failed != 0, !lockstep::test::why_skipped().empty()};
   MPI_Allreduce(MPI_IN_PLACE, worst, 2, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-  lockstep::test::was_too_busy() = worst[1] != 0;
-  return lockstep::test::exit_code(worst[0]);
+  const int code = lockstep::test::exit_code(worst[0]);
+  return code == 0 && worst[1] != 0 ? lockstep::test::kSkipped : code;
 }
 
 }  // namespace

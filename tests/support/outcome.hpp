@@ -1,5 +1,6 @@
-// How a test program ends: 0 passed, 1 failed, kTooBusy where times could not be judged (SKIP_RETURN_CODE in
-// cmake/Tests.cmake). Catch2 itself returns the number of failures, which might be any of these.
+// How a test program ends: 0 passed, 1 failed, kSkipped where something could not be judged (SKIP_RETURN_CODE
+// in cmake/Tests.cmake), with the reason as its last line. Catch2 itself returns the number of failures,
+// which might be any of these.
 #pragma once
 
 #include <iostream>
@@ -7,21 +8,23 @@
 
 namespace lockstep::test {
 
-inline constexpr int kTooBusy = 77;
+inline constexpr int kSkipped = 77;
 
-inline bool& was_too_busy() {
-  static bool busy = false;
-  return busy;
+inline std::string& why_skipped() {
+  static std::string why;
+  return why;
 }
 
+inline void say_skipped(const std::string& why) { why_skipped() = why; }
+
 inline void say_too_busy(const std::string& why) {
-  was_too_busy() = true;
-  std::cout << "machine too busy: " << why << "; run this test again when it is idle" << std::endl;
+  say_skipped("machine too busy: " + why + "; run this test again when it is idle");
 }
 
 inline int exit_code(int failures) {
+  if (!why_skipped().empty()) std::cout << why_skipped() << std::endl;
   if (failures != 0) return 1;
-  return was_too_busy() ? kTooBusy : 0;
+  return why_skipped().empty() ? 0 : kSkipped;
 }
 
 }  // namespace lockstep::test

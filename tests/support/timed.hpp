@@ -1,5 +1,5 @@
 // For tests that compare times: a claim that fails on a machine with other work proves nothing. Each attempt
-// watches the machine; where too few of them had it to themselves, the program ends with kTooBusy, which
+// watches the machine; where too few of them had it to themselves, the program ends with kSkipped, which
 // CTest shows as skipped, and says why. On a free machine a claim that fails is a failure.
 #pragma once
 

@@ -1,0 +1,168 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016,SC2046
+# Finds programs and GPUs for scripts/gpu-check, starts runs with a time limit, and reads what they left. Sourced.
+
+# find_programs: sets bin.
+find_programs() {
+  local program
+  if [[ -z "$bin" && -x "$ROOT/build/release/bin/train_seq" ]]; then
+    bin="$ROOT/build/release/bin"
+  elif [[ -z "$bin" ]]; then
+    program="$(command -v train_seq)" || bad_usage "no programs in build/release/bin nor on PATH; build them, or say --bin DIR"
+    bin="$(dirname "$program")"
+  fi
+  [[ -d "$bin" ]] && bin="$(cd "$bin" && pwd)"
+  for program in train_seq train_ddp train_mp commbench analyze; do
+    [[ -x "$bin/$program" ]] || bad_usage "no program $program in '$bin'"
+  done
+}
+
+# no_gpu REASON: nothing can be tried.
+no_gpu() {
+  printf 'gpu-check: nothing was tried, for there is no GPU that the programs can use: %s\n' "$1"
+  exit 77
+}
+
+any_model=(--set model.name=mlp --set data.name=synthetic_images --set parallel.device=cuda)
+
+# find_gpus: sets gpus, the number of them that the programs see, and card, their names.
+find_gpus() {
+  local said visible
+  card="the CPU, in rehearsal"
+  if [[ "$device" == cpu ]]; then
+    gpus="${gpus:-1}"
+    return
+  fi
+  compgen -G '/dev/nvidia[0-9]*' >/dev/null || have nvidia-smi || [[ -e /dev/dxg ]] || no_gpu "the system shows none"
+  said="$(timeout 60 "$bin/train_seq" --config "$work/empty.yaml" "${any_model[@]}" --dry-run 2>&1)" ||
+    no_gpu "$(tail -n 1 <<<"$said")"
+  card="$(sed -n 's/ on [^ ]*, [0-9]* threads.*//; s/^  rank 0: //p' <<<"$said")"
+  visible="$(nvidia-smi -L 2>/dev/null | grep -c '^GPU')"
+  if [[ -n "${CUDA_VISIBLE_DEVICES:-}" ]]; then
+    visible="$(tr , '\n' <<<"$CUDA_VISIBLE_DEVICES" | grep -c .)"
+  fi
+  gpus=$((visible > 0 ? visible : 1))
+}
+
+left() { echo $((end - SECONDS)); }
+
+# own_hosts: true where ranks can be given host names of their own, so that NCCL takes several on one GPU.
+own_hosts() { [[ "$device" == cuda && "$(id -u)" == 0 ]] && unshare --uts true 2>/dev/null; }
+
+# What a rank is started by then: NCCL talks over TCP, which shows that the code is right, and nothing of its speed.
+as_own_host=(unshare --uts sh -c 'rank="${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-$PMI_RANK}}"; hostname "rank$rank"
+  export NCCL_HOSTID="rank$rank" NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_IB_DISABLE=1 NCCL_SOCKET_IFNAME=lo; exec "$@"' sh)
+
+# end_runs: those that are going on, and first the cases that would start further ones.
+end_runs() {
+  local file
+  # shellcheck disable=SC2046
+  kill -TERM $(jobs -p) 2>/dev/null
+  for file in "$work"/running/*; do
+    [[ -e "$file" ]] && kill -TERM "${file##*/}" 2>/dev/null
+  done
+}
+
+# launch NAME RANKS PROGRAM ARGUMENTS...: a program of ours on so many ranks, by mpirun but for 0; hosts=own gives each a
+# host name. Sets log, where what it prints goes, and trouble: empty, or why it failed.
+launch() {
+  local name="$1" ranks="$2" program="$3" seconds status=0 pid
+  local -a command=()
+  shift 3
+  ((ranks == 0)) || command=("${MPIRUN:-mpirun}" -np "$ranks")
+  [[ "${hosts:-}" != own ]] || command+=("${as_own_host[@]}")
+  seconds="$(left)"
+  ((seconds <= limit)) || seconds=$limit
+  trouble="$no_time"
+  ((seconds > 0)) || return 1
+  log="$work/logs/$name"
+  timeout -k 10 "$seconds" "${command[@]}" "$bin/$program" "$@" >"$log" 2>&1 &
+  pid=$!
+  : >"$work/running/$pid"
+  wait "$pid" || status=$?
+  rm -f "$work/running/$pid"
+  trouble=""
+  case $status in
+    0) return 0 ;;
+    124 | 137)
+      trouble="did not end within $seconds s"
+      ((seconds == limit)) || trouble="$no_time: stopped after $seconds s"
+      ;;
+    *) trouble="exit code $status: $(last_words "$log")" ;;
+  esac
+  return 1
+}
+
+# last_words FILE: the line of a program of ours that says what is wrong, or else the last line.
+last_words() {
+  { grep -hE '^(train_seq|train_ddp|train_mp|commbench|analyze): ' "$1" || tail -n 1 "$1"; } | tail -n 1
+}
+
+# train NAME RANKS PROGRAM SETTINGS...: trains and sets run, the run's folder, and steps, its steps as CSV.
+train() {
+  local name="$1" ranks="$2" program="$3" setting
+  local -a sets=()
+  shift 3
+  for setting in "$@"; do sets+=(--set "$setting"); done
+  run="$work/runs/$name" steps="$work/runs/$name/steps.csv"
+  rm -rf "$run"
+  mkdir -p "$run"
+  launch "$name" "$ranks" "$program" --config "$work/empty.yaml" --output "$run" --quiet "${sets[@]}" || return 1
+  "$bin/analyze" export csv "$run" --table steps >"$steps" 2>>"$log" && return 0
+  trouble="analyze cannot read the run: $(last_words "$log")"
+  return 1
+}
+
+# losses CSV: step, mean loss over the samples of all ranks, gradient norm (a parameter server's ranks but the first have
+# none); "nan" for what is no number.
+losses() {
+  awk -F, 'function is(x) { return x ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/ }
+    NR == 1 { for (i = 1; i <= NF; ++i) c[$i] = i; next }
+    { s = $c["step"]; n = $c["samples"]; if (s > last) last = s
+      if (!is($c["loss"]) || !is($c["grad_norm"])) bad[s] = 1
+      if ($c["grad_norm"] > norm[s]) norm[s] = $c["grad_norm"]
+      if (n > 0) { sum[s] += $c["loss"] * n; count[s] += n } }
+    END { for (s = 0; s <= last; ++s)
+      if (bad[s] || !count[s]) print s, "nan", "nan"; else printf "%d %.9g %.9g\n", s, sum[s] / count[s], norm[s] }' "$1"
+}
+
+# compare_losses REFERENCE CSV BOUND STEPS NORM_BOUND: in one line how far the losses of the first so many steps and the
+# gradient norm of the first are apart; fails, with the reason, when the bounds do not hold. STEPS 0: all.
+compare_losses() {
+  paste -d ' ' <(losses "$1") <(losses "$2") | awk -v bound="$3" -v steps="$4" -v norm_bound="$5" '
+    function off(a, b) { return a > b ? a - b : b - a }
+    NF != 6 { print "the runs are of different length"; wrong = 1; exit }
+    steps > 0 && NR > steps { next }
+    { ++compared }
+    $2 == "nan" || $5 == "nan" { print "no number in step " $1; wrong = 1; exit }
+    { gap = off($2, $5); if (gap > worst) { worst = gap; at = $1 } }
+    NR == 1 { norm = off($3, $6) / $3 }
+    END { if (wrong) exit 1
+      if (!compared) { print "no step was recorded"; exit 1 }
+      printf "loss within %.1e in %d steps, gradient norm of the first within %.1e", worst, compared, norm
+      if (worst > bound) { printf "; the loss of step %d is further off than %g", at, bound; exit 1 }
+      if (norm > norm_bound) { printf "; the norm is further off than %g", norm_bound; exit 1 } }'
+}
+
+# show_losses REFERENCE CSV
+show_losses() {
+  printf '%4s  %-12s %-12s %-12s %s\n' step 'loss, CPU' 'loss, here' 'norm, CPU' 'norm, here'
+  paste -d ' ' <(losses "$1") <(losses "$2") | awk '{ printf "%4d  %-12s %-12s %-12s %s\n", $1, $2, $5, $3, $6 }'
+}
+
+# share_of_other CSV: largest over the ranks, in %, of the steps from the 20th on.
+share_of_other() {
+  awk -F, 'NR == 1 { for (i = 1; i <= NF; ++i) c[$i] = i; next }
+    $c["step"] >= 20 { wall[$c["rank"]] += $c["wall"]; other[$c["rank"]] += $c["other"] }
+    END { for (r in wall) if (100 * other[r] / wall[r] > most) most = 100 * other[r] / wall[r]; printf "%.2f\n", most }' "$1"
+}
+
+# median_ms CSV: of rank 0, from the 20th step on.
+median_ms() {
+  awk -F, 'NR == 1 { for (i = 1; i <= NF; ++i) c[$i] = i; next }
+    $c["rank"] == 0 && $c["step"] >= 20 { print 1e3 * $c["wall"] }' "$1" | sort -g | awk '{ v[NR] = $1 } END { printf "%.4g\n", NR ? v[int((NR + 1) / 2)] : 0 }'
+}
+
+# share_of_recording RUN: in %, as the run's log has it.
+share_of_recording() { sed -n 's/.*recording costs \([0-9.e-]*\) %.*/\1/p' "$1"/*/log.txt | tail -n 1; }
+
+at_most() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; }
