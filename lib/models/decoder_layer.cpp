@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "models/fused.hpp"
 #include "models/gelu.hpp"
 #include "models/linear_function.hpp"
 #include "models/recompute.hpp"
@@ -38,12 +39,21 @@ DecoderLayer::DecoderLayer(const DecoderOptions& options, std::uint32_t first_si
 }
 
 torch::Tensor DecoderLayer::compute(const torch::Tensor& x) {
+  if constexpr (fused::kBuilt)
+    if (fused::takes(x, norm1_->weight)) return compute_fused(x);
   const bool training = is_training();
   const torch::Tensor attended = self_attn_->forward_causal(norm1_->forward(x));  // (B, T, E)
   const torch::Tensor y = dropout1_.apply_add(attended, x, training);             // (B, T, E)
   const torch::Tensor hidden =
       gelu_tanh(fast_linear(norm2_->forward(y), linear1_->weight, linear1_->bias));  // (B, T, FF)
   return dropout2_.apply_add(fast_linear(hidden, linear2_->weight, linear2_->bias), y, training);
+}
+
+torch::Tensor DecoderLayer::compute_fused(const torch::Tensor& x) {
+  const auto [stream, normed] = fused::norm(x, norm1_);
+  const auto [y, again] = fused::add_norm(stream, attended(normed, std::nullopt), norm2_);
+  const torch::Tensor hidden = fused::linear_gelu(again, linear1_->weight, linear1_->bias);  // (B, T, FF)
+  return fused::add(y, branch(fused::linear(hidden, linear2_->weight), linear2_, dropout2_));
 }
 
 Flow DecoderLayer::forward(Flow inputs) {

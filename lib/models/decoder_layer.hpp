@@ -23,6 +23,7 @@ class DecoderLayer : public TransformerLayer {
 
  private:
   torch::Tensor compute(const torch::Tensor& x);
+  torch::Tensor compute_fused(const torch::Tensor& x);
 
   bool recompute_;
   std::shared_ptr<DropoutContext> context_;

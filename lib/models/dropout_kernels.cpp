@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/philox.hpp"
+#include "base/philox.hpp"
 #include "models/vector_math.hpp"
 
 namespace lockstep::kernels {

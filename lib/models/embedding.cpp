@@ -4,12 +4,12 @@
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
 #include <span>
 
 #include "models/embedding_kernels.hpp"
+#include "models/gradient_sink.hpp"
 
 namespace lockstep {
 
@@ -61,13 +61,6 @@ struct RowSums {
                          sums.data_ptr<float>() + begin, width);
   }
 };
-
-// Whether the backward pass that runs adds to the gradients of leaves, all of them: autograd::grad, and a
-// backward pass for some inputs alone, list those.
-bool adds_to_leaves() {
-  const auto* wanted = torch::autograd::get_current_graph_task_exec_info();
-  return wanted && wanted->empty();
-}
 
 // The gradient by the table. When one is there to be added to, that is done here, for the batch's rows alone,
 // and none is returned: autograd would have a dense gradient zeroed, written, read and added whole.

@@ -5,7 +5,10 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include <optional>
+
 #include "models/dropout.hpp"
+#include "models/fused.hpp"
 #include "models/model.hpp"
 
 namespace lockstep {
@@ -25,6 +28,10 @@ class SelfAttention : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
   // The same where position t attends to positions 0..t.
   torch::Tensor forward_causal(const torch::Tensor& x);
+  // The same by fused functions, which have to take it, without the bias behind it: that is for whoever adds
+  // the result to the stream. bias: of the scores; none: causal.
+  torch::Tensor forward_fused(const torch::Tensor& x, const std::optional<torch::Tensor>& bias);
+  const torch::Tensor& out_bias() const { return out_proj_->bias; }
 
  private:
   std::int64_t heads_;
@@ -43,6 +50,10 @@ class TransformerLayer : public Layer {
   TransformerLayer(const EncoderOptions& options, std::uint32_t first_site,
                    const std::shared_ptr<const DropoutContext>& context);
 
+  // For fused functions: what is added to the stream, x (B, T, E) being without the linear map's bias.
+  fused::Branch branch(const torch::Tensor& x, const torch::nn::Linear& linear, const Dropout& dropout) const;
+  fused::Branch attended(const torch::Tensor& x, const std::optional<torch::Tensor>& bias) const;
+
   EncoderOptions options_;
   Dropout dropout1_, dropout_hidden_, dropout2_;
   std::shared_ptr<SelfAttention> self_attn_;
@@ -58,6 +69,9 @@ class EncoderLayer : public TransformerLayer {
                const std::shared_ptr<const DropoutContext>& context)
       : TransformerLayer(options, first_site, context) {}
   Flow forward(Flow inputs) override;
+
+ private:
+  torch::Tensor compute_fused(const torch::Tensor& x, const torch::Tensor& bias);
 };
 
 }  // namespace lockstep

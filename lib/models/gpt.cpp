@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "models/decoder_layer.hpp"
+#include "models/fused.hpp"
 #include "models/generate.hpp"
 #include "models/linear_function.hpp"
 #include "models/sampling.hpp"
@@ -30,6 +31,9 @@ class TokenEmbedding : public Layer {
 
   Flow forward(Flow inputs) override {
     const torch::Tensor& tokens = inputs[0];
+    if constexpr (fused::kBuilt)
+      if (fused::takes(tokens, weight_))
+        return {fused::look_up(tokens, weight_, positions_, is_training() ? dropout_.p() : 0)};
     const torch::Tensor x = at::embedding(weight_, tokens) + positions_.narrow(0, 0, tokens.size(1));
     return {dropout_.apply(x, is_training())};
   }
@@ -51,7 +55,12 @@ class LanguageHead : public Layer {
         norm_(register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})))),
         weight_(std::move(weight)) {}
 
-  Flow forward(Flow inputs) override { return {fast_linear(norm_->forward(inputs[0]), weight_, {})}; }
+  Flow forward(Flow inputs) override {
+    if constexpr (fused::kBuilt)
+      if (fused::takes(inputs[0], weight_))
+        return {fused::head(fused::norm(inputs[0], norm_).normed, weight_)};
+    return {fast_linear(norm_->forward(inputs[0]), weight_, {})};
+  }
 
   double forward_flops() const override {
     return 2.0 * static_cast<double>(length_) * static_cast<double>(weight_.numel());

@@ -7,7 +7,7 @@
 
 #include "base/special_tokens.hpp"
 #include "models/linear_function.hpp"
-#include "models/philox.hpp"
+#include "base/philox.hpp"
 
 namespace lockstep {
 

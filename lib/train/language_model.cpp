@@ -7,6 +7,7 @@
 
 #include "models/generate.hpp"
 #include "train/task.hpp"
+#include "train/token_loss.hpp"
 
 namespace lockstep {
 
@@ -44,6 +45,12 @@ class LanguageModel : public Task {
 
   torch::Tensor loss_share(const torch::Tensor& logits, const StepBatch& batch) const override {
     if (batch.samples == 0) return logits.sum() * 0;
+    if constexpr (token_loss::kBuilt) {
+      if (token_loss::takes(logits)) {
+        const std::int64_t real = batch.samples * batch.targets.size(1);
+        return token_loss::share(logits, batch.targets, {1.0 / static_cast<double>(batch.step_terms), real});
+      }
+    }
     const torch::Tensor rows = real_rows(logits, batch), targets = real_rows(batch.targets, batch);
     const torch::Tensor mean =
         at::cross_entropy_loss(rows.flatten(0, 1).to(torch::kFloat32), targets.flatten());

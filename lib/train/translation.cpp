@@ -11,6 +11,7 @@
 #include "models/generate.hpp"
 #include "train/bleu.hpp"
 #include "train/task.hpp"
+#include "train/token_loss.hpp"
 
 namespace lockstep {
 
@@ -50,6 +51,13 @@ class Translation : public Task {
 
   torch::Tensor loss_share(const torch::Tensor& logits, const StepBatch& batch) const override {
     if (batch.samples == 0) return logits.sum() * 0;
+    if constexpr (token_loss::kBuilt) {
+      if (token_loss::takes(logits)) {
+        const std::int64_t real = batch.samples * (batch.targets.size(1) - 1);
+        return token_loss::share(logits, predicted(batch.targets),
+                                 {1.0 / static_cast<double>(batch.step_terms), real, kPaddingToken});
+      }
+    }
     return negative_log_likelihood(real_rows(logits, batch), real_rows(batch.targets, batch)) /
            static_cast<double>(batch.step_terms);
   }

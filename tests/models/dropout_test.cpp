@@ -7,7 +7,7 @@
 
 #include "models/attention.hpp"
 #include "models/helpers.hpp"
-#include "models/philox.hpp"
+#include "base/philox.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
