@@ -31,6 +31,7 @@ enum class Tokenizer { hash, basic_english };
 enum class Batching { fixed, length };
 enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, linear, cosine };
+enum class CudaGraphUse { automatic, on, off };
 enum class Precision { fp32, bf16 };
 enum class DeviceKind { automatic, cpu, cuda };
 enum class BackendKind { automatic, mpi, nccl, sim };
@@ -110,6 +111,7 @@ struct RunConfig {
     double grad_clip = 0;  // largest global 2-norm of the gradient; 0: off
     Precision precision = Precision::fp32;
     bool tf32 = false;  // on a GPU: products of fp32 numbers in TF32
+    CudaGraphUse cuda_graph = CudaGraphUse::automatic;
     std::vector<double> target;  // validation metric levels whose time is recorded
   } training;
 

@@ -9,6 +9,7 @@
 #include "models/float_rows.hpp"
 #include "models/linear_function.hpp"
 #include "models/lstm_kernels.hpp"
+#include "models/padded_lstm.hpp"
 
 namespace lockstep {
 
@@ -120,25 +121,33 @@ LstmCells::LstmCells(std::int64_t in, std::int64_t units)
       bias_ih_(register_parameter("bias_ih_l0", torch::empty({4 * units}))),
       bias_hh_(register_parameter("bias_hh_l0", torch::empty({4 * units}))) {}
 
+bool LstmCells::takes_packed(const Tensor& x) const {
+  return x.is_cpu() && weight_hh_.scalar_type() == torch::kFloat32;
+}
+
 LstmCells::Output LstmCells::forward(const Tensor& x, const StepRows& rows, const State& state,
                                      const LstmTrace* taken) const {
-  const bool ours = x.is_cpu() && weight_hh_.scalar_type() == torch::kFloat32;
-  const auto type = ours ? torch::kFloat32 : x.scalar_type();
-  const auto start = [&](const Tensor& given) {
-    return given.defined() ? given.to(type).contiguous()
-                           : at::zeros({rows[0], units_}, x.options().dtype(type).requires_grad(false));
-  };
-  const Tensor h0 = start(state.h), c0 = start(state.c);
-  if (ours) {
-    const variable_list out =
-        LstmFunction::apply(x.to(torch::kFloat32).contiguous(), h0, c0, weight_ih_, weight_hh_, bias_ih_,
-                            bias_hh_, rows, taken == nullptr ? LstmTrace{} : *taken);
-    return {out[0], {out[1], out[2]}};
+  if (!takes_packed(x)) {
+    const auto steps = static_cast<std::int64_t>(rows.size());
+    return forward_padded(x.view({steps, rows[0], x.size(1)}), state, {});
   }
-  const auto [h, last_h, last_c] =
-      at::lstm(x, torch::tensor(rows), {h0.unsqueeze(0), c0.unsqueeze(0)},
-               {weight_ih_, weight_hh_, bias_ih_, bias_hh_}, true, 1, 0.0, is_training(), false);
-  return {h, {last_h[0], last_c[0]}};
+  const auto start = [&](const Tensor& given) {
+    return given.defined() ? given.to(torch::kFloat32).contiguous()
+                           : at::zeros({rows[0], units_}, x.options().dtype(torch::kFloat32).requires_grad(false));
+  };
+  const variable_list out =
+      LstmFunction::apply(x.to(torch::kFloat32).contiguous(), start(state.h), start(state.c), weight_ih_,
+                          weight_hh_, bias_ih_, bias_hh_, rows, taken == nullptr ? LstmTrace{} : *taken);
+  return {out[0], {out[1], out[2]}};
+}
+
+LstmCells::Output LstmCells::forward_padded(const Tensor& x, const State& state, const Tensor& live) const {
+  const auto start = [&](const Tensor& given) {
+    return given.defined() ? given : at::zeros({x.size(1), units_}, x.options().requires_grad(false));
+  };
+  const PaddedLstmOutput out = padded_lstm(
+      {x, start(state.h), start(state.c), weight_ih_, weight_hh_, bias_ih_, bias_hh_, live});
+  return {out.h.flatten(0, 1), {out.last_h, out.last_c}};
 }
 
 Tensor LstmCells::take(const Tensor& x, const State& state, std::int64_t steps, LstmTrace& trace) const {

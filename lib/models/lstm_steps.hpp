@@ -35,9 +35,16 @@ class LstmCells : public torch::nn::Module {
 
   // x: (N, in), packed. state: before the first step; undefined for zeros. taken: steps that take() has
   // computed from the same inputs and need not be computed again, or null. With gradients by x, the state and
-  // the weights. On a GPU, and where the weights are not fp32, it is LibTorch's.
+  // the weights. On a GPU, and where the weights are not fp32, all rows must be equal: else forward_padded.
   Output forward(const torch::Tensor& x, const StepRows& rows, const State& state,
                  const LstmTrace* taken = nullptr) const;
+
+  // Whether forward() takes packed rows of x: on the CPU, with weights in fp32.
+  bool takes_packed(const torch::Tensor& x) const;
+
+  // x: (T, B, in), padded; live: (T, B, 1) bool, which samples have the step; undefined: all. From zeros, or
+  // from `state`. Output's h is (T B, H).
+  Output forward_padded(const torch::Tensor& x, const State& state, const torch::Tensor& live) const;
 
   // Takes the steps that follow trace.steps, as many as x, (n B, in), holds of B samples each, without
   // gradients; on the CPU in fp32. An empty trace is made for `steps` of them. Returns their h as a view (n

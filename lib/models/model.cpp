@@ -21,6 +21,10 @@ Flow Model::flow(Flow inputs) {
   return inputs;
 }
 
+void Model::prepare_step() {
+  for (const Entry& entry : layers_) entry.layer->prepare_step();
+}
+
 std::int64_t Model::parameter_count() const {
   std::int64_t count = 0;
   for (const torch::Tensor& parameter : parameters()) count += parameter.numel();

@@ -26,6 +26,9 @@ class Layer : public torch::nn::Module {
   // Forward pass of one sample, a multiply and an add counted as two. Backward counts twice as much (see
   // Model).
   virtual double forward_flops() const = 0;
+  // On a GPU, before each training forward pass, captured passes included: writes what the host decides for
+  // the step that the dropout context describes to device memory. Most layers decide nothing.
+  virtual void prepare_step() {}
   // A parameter of another layer that this one reads too (tied weights); undefined for most. It counts once,
   // among the other layer's parameters.
   virtual torch::Tensor tied_weight() const { return {}; }
@@ -54,6 +57,7 @@ class Model : public torch::nn::Module {
   // All that the last layer hands on: for a model that is a part of another.
   Flow flow(Flow inputs);
 
+  void prepare_step();  // of all layers
   const std::vector<Entry>& layers() const { return layers_; }
   std::int64_t parameter_count() const;
   double flops_per_sample() const;  // forward + backward: three times the forward pass

@@ -109,6 +109,22 @@ Tensor padded_rows(const Tensor& x, const Packing& packing, std::int64_t longest
 
 Tensor mirrored_rows(const Tensor& x, const Packing& packing) { return MirrorRows::apply(x, packing.mirror); }
 
+PaddedPlaces padded_places(const Tensor& lengths, std::int64_t longest) {
+  const Tensor step = at::arange(longest, lengths.options()).unsqueeze(0);            // (1, T)
+  const Tensor begin = at::arange(lengths.size(0), lengths.options()).mul_(longest);  // (B)
+  const Tensor last = (lengths - 1).unsqueeze(1);                                     // (B, 1)
+  const Tensor mirror = at::where(step <= last, last - step, step) + begin.unsqueeze(1);
+  return {begin + lengths - 1, mirror.flatten()};
+}
+
+Tensor last_steps(const Tensor& x, const PaddedPlaces& places) {
+  return TakeRows::apply(x.flatten(0, 1), places.ends);
+}
+
+Tensor mirrored_steps(const Tensor& x, const PaddedPlaces& places) {
+  return MirrorRows::apply(x.flatten(0, 1), places.mirror).view(x.sizes());
+}
+
 Tensor last_rows(const Tensor& x, const StepRows& rows) {
   Tensor last = at::empty({rows[0], x.size(1)}, x.options());
   std::int64_t place = 0;

@@ -31,6 +31,22 @@ torch::Tensor padded_rows(const torch::Tensor& x, const Packing& packing, std::i
 // x: (N, E). Returns (N, E): every sample read from its end to its begin. Done twice, it is x again.
 torch::Tensor mirrored_rows(const torch::Tensor& x, const Packing& packing);
 
+// The same for sequences that keep their padding, which is never read back: places of a (B x T) that are
+// computed where the lengths lie, so that nobody waits for a GPU.
+struct PaddedPlaces {
+  torch::Tensor ends;    // (B) int64: of each sample's last step
+  torch::Tensor mirror;  // (B x T) int64: of the step as many before the sample's end; padding stays
+};
+
+// lengths: (B) int64, each from 1 to `longest`.
+PaddedPlaces padded_places(const torch::Tensor& lengths, std::int64_t longest);
+
+// x: (B, T, E). Returns (B, E): of each sample's last step.
+torch::Tensor last_steps(const torch::Tensor& x, const PaddedPlaces& places);
+
+// x: (B, T, E). Returns (B, T, E): every sample read from its end to its begin. Done twice, it is x again.
+torch::Tensor mirrored_steps(const torch::Tensor& x, const PaddedPlaces& places);
+
 // Without gradients. x: (N, H), of all steps. Returns (B, H): of each sample's last.
 torch::Tensor last_rows(const torch::Tensor& x, const StepRows& rows);
 

@@ -36,25 +36,18 @@ Hidden run(const GruCells& cells, const torch::Tensor& x, const StepRows& rows) 
   return {out.h, out.last};
 }
 
-// LibTorch's own: on a GPU one call of cuDNN for all directions. What the overloads need beside the weights.
-struct LibraryCall {
-  torch::Tensor x, rows, start;  // (N, in), (T) on the CPU, (directions, B, H)
-  std::vector<torch::Tensor> weights;
-  bool training;
-
-  bool bidirectional() const { return start.size(0) == 2; }
-};
-
-Hidden run_library(const LstmCells&, const LibraryCall& c) {
-  const auto [all, last, cell] =
-      at::lstm(c.x, c.rows, {c.start, c.start}, c.weights, true, 1, 0.0, c.training, c.bidirectional());
-  return {all, last.transpose(0, 1).flatten(1)};
+// A direction by LibTorch's own, on a GPU one call of cuDNN, over padded sequences (B, T, in) from zeros on:
+// (B, T, H). The steps past a sample's end are computed, and nothing is made of them.
+torch::Tensor run_padded(const LstmCells& cells, const torch::Tensor& x, const torch::Tensor& start,
+                         bool training) {
+  return std::get<0>(
+      at::lstm(x, {start, start}, cells.parameters(), true, 1, 0.0, training, false, /*batch_first=*/true));
 }
 
-Hidden run_library(const GruCells&, const LibraryCall& c) {
-  const auto [all, last] =
-      at::gru(c.x, c.rows, c.start, c.weights, true, 1, 0.0, c.training, c.bidirectional());
-  return {all, last.transpose(0, 1).flatten(1)};
+torch::Tensor run_padded(const GruCells& cells, const torch::Tensor& x, const torch::Tensor& start,
+                         bool training) {
+  return std::get<0>(
+      at::gru(x, start, cells.parameters(), true, 1, 0.0, training, false, /*batch_first=*/true));
 }
 
 // [x (B, T, in), lengths (B)] -> [y (B, T, directions * H), lengths], or the last layer: [(B, directions *
@@ -68,14 +61,10 @@ class RecurrentLayer : public Layer {
     if (options.bidirectional) add("reverse");
   }
 
+  // Packed by our own loops, which take fp32 on the CPU; padded by LibTorch's.
   Flow forward(Flow inputs) override {
-    const std::int64_t longest = inputs[0].size(1);
-    const Packing packing = pack(inputs[1], longest);
-    const torch::Tensor x = packed_rows(inputs[0], packing);  // (N, in)
-    const bool own = x.is_cpu() && directions_[0]->parameters()[0].scalar_type() == torch::kFloat32;
-    const Hidden h = own ? by_directions(x, packing) : by_library(x, packing);
-    if (options_.last) return {dropout_.apply(h.last.index_select(0, packing.sorted), is_training())};
-    return {dropout_.apply(padded_rows(h.all, packing, longest), is_training()), inputs[1]};
+    const bool own = inputs[0].is_cpu() && directions_[0]->parameters()[0].scalar_type() == torch::kFloat32;
+    return own ? forward_packed(std::move(inputs)) : forward_padded(std::move(inputs));
   }
 
   double forward_flops() const override {  // of a document of the greatest length
@@ -92,6 +81,14 @@ class RecurrentLayer : public Layer {
     for (torch::Tensor& parameter : directions_.back()->parameters()) parameter.uniform_(-bound, bound);
   }
 
+  Flow forward_packed(Flow inputs) const {
+    const std::int64_t longest = inputs[0].size(1);
+    const Packing packing = pack(inputs[1], longest);
+    const Hidden h = by_directions(packed_rows(inputs[0], packing), packing);
+    if (options_.last) return {dropout_.apply(h.last.index_select(0, packing.sorted), is_training())};
+    return {dropout_.apply(padded_rows(h.all, packing, longest), is_training()), inputs[1]};
+  }
+
   // The last layer's `all` is left out: nothing reads it.
   Hidden by_directions(const torch::Tensor& x, const Packing& packing) const {
     std::vector<torch::Tensor> all, last;
@@ -104,17 +101,23 @@ class RecurrentLayer : public Layer {
     return {options_.last ? torch::Tensor() : at::cat(all, 1), at::cat(last, 1)};
   }
 
-  Hidden by_library(const torch::Tensor& x, const Packing& packing) const {
-    const auto directions = static_cast<std::int64_t>(directions_.size());
-    LibraryCall call{
-        x,
-        torch::tensor(packing.rows),
-        at::zeros({directions, packing.rows[0], options_.units}, x.options().requires_grad(false)),
-        {},
-        is_training()};
-    for (const auto& cells : directions_)
-      for (const torch::Tensor& weight : cells->parameters()) call.weights.push_back(weight);
-    return run_library(*directions_[0], call);
+  Flow forward_padded(Flow inputs) const {
+    const torch::Tensor& x = inputs[0];
+    const PaddedPlaces places = padded_places(inputs[1], x.size(1));
+    const torch::Tensor start = at::zeros({1, x.size(0), options_.units}, x.options().requires_grad(false));
+    std::vector<torch::Tensor> out;
+    for (const auto& cells : directions_) {
+      const bool reverse = !out.empty();
+      torch::Tensor y = run_padded(*cells, reverse ? mirrored_steps(x, places) : x, start, is_training());
+      if (options_.last)
+        y = last_steps(y, places);
+      else if (reverse)
+        y = mirrored_steps(y, places);
+      out.push_back(y);
+    }
+    Flow result{dropout_.apply(at::cat(out, -1), is_training())};
+    if (!options_.last) result.push_back(inputs[1]);
+    return result;
   }
 
   LayerOptions options_;

@@ -9,6 +9,12 @@
 #include "models/linear_function.hpp"
 #include "base/philox.hpp"
 
+#ifdef LOCKSTEP_WITH_CUDA
+#include <c10/cuda/CUDAStream.h>
+
+#include "kernels/set_bytes.hpp"
+#endif
+
 namespace lockstep {
 
 using torch::Tensor;
@@ -63,8 +69,7 @@ SequenceDecoder::Walk SequenceDecoder::start(const Tensor& states, std::int64_t 
   const at::NoGradGuard no_grad;
   for (const LstmCells::State& s : walk.start)
     walk.state.push_back({s.h.detach().contiguous(), s.c.detach().contiguous()});
-  if (is_training() && states.is_cpu() && states.scalar_type() == torch::kFloat32 &&
-      weight_.scalar_type() == torch::kFloat32)
+  if (is_training() && states.is_cpu() && states.scalar_type() == torch::kFloat32 && by_own_loops())
     walk.traces.resize(cells_.size());
   return walk;
 }
@@ -88,6 +93,21 @@ Tensor SequenceDecoder::advance(Walk& walk, const Tensor& tokens) const {
   return x;
 }
 
+void SequenceDecoder::prepare_step() {
+  if (by_own_loops()) return;
+  std::vector<std::uint8_t> coins;
+  for (std::int64_t t = 0; t < options_.length; ++t) coins.push_back(heads(t) ? 1 : 0);
+  if (!coins_.defined() || coins_.device() != weight_.device())
+    coins_ = at::empty({options_.length}, weight_.options().dtype(torch::kBool).requires_grad(false));
+#ifdef LOCKSTEP_WITH_CUDA
+  if (coins_.is_cuda())
+    kernels::set_bytes(coins_.data_ptr(), coins.data(), coins.size(),
+                       c10::cuda::getCurrentCUDAStream().stream());
+#endif
+  if (coins_.is_cpu()) std::copy(coins.begin(), coins.end(), coins_.data_ptr<bool>());
+  coins_of_ = *context_;
+}
+
 // The logits after the last of the positions in tokens (n, B): (B, V). No gradients.
 Tensor SequenceDecoder::next_logits(Walk& walk, const Tensor& tokens) const {
   const at::NoGradGuard no_grad;
@@ -97,6 +117,7 @@ Tensor SequenceDecoder::next_logits(Walk& walk, const Tensor& tokens) const {
 
 // What training reads at each position, (T, B): target (T, B), or what the model would have written.
 Tensor SequenceDecoder::read_tokens(Walk& walk, const Tensor& target) const {
+  if (!by_own_loops()) return read_in_memory(walk, target);
   Tensor tokens = target;
   for (std::int64_t t = 1; t < walk.steps; ++t) {
     if (heads(t)) continue;
@@ -105,6 +126,17 @@ Tensor SequenceDecoder::read_tokens(Walk& walk, const Tensor& target) const {
     tokens.select(0, t).copy_(logits.argmax(1));
   }
   return tokens;
+}
+
+// The same where the coins lie in a GPU's memory: every position is written, and then perhaps not read.
+Tensor SequenceDecoder::read_in_memory(Walk& walk, const Tensor& target) const {
+  if (options_.teacher_forcing >= 1) return target;
+  std::vector<Tensor> tokens{target.narrow(0, 0, 1)};
+  for (std::int64_t t = 1; t < walk.steps; ++t) {
+    const Tensor written = next_logits(walk, tokens.back()).argmax(1);  // (B)
+    tokens.push_back(at::where(coins_[t], target[t], written).unsqueeze(0));
+  }
+  return at::cat(tokens);
 }
 
 // (B, T, V), with gradients. The vocabulary's projection is one product over all positions.
@@ -125,6 +157,7 @@ Flow SequenceDecoder::forward(Flow inputs) {
   const std::int64_t steps = target.size(1) - 1;
   Walk walk = start(states, steps);
   if (is_training()) {
+    if (!coins_.defined() || coins_of_.step != context_->step || coins_of_.seed != context_->seed) prepare_step();
     const Tensor tokens = read_tokens(walk, by_time.narrow(0, 0, steps));
     return {train_logits(walk, tokens)};
   }

@@ -27,6 +27,7 @@ class SequenceDecoder : public Layer {
                   std::shared_ptr<const DropoutContext> context);
   Flow forward(Flow inputs) override;
   double forward_flops() const override;
+  void prepare_step() override;  // writes the coins
 
   // begin: (B) int64, read first. As SequenceGenerator::greedy, in the mode the layer is in.
   torch::Tensor greedy(const torch::Tensor& states, const torch::Tensor& begin, std::int64_t max_length);
@@ -40,6 +41,8 @@ class SequenceDecoder : public Layer {
   torch::Tensor advance(Walk& walk, const torch::Tensor& tokens) const;
   torch::Tensor next_logits(Walk& walk, const torch::Tensor& tokens) const;
   torch::Tensor read_tokens(Walk& walk, const torch::Tensor& target) const;
+  torch::Tensor read_in_memory(Walk& walk, const torch::Tensor& target) const;
+  bool by_own_loops() const { return weight_.is_cpu() && weight_.scalar_type() == torch::kFloat32; }
   torch::Tensor train_logits(Walk& walk, const torch::Tensor& tokens) const;
   std::vector<torch::Tensor> dropout_factors(std::int64_t batch, std::int64_t steps) const;
 
@@ -50,6 +53,8 @@ class SequenceDecoder : public Layer {
   torch::Tensor embedding_;        // (V, E)
   std::vector<std::shared_ptr<LstmCells>> cells_;
   torch::Tensor weight_, bias_;  // (V, H), (V)
+  torch::Tensor coins_;          // (length) bool, beside the weight; undefined until prepare_step
+  DropoutContext coins_of_;      // the step
 };
 
 }  // namespace lockstep

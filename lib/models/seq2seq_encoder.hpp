@@ -34,6 +34,13 @@ class EncoderLstm : public Layer {
   double forward_flops() const override;
 
  private:
+  struct Read {
+    torch::Tensor y;       // (B, S, H); the last layer's is left out where that saves work
+    torch::Tensor states;  // (B, 2, H): h and c
+  };
+  Read read_packed(const torch::Tensor& x, const torch::Tensor& lengths) const;
+  Read read_padded(const torch::Tensor& x, const torch::Tensor& lengths) const;
+
   Options options_;
   Dropout dropout_;  // of what the next layer reads
   std::shared_ptr<LstmCells> cells_;

@@ -46,6 +46,11 @@ class GradientReducer {
   // NCCL: in stream order). Gradients that backward did not touch are reduced as they stand.
   void finish();
 
+  // Instead of finish(): forgets a backward pass that has not been computed (a failed capture).
+  void abandon() { reset_step(); }
+  // Whether finish() has other ranks to wait for.
+  bool communicates() const { return communicates_; }
+
   // Collective, once after the first reduced step, outside the timed part: new bucket layout by ready order.
   // Returns whether the layout changed; the caller then lays its optimizer state out likewise.
   bool rebuild();

@@ -235,6 +235,10 @@ void RunWriter::set_recorder_overhead(double share) {
   impl_->change([&] { impl_->file.attribute("/", "recorder_overhead", share); });
 }
 
+void RunWriter::set_cuda_graph(const std::string& text) {
+  impl_->change([&] { impl_->file.attribute("/", "cuda_graph", text); });
+}
+
 void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                              const EpochRow& epoch, const AuditRow& audit) {
   impl_->change([&] {

@@ -26,6 +26,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/@resumed_epochs", "", "i8", "1", "epochs done before this run's first, which has this number", false},
     {"/@resumed_steps", "", "i8", "1", "steps done before this run's first", false},
     {"/@recorder_overhead", "", "f8", "1", "measured share of a step that recording costs", false},
+    {"/@cuda_graph", "", "string", "1",
+     "on a GPU: 'captured', where steps are replayed as CUDA graphs, or why none is", false},
 
     {"/config/given", "[]", "string", "1", "YAML as the user gave it, --set values as comments", false},
     {"/config/resolved", "[]", "string", "1", "YAML with every default filled in", false},

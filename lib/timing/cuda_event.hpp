@@ -40,6 +40,10 @@ class CudaEvent {
   CudaEvent& operator=(const CudaEvent&) = delete;
 
   void record(cudaStream_t stream) { LOCKSTEP_CUDA_CHECK(cudaEventRecord(event_, stream)); }
+  // While the stream is captured: a node of the graph that records the event each time that it is replayed.
+  void record_in_graph(cudaStream_t stream) {
+    LOCKSTEP_CUDA_CHECK(cudaEventRecordWithFlags(event_, stream, cudaEventRecordExternal));
+  }
   // What is enqueued on stream from here on starts after the event.
   void order(cudaStream_t stream) const { LOCKSTEP_CUDA_CHECK(cudaStreamWaitEvent(stream, event_, 0)); }
   bool happened() const {
@@ -49,6 +53,7 @@ class CudaEvent {
     return true;
   }
   void synchronize() const { LOCKSTEP_CUDA_CHECK(cudaEventSynchronize(event_)); }
+  cudaEvent_t get() const { return event_; }
   // Seconds from `earlier` to this one; both have happened and were made with timing.
   double seconds_since(const CudaEvent& earlier) const {
     float milliseconds = 0;

@@ -19,44 +19,90 @@ void StepRecorder::begin_epoch(std::int64_t steps) {
   marks_.reserve(static_cast<std::size_t>(steps) * (phases_per_step_ + 2));
   read_ = 0;
   begun_ = resolved_ = 0;
+  begins_ = ended_ = false;
+  counts_ = {};
   epoch_began_ = steady_now();
 }
 
-void StepRecorder::mark(Phase phase, bool begins_step) {
-  if (slowdown_) slowdown_->enter(phase);
-  if (activity_) activity_->enter(phase);
+std::size_t StepRecorder::open(Phase phase, bool replayed) {
+  while (marks_.size() - read_ >= slots()) resolve_one();
+  marks_.push_back({phase, std::exchange(begins_, false), replayed, {}});
+  ++(replayed ? counts_.replayed : counts_.by_host);
+  return (marks_.size() - 1) % slots();
+}
+
+void StepRecorder::mark(Phase phase) {
   if (timeline_) {
-    const std::size_t slots = timeline_slots(phases_per_step_);
-    while (marks_.size() - read_ >= slots) resolve_one();
-    timeline_->mark(marks_.size() % slots);
-    marks_.push_back({phase, begins_step, {}});
-    while (read_ < marks_.size() && timeline_->reached(read_ % slots)) resolve_one();
+    timeline_->mark(open(phase, false));
+    while (read_ < marks_.size() && timeline_->reached(witness(read_) % slots())) resolve_one();
   } else {
-    marks_.push_back({phase, begins_step, steady_now()});
+    const bool begins_step = std::exchange(begins_, false);
+    marks_.push_back({phase, begins_step, false, steady_now()});
+    ++counts_.by_host;
     ++read_;
     if (begins_step && begun_ > 0) resolved_ = begun_;
   }
 }
 
+// Whether a replayed mark has been reached is told by the next mark that the host made: until the replay is
+// under way the event shows when it was recorded before.
+std::size_t StepRecorder::witness(std::size_t mark) const {
+  while (mark + 1 < marks_.size() && marks_[mark].replayed) ++mark;
+  return mark;
+}
+
 void StepRecorder::resolve_one() {
   Mark& mark = marks_[read_];
-  mark.time = timeline_->time_of(read_ % timeline_slots(phases_per_step_));
+  if (mark.replayed) timeline_->wait(witness(read_) % slots());
+  mark.time = timeline_->time_of(read_ % slots());
   if (mark.begins_step && read_ > 0) ++resolved_;
   ++read_;
 }
 
+void StepRecorder::tell(Phase phase) {
+  if (slowdown_) slowdown_->enter(phase);
+  if (activity_) activity_->enter(phase);
+}
+
 void StepRecorder::begin_step() {
-  mark(Phase::other, true);
+  tell(Phase::other);
+  begins_ = true;
+  if (timeline_)
+    ended_ = false;  // the mark that begins this step ends the one before
+  else
+    mark(Phase::other);
   ++begun_;
 }
 
-void StepRecorder::enter(Phase phase) { mark(phase, false); }
+void StepRecorder::enter(Phase phase) {
+  if (captured_) {
+    timeline_->capture_mark(captured_->size());
+    captured_->push_back(phase);
+    return;
+  }
+  tell(phase);
+  mark(phase);
+}
 
-void StepRecorder::end_step() { mark(Phase::other, false); }
+void StepRecorder::end_step() {
+  tell(Phase::other);
+  if (timeline_)
+    ended_ = true;
+  else
+    mark(Phase::other);
+}
 
-void StepRecorder::exclude_gap() { gaps_.push_back(marks_.size() - 1); }
+void StepRecorder::close_step() {
+  if (std::exchange(ended_, false)) mark(Phase::other);
+}
+
+void StepRecorder::exclude_gap() {
+  close_step();
+  gaps_.push_back(marks_.size() - 1);
+}
 
 std::vector<StepSpans> StepRecorder::take_epoch() {
+  close_step();
   while (timeline_ && read_ < marks_.size()) resolve_one();
   resolved_ = begun_;
   std::vector<StepSpans> steps;

@@ -1,10 +1,16 @@
 // StepRecorder: when each phase of each step began, on the host clock or on the device's timeline. One
 // writer; costs one clock reading (CPU) or one event (GPU) a phase; never synchronises, allocates or logs
-// while a step runs.
+// while a step runs. On a device the end of a step is the begin of the next, and the begin of a step that of
+// its first phase: one mark each.
+//
+// A step that was captured and is replayed marks its phases itself: begin_capture() ... end_capture() around
+// the capture, and enter_replayed() right before each launch.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "timing/activity.hpp"
@@ -22,7 +28,13 @@ class DeviceTimeline {
   virtual ~DeviceTimeline() = default;
   virtual void mark(std::size_t slot) = 0;           // enqueue on the current stream
   virtual bool reached(std::size_t slot) = 0;        // without blocking
+  virtual void wait(std::size_t slot) = 0;           // blocks until reached
   virtual SteadyTime time_of(std::size_t slot) = 0;  // blocks until reached; on the host's clock
+  // While the current stream is captured: puts mark number `index` of the captured step into it.
+  virtual void capture_mark(std::size_t index) = 0;
+  // What a captured mark records when it is replayed for this slot, or in whose place it does so: an event.
+  virtual void* event_of(std::size_t slot) = 0;
+  virtual void* captured_event(std::size_t index) = 0;
 };
 
 struct PhaseSpan {
@@ -57,8 +69,25 @@ class StepRecorder {
   void begin_step();
   void enter(Phase phase);  // ends the phase before
   void end_step();
+
+  // Between the two, phases that are entered become marks of the captured step; nothing is recorded. Returns
+  // them in order. Only between steps, on a device.
+  void begin_capture() { captured_.emplace(); }
+  std::vector<Phase> end_capture() { return *std::exchange(captured_, std::nullopt); }
+  // The phases of a captured step that is launched right after this call, before any other. Calls
+  // set_event(i, event): its mark i is to record this event (DeviceTimeline::event_of).
+  template <typename SetEvent>
+  void enter_replayed(const std::vector<Phase>& phases, const SetEvent& set_event) {
+    for (std::size_t i = 0; i < phases.size(); ++i) set_event(i, timeline_->event_of(open(phases[i], true)));
+  }
+
   // After end_step: what follows, until the next begin_step, belongs to no step (bucket rebuild).
   void exclude_gap();
+  // Marks made by the host, and by replayed steps, in this epoch.
+  struct Counts {
+    std::int64_t by_host = 0, replayed = 0;
+  };
+  Counts counts() const { return counts_; }
   std::int64_t begun_steps() const { return begun_; }
   // Steps whose marks have all been read: what they computed is complete on the device as well.
   std::int64_t resolved_steps() const { return resolved_; }
@@ -71,10 +100,15 @@ class StepRecorder {
  private:
   struct Mark {
     Phase phase;
-    bool begins_step;
+    bool begins_step, replayed;
     SteadyTime time;
   };
-  void mark(Phase phase, bool begins_step);
+  std::size_t slots() const { return timeline_slots(phases_per_step_); }
+  void tell(Phase phase);
+  void mark(Phase phase);
+  std::size_t open(Phase phase, bool replayed);  // a mark on the device that is about to be made; its slot
+  void close_step();                             // the end mark of a step that none follows at once
+  std::size_t witness(std::size_t mark) const;
   void resolve_one();
 
   SteadyTime origin_;
@@ -87,9 +121,14 @@ class StepRecorder {
   std::vector<std::size_t> gaps_;  // indices of the marks after which nothing is measured; few
   std::size_t read_ = 0;           // marks whose device time has been read
   std::int64_t begun_ = 0, resolved_ = 0;
+  bool begins_ = false;  // the next mark begins a step
+  bool ended_ = false;   // on a device: a step has ended whose end is not marked yet
+  Counts counts_;
+  std::optional<std::vector<Phase>> captured_;
 };
 
-// Seconds that recording one phase costs, measured now on a recorder of this kind.
+// Seconds that recording one phase costs the host, or the device where that is more, measured now on a
+// recorder of this kind.
 double measure_mark_cost(DeviceTimeline* timeline);
 
 }  // namespace lockstep

@@ -38,13 +38,16 @@ Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
                           .lengths = plan.batching == Batching::length ? split->batching_lengths() : nullptr};
   Loader loader(split, batches, strategy.replica(), plan.workers, /*depth=*/3, plan.device.is_cuda());
   loader.begin_epoch(0);
+  PendingCopies copies(plan.device);
   Tally tally = task.start_tally(plan.device);
   for (std::int64_t step = 0; step < batches.steps_per_epoch(); ++step) {
+    copies.before_next();
     const LoadedBatch& loaded = loader.next();
     activity.progress();
     const std::int64_t samples = loaded.targets.size(0) - loaded.padding;
-    if (samples == 0) continue;
     const StepBatch batch = to_device(loaded, task, plan.device, samples);
+    copies.enqueued();
+    if (samples == 0) continue;
     const torch::Tensor output = strategy.forward(batch.inputs);
     if (!output.defined()) continue;
     task.add(output, batch, tally);

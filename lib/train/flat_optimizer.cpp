@@ -4,7 +4,44 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 
+#ifdef LOCKSTEP_WITH_CUDA
+#include <c10/cuda/CUDAStream.h>
+
+#include <cmath>
+
+#include "kernels/flat_update.hpp"
+#include "kernels/norm.hpp"
+#include "kernels/set_bytes.hpp"
+#endif
+
 namespace lockstep {
+
+#ifdef LOCKSTEP_WITH_CUDA
+namespace {
+
+cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+
+torch::Tensor norm_on_gpu(const std::vector<torch::Tensor>& gradients) {
+  std::int64_t count = 0;
+  for (const torch::Tensor& g : gradients) count += kernels::square_sum_count(g.numel());
+  const auto options = gradients.front().options();
+  const torch::Tensor sums = torch::empty({count}, options.dtype(torch::kFloat64));
+  double* next = sums.data_ptr<double>();
+  for (const torch::Tensor& g : gradients) {
+    kernels::square_sums(g.const_data_ptr<float>(), g.numel(), next, current_stream());
+    next += kernels::square_sum_count(g.numel());
+  }
+  torch::Tensor norm = torch::empty({1}, options);
+  kernels::root_of_sums(sums.const_data_ptr<double>(), count, norm.data_ptr<float>(), current_stream());
+  return norm;
+}
+
+float* data_of(const std::vector<torch::Tensor>& tensors, std::size_t i) {
+  return tensors.empty() ? nullptr : tensors[i].data_ptr<float>();
+}
+
+}  // namespace
+#endif
 
 FlatOptimizer::FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets)
     : options_(options), buckets_(buckets) {
@@ -19,6 +56,7 @@ int moments_of(const RunConfig::Optimizer& options) {
 void FlatOptimizer::allocate_moments() {
   const int moments = moments_of(options_);
   const bool adaptive = moments == 2;
+  if (on_gpu()) scalars_ = torch::zeros({3}, buckets_.values().front().options());
   for (const torch::Tensor& values : buckets_.values()) {
     if (moments > 0) first_moments_.push_back(torch::zeros_like(values));
     if (adaptive) second_moments_.push_back(torch::zeros_like(values));
@@ -28,6 +66,9 @@ void FlatOptimizer::allocate_moments() {
 
 torch::Tensor FlatOptimizer::gradient_norm() const {
   const torch::NoGradGuard no_grad;
+#ifdef LOCKSTEP_WITH_CUDA
+  if (on_gpu()) return norm_on_gpu(buckets_.gradients());
+#endif
   std::vector<torch::Tensor> norms;
   norms.reserve(buckets_.gradients().size());
   for (const torch::Tensor& gradient : buckets_.gradients())
@@ -43,26 +84,68 @@ void FlatOptimizer::clip_gradient(const torch::Tensor& norm, double max_norm) {
   for (const torch::Tensor& gradient : buckets_.gradients()) gradient.mul_(scale);
 }
 
-void FlatOptimizer::step(double learning_rate) {
-  const torch::NoGradGuard no_grad;
-  const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
+void FlatOptimizer::begin_step(double learning_rate) {
   ++steps_;
+  learning_rate_ = learning_rate;
+#ifdef LOCKSTEP_WITH_CUDA
+  if (!on_gpu()) return;
+  const auto t = static_cast<double>(steps_);
+  const kernels::UpdateScalars values{static_cast<float>(learning_rate),
+                                      static_cast<float>(1 - std::pow(options_.beta1, t)),
+                                      static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))};
+  kernels::set_bytes(scalars_.data_ptr(), &values, sizeof values, current_stream());
+#endif
+}
+
+void FlatOptimizer::apply(const torch::Tensor& norm, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  if (on_gpu()) return apply_on_gpu(norm, max_norm);
+  const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
   if (values.empty()) return;  // a stage without parameters
+  if (max_norm > 0) clip_gradient(norm, max_norm);
   if (options_.name == OptimizerKind::sgd) {
     at::_fused_sgd_(values, gradients, first_moments_, options_.weight_decay, options_.momentum,
-                    learning_rate,
+                    learning_rate_,
                     /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/steps_ == 1);
     return;
   }
   for (torch::Tensor& count : step_counts_) count.add_(1);
   const auto& o = options_;
   if (o.name == OptimizerKind::adam)
-    at::_fused_adam_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate,
+    at::_fused_adam_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate_,
                      o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
   else
-    at::_fused_adamw_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate,
+    at::_fused_adamw_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate_,
                       o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
+
+#ifdef LOCKSTEP_WITH_CUDA
+void FlatOptimizer::apply_on_gpu(const torch::Tensor& norm, double max_norm) {
+  kernels::Clipping clipping;
+  if (max_norm > 0) clipping = {norm.const_data_ptr<float>(), static_cast<float>(max_norm)};
+  const auto* const scalars = reinterpret_cast<const kernels::UpdateScalars*>(scalars_.data_ptr<float>());
+  const auto decay = static_cast<float>(options_.weight_decay);
+  for (std::size_t b = 0; b < buckets_.values().size(); ++b) {
+    const kernels::FlatBucket bucket{buckets_.values()[b].data_ptr<float>(),
+                                     buckets_.gradients()[b].const_data_ptr<float>(),
+                                     data_of(first_moments_, b),
+                                     data_of(second_moments_, b),
+                                     nullptr,
+                                     buckets_.values()[b].numel()};
+    if (options_.name == OptimizerKind::sgd)
+      kernels::sgd_step(bucket, {static_cast<float>(options_.momentum), decay, options_.nesterov}, scalars,
+                        clipping, current_stream());
+    else
+      kernels::adam_step(
+          bucket,
+          {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+           static_cast<float>(options_.eps), decay, options_.name == OptimizerKind::adamw},
+          scalars, clipping, current_stream());
+  }
+}
+#else
+void FlatOptimizer::apply_on_gpu(const torch::Tensor&, double) {}  // a build without CUDA has no such tensors
+#endif
 
 void FlatOptimizer::relayout(const BucketPlan& from) {
   const auto move = [&](std::vector<torch::Tensor>& moments) {

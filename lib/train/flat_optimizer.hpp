@@ -1,4 +1,6 @@
-// FlatOptimizer: SGD, Adam and AdamW by LibTorch's fused kernels, one call a step over the flat buckets.
+// FlatOptimizer: SGD, Adam and AdamW, one call a step over the flat buckets: by LibTorch's fused kernels on the
+// CPU, by those of lib/kernels on a GPU. There everything that differs from step to step is read from device
+// memory, so that apply() can be captured and replayed.
 #pragma once
 
 #include <torch/types.h>
@@ -25,8 +27,16 @@ class FlatOptimizer {
   // Scales the gradient down to max_norm when its norm is larger. norm: (1).
   void clip_gradient(const torch::Tensor& norm, double max_norm);
 
-  // One update in place with this learning rate. Gradients are not zeroed.
-  void step(double learning_rate);
+  // Before apply(), once a step: counts it, and on a GPU enqueues what it computes with. Never captured.
+  void begin_step(double learning_rate);
+  // The update, in place, with the gradient scaled down to max_norm where its norm (1) is larger; max_norm 0:
+  // not. What the gradients are afterwards is unspecified; they are not zeroed.
+  void apply(const torch::Tensor& norm, double max_norm);
+  // Both, unclipped.
+  void step(double learning_rate) {
+    begin_step(learning_rate);
+    apply({}, 0);
+  }
 
   // After FlatBuckets::relayout: lays the moments out as the buckets now are.
   void relayout(const BucketPlan& from);
@@ -43,13 +53,17 @@ class FlatOptimizer {
 
  private:
   void allocate_moments();
+  bool on_gpu() const { return !buckets_.values().empty() && buckets_.values().front().is_cuda(); }
+  void apply_on_gpu(const torch::Tensor& norm, double max_norm);
 
   RunConfig::Optimizer options_;
   FlatBuckets& buckets_;
   std::vector<torch::Tensor>
       first_moments_;  // by bucket: Adam's, or SGD's momentum; empty when there is none
   std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's
-  std::vector<torch::Tensor> step_counts_;     // by bucket, (1) fp32: what the fused kernels expect
+  std::vector<torch::Tensor> step_counts_;     // by bucket, (1) fp32: what LibTorch's kernels expect
+  torch::Tensor scalars_;                      // on a GPU: kernels::UpdateScalars as fp32
+  double learning_rate_ = 0;
   std::int64_t steps_ = 0;
 };
 

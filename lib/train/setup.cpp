@@ -19,6 +19,7 @@
 #include "data/word_vectors.hpp"
 #include "models/model_size.hpp"
 #include "models/registry.hpp"
+#include "train/cuda_graph.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/memory.hpp"
 #include "train/task.hpp"
@@ -154,6 +155,13 @@ void set_up_simulation(Setup& setup, int rank, int ranks) {
     setup.loader_slow_factor = link.slow_factor;
 }
 
+void check_cuda_graph(const Setup& setup) {
+  if (setup.config.training.cuda_graph != CudaGraphUse::on) return;
+  const std::string obstacle = graph_obstacle(setup);
+  if (!obstacle.empty())
+    throw input_error("{}: {}; set it to auto", setup.config.place("training.cuda_graph"), obstacle);
+}
+
 // Leaves this rank its stage's layers.
 void split_model(Setup& setup, World& world) {
   const RunConfig& config = setup.config;
@@ -285,6 +293,7 @@ Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   else
     setup.communicator =
         make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"), setup.sim);
+  check_cuda_graph(setup);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.
   torch::manual_seed(splitmix64(c.run.seed + static_cast<std::uint64_t>(world.rank())));

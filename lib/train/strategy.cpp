@@ -60,11 +60,14 @@ class ReplicatedStrategy : public Strategy {
   }
 
   void finish_gradients() override { reducer_.finish(); }
+  void abandon_step() override { reducer_.abandon(); }
+  bool communicates() const override { return reducer_.communicates(); }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
   void synchronise() override {
     if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
   }
   FlatBuckets& buckets() override { return reducer_.buckets(); }
+  void prepare_step() override { model_->prepare_step(); }
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
 
  private:

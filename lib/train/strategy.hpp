@@ -34,6 +34,8 @@ class Strategy {
   virtual bool updates() const { return true; }
   // Whether it sends messages to single ranks, whose times both ends tell.
   virtual bool sends_messages() const { return false; }
+  // Whether finish_gradients() has anybody to wait for.
+  virtual bool communicates() const { return true; }
   // Whether this rank has the model's output: what is counted (samples, loss, metrics) is counted there.
   virtual bool counts() const { return true; }
   // Ranks with the same number hold the same parameters.
@@ -54,6 +56,8 @@ class Strategy {
   virtual torch::Tensor forward(const Flow& inputs) = 0;
   // Collective. On return every rank that updates holds the step's whole gradient.
   virtual void finish_gradients() = 0;
+  // Instead of finish_gradients(): forgets the passes of a step that has not been computed (a failed capture).
+  virtual void abandon_step() {}
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
   virtual bool rebuild_buckets() = 0;
   // Collective, between steps: what the ranks do not keep equal by themselves becomes rank 0's.
@@ -61,6 +65,8 @@ class Strategy {
   // After the last step: error when a message that was asked for has not come, or one has not gone.
   virtual void require_quiet() const {}
   virtual FlatBuckets& buckets() = 0;
+  // Before the passes of a step, captured ones included: what the model's layers decide on the host.
+  virtual void prepare_step() {}
   // To be set before each training forward pass.
   virtual DropoutContext& dropout_context() = 0;
 };

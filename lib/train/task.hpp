@@ -25,6 +25,7 @@ struct StepBatch {
   std::int64_t step_samples = 0;  // real samples of the whole global step
   std::int64_t step_terms = 0;    // what the global step's loss is the mean of, Dataset::loss_terms added up
   std::int64_t first_sample = 0;  // place of row 0 in the global batch
+  torch::Tensor terms = {};       // (), fp32: step_terms in a GPU's memory, for a Task that reads_terms()
 };
 
 // What evaluation adds up: over batches on the device, then over ranks. Which entry means what is the task's
@@ -49,7 +50,11 @@ class Task {
   virtual bool higher_is_better() const = 0;
   virtual double chance() const = 0;  // the metric of a guess; NaN where that says nothing
 
-  // What the model reads of a batch.
+  // Whether step_terms differs from step to step and is read from batch.terms where that is there, so that a
+  // captured step can be replayed with another number.
+  virtual bool reads_terms() const { return false; }
+
+  // What the model reads of a batch; inputs come first.
   virtual Flow inputs(const torch::Tensor& inputs, const torch::Tensor& targets) const;
 
   // This rank's part of the step's mean loss: the sum over its real terms divided by batch.step_terms, so

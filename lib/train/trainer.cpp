@@ -37,6 +37,14 @@ std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t 
   return nullptr;
 }
 
+double captured_mark_cost() {
+#ifdef LOCKSTEP_WITH_CUDA
+  return measure_captured_mark_cost(c10::cuda::getCurrentCUDAStream().stream());
+#else
+  return 0;
+#endif
+}
+
 // Equal on all ranks exactly when the parameters are, bit for bit.
 std::string parameter_digest(const FlatBuckets& buckets) {
   Digest digest;
@@ -91,6 +99,7 @@ std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy
 Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
     : setup_(setup),
       world_(world),
+      stream_(setup.device),
       task_(make_task(setup.task, setup.data.train->info())),
       comm_log_(origin),
       strategy_(make_strategy(setup, &log_)),
@@ -98,7 +107,10 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       recorder_(origin, TrainingStep::phases(*strategy_, setup.batches.accumulate), timeline_.get()),
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
-      step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_),
+      graph_obstacle_(setup.config.training.cuda_graph == CudaGraphUse::off ? "training.cuda_graph is off"
+                                                                            : graph_obstacle(setup)),
+      graphs_(graph_obstacle_.empty(), recorder_, timeline_.get()),
+      step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_, graphs_),
       gpu_monitor_(monitor_of(setup.device)),
       loader_(make_loader(setup, *strategy_)),
       run_(std::move(run)) {
@@ -162,7 +174,10 @@ void Trainer::run_epoch(std::int64_t epoch, TrainingResult& result) {
   run_steps(epoch, steps);
   at("gathering epoch", epoch + 1);
   const RankEpoch mine = collect(steps);
-  if (epoch == first_epoch_) report_overhead(mine);
+  if (epoch == first_epoch_) {
+    report_overhead(mine);
+    report_graphs();
+  }
   strategy_->synchronise();
   check_replicas(epoch, result);
   const AuditRow audit = audit_epoch(epoch, steps, result);
@@ -193,6 +208,7 @@ void Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
     require_finite_losses();
     if (progress_) show_progress(epoch, step);
     if (step == 0 && epoch == first_epoch_) adopt_rebuilt_buckets();
+    if (step_.may_capture() && step + 1 < steps) capture_step();
   }
 }
 
@@ -211,6 +227,30 @@ void Trainer::adopt_rebuilt_buckets() {
     table.first_parameter.push_back(buckets.parameters()[bucket.slots.front().parameter].name);
   }
   writer_->set_buckets(table);
+}
+
+void Trainer::capture_step() {
+  recorder_.exclude_gap();
+  at("capturing a step", -1);
+  graph_obstacle_ = step_.capture();
+  if (world_.size() > 1)  // on all ranks or on none: a collective is captured everywhere or nowhere
+    for (const std::string& theirs : world_.all_gather(graph_obstacle_))
+      if (graph_obstacle_.empty()) graph_obstacle_ = theirs;
+  if (graph_obstacle_.empty()) return;
+  step_.drop_captured();
+  const RunConfig& config = setup_.config;
+  if (config.training.cuda_graph == CudaGraphUse::on)
+    throw input_error("{}: the step of {} cannot be captured: {}; set it to auto",
+                      config.place("training.cuda_graph"), setup_.model->name(), graph_obstacle_);
+}
+
+void Trainer::report_graphs() {
+  if (!setup_.device.is_cuda() || !writer_) return;
+  const std::string text = graphs_.size() > 0        ? "captured"
+                           : graph_obstacle_.empty() ? "no shape of batch came back often enough"
+                                                     : graph_obstacle_;
+  writer_->set_cuda_graph(text);
+  progress_->line("CUDA graphs: " + text);
 }
 
 void Trainer::require_finite_losses() {
@@ -274,8 +314,10 @@ void Trainer::collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epo
 void Trainer::report_overhead(const RankEpoch& epoch) {
   std::vector<double> walls;
   for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
-  const auto marks = static_cast<double>(TrainingStep::phases(*strategy_, setup_.batches.accumulate) + 2);
-  const double share = marks * measure_mark_cost(timeline_.get()) / median(walls);
+  const StepRecorder::Counts marks = recorder_.counts();
+  double cost = static_cast<double>(marks.by_host) * measure_mark_cost(timeline_.get());
+  if (marks.replayed > 0) cost += static_cast<double>(marks.replayed) * captured_mark_cost();
+  const double share = cost / static_cast<double>(walls.size()) / median(walls);
   if (writer_) writer_->set_recorder_overhead(share);
   if (progress_) progress_->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
 }

@@ -15,6 +15,7 @@
 #include "train/gpu_monitor.hpp"
 #include "train/checkpoint.hpp"
 #include "train/comm_log.hpp"
+#include "train/cuda_graph.hpp"
 #include "train/epoch_exchange.hpp"
 #include "train/evaluation.hpp"
 #include "train/flat_optimizer.hpp"
@@ -23,6 +24,7 @@
 #include "train/strategy.hpp"
 #include "train/task.hpp"
 #include "train/training_step.hpp"
+#include "train/training_stream.hpp"
 
 namespace lockstep {
 
@@ -63,6 +65,8 @@ class Trainer {
   void run_epoch(std::int64_t epoch, TrainingResult& result);
   void run_steps(std::int64_t epoch, std::int64_t steps);
   void adopt_rebuilt_buckets();
+  void capture_step();
+  void report_graphs();
   void require_finite_losses();
   void show_progress(std::int64_t epoch, std::int64_t step);
   RankEpoch collect(std::int64_t steps);
@@ -80,6 +84,7 @@ class Trainer {
 
   Setup& setup_;
   World& world_;
+  TrainingStream stream_;  // before anything that is made on it
   RunWriter* writer_ = nullptr;  // rank 0 alone has these two
   Progress* progress_ = nullptr;
   std::unique_ptr<Task> task_;
@@ -90,6 +95,8 @@ class Trainer {
   StepRecorder recorder_;
   FlatOptimizer optimizer_;
   WorkAudit audit_;
+  std::string graph_obstacle_;  // why no step is captured; empty: steps are
+  StepGraphs graphs_;
   TrainingStep step_;
   std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
   GpuOfRank gpu_;                            // in this epoch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace lockstep {
 
@@ -9,6 +10,11 @@ namespace {
 
 torch::Tensor moved(const torch::Tensor& host, torch::Device device) {
   return device.is_cpu() ? host : host.to(device, /*non_blocking=*/true);
+}
+
+// (2), of one element each.
+torch::Tensor together(const torch::Tensor& loss, const torch::Tensor& norm) {
+  return at::cat({loss.view({1}), norm.view({1})});
 }
 
 }  // namespace
@@ -25,21 +31,29 @@ StepBatch to_device(const LoadedBatch& loaded, const Task& task, torch::Device d
           .first_sample = loaded.first_sample};
 }
 
-StepScalars::StepScalars(torch::Device device, std::int64_t steps)
-    : host_(torch::full({steps}, std::numeric_limits<float>::quiet_NaN(),
+StepResults::StepResults(torch::Device device, std::int64_t steps)
+    : host_(torch::full({steps, 2}, std::numeric_limits<float>::quiet_NaN(),
                         torch::TensorOptions().dtype(torch::kFloat32).pinned_memory(device.is_cuda()))),
-      host_data_(host_.data_ptr<float>()) {}
+      data_(host_.data_ptr<float>()) {}
 
-void StepScalars::write(std::int64_t step, const torch::Tensor& value) {
-  if (value.is_cpu())
-    host_data_[step] = *value.data_ptr<float>();
-  else
-    host_.narrow(0, step, 1).copy_(value.view({1}), /*non_blocking=*/true);
+void StepResults::write(std::int64_t step, const torch::Tensor& loss, const torch::Tensor& norm) {
+  if (loss.is_cuda() && norm.is_cuda()) return write(step, together(loss, norm));
+  for (std::int64_t i = 0; const torch::Tensor& value : {loss, norm}) {
+    const std::int64_t place = 2 * step + i++;
+    if (value.is_cpu())
+      data_[place] = *value.data_ptr<float>();
+    else
+      host_.view({-1}).narrow(0, place, 1).copy_(value.view({1}), /*non_blocking=*/true);
+  }
+}
+
+void StepResults::write(std::int64_t step, const torch::Tensor& both) {
+  host_.select(0, step).copy_(both, /*non_blocking=*/true);
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy,
                            const Task& task, FlatOptimizer& optimizer, StepRecorder& recorder,
-                           WorkAudit& audit)
+                           WorkAudit& audit, StepGraphs& graphs)
     : training_(config.training),
       training_seed_(config.run.seed),
       device_(device),
@@ -48,12 +62,14 @@ TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strate
       optimizer_(optimizer),
       recorder_(recorder),
       audit_(audit),
-      losses_(device, 0),
-      norms_(device, 0) {}
+      graphs_(graphs),
+      copies_(device),
+      results_(device, 0) {
+  if (device.is_cuda() && task.reads_terms()) terms_ = torch::ones({}, device);
+}
 
 void TrainingStep::begin_epoch(std::int64_t steps) {
-  losses_ = StepScalars(device_, steps);
-  norms_ = StepScalars(device_, steps);
+  results_ = StepResults(device_, steps);
   work_.assign(static_cast<std::size_t>(steps), {});
 }
 
@@ -66,50 +82,109 @@ float TrainingStep::mean_loss(std::int64_t step) const {
 void TrainingStep::run(Loader* loader, std::int64_t step, std::int64_t global_step, double learning_rate) {
   torch::Tensor loss_share;  // (), summed over the passes
   StepWork& work = work_[static_cast<std::size_t>(step)];
+  candidate_.reset();
   recorder_.begin_step();
   for (std::int64_t pass = 0; pass < training_.accumulate; ++pass) {
     recorder_.enter(Phase::data);
-    const LoadedBatch* loaded = loader ? &loader->next() : nullptr;
-    const bool counts = loaded && strategy_.counts();
-    if (counts) audit_.record(loaded->ids, loaded->padding);
+    const LoadedBatch* loaded = load(loader, work);
 
     recorder_.enter(Phase::h2d);
-    const StepBatch batch =
-        loaded ? to_device(*loaded, task_, device_, loaded->targets.size(0)) : StepBatch{};
+    if (pass == 0) prepare(loaded, global_step, learning_rate);
+    const StepGraphs::Key key = loaded ? key_of(*loaded) : StepGraphs::Key();
+    if (StepGraphs::Step* captured = graphs_.find(key)) return replay(*captured, *loaded, step);
+    const StepBatch batch = batch_of(loaded);
 
     strategy_.dropout_context() = {training_seed_, global_step, batch.first_sample};
     const torch::Tensor loss =
         strategy_.pass(batch, task_, recorder_, {pass == 0, pass + 1 == training_.accumulate});
     loss_share = loss_share.defined() ? loss_share + loss : loss;
-    work.step_terms = batch.step_terms;
-    if (!counts) continue;
-    work.samples += batch.samples;
-    work.loss_terms += loaded->terms;
-    work.tokens += loaded->tokens;
-    work.padded_tokens += loaded->padded_tokens;
+    if (!key.empty() && graphs_.ran(key)) candidate_ = {key, batch};
   }
-  recorder_.enter(Phase::wait);
-  strategy_.finish_gradients();
-
-  recorder_.enter(Phase::optimizer);
-  norms_.write(step, update(learning_rate));
-  losses_.write(step, loss_share);
+  results_.write(step, loss_share, finish());
   recorder_.end_step();
 }
 
-torch::Tensor TrainingStep::update(double learning_rate) {
+const LoadedBatch* TrainingStep::load(Loader* loader, StepWork& work) {
+  if (!loader) return nullptr;
+  copies_.before_next();
+  const LoadedBatch& loaded = loader->next();
+  work.step_terms = loaded.step_terms;
+  if (!strategy_.counts()) return &loaded;
+  audit_.record(loaded.ids, loaded.padding);
+  work.samples += loaded.targets.size(0) - loaded.padding;
+  work.loss_terms += loaded.terms;
+  work.tokens += loaded.tokens;
+  work.padded_tokens += loaded.padded_tokens;
+  return &loaded;
+}
+
+void TrainingStep::prepare(const LoadedBatch* loaded, std::int64_t global_step, double learning_rate) {
+  strategy_.dropout_context() = {training_seed_, global_step, loaded ? loaded->first_sample : 0};
+  strategy_.prepare_step();
+  if (strategy_.updates()) optimizer_.begin_step(learning_rate);
+  if (loaded && terms_.defined()) terms_.fill_(static_cast<double>(loaded->step_terms));
+}
+
+StepBatch TrainingStep::batch_of(const LoadedBatch* loaded) {
+  if (!loaded) return {};
+  StepBatch batch = to_device(*loaded, task_, device_, loaded->targets.size(0));
+  batch.terms = terms_;
+  copies_.enqueued();
+  return batch;
+}
+
+torch::Tensor TrainingStep::finish() {
+  // On a GPU that has nobody to wait for nothing would lie between two marks.
+  if (device_.is_cpu() || strategy_.communicates()) recorder_.enter(Phase::wait);
+  strategy_.finish_gradients();
+
+  recorder_.enter(Phase::optimizer);
   if (!strategy_.updates()) return torch::zeros({}, device_);
   torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm(), recorder_);
-  if (training_.grad_clip > 0) optimizer_.clip_gradient(norm, training_.grad_clip);
-  optimizer_.step(learning_rate);
+  optimizer_.apply(norm, training_.grad_clip);
   return norm;
 }
+
+// A step is captured whole or not at all, and on all ranks alike: so is every batch of it.
+StepGraphs::Key TrainingStep::key_of(const LoadedBatch& loaded) const {
+  if (!graphs_.enabled() || loaded.targets.size(0) * strategy_.replicas() != loaded.step_samples) return {};
+  StepGraphs::Key key{terms_.defined() ? 0 : loaded.step_terms};
+  for (const torch::Tensor& tensor : {loaded.inputs, loaded.targets}) {
+    key.push_back(static_cast<std::int64_t>(tensor.scalar_type()));
+    key.insert(key.end(), tensor.sizes().begin(), tensor.sizes().end());
+  }
+  return key;
+}
+
+void TrainingStep::replay(StepGraphs::Step& captured, const LoadedBatch& loaded, std::int64_t step) {
+  captured.set_batch(loaded.inputs, loaded.targets);
+  copies_.enqueued();
+  results_.write(step, captured.replay());
+  recorder_.end_step();
+}
+
+std::string TrainingStep::capture() {
+  const Candidate candidate = *std::exchange(candidate_, std::nullopt);
+  const auto body = [&](const torch::Tensor& inputs, const torch::Tensor& targets) {
+    StepBatch batch = candidate.batch;
+    batch.inputs = task_.inputs(inputs, targets);
+    batch.targets = targets;
+    const torch::Tensor loss = strategy_.pass(batch, task_, recorder_, {true, true});
+    return together(loss, finish());
+  };
+  const std::string failure =
+      graphs_.capture(candidate.key, candidate.batch.inputs.front(), candidate.batch.targets, body);
+  if (!failure.empty()) strategy_.abandon_step();
+  return failure;
+}
+
+void TrainingStep::drop_captured() { graphs_.disable(); }
 
 void TrainingStep::communicate(std::int64_t step) {
   recorder_.begin_step();
   recorder_.enter(Phase::wait);
   strategy_.finish_gradients();
-  losses_.write(step, torch::zeros({}));
+  results_.write(step, torch::zeros({}), torch::full({}, std::numeric_limits<float>::quiet_NaN()));
   recorder_.end_step();
 }
 

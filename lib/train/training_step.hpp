@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,22 +12,27 @@
 #include "data/loader.hpp"
 #include "data/work_audit.hpp"
 #include "timing/recorder.hpp"
+#include "train/cuda_graph.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/strategy.hpp"
 #include "train/task.hpp"
+#include "train/training_stream.hpp"
 
 namespace lockstep {
 
-// One number a step, written by the device as it goes and read by the host once the step has been resolved.
-class StepScalars {
+// Two numbers a step, written by the device as it goes and read by the host once the step has been resolved.
+class StepResults {
  public:
-  StepScalars(torch::Device device, std::int64_t steps);
-  void write(std::int64_t step, const torch::Tensor& value);  // value: one element; never blocks
-  float read(std::int64_t step) const { return host_data_[step]; }
+  StepResults(torch::Device device, std::int64_t steps);
+  // One element each; never blocks.
+  void write(std::int64_t step, const torch::Tensor& loss, const torch::Tensor& norm);
+  void write(std::int64_t step, const torch::Tensor& both);  // (2) on the device
+  float loss(std::int64_t step) const { return data_[2 * step]; }
+  float norm(std::int64_t step) const { return data_[2 * step + 1]; }
 
  private:
-  torch::Tensor host_;  // (steps) fp32, pinned when the device is a GPU
-  float* host_data_;
+  torch::Tensor host_;  // (steps, 2) fp32, pinned when the device is a GPU
+  float* data_;
 };
 
 // What a step was made of, without padding samples.
@@ -42,7 +48,7 @@ class TrainingStep {
  public:
   // Everything outlives the step.
   TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy, const Task& task,
-               FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit);
+               FlatOptimizer& optimizer, StepRecorder& recorder, WorkAudit& audit, StepGraphs& graphs);
 
   // An upper bound of the phases that one step enters.
   static std::size_t phases(const Strategy& strategy, std::int64_t accumulate) {
@@ -56,14 +62,29 @@ class TrainingStep {
   // Collective. The step's collectives alone, one after the other: nothing is computed, no sample counts.
   void communicate(std::int64_t step);
 
+  // Whether the step that has run last is to be captured now, before the next: equal on all ranks.
+  bool may_capture() const { return candidate_.has_value(); }
+  // Captures it. Returns why that failed, empty if it did not; after a failure steps go on uncaptured. Not
+  // collective. The recorder is between two steps.
+  std::string capture();
+  // Steps go on uncaptured: on another rank a capture has failed.
+  void drop_captured();
+
   // This rank's share of the global mean loss of the step, and the norm of the reduced gradient.
-  float loss_share(std::int64_t step) const { return losses_.read(step); }
+  float loss_share(std::int64_t step) const { return results_.loss(step); }
   float mean_loss(std::int64_t step) const;  // over this rank's samples; 0 when it had none
-  float gradient_norm(std::int64_t step) const { return norms_.read(step); }
+  float gradient_norm(std::int64_t step) const { return results_.norm(step); }
   const StepWork& work(std::int64_t step) const { return work_[static_cast<std::size_t>(step)]; }
 
  private:
-  torch::Tensor update(double learning_rate);  // the norm of the gradient, (); 0 where nothing is updated
+  // The next batch of this rank, counted; null where the strategy does not load.
+  const LoadedBatch* load(Loader* loader, StepWork& work);
+  StepBatch batch_of(const LoadedBatch* loaded);
+  void prepare(const LoadedBatch* loaded, std::int64_t global_step, double learning_rate);
+  // What is left after the passes. Returns the norm of the gradient, one element; 0 where nothing is updated.
+  torch::Tensor finish();
+  void replay(StepGraphs::Step& captured, const LoadedBatch& loaded, std::int64_t step);
+  StepGraphs::Key key_of(const LoadedBatch& loaded) const;  // empty: such a step is not captured
 
   const RunConfig::Training& training_;
   std::uint64_t training_seed_;
@@ -73,8 +94,16 @@ class TrainingStep {
   FlatOptimizer& optimizer_;
   StepRecorder& recorder_;
   WorkAudit& audit_;
-  StepScalars losses_, norms_;
+  StepGraphs& graphs_;
+  PendingCopies copies_;
+  StepResults results_;
+  torch::Tensor terms_;  // (), StepBatch::terms; undefined where nobody reads it
   std::vector<StepWork> work_;
+  struct Candidate {
+    StepGraphs::Key key;
+    StepBatch batch;
+  };
+  std::optional<Candidate> candidate_;
 };
 
 // The first `rows` rows of a loaded batch on the device: copied asynchronously from pinned memory; on the CPU

@@ -44,6 +44,7 @@ class Translation : public Task {
   std::string metric() const override { return "perplexity"; }
   bool higher_is_better() const override { return false; }
   double chance() const override { return static_cast<double>(vocabulary_); }
+  bool reads_terms() const override { return true; }
 
   Flow inputs(const torch::Tensor& source, const torch::Tensor& target) const override {
     return {source, target};
@@ -54,12 +55,15 @@ class Translation : public Task {
     if constexpr (token_loss::kBuilt) {
       if (token_loss::takes(logits)) {
         const std::int64_t real = batch.samples * (batch.targets.size(1) - 1);
-        return token_loss::share(logits, predicted(batch.targets),
-                                 {1.0 / static_cast<double>(batch.step_terms), real, kPaddingToken});
+        const double scale = batch.terms.defined() ? 1.0 : 1.0 / static_cast<double>(batch.step_terms);
+        const torch::Tensor sum =
+            token_loss::share(logits, predicted(batch.targets), {scale, real, kPaddingToken});
+        return batch.terms.defined() ? sum / batch.terms : sum;
       }
     }
-    return negative_log_likelihood(real_rows(logits, batch), real_rows(batch.targets, batch)) /
-           static_cast<double>(batch.step_terms);
+    const torch::Tensor sum =
+        negative_log_likelihood(real_rows(logits, batch), real_rows(batch.targets, batch));
+    return batch.terms.defined() ? sum / batch.terms : sum / static_cast<double>(batch.step_terms);
   }
 
   Tally start_tally(torch::Device device) const override {

@@ -1,0 +1,221 @@
+#include "train/cuda_graph.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/error.hpp"
+#include "train/setup.hpp"
+
+#ifdef LOCKSTEP_WITH_CUDA
+#include <ATen/cuda/CUDAGeneratorImpl.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "timing/cuda_event.hpp"
+#endif
+
+namespace lockstep {
+
+namespace {
+
+constexpr int kUncaptured = 3;            // steps of a shape that run first; the run's very first rebuilds buckets
+constexpr std::size_t kMostSteps = 8;     // captured; each keeps the memory of its activations
+constexpr std::size_t kMostShapes = 256;  // that are counted
+
+#ifdef LOCKSTEP_WITH_CUDA
+
+// LibTorch before 2.9 keeps the graph to itself, and with it the marks.
+template <typename Graph>
+concept Adjustable = requires(Graph graph) {
+  Graph(true);
+  graph.instantiate();
+  graph.raw_cuda_graph();
+  graph.raw_cuda_graph_exec();
+};
+constexpr bool kAdjustable = Adjustable<at::cuda::CUDAGraph>;
+
+std::string first_line(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+// The event nodes of a graph, by the events that they were captured with.
+std::vector<cudaGraphNode_t> event_nodes(cudaGraph_t graph, const std::vector<void*>& events) {
+  std::size_t count = 0;
+  LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
+  std::vector<cudaGraphNode_t> all(count), result(events.size(), nullptr);
+  LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, all.data(), &count));
+  for (const cudaGraphNode_t node : all) {
+    cudaGraphNodeType type{};
+    LOCKSTEP_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
+    if (type != cudaGraphNodeTypeEventRecord) continue;
+    cudaEvent_t event = nullptr;
+    LOCKSTEP_CUDA_CHECK(cudaGraphEventRecordNodeGetEvent(node, &event));
+    const auto found = std::find(events.begin(), events.end(), event);
+    if (found != events.end()) result[static_cast<std::size_t>(found - events.begin())] = node;
+  }
+  if (std::find(result.begin(), result.end(), nullptr) != result.end())
+    throw run_error("a mark of the captured step is missing from its graph");
+  return result;
+}
+
+// Graph is at::cuda::CUDAGraph; a template, so that an older one, without these members, compiles.
+template <typename Graph>
+class GraphStep final : public StepGraphs::Step {
+ public:
+  GraphStep(StepRecorder& recorder, const torch::Tensor& inputs, const torch::Tensor& targets)
+      : recorder_(recorder),
+        inputs_(torch::empty_like(inputs)),
+        targets_(torch::empty_like(targets)),
+        graph_(/*keep_graph=*/true) {}
+
+  void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) override {
+    inputs_.copy_(inputs, /*non_blocking=*/true);
+    targets_.copy_(targets, /*non_blocking=*/true);
+  }
+
+  const torch::Tensor& replay() override {
+    recorder_.enter_replayed(phases_, [this](std::size_t i, void* event) {
+      LOCKSTEP_CUDA_CHECK(cudaGraphExecEventRecordNodeSetEvent(graph_.raw_cuda_graph_exec(), nodes_[i],
+                                                               static_cast<cudaEvent_t>(event)));
+    });
+    graph_.replay();
+    return results_;
+  }
+
+  // Throws what goes wrong, when the stream is no longer captured.
+  void capture(at::cuda::MempoolId_t pool, DeviceTimeline& timeline, const StepGraphs::Body& body) {
+    std::exception_ptr failure;
+    recorder_.begin_capture();
+    try {
+      // Only this thread's calls are restricted: a loader's thread may do what it likes.
+      graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+      results_ = body(inputs_, targets_);
+    } catch (...) {
+      failure = std::current_exception();
+      results_.reset();
+    }
+    phases_ = recorder_.end_capture();
+    try {
+      graph_.capture_end();
+      ended_ = true;
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+    }
+    if (failure) std::rethrow_exception(failure);
+    std::vector<void*> events;
+    for (std::size_t i = 0; i < phases_.size(); ++i) events.push_back(timeline.captured_event(i));
+    nodes_ = event_nodes(graph_.raw_cuda_graph(), events);
+    graph_.instantiate();
+  }
+  // Whether LibTorch has taken back what it set up for the capture.
+  bool ended() const { return ended_; }
+
+ private:
+  StepRecorder& recorder_;
+  torch::Tensor inputs_, targets_, results_;
+  Graph graph_;
+  std::vector<Phase> phases_;
+  std::vector<cudaGraphNode_t> nodes_;
+  bool ended_ = false;
+};
+
+// LibTorch leaves its allocator and generator in the middle of a capture that cannot be ended.
+void recover(at::cuda::MempoolId_t pool, const at::Generator& generator) {
+  cudaGetLastError();
+  const c10::DeviceIndex device = c10::cuda::current_device();
+  try {
+    c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool);
+    c10::cuda::CUDACachingAllocator::releasePool(device, pool);
+  } catch (const c10::Error&) {  // it had come so far
+  }
+  at::Generator current = at::cuda::detail::getDefaultCUDAGenerator();
+  current.graphsafe_set_state(generator.graphsafe_get_state());
+}
+
+#endif
+
+}  // namespace
+
+#ifdef LOCKSTEP_WITH_CUDA
+
+// The memory that captured steps share: they run one after the other.
+struct StepGraphs::Pool {
+  at::cuda::MempoolId_t id = at::cuda::graph_pool_handle();
+};
+
+std::string StepGraphs::capture(const Key& key, const torch::Tensor& inputs, const torch::Tensor& targets,
+                                const Body& body) {
+  if constexpr (kAdjustable) {
+    const at::Generator generator = at::cuda::detail::getDefaultCUDAGenerator().clone();
+    auto step = std::make_unique<GraphStep<at::cuda::CUDAGraph>>(recorder_, inputs, targets);
+    try {
+      step->capture(pool_->id, *timeline_, body);
+    } catch (const std::exception& error) {
+      const bool ended = step->ended();
+      step.reset();
+      disable();
+      if (!ended) recover(pool_->id, generator);
+      return first_line(error);
+    }
+    steps_.push_back({key, std::move(step)});
+  }
+  return {};
+}
+
+#else
+
+struct StepGraphs::Pool {};
+
+std::string StepGraphs::capture(const Key&, const torch::Tensor&, const torch::Tensor&, const Body&) {
+  return "this build is without CUDA";
+}
+
+constexpr bool kAdjustable = false;
+
+#endif
+
+StepGraphs::StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline)
+    : enabled_(enabled && timeline && kAdjustable),
+      recorder_(recorder),
+      timeline_(timeline),
+      pool_(enabled_ ? std::make_unique<Pool>() : nullptr) {}
+
+StepGraphs::~StepGraphs() = default;
+
+StepGraphs::Step* StepGraphs::find(const Key& key) const {
+  for (const Entry& entry : steps_)
+    if (entry.key == key) return entry.step.get();
+  return nullptr;
+}
+
+bool StepGraphs::ran(const Key& key) {
+  if (!enabled_ || steps_.size() == kMostSteps) return false;
+  for (Seen& seen : seen_)
+    if (seen.key == key) return ++seen.times >= kUncaptured;
+  if (seen_.size() < kMostShapes) seen_.push_back({key, 1});
+  return false;
+}
+
+void StepGraphs::disable() {
+  enabled_ = false;
+  steps_.clear();
+}
+
+std::string graph_obstacle(const Setup& setup) {
+  if (!setup.device.is_cuda()) return "the run is not on a GPU";
+  if (!kAdjustable) return "LibTorch before 2.9 does not show the graphs that it captures";
+  if (setup.mode != "seq" && setup.mode != "ddp")
+    return fmt::format("in mode {} the host takes part in every step", setup.mode);
+  const std::string backend = setup.communicator->backend();
+  if (backend != "self")
+    return fmt::format("the step's collectives over {} are not captured", backend);
+  if (setup.config.training.accumulate > 1) return "a step of several passes is not captured";
+  return {};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,80 @@
+// StepGraphs: training steps captured as CUDA graphs, by the shapes of their batches, and replayed: one launch
+// in place of hundreds. Whatever differs from step to step is read from device memory.
+//
+// A capture executes nothing. It is made between two steps, after a few steps of the same shapes have run
+// uncaptured: they choose algorithms, load kernels and lay out buckets.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "timing/recorder.hpp"
+
+namespace lockstep {
+
+struct Setup;
+
+// Why no step of this run can be captured, for a person; empty: it can be tried.
+std::string graph_obstacle(const Setup& setup);
+
+class StepGraphs {
+ public:
+  // Steps with equal keys differ in nothing but the values in device memory.
+  using Key = std::vector<std::int64_t>;
+  // The step on tensors that stay where they are; returns its results, (2) fp32.
+  using Body = std::function<torch::Tensor(const torch::Tensor& inputs, const torch::Tensor& targets)>;
+
+  // A captured step.
+  class Step {
+   public:
+    virtual ~Step() = default;
+    // Enqueues copies from pinned memory to where the step reads them.
+    virtual void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) = 0;
+    // Enqueues the step, with its marks. Returns its results, which the next replay overwrites.
+    virtual const torch::Tensor& replay() = 0;
+  };
+
+  // timeline: the recorder's. Both outlive it. Nothing is captured where `timeline` is null or enabled is
+  // false.
+  StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline);
+  ~StepGraphs();
+
+  // The captured step of this key, or null.
+  Step* find(const Key& key) const;
+  // A step of this key ran uncaptured on these tensors. Whether it should be captured now: it has come back
+  // often enough, and there is room.
+  bool ran(const Key& key);
+  // Captures body on tensors like these. Returns why that failed; then nothing has happened, and nothing is
+  // captured or replayed any more. Empty: it is there.
+  std::string capture(const Key& key, const torch::Tensor& inputs, const torch::Tensor& targets,
+                      const Body& body);
+  // Lets all captured steps go and captures no more.
+  void disable();
+  bool enabled() const { return enabled_; }
+  std::size_t size() const { return steps_.size(); }
+
+ private:
+  struct Seen {
+    Key key;
+    int times;
+  };
+  struct Entry {
+    Key key;
+    std::unique_ptr<Step> step;
+  };
+  struct Pool;
+
+  bool enabled_;
+  StepRecorder& recorder_;
+  DeviceTimeline* timeline_;
+  std::unique_ptr<Pool> pool_;
+  std::vector<Seen> seen_;
+  std::vector<Entry> steps_;
+};
+
+}  // namespace lockstep

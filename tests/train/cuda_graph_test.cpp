@@ -1,0 +1,198 @@
+// Captured steps beside the same steps uncaptured, on a GPU.
+#include "train/cuda_graph.hpp"
+
+#include <ATen/Context.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+#include <iostream>
+
+#include "comm/self_communicator.hpp"
+#include "parity.hpp"
+#include "support/catch.hpp"
+#include "support/outcome.hpp"
+#include "timing/device_events.hpp"
+#include "train/training_stream.hpp"
+
+#ifdef LOCKSTEP_WITH_CUDA
+#include <c10/cuda/CUDAStream.h>
+#include <torch/cuda.h>
+#endif
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+#ifdef LOCKSTEP_WITH_CUDA
+
+namespace {
+
+constexpr std::int64_t kGraphSteps = 12;
+
+bool gpu_is_there() {
+  if (torch::cuda::is_available()) return true;
+  was_too_busy() = true;
+  std::cout << "skipped: there is no GPU that LibTorch can use" << std::endl;
+  return false;
+}
+
+// As in the cases of parity, but with dropout, clipping and a learning rate that changes.
+RunConfig configure_captured(const Case& c) {
+  RunConfig config = configure(c);
+  std::erase_if(config.model.hyper, [](const Setting& s) { return s.key == "dropout"; });
+  config.training.steps = kGraphSteps;
+  config.training.grad_clip = 1;
+  config.training.optimizer.name = OptimizerKind::adam;
+  config.training.optimizer.lr = 1e-3;
+  return config;
+}
+
+struct Trained {
+  std::vector<float> losses, norms;
+  std::size_t captured = 0;
+  std::string failure;          // why the capture failed
+  double largest_residue = 0;   // of a step's wall time less its phases, s
+  std::int64_t replayed = 0;    // marks
+};
+
+Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool capture) {
+  const torch::Device device(torch::kCUDA, 0);
+  const TrainingStream stream(device);
+  const auto model = make_untrained(config, data);
+  model->to(device);
+  model->train();
+  torch::manual_seed(7);
+  const auto communicator = make_self_communicator();
+  const auto strategy = make_replicated_strategy("seq", model, *communicator, config, nullptr);
+  const BatchPlan plan{.dataset_size = data.train->size(), .global_batch = *config.training.global_batch};
+  const auto task = make_task(model_task(config.model), data.train->info());
+  const std::size_t phases = TrainingStep::phases(*strategy, 1);
+  const auto timeline = make_cuda_timeline(StepRecorder::timeline_slots(phases), [] {
+    return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream());
+  });
+  StepRecorder recorder(steady_now(), phases, timeline.get());
+  FlatOptimizer optimizer(config.training.optimizer, strategy->buckets());
+  WorkAudit audit(plan.dataset_size);
+  StepGraphs graphs(capture, recorder, timeline.get());
+  TrainingStep step(config, device, *strategy, *task, optimizer, recorder, audit, graphs);
+  Loader loader(data.train, plan, 0, 1, 2, /*pinned=*/true);
+  loader.begin_epoch(0);
+  step.begin_epoch(kGraphSteps);
+  recorder.begin_epoch(kGraphSteps);
+  Trained result;
+  for (std::int64_t s = 0; s < kGraphSteps; ++s) {
+    step.run(&loader, s, s, config.training.optimizer.lr / static_cast<double>(s + 1));
+    const BucketPlan before = strategy->buckets().plan();
+    if (s == 0 && strategy->rebuild_buckets()) optimizer.relayout(before);
+    if (!step.may_capture() || s + 1 == kGraphSteps) continue;
+    recorder.exclude_gap();
+    result.failure = step.capture();
+  }
+  const std::vector<StepSpans> spans = recorder.take_epoch();
+  for (std::int64_t s = 0; s < kGraphSteps; ++s) {
+    result.losses.push_back(step.loss_share(s));
+    result.norms.push_back(step.gradient_norm(s));
+    const StepSpans& of_step = spans[static_cast<std::size_t>(s)];
+    double residue = of_step.whole.end - of_step.whole.begin;
+    for (const PhaseSpan& span : of_step.phases) {
+      CHECK(span.interval.end >= span.interval.begin);
+      residue -= span.interval.end - span.interval.begin;
+    }
+    result.largest_residue = std::max(result.largest_residue, std::abs(residue));
+  }
+  result.captured = graphs.size();
+  result.replayed = recorder.counts().replayed;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("captured steps of every model have the losses of the same steps uncaptured, bit for bit") {
+  if (!gpu_is_there()) return;
+  at::globalContext().setDeterministicCuDNN(true);
+  for (const Case& c : cases()) {
+    CAPTURE(name_of(c));
+    const RunConfig config = configure_captured(c);
+    const DataSplits data = load_data(config, 1);
+    const Trained eager = train_on_gpu(config, data, false), captured = train_on_gpu(config, data, true);
+    CAPTURE(captured.failure);
+    CHECK(captured.failure.empty());
+    CHECK(captured.captured == 1);
+    CHECK(captured.replayed > 0);
+    CHECK(eager.replayed == 0);
+    CHECK(captured.losses == eager.losses);
+    CHECK(captured.norms == eager.norms);
+    CHECK(eager.losses.back() != eager.losses.front());
+    CHECK(captured.largest_residue < 1e-9);
+  }
+}
+
+TEST_CASE("a capture that fails leaves the step to go on as if nothing had been tried") {
+  if (!gpu_is_there()) return;
+  Case c = case_of("transformer");
+  RunConfig config = configure_captured(c);
+  const DataSplits data = load_data(config, 1);
+  const torch::Device device(torch::kCUDA, 0);
+  const TrainingStream stream(device);
+  torch::manual_seed(7);
+  const torch::Tensor x = torch::ones({4, 4}, device), targets = torch::zeros({4}, device);
+  const torch::Tensor expected = [&] {
+    at::dropout(x, 0.5, true);
+    return at::dropout(x, 0.5, true).cpu();
+  }();
+  torch::manual_seed(7);
+  at::dropout(x, 0.5, true);
+  const auto timeline = make_cuda_timeline(StepRecorder::timeline_slots(2), [] {
+    return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream());
+  });
+  StepRecorder recorder(steady_now(), 2, timeline.get());
+  recorder.begin_epoch(1);
+  StepGraphs graphs(true, recorder, timeline.get());
+  const std::string failure = graphs.capture({1}, x, targets, [](const torch::Tensor& in, const torch::Tensor&) {
+    const torch::Tensor y = at::dropout(in, 0.5, true);
+    CHECK(y.sum().item<float>() >= 0);  // waits for the device: not while it is captured
+    return y;
+  });
+  CHECK(!failure.empty());
+  std::cout << "refused: " << failure << std::endl;
+  CHECK(graphs.size() == 0);
+  CHECK(!graphs.enabled());
+  CHECK(torch::equal(at::dropout(x, 0.5, true).cpu(), expected));
+}
+
+TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped or not") {
+  if (!gpu_is_there()) return;
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+    for (const double clip : {0.0, 0.1}) {
+      CAPTURE(static_cast<int>(kind), clip);
+      RunConfig::Optimizer options{.name = kind, .lr = 0.01, .weight_decay = 0.01, .momentum = 0.9};
+      const auto communicator = make_self_communicator();
+      const auto trained = [&](torch::Device device) {
+        torch::manual_seed(3);
+        torch::nn::Linear net(7, 5);
+        net->to(device);
+        GradientReducer reducer({{"weight", net->weight}, {"bias", net->bias}}, *communicator, {});
+        FlatOptimizer optimizer(options, reducer.buckets());
+        for (int i = 0; i < 5; ++i) {
+          reducer.zero_gradients();
+          const torch::Tensor x = torch::arange(21, torch::kFloat32).view({3, 7}).to(device) / (10 + i);
+          net->forward(x).square().sum().backward();
+          reducer.finish();
+          const torch::Tensor norm = optimizer.gradient_norm();
+          optimizer.begin_step(options.lr);
+          optimizer.apply(norm, clip);
+        }
+        return torch::cat({net->weight.flatten(), net->bias}).detach().cpu();
+      };
+      CHECK((trained(torch::Device(torch::kCUDA, 0)) - trained(torch::kCPU)).abs().max().item<double>() < 1e-5);
+    }
+  }
+}
+
+#else
+
+TEST_CASE("captured steps need a GPU") {
+  was_too_busy() = true;
+  std::cout << "skipped: this build is without CUDA" << std::endl;
+}
+
+#endif
