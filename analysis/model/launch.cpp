@@ -94,9 +94,19 @@ bool has_messages(const CommTable& comm) {
   return std::find(comm.kind.begin(), comm.kind.end(), "send") != comm.kind.end();
 }
 
+// By the events. What is exposed is communication also where no event says so: a GPU's stream stands still
+// for a little longer than the operation that it waits for takes.
+std::optional<Matrix<double>> total_comm(const StepTable& table, const CommTable& comm) {
+  std::optional<Matrix<double>> total = comm_from_events(table, comm);
+  if (!total) return {};
+  for (std::size_t i = 0; i < total->values.size(); ++i)
+    total->values[i] = std::max(total->values[i], table.comm_exposed.values[i]);
+  return total;
+}
+
 void read_communication(Launch& launch, const RunData& run) {
   const StepTable& table = run.steps;
-  const auto from_events = comm_from_events(table, run.comm);
+  const auto from_events = total_comm(table, run.comm);
   add_column(launch, table, Quantity::comm, from_events ? *from_events : table.comm);
   if (!from_events) return;
   const Collectives collectives(run.comm, table.ranks(), table.steps());

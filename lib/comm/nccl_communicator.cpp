@@ -55,7 +55,7 @@ ncclRedOp_t nccl_op(ReduceOp op) {
 }
 
 struct TimedEvents {
-  CudaEvent start{cudaEventBlockingSync}, end{cudaEventBlockingSync};
+  CudaEvent called{cudaEventBlockingSync}, start{cudaEventBlockingSync}, end{cudaEventBlockingSync};
 };
 
 // Events are made before the first step and handed round: making one costs a call into the driver.
@@ -94,14 +94,16 @@ struct NcclState {
 class NcclWork final : public Work {
  public:
   NcclWork(std::shared_ptr<NcclState> state, std::shared_ptr<const ClockAnchor> anchor)
-      : state_(std::move(state)),
-        anchor_(std::move(anchor)),
-        events_(state_->pool.take()),
-        ready_(steady_now()) {}
+      : state_(std::move(state)), anchor_(std::move(anchor)), events_(state_->pool.take()) {}
   ~NcclWork() override { state_->pool.give_back(std::move(events_)); }
 
   bool ended() const { return events_.end.happened(); }
-  void begin() { events_.start.record(state_->stream.stream()); }
+  // Behind what the caller's stream holds now.
+  void begin() {
+    events_.called.record(state_->callers_stream());
+    events_.called.order(state_->stream.stream());
+    events_.start.record(state_->stream.stream());
+  }
   void finish() { events_.end.record(state_->stream.stream()); }
 
   void wait() override {
@@ -117,14 +119,13 @@ class NcclWork final : public Work {
     const c10::cuda::CUDAGuard on_device(state_->device);
     events_.end.synchronize();
     anchor_->event.synchronize();
-    return {ready_, anchor_->when(events_.start), anchor_->when(events_.end)};
+    return {anchor_->when(events_.called), anchor_->when(events_.start), anchor_->when(events_.end)};
   }
 
  private:
   std::shared_ptr<NcclState> state_;
   std::shared_ptr<const ClockAnchor> anchor_;
   TimedEvents events_;
-  SteadyTime ready_;
 };
 
 ncclUniqueId agree_on_id(Group& group) {
@@ -345,8 +346,6 @@ class NcclCommunicator final : public Communicator {
     work->sequence = sequence++;
     const FlightRecorder::Id id =
         in_flight_.begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
-    behind_caller_.record(state_->callers_stream());
-    behind_caller_.order(state_->stream.stream());
     work->begin();
     if (tensors.begin()->numel() > 0)
       state_->handle->enqueue(name_of(kind),
@@ -364,8 +363,7 @@ class NcclCommunicator final : public Communicator {
   InFlight in_flight_;
   std::vector<int> ranks_of_run_;
   DeviceClock clock_;
-  CudaEvent behind_caller_;  // free again as soon as the stream has been told to wait for it
-  at::Tensor token_;         // of barrier
+  at::Tensor token_;  // of barrier
   int rank_, size_;
   std::int64_t collectives_ = 0;
   std::vector<std::int64_t> sent_, received_, exchanged_;  // messages so far, by peer

@@ -101,7 +101,7 @@ constexpr SchemaEntry kSchema[] = {
     {"/comm/bucket", "[events]", "i4", "1", "gradient bucket, or -1", false},
     {"/comm/bytes", "[events]", "i8", "B", "size of the message on the rank", false},
     {"/comm/ready", "[events]", "f8", "s",
-     "enqueued, since the common start; what a GPU sends over mpi: the GPU had come to it", false},
+     "enqueued, since the common start; on a GPU: its stream had come to the call", false},
     {"/comm/start", "[events]", "f8", "s", "begun, since the common start; of a message: at both ends",
      false},
     {"/comm/end", "[events]", "f8", "s",

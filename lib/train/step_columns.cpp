@@ -4,14 +4,20 @@
 
 namespace lockstep {
 
-StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm) {
+StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, bool on_device) {
   std::array<std::vector<Interval>, kPhases> by_phase;
   for (const PhaseSpan& span : spans.phases)
     by_phase[static_cast<std::size_t>(span.phase)].push_back(span.interval);
   std::vector<Interval> transfers, stalls;
   for (const CommInterval& c : comm) {
     transfers.push_back({c.start, c.end});
-    if (c.blocking) stalls.push_back({c.ready, c.end});
+    if (!c.blocking) continue;
+    stalls.push_back({c.ready, c.end});
+    if (on_device) transfers.push_back({c.ready, c.end});
+  }
+  if (on_device && !comm.empty()) {
+    const std::vector<Interval>& waits = by_phase[static_cast<std::size_t>(Phase::wait)];
+    transfers.insert(transfers.end(), waits.begin(), waits.end());
   }
   const IntervalSet standing(stalls);
   const auto length = [&](Phase phase) {

@@ -290,7 +290,7 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
     for (; next != epoch.comm.end() && next->step == recorded_steps_ + s; ++next) of_step.push_back(*next);
-    epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step));
+    epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step, setup_.device.is_cuda()));
     const StepWork& work = step_.work(s);
     epoch.samples.push_back(static_cast<std::int32_t>(work.samples));
     epoch.loss_terms.push_back(static_cast<std::int32_t>(work.loss_terms));

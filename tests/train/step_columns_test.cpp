@@ -32,6 +32,8 @@ CommInterval staged(double called, double taken, double ended, double stored, do
   return {.ready = seconds(times.ready), .start = seconds(times.start), .end = seconds(times.end)};
 }
 
+constexpr bool kHost = false, kDevice = true;
+
 double sum(const StepRow& r) {
   return r.data + r.h2d + r.forward + r.backward + r.comm_exposed + r.optimizer + r.bubble + r.other;
 }
@@ -39,8 +41,10 @@ double sum(const StepRow& r) {
 }  // namespace
 
 TEST_CASE("communication under backward is overlapped, the rest exposed, and the budget closes") {
-  const StepRow row = step_row(spans(), {{.bucket = 0, .ready = 6, .start = 6, .end = 8},
-                                         {.bucket = 1, .ready = 9, .start = 9, .end = 11.5}});
+  const StepRow row = step_row(
+      spans(),
+      {{.bucket = 0, .ready = 6, .start = 6, .end = 8}, {.bucket = 1, .ready = 9, .start = 9, .end = 11.5}},
+      kHost);
   CHECK(row.comm == Approx(4.5));
   CHECK(row.comm_exposed == Approx(1.5));
   CHECK(row.backward == Approx(5));
@@ -50,20 +54,28 @@ TEST_CASE("communication under backward is overlapped, the rest exposed, and the
 }
 
 TEST_CASE("compute that stands still for a blocking collective is not compute") {
-  const StepRow row = step_row(spans(), {{.ready = 3, .start = 3.2, .end = 4, .blocking = true}});
+  const StepRow row = step_row(spans(), {{.ready = 3, .start = 3.2, .end = 4, .blocking = true}}, kHost);
   CHECK(row.forward == Approx(2));
   CHECK(row.comm_exposed == Approx(0.8));
   CHECK(sum(row) == Approx(row.wall));
 }
 
+TEST_CASE("on a device what precedes a blocking collective is a part of the waiting for it") {
+  const StepRow row = step_row(spans(), {{.ready = 3, .start = 3.2, .end = 4, .blocking = true}}, kDevice);
+  CHECK(row.forward == Approx(2));
+  CHECK(row.comm_exposed == Approx(1 + 2));  // and the phase wait
+  CHECK(row.other == Approx(0.5));
+  CHECK(sum(row) == Approx(row.wall));
+}
+
 TEST_CASE("overlapping transfers count once, and what ends after the step is clipped") {
-  const StepRow row = step_row(spans(), {{.start = 10, .end = 11}, {.start = 10.5, .end = 99}});
+  const StepRow row = step_row(spans(), {{.start = 10, .end = 11}, {.start = 10.5, .end = 99}}, kHost);
   CHECK(row.comm == Approx(3.5));
   CHECK(row.comm_exposed == Approx(2.5));
 }
 
 TEST_CASE("without communication there is none") {
-  const StepRow row = step_row(spans(), {});
+  const StepRow row = step_row(spans(), {}, kHost);
   CHECK(row.comm == 0);
   CHECK(row.comm_exposed == 0);
   CHECK(row.other == Approx(2.5));
@@ -80,11 +92,11 @@ TEST_CASE("over mpi on a device, copies and the host's waiting are exposed commu
   // The last gradient is ready as backward ends; summed at 11.2, copied by 11.5.
   const CommInterval last =
       staged(/*called=*/10, /*taken=*/9.8, /*ended=*/11.2, /*stored=*/11.5, /*went_on=*/11.9);
-  const StepRow row = step_row(spans(), {first, last});
-  CHECK(row.comm == Approx(2.5 + 1.9));
-  CHECK(row.comm_exposed == Approx(1.9));
+  const StepRow row = step_row(spans(), {first, last}, kDevice);
+  CHECK(row.comm == Approx(2.5 + 2));
+  CHECK(row.comm_exposed == Approx(2));  // until the device has come to the mark, too
   CHECK(row.backward == Approx(5));
-  CHECK(row.other == Approx(0.1 + 0.5));  // from there to the mark, and the gap after the step
+  CHECK(row.other == Approx(0.5));  // the gap after the step
   CHECK(sum(row) == Approx(row.wall));
 }
 
@@ -94,7 +106,7 @@ TEST_CASE("over mpi on a device, a thread that is late and a copy that is long b
   CHECK(queued.ready == Approx(10));
   CHECK(queued.start == Approx(10.4));  // what it waited for is the operation before it
   CHECK(queued.end == Approx(12));      // the stream waits for the copy
-  const StepRow row = step_row(spans(), {staged(9, 9, 10.2, 10.4, 0), queued});
+  const StepRow row = step_row(spans(), {staged(9, 9, 10.2, 10.4, 0), queued}, kDevice);
   CHECK(row.comm_exposed == Approx(2));
   CHECK(row.other == Approx(0.5));
 }
@@ -120,9 +132,22 @@ TEST_CASE("a stage of a pipeline on a device: transfers are exposed, the rest of
                      gradient = staged(/*called=*/8.5, /*taken=*/8.5, /*ended=*/8.8, /*stored=*/8.9, 0),
                      norm = staged(/*called=*/11, /*taken=*/11.05, /*ended=*/11.8, /*stored=*/11.85,
                                    /*went_on=*/11.95);
-  const StepRow row = step_row(stage, {input, output, gradient, norm});
+  const StepRow row = step_row(stage, {input, output, gradient, norm}, kDevice);
   CHECK(row.comm_exposed == Approx(0.7 + 0.5 + 0.4 + 0.9));
   CHECK(row.bubble == Approx(2 - 0.7 + 3 - 0.9 + 1 - 0.9));
   CHECK(row.other == Approx(0.5));
   CHECK(sum(row) == Approx(row.wall));
+}
+
+TEST_CASE(
+    "on a device the phase wait is communication where there is some, and nothing where there is none") {
+  // NCCL: the stream is ordered after an operation that ends shortly before the mark, and begins late.
+  const CommInterval kernel = {.bucket = 0, .ready = 9, .start = 10.2, .end = 11.8};
+  const StepRow row = step_row(spans(), {kernel}, kDevice);
+  CHECK(row.comm == Approx(2));
+  CHECK(row.comm_exposed == Approx(2));
+  CHECK(row.other == Approx(0.5));
+  CHECK(step_row(spans(), {kernel}, kHost).comm_exposed == Approx(1.6));  // a thread does other things there
+  CHECK(step_row(spans(), {}, kDevice).comm_exposed == 0);
+  CHECK(step_row(spans(), {}, kDevice).other == Approx(2.5));
 }
