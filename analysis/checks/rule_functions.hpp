@@ -13,6 +13,7 @@ Detail audit_absent(const RunData& run, const Launch& launch);
 Detail steps_out_of_order(const RunData& run, const Launch& launch);
 Detail budget_open(const RunData& run, const Launch& launch);
 Detail gpu_slowed(const RunData& run, const Launch& launch);
+Detail recorder_costly(const RunData& run, const Launch& launch);
 Detail ranks_unlike(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);

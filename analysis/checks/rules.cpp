@@ -135,6 +135,10 @@ constexpr Rule kRules[] = {
      .refuses = Claim::nothing,
      .sentence = "the ranks of the run are not alike, so the slowest may set the pace: {}",
      .on_run = checks::ranks_unlike},
+    {.code = "recorder-overhead",
+     .refuses = Claim::nothing,
+     .sentence = "the times hold what recording them costs: {}",
+     .on_run = checks::recorder_costly},
 };
 
 // Runs every rule that has the given kind of check.

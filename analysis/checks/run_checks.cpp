@@ -13,6 +13,7 @@ namespace lockstep::checks {
 namespace {
 
 constexpr double kOpenShare = 0.02;       // of the wall time
+constexpr double kRecorderShare = 0.01;   // of a step
 constexpr double kClockTolerance = 1e-6;  // seconds, and
 constexpr double kStepTolerance = 0.01;   // of a step: what rounding and a device's clock may do
 
@@ -116,6 +117,12 @@ Detail budget_open(const RunData& run, const Launch& launch) {
                          100 * kOpenShare);
   }
   return {};
+}
+
+Detail recorder_costly(const RunData& run, const Launch&) {
+  if (!(run.recorder_overhead > kRecorderShare)) return {};
+  return fmt::format("{:.1f} % of a step, more than {:.0f} %", 100 * run.recorder_overhead,
+                     100 * kRecorderShare);
 }
 
 Detail gpu_slowed(const RunData&, const Launch& launch) {

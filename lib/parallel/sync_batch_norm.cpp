@@ -36,7 +36,7 @@ Tensor channel_sums(const Tensor& x) {
 
 struct Statistics {
   Tensor mean, variance;  // (C) fp32, biased
-  double count = 0;       // samples x height x width, all ranks
+  Tensor count;           // (1) fp64: samples x height x width, all ranks; never read back from a device
 };
 
 // Around the running mean, which is the same on all ranks, so that the sum of squares does not cancel.
@@ -50,26 +50,24 @@ Statistics global_statistics(const Tensor& x, const Tensor& running_mean, const 
   const Tensor total = sums.narrow(0, 2 * channels, 1);
   const Tensor mean = sums.narrow(0, 0, channels) / total;
   const Tensor variance = (sums.narrow(0, channels, channels) / total - mean * mean).clamp_min(0);
-  return {(mean + running_mean).to(torch::kFloat32), variance.to(torch::kFloat32),
-          total.to(torch::kCPU).data_ptr<double>()[0]};
+  return {(mean + running_mean).to(torch::kFloat32), variance.to(torch::kFloat32), total};
 }
 
 class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunction> {
  public:
   // x: (N, C, H, W); weight, bias, mean, inverse_std: (C)
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                        const Tensor& mean, const Tensor& inverse_std, double count, const Channel* channel) {
+                        const Tensor& mean, const Tensor& inverse_std, const Tensor& count,
+                        const Channel* channel) {
     const Tensor normalised = (x - per_channel(mean)) * per_channel(inverse_std);
-    context->save_for_backward({normalised, weight, inverse_std});
-    context->saved_data["count"] = count;
+    context->save_for_backward({normalised, weight, inverse_std, count});
     context->saved_data["channel"] = reinterpret_cast<std::int64_t>(channel);
     return normalised * per_channel(weight) + per_channel(bias);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &normalised = saved[0], &weight = saved[1], &inverse_std = saved[2];
-    const double count = context->saved_data["count"].toDouble();
+    const Tensor &normalised = saved[0], &weight = saved[1], &inverse_std = saved[2], &count = saved[3];
     const auto* channel = reinterpret_cast<const Channel*>(context->saved_data["channel"].toInt());
     const Tensor dy = gradients[0].to(torch::kFloat32);
     const std::int64_t channels = weight.size(0);
@@ -92,7 +90,8 @@ class SyncBatchNormFunction : public torch::autograd::Function<SyncBatchNormFunc
 };
 
 void update_running(BatchNorm2dImpl& layer, const Statistics& s) {
-  const double unbiased = s.count > 1 ? s.count / (s.count - 1) : 1;
+  const Tensor unbiased =
+      at::where(s.count > 1, s.count / (s.count - 1), at::ones_like(s.count)).to(torch::kFloat32);
   layer.running_mean.lerp_(s.mean, layer.momentum);
   layer.running_var.lerp_(s.variance * unbiased, layer.momentum);
   layer.num_batches_tracked.add_(1);

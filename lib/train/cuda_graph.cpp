@@ -43,6 +43,16 @@ std::string first_line(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
+cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+
+// From pinned memory, without what LibTorch's copy_ looks at first.
+void enqueue_copy(const torch::Tensor& from, const torch::Tensor& to) {
+  const torch::Tensor whole = from.contiguous();
+  if (whole.nbytes() != to.nbytes()) throw run_error("a captured step was given a batch of another shape");
+  LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(to.data_ptr(), whole.const_data_ptr(), to.nbytes(),
+                                      cudaMemcpyHostToDevice, current_stream()));
+}
+
 // The event nodes of a graph, by the events that they were captured with.
 std::vector<cudaGraphNode_t> event_nodes(cudaGraph_t graph, const std::vector<void*>& events) {
   std::size_t count = 0;
@@ -74,17 +84,18 @@ class GraphStep final : public StepGraphs::Step {
         graph_(/*keep_graph=*/true) {}
 
   void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) override {
-    inputs_.copy_(inputs, /*non_blocking=*/true);
-    targets_.copy_(targets, /*non_blocking=*/true);
+    enqueue_copy(inputs, inputs_);
+    enqueue_copy(targets, targets_);
   }
 
-  const torch::Tensor& replay() override {
+  void replay(float* results) override {
     recorder_.enter_replayed(phases_, [this](std::size_t i, void* event) {
       LOCKSTEP_CUDA_CHECK(cudaGraphExecEventRecordNodeSetEvent(graph_.raw_cuda_graph_exec(), nodes_[i],
                                                                static_cast<cudaEvent_t>(event)));
     });
     graph_.replay();
-    return results_;
+    LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(results, results_.const_data_ptr(), results_.nbytes(),
+                                        cudaMemcpyDeviceToHost, current_stream()));
   }
 
   // Throws what goes wrong, when the stream is no longer captured.

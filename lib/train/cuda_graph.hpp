@@ -35,8 +35,8 @@ class StepGraphs {
     virtual ~Step() = default;
     // Enqueues copies from pinned memory to where the step reads them.
     virtual void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) = 0;
-    // Enqueues the step, with its marks. Returns its results, which the next replay overwrites.
-    virtual const torch::Tensor& replay() = 0;
+    // Enqueues the step, with its marks, and a copy of its two results to pinned memory.
+    virtual void replay(float* results) = 0;
   };
 
   // timeline: the recorder's. Both outlive it. Nothing is captured where `timeline` is null or enabled is

@@ -37,7 +37,10 @@ StepResults::StepResults(torch::Device device, std::int64_t steps)
       data_(host_.data_ptr<float>()) {}
 
 void StepResults::write(std::int64_t step, const torch::Tensor& loss, const torch::Tensor& norm) {
-  if (loss.is_cuda() && norm.is_cuda()) return write(step, together(loss, norm));
+  if (loss.is_cuda() && norm.is_cuda()) {
+    host_.select(0, step).copy_(together(loss, norm), /*non_blocking=*/true);
+    return;
+  }
   for (std::int64_t i = 0; const torch::Tensor& value : {loss, norm}) {
     const std::int64_t place = 2 * step + i++;
     if (value.is_cpu())
@@ -45,10 +48,6 @@ void StepResults::write(std::int64_t step, const torch::Tensor& loss, const torc
     else
       host_.view({-1}).narrow(0, place, 1).copy_(value.view({1}), /*non_blocking=*/true);
   }
-}
-
-void StepResults::write(std::int64_t step, const torch::Tensor& both) {
-  host_.select(0, step).copy_(both, /*non_blocking=*/true);
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, torch::Device device, Strategy& strategy,
@@ -159,7 +158,7 @@ StepGraphs::Key TrainingStep::key_of(const LoadedBatch& loaded) const {
 void TrainingStep::replay(StepGraphs::Step& captured, const LoadedBatch& loaded, std::int64_t step) {
   captured.set_batch(loaded.inputs, loaded.targets);
   copies_.enqueued();
-  results_.write(step, captured.replay());
+  captured.replay(results_.place(step));
   recorder_.end_step();
 }
 

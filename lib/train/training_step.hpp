@@ -26,7 +26,7 @@ class StepResults {
   StepResults(torch::Device device, std::int64_t steps);
   // One element each; never blocks.
   void write(std::int64_t step, const torch::Tensor& loss, const torch::Tensor& norm);
-  void write(std::int64_t step, const torch::Tensor& both);  // (2) on the device
+  float* place(std::int64_t step) { return data_ + 2 * step; }  // of the two
   float loss(std::int64_t step) const { return data_[2 * step]; }
   float norm(std::int64_t step) const { return data_[2 * step + 1]; }
 

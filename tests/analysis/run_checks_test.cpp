@@ -130,6 +130,15 @@ TEST_CASE("budget-open looks at steady steps only") {
   CHECK(findings_of(run).empty());
 }
 
+TEST_CASE("recorder-overhead") {
+  RunData run = two_ranks();
+  run.recorder_overhead = 0.01;
+  CHECK(findings_of(run).empty());
+  run.recorder_overhead = 0.042;
+  CHECK(says(sentence_of(findings_of(run), "recorder-overhead"), "4.2 % of a step, more than 1 %"));
+  CHECK(make_launch(run, "x").usable());
+}
+
 TEST_CASE("duplicate-run: the second of two equal uuids does not count") {
   const RunSet set = make_set({two_ranks(), make_run({}), two_ranks()});
   CHECK(set.launches[0].usable());

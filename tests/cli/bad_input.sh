@@ -38,6 +38,10 @@ said_once "$work/nowhere"
 seq_run 2 --set model.name=transformer
 said_once "model.name"
 
+seq_run 2 --set training.cuda_graph=on --set parallel.device=cpu
+said_once "'training.cuda_graph': the run is not on a GPU; set it to auto"
+seq_run 2 --set training.cuda_graph=true
+said_once "'training.cuda_graph'"
 seq_run 2 --set parallel.ablation=no_comm
 said_once "'parallel.ablation' is for data-parallel training"
 seq_run 2 --set parallel.backend=sim --set parallel.link.slow_rank=1 --set parallel.link.slow_factor=2
