@@ -10,13 +10,12 @@
 #include "comm/self_communicator.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
-#include "support/outcome.hpp"
+#include "support/gpu.hpp"
 #include "timing/device_events.hpp"
 #include "train/training_stream.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>
-#include <torch/cuda.h>
 #endif
 
 using namespace lockstep;
@@ -27,13 +26,6 @@ using namespace lockstep::test;
 namespace {
 
 constexpr std::int64_t kGraphSteps = 12;
-
-bool gpu_is_there() {
-  if (torch::cuda::is_available()) return true;
-  was_too_busy() = true;
-  std::cout << "skipped: there is no GPU that LibTorch can use" << std::endl;
-  return false;
-}
 
 // As in the cases of parity, but with dropout, clipping and a learning rate that changes.
 RunConfig configure_captured(const Case& c) {
@@ -191,8 +183,7 @@ TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped o
 #else
 
 TEST_CASE("captured steps need a GPU") {
-  was_too_busy() = true;
-  std::cout << "skipped: this build is without CUDA" << std::endl;
+  say_skipped("this build is without CUDA");
 }
 
 #endif
