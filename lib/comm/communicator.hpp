@@ -58,6 +58,18 @@ class Work {
   // Valid once the operation has ended; for device work ask at least one step later. Blocks the host until it
   // has ended.
   virtual WorkTimes times() = 0;
+  // Of a call that was captured into a CUDA graph: the events that stand in it for those of its replays, and
+  // the Work of the replay that is launched next, with the events that the graph is to record then. Nothing
+  // for any other Work.
+  struct Events {
+    void *ready = nullptr, *start = nullptr, *end = nullptr;
+  };
+  struct Replay {
+    std::shared_ptr<Work> work;
+    Events events;
+  };
+  virtual Events captured_events() { return {}; }
+  virtual Replay replay() { return {}; }
   CollectiveKind kind{};
   // Of the tensor on this rank; reduce_scatter and all_gather: of the larger one; exchange: of one of the
   // two.

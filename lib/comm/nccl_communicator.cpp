@@ -2,12 +2,14 @@
 
 #include <ATen/ops/zeros.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <nccl.h>
 
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -97,14 +99,32 @@ class NcclWork final : public Work {
       : state_(std::move(state)), anchor_(std::move(anchor)), events_(state_->pool.take()) {}
   ~NcclWork() override { state_->pool.give_back(std::move(events_)); }
 
+  // Before begin(): the call is being captured. next: makes the Work of a replay.
+  void capture(std::function<std::shared_ptr<NcclWork>()> next) {
+    next_ = std::move(next);
+    joined_.emplace();
+  }
+
   bool ended() const { return events_.end.happened(); }
   // Behind what the caller's stream holds now.
   void begin() {
-    events_.called.record(state_->callers_stream());
-    events_.called.order(state_->stream.stream());
-    events_.start.record(state_->stream.stream());
+    const cudaStream_t caller = state_->callers_stream();
+    record(events_.called, caller);
+    if (joined_) joined_->record(caller);
+    (joined_ ? *joined_ : events_.called).order(state_->stream.stream());
+    record(events_.start, state_->stream.stream());
   }
-  void finish() { events_.end.record(state_->stream.stream()); }
+  void finish() {
+    record(events_.end, state_->stream.stream());
+    if (joined_) joined_->record(state_->stream.stream());
+  }
+
+  Events captured_events() override { return next_ ? own_events() : Events{}; }
+  Replay replay() override {
+    if (!next_) return {};
+    const std::shared_ptr<NcclWork> next = next_();
+    return {next, next->own_events()};
+  }
 
   void wait() override {
     {
@@ -112,7 +132,7 @@ class NcclWork final : public Work {
       if (state_->handle) state_->handle->check();
     }
     const c10::cuda::CUDAGuard on_device(state_->device);
-    events_.end.order(state_->callers_stream());
+    (joined_ ? *joined_ : events_.end).order(state_->callers_stream());
   }
 
   WorkTimes times() override {
@@ -123,9 +143,20 @@ class NcclWork final : public Work {
   }
 
  private:
+  Events own_events() const { return {events_.called.get(), events_.start.get(), events_.end.get()}; }
+
+  void record(CudaEvent& event, cudaStream_t stream) {
+    if (next_)
+      event.record_in_graph(stream);
+    else
+      event.record(stream);
+  }
+
   std::shared_ptr<NcclState> state_;
   std::shared_ptr<const ClockAnchor> anchor_;
-  TimedEvents events_;
+  TimedEvents events_;  // of a captured call: those that stand in the graph for its replays'
+  std::function<std::shared_ptr<NcclWork>()> next_;  // captured calls alone have these two
+  std::optional<CudaEvent> joined_;                  // orders within the capture, which events_ do not
 };
 
 ncclUniqueId agree_on_id(Group& group) {
@@ -340,10 +371,9 @@ class NcclCommunicator final : public Communicator {
   WorkPtr launch(CollectiveKind kind, std::initializer_list<at::Tensor> tensors, std::int64_t bytes,
                  std::int64_t& sequence, const Call& call, int peer = 0) {
     const c10::cuda::CUDAGuard on_device(state_->device);
-    auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
-    work->kind = kind;
-    work->bytes = bytes;
-    work->sequence = sequence++;
+    if (c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None)
+      return capture(kind, *tensors.begin(), bytes, sequence, call);
+    const std::shared_ptr<NcclWork> work = new_work(kind, bytes, sequence++);
     const FlightRecorder::Id id =
         in_flight_.begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
     work->begin();
@@ -356,6 +386,29 @@ class NcclCommunicator final : public Communicator {
     // it.
     for (const at::Tensor& tensor : tensors)
       c10::cuda::CUDACachingAllocator::recordStream(tensor.storage().data_ptr(), state_->stream);
+    return work;
+  }
+
+  std::shared_ptr<NcclWork> new_work(CollectiveKind kind, std::int64_t bytes, std::int64_t sequence) {
+    auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
+    work->kind = kind;
+    work->bytes = bytes;
+    work->sequence = sequence;
+    return work;
+  }
+
+  // Nothing is communicated now. `sequence` goes on with every replay. What the graph reads and writes is the
+  // caller's to keep.
+  template <typename Call>
+  WorkPtr capture(CollectiveKind kind, const at::Tensor& tensor, std::int64_t bytes, std::int64_t& sequence,
+                  const Call& call) {
+    const std::shared_ptr<NcclWork> work = new_work(kind, bytes, -1);
+    work->capture([this, kind, bytes, &sequence] { return new_work(kind, bytes, sequence++); });
+    work->begin();
+    if (tensor.numel() > 0)
+      state_->handle->enqueue(name_of(kind),
+                              [&](ncclComm_t comm) { return call(comm, state_->stream.stream()); });
+    work->finish();
     return work;
   }
 

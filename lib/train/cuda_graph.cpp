@@ -22,7 +22,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr int kUncaptured = 3;            // steps of a shape that run first; the run's very first rebuilds buckets
+constexpr int kUncaptured = 3;  // steps of a shape that run first; the run's very first rebuilds buckets
 constexpr std::size_t kMostSteps = 8;     // captured; each keeps the memory of its activations
 constexpr std::size_t kMostShapes = 256;  // that are counted
 
@@ -54,31 +54,40 @@ void enqueue_copy(const torch::Tensor& from, const torch::Tensor& to) {
 }
 
 // The event nodes of a graph, by the events that they were captured with.
-std::vector<cudaGraphNode_t> event_nodes(cudaGraph_t graph, const std::vector<void*>& events) {
-  std::size_t count = 0;
-  LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
-  std::vector<cudaGraphNode_t> all(count), result(events.size(), nullptr);
-  LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, all.data(), &count));
-  for (const cudaGraphNode_t node : all) {
-    cudaGraphNodeType type{};
-    LOCKSTEP_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
-    if (type != cudaGraphNodeTypeEventRecord) continue;
-    cudaEvent_t event = nullptr;
-    LOCKSTEP_CUDA_CHECK(cudaGraphEventRecordNodeGetEvent(node, &event));
-    const auto found = std::find(events.begin(), events.end(), event);
-    if (found != events.end()) result[static_cast<std::size_t>(found - events.begin())] = node;
+class EventNodes {
+ public:
+  explicit EventNodes(cudaGraph_t graph) {
+    std::size_t count = 0;
+    LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
+    std::vector<cudaGraphNode_t> all(count);
+    LOCKSTEP_CUDA_CHECK(cudaGraphGetNodes(graph, all.data(), &count));
+    for (const cudaGraphNode_t node : all) {
+      cudaGraphNodeType type{};
+      LOCKSTEP_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
+      if (type != cudaGraphNodeTypeEventRecord) continue;
+      cudaEvent_t event = nullptr;
+      LOCKSTEP_CUDA_CHECK(cudaGraphEventRecordNodeGetEvent(node, &event));
+      nodes_.emplace_back(event, node);
+    }
   }
-  if (std::find(result.begin(), result.end(), nullptr) != result.end())
+
+  cudaGraphNode_t of(void* event) const {
+    for (const auto& [captured, node] : nodes_)
+      if (captured == event) return node;
     throw run_error("a mark of the captured step is missing from its graph");
-  return result;
-}
+  }
+
+ private:
+  std::vector<std::pair<void*, cudaGraphNode_t>> nodes_;
+};
 
 // Graph is at::cuda::CUDAGraph; a template, so that an older one, without these members, compiles.
 template <typename Graph>
 class GraphStep final : public StepGraphs::Step {
  public:
-  GraphStep(StepRecorder& recorder, const torch::Tensor& inputs, const torch::Tensor& targets)
+  GraphStep(StepRecorder& recorder, WorkLog* log, const torch::Tensor& inputs, const torch::Tensor& targets)
       : recorder_(recorder),
+        log_(log),
         inputs_(torch::empty_like(inputs)),
         targets_(torch::empty_like(targets)),
         graph_(/*keep_graph=*/true) {}
@@ -89,10 +98,14 @@ class GraphStep final : public StepGraphs::Step {
   }
 
   void replay(float* results) override {
-    recorder_.enter_replayed(phases_, [this](std::size_t i, void* event) {
-      LOCKSTEP_CUDA_CHECK(cudaGraphExecEventRecordNodeSetEvent(graph_.raw_cuda_graph_exec(), nodes_[i],
-                                                               static_cast<cudaEvent_t>(event)));
-    });
+    for (const CapturedWork& captured : works_) {
+      const Work::Replay next = captured.logged.work->replay();
+      set_event(captured.ready, next.events.ready);
+      set_event(captured.start, next.events.start);
+      set_event(captured.end, next.events.end);
+      log_->add(next.work, captured.logged.bucket, captured.logged.blocking);
+    }
+    recorder_.enter_replayed(phases_, [this](std::size_t i, void* event) { set_event(marks_[i], event); });
     graph_.replay();
     LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(results, results_.const_data_ptr(), results_.nbytes(),
                                         cudaMemcpyDeviceToHost, current_stream()));
@@ -118,20 +131,38 @@ class GraphStep final : public StepGraphs::Step {
       if (!failure) failure = std::current_exception();
     }
     if (failure) std::rethrow_exception(failure);
-    std::vector<void*> events;
-    for (std::size_t i = 0; i < phases_.size(); ++i) events.push_back(timeline.captured_event(i));
-    nodes_ = event_nodes(graph_.raw_cuda_graph(), events);
+    const EventNodes nodes(graph_.raw_cuda_graph());
+    for (std::size_t i = 0; i < phases_.size(); ++i) marks_.push_back(nodes.of(timeline.captured_event(i)));
+    for (const LoggedWork& logged : log_ ? log_->works() : std::vector<LoggedWork>()) {
+      const Work::Events events = logged.work->captured_events();
+      if (events.start)
+        works_.push_back({logged, nodes.of(events.ready), nodes.of(events.start), nodes.of(events.end)});
+    }
     graph_.instantiate();
   }
   // Whether LibTorch has taken back what it set up for the capture.
   bool ended() const { return ended_; }
 
  private:
+  // An operation of the step, and the nodes that record when the step came to it, when it began and when it
+  // ended.
+  struct CapturedWork {
+    LoggedWork logged;
+    cudaGraphNode_t ready, start, end;
+  };
+
+  void set_event(cudaGraphNode_t node, void* event) {
+    LOCKSTEP_CUDA_CHECK(cudaGraphExecEventRecordNodeSetEvent(graph_.raw_cuda_graph_exec(), node,
+                                                             static_cast<cudaEvent_t>(event)));
+  }
+
   StepRecorder& recorder_;
+  WorkLog* log_;
   torch::Tensor inputs_, targets_, results_;
   Graph graph_;
   std::vector<Phase> phases_;
-  std::vector<cudaGraphNode_t> nodes_;
+  std::vector<cudaGraphNode_t> marks_;  // by phase
+  std::vector<CapturedWork> works_;
   bool ended_ = false;
 };
 
@@ -163,11 +194,18 @@ std::string StepGraphs::capture(const Key& key, const torch::Tensor& inputs, con
                                 const Body& body) {
   if constexpr (kAdjustable) {
     const at::Generator generator = at::cuda::detail::getDefaultCUDAGenerator().clone();
-    auto step = std::make_unique<GraphStep<at::cuda::CUDAGraph>>(recorder_, inputs, targets);
+    auto step = std::make_unique<GraphStep<at::cuda::CUDAGraph>>(recorder_, log_, inputs, targets);
+    // Captured operations are no part of the step before.
+    const auto clear_log = [this] {
+      if (log_) log_->clear();
+    };
+    clear_log();
     try {
       step->capture(pool_->id, *timeline_, body);
+      clear_log();
     } catch (const std::exception& error) {
       const bool ended = step->ended();
+      clear_log();
       step.reset();
       disable();
       if (!ended) recover(pool_->id, generator);
@@ -190,10 +228,11 @@ constexpr bool kAdjustable = false;
 
 #endif
 
-StepGraphs::StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline)
+StepGraphs::StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline, WorkLog* log)
     : enabled_(enabled && timeline && kAdjustable),
       recorder_(recorder),
       timeline_(timeline),
+      log_(log),
       pool_(enabled_ ? std::make_unique<Pool>() : nullptr) {}
 
 StepGraphs::~StepGraphs() = default;
@@ -223,9 +262,10 @@ std::string graph_obstacle(const Setup& setup) {
   if (setup.mode != "seq" && setup.mode != "ddp")
     return fmt::format("in mode {} the host takes part in every step", setup.mode);
   const std::string backend = setup.communicator->backend();
-  if (backend != "self")
-    return fmt::format("the step's collectives over {} are not captured", backend);
+  if (backend != "self" && backend != "nccl")
+    return fmt::format("over {} the host takes part in every step", backend);
   if (setup.config.training.accumulate > 1) return "a step of several passes is not captured";
+  if (setup.config.parallel.ablation == Ablation::comm_only) return "parallel.ablation is comm_only";
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "parallel/work_log.hpp"
 #include "timing/recorder.hpp"
 
 namespace lockstep {
@@ -39,9 +40,9 @@ class StepGraphs {
     virtual void replay(float* results) = 0;
   };
 
-  // timeline: the recorder's. Both outlive it. Nothing is captured where `timeline` is null or enabled is
-  // false.
-  StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline);
+  // timeline: the recorder's. log: that of the step's communication, or null; replayed steps add to it as
+  // others do. All outlive it. Nothing is captured where `timeline` is null or enabled is false.
+  StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline, WorkLog* log = nullptr);
   ~StepGraphs();
 
   // The captured step of this key, or null.
@@ -72,6 +73,7 @@ class StepGraphs {
   bool enabled_;
   StepRecorder& recorder_;
   DeviceTimeline* timeline_;
+  WorkLog* log_;
   std::unique_ptr<Pool> pool_;
   std::vector<Seen> seen_;
   std::vector<Entry> steps_;

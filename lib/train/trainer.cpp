@@ -109,7 +109,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       audit_(setup.data.train->size()),
       graph_obstacle_(setup.config.training.cuda_graph == CudaGraphUse::off ? "training.cuda_graph is off"
                                                                             : graph_obstacle(setup)),
-      graphs_(graph_obstacle_.empty(), recorder_, timeline_.get()),
+      graphs_(graph_obstacle_.empty(), recorder_, timeline_.get(), &log_),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_, graphs_),
       gpu_monitor_(monitor_of(setup.device)),
       loader_(make_loader(setup, *strategy_)),
