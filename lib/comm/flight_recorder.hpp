@@ -58,7 +58,7 @@ class FlightRecorder {
   // thread is in it, and whoever looks for a rank that stands still must not come to do so.
   void ask_sources();
 
-  // Who can end what waits for another rank, on the device too.
+  // Who can end what waits for another rank, on a device too.
   class Abortable {
    public:
     virtual ~Abortable() = default;

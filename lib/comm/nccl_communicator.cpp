@@ -105,7 +105,10 @@ class NcclWork final : public Work {
     joined_.emplace();
   }
 
-  bool ended() const { return events_.end.happened(); }
+  bool ended() const {
+    const c10::cuda::CUDAGuard on_device(state_->device);  // of a thread that has not chosen one
+    return events_.end.happened();
+  }
   // Behind what the caller's stream holds now.
   void begin() {
     const cudaStream_t caller = state_->callers_stream();

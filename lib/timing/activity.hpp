@@ -24,7 +24,7 @@ class Activity {
   // Something has come to an end, or has begun.
   void progress() { progress_.fetch_add(1, std::memory_order_relaxed); }
 
-  // For tests, which stop a process where it is: called after every change, by whoever makes it.
+  // For tests, which stop a process where it is: called after each change, by whoever makes it.
   void watch(std::function<void(const Activity&)> watcher) { watcher_ = std::move(watcher); }
 
   std::uint64_t count() const { return progress_.load(std::memory_order_relaxed); }

@@ -43,10 +43,9 @@ stop() {
     fail "$program, rank $rank stopped at '$part': it took $took s to end"
   fi
   [ "$got" -eq 1 ] || fail "$program, '$part': exit code $got, not 1"
-  said_once "rank $rank on host $(hostname) has given no sign of life for $limit"
-  said "(last: "
-  said "$part"
-  said "; parallel.timeout_s allows $limit s"
+  [ "$(own_lines)" -eq 1 ] || fail "$program, '$part': said $(own_lines) lines, not one"
+  grep -qE "rank $rank on host $(hostname) has given no sign of life for [0-9.]+ s \(last: .*$part.*; parallel.timeout_s allows $limit s" \
+    "$work/err" || fail "$program: it does not name rank $rank and '$part'"
   sleep 0.3
   pgrep -f -- "--output $work/runs" > /dev/null && fail "a rank was left behind" && pkill -9 -f -- "--output $work/runs"
 }
@@ -71,8 +70,8 @@ stop 1 "evaluating after epoch 1" train_ddp --set data.validation=0.2
 recorded 0 "control "
 stop 1 "evaluating after epoch 1" train_mp --set data.validation=0.2
 recorded 0 "(control |recv|send)"
-stop 1 "saving the checkpoint after epoch 1" train_mp
+stop 1 "saving the checkpoint after epoch 1" train_mp --set checkpoint.every_epochs=1
 recorded 0 "control "
 # Rank 0 saves alone; another speaks for it.
-stop 0 "saving the checkpoint after epoch 1" train_ddp
+stop 0 "saving the checkpoint after epoch 1" train_ddp --set checkpoint.every_epochs=1
 finish

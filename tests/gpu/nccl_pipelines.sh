@@ -16,10 +16,10 @@ common="--set data.samples=2000 --set data.test_samples=64 --set data.validation
   --set parallel.device=cuda --set parallel.threads=1 --set parallel.timeout_s=${TIMEOUT_S:-40} --set checkpoint.every_epochs=0"
 images="--set data.name=synthetic_images --set data.classes=10"
 declare -A models=(
-  [mlp]="--set model.name=mlp $images --set data.shape=[1,28,28]"
-  [transformer]="--set model.name=transformer --set model.preset=small --set model.dropout=0 --set data.name=synthetic_text
+  [mlp]="--set model.name=mlp --set model.hidden=[64,64,64,64,64,64,64] $images --set data.shape=[1,28,28]"
+  [transformer]="--set model.name=transformer --set model.preset=small --set model.layers=6 --set model.dropout=0 --set data.name=synthetic_text
     --set data.vocabulary=5000 --set data.classes=4 --set data.max_length=64"
-  [gpt]="--set model.name=gpt --set model.preset=mini --set model.dropout=0 --set data.name=synthetic_tokens
+  [gpt]="--set model.name=gpt --set model.preset=mini --set model.layers=6 --set model.dropout=0 --set data.name=synthetic_tokens
     --set data.vocabulary=256 --set data.max_length=64")
 : > "$OUT/empty.yaml"
 
@@ -47,7 +47,7 @@ compare() {
   fi
 }
 
-# In order of importance. gpt's embedding is tied; mlp has not the layers for eight chunks.
+# In order of importance. gpt's embedding is tied.
 cases=()
 pattern=${1:-*}
 # shellcheck disable=SC2053  # a pattern
@@ -73,6 +73,9 @@ add transformer-1f1b-4 4 transformer --set parallel.schedule=1f1b
 add mlp-1f1b-4 4 mlp --set parallel.schedule=1f1b
 add gpt-gpipe-4 4 gpt --set parallel.schedule=gpipe
 add gpt-layerwise-4 4 gpt --set parallel.schedule=layerwise
+add gpt-interleaved-4 4 gpt --set parallel.schedule=interleaved
+add mlp-interleaved-4 4 mlp --set parallel.schedule=interleaved
+add transformer-interleaved-4 4 transformer --set parallel.schedule=interleaved
 add transformer-gpipe-4 4 transformer --set parallel.schedule=gpipe
 add transformer-layerwise-4 4 transformer --set parallel.schedule=layerwise
 add mlp-gpipe-4 4 mlp --set parallel.schedule=gpipe

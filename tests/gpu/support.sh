@@ -11,6 +11,7 @@ if [ -z "${OUT:-}" ]; then
 fi
 mkdir -p "$OUT"
 : > "$OUT/results.txt"
+: > "$OUT/failures.txt"
 export LC_ALL=C OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
 
@@ -56,13 +57,13 @@ log_of() { cat "$OUT/$1"/*/log.txt 2> /dev/null; }
 losses() {
   "$BIN/analyze" export csv --table steps "$OUT/$1" 2> /dev/null | awk -F, '
     NR == 1 { for (i = 1; i <= NF; ++i) column[$i] = i; next }
-    $column["loss_terms"] > 0 {
+    $column["samples"] > 0 {
       step = $column["step"] + 0
-      sum[step] += $column["loss"] * $column["loss_terms"]
-      terms[step] += $column["loss_terms"]
+      sum[step] += $column["loss"] * $column["samples"]
+      weight[step] += $column["samples"]
       if (step > last) last = step
     }
-    END { for (s = 0; s <= last; ++s) if (s in terms) printf "%.9g\n", sum[s] / terms[s] }'
+    END { for (s = 0; s <= last; ++s) if (s in weight) printf "%.9g\n", sum[s] / weight[s] }'
 }
 
 # report pass|FAIL NAME TEXT: what failed leaves its messages and its flight recorder behind.
