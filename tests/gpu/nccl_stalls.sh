@@ -8,7 +8,7 @@ source "$(dirname "$0")/support.sh"
 require_gpu
 require_own_hosts
 
-limit=10
+limit=${TIMEOUT_S:-10}
 common="--set model.name=mlp --set data.name=synthetic_images --set data.classes=10 --set data.shape=[1,28,28]
   --set data.samples=2000 --set data.test_samples=64 --set training.global_batch=16 --set training.epochs=2
   --set parallel.device=cuda --set parallel.threads=1 --set parallel.timeout_s=$limit"
