@@ -157,7 +157,7 @@ def compare_on_gpu(args):
         ("ours, ms", lambda name: on_gpu.median_step(figures[name], batch_of(args, name))),
         ("peak memory of ours, MiB", lambda name: on_gpu.mebibytes(figures[name], "ours")),
         ("of the best, MiB", lambda name: on_gpu.mebibytes(figures[name], best[name])),
-        ("recording", lambda name: f"{100 * figures[name].overhead:.2f} %"),
+        ("recording", lambda name: on_gpu.overhead(figures[name])),
     ]
     left_out = [f"not measured, no time left of {args.seconds:.0f} s: {name}" for name, f in measured.items() if not f]
     text = [on_gpu.facts_line(args, measured, comparison.torch)]

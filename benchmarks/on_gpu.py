@@ -1,7 +1,6 @@
 """compare.py on a GPU: twins that wait, compiled, for their turn on the card."""
 
 import json
-import math
 import os
 import select
 import signal
@@ -13,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 import ours
 from pytorch.zoo import ZOO
@@ -79,7 +79,7 @@ class Figures:
     failed: dict = field(default_factory=dict)  # side: why it failed
     peaks: dict = field(default_factory=dict)  # side: bytes
     facts: dict = field(default_factory=dict)
-    overhead: float = math.nan  # the recorder's, of ours
+    overhead: Optional[float] = None  # the recorder's, of ours, as a share of the step
 
 
 class Comparison:
@@ -212,3 +212,7 @@ def mebibytes(figures, side):
 def median_step(figures, batch):
     """ms of ours."""
     return f"{1e3 * batch / statistics.median(figures.rates['ours']):.4g}" if "ours" in figures.rates else ""
+
+
+def overhead(figures):
+    return "" if figures.overhead is None else f"{100 * figures.overhead:.2f} %"

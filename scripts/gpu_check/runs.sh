@@ -75,7 +75,8 @@ launch() {
   trouble="$no_time"
   ((seconds > 0)) || return 1
   log="$work/logs/$name"
-  timeout -k 10 "$seconds" "${command[@]}" "$bin/$program" "$@" >"$log" 2>&1 &
+  # In the foreground, because a signal to mpirun's group as well reaches it twice, and it then leaves the ranks behind.
+  timeout --foreground -k 10 "$seconds" "${command[@]}" "$bin/$program" "$@" >"$log" 2>&1 &
   pid=$!
   : >"$work/running/$pid"
   wait "$pid" || status=$?
