@@ -33,6 +33,16 @@ BLOCKS = 10
 SHORTEST_BLOCK = 4  # steps
 
 
+def in_bf16(function):
+    """The context is made within, where torch.compile sees it."""
+
+    def call(*tensors):
+        with torch.autocast("cuda", torch.bfloat16):
+            return function(*tensors)
+
+    return call
+
+
 class CudaTrainer(Trainer):
     """One variant of a twin with its data, on the card."""
 
@@ -47,7 +57,7 @@ class CudaTrainer(Trainer):
         loss = TWINS[row.twin].loss
         loss_of = lambda *tensors: loss(self.model, *tensors)
         if args.precision == "bf16":
-            loss_of = torch.autocast("cuda", torch.bfloat16)(loss_of)
+            loss_of = in_bf16(loss_of)
         compiled = args.variant in MODES
         self.loss_of = torch.compile(loss_of, mode=MODES[args.variant]) if compiled else loss_of
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=args.variant != "eager")

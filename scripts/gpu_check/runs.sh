@@ -48,9 +48,8 @@ left() { echo $((end - SECONDS)); }
 # own_hosts: true where ranks can be given host names of their own, so that NCCL takes several on one GPU.
 own_hosts() { [[ "$device" == cuda && "$(id -u)" == 0 ]] && unshare --uts true 2>/dev/null; }
 
-# What a rank is started by then: NCCL talks over TCP, which shows that the code is right, and nothing of its speed.
-as_own_host=(unshare --uts sh -c 'rank="${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-$PMI_RANK}}"; hostname "rank$rank"
-  export NCCL_HOSTID="rank$rank" NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_IB_DISABLE=1 NCCL_SOCKET_IFNAME=lo; exec "$@"' sh)
+# What a rank is started by then: it shows that the code is right, and nothing of its speed.
+as_own_host=(sh "$ROOT/tests/gpu/own_host.sh")
 
 # end_runs: those that are going on, and first the cases that would start further ones.
 end_runs() {
