@@ -96,21 +96,29 @@ std::unique_ptr<Task> language_model(std::int64_t vocabulary) {
   return make_task(TaskKind::language_model, info);
 }
 
-// The losses of plain gradient descent.
+// The losses under Adam.
 std::vector<double> curve(bool bf16, std::int64_t steps) {
   const auto model = make("gpt", "mini", text_of(64, 256), {{"dropout", "0"}});
   model->to(torch::kCUDA);
   const auto task = language_model(256);
   torch::manual_seed(11);
-  std::vector<Tensor> losses;
-  for (std::int64_t step = 0; step < steps; ++step) {
+  std::vector<Tensor> losses, means, squares;
+  for (const Tensor& p : model->parameters()) {
+    means.push_back(torch::zeros_like(p).detach());
+    squares.push_back(torch::zeros_like(p).detach());
+  }
+  for (std::int64_t step = 1; step <= steps; ++step) {
     const Tensor loss = loss_of(*model, *task, text(16, 65, 256), bf16);
     loss.backward();
     losses.push_back(loss.detach());
     const torch::NoGradGuard no_grad;
-    for (const Tensor& p : model->parameters()) {
-      p.sub_(p.grad(), 0.3);
+    const double rate = 1e-3 * std::sqrt(1 - std::pow(0.999, step)) / (1 - std::pow(0.9, step));
+    for (std::size_t i = 0; const Tensor& p : model->parameters()) {
+      means[i].lerp_(p.grad(), 0.1);
+      squares[i].lerp_(p.grad() * p.grad(), 0.001);
+      p.addcdiv_(means[i], squares[i].sqrt() + 1e-8, -rate);
       p.mutable_grad().zero_();
+      ++i;
     }
   }
   const Tensor host = torch::stack(losses).cpu().to(torch::kFloat64);
@@ -193,6 +201,6 @@ TEST_CASE("200 steps in bf16 follow the loss curve of fp32 within 1 %") {
   for (std::size_t i = 0; i < expected.size(); ++i)
     worst = std::max(worst, std::abs(actual[i] / expected[i] - 1));
   CAPTURE(expected.front(), expected.back(), actual.back(), worst);
-  CHECK(expected.back() < 0.6 * expected.front());  // it learns
+  CHECK(expected.back() < 0.9 * expected.front());  // it learns
   CHECK(worst < 0.01);
 }
