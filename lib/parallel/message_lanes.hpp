@@ -4,21 +4,21 @@
 // There an operation takes the stream of its communicator from when it is enqueued until its peer has come,
 // and the passes enqueued behind it may have to wait for it, however little they need it: a kernel that is
 // loaded at its first launch, and memory that the driver takes or gives back, wait until the whole device is
-// idle. A pipeline cannot hang all the same when
-//  * no message stands behind one of the other direction: on a lane a stage only sends to one neighbour, or
-//  only
-//    receives from one. Two stages with "send, then receive" on one stream would wait for each other for
-//    ever;
-//  * every stage enqueues its passes and messages in the order of one timeline that all share: that of the
-//  schedule
-//    with passes of equal length, where a message travels at the end of the pass that makes it. Of all passes
-//    and messages that are left, the earliest then needs nothing but earlier ones. A receive that is asked
-//    for sooner may wait for a message whose sender waits for the very pass behind the receive; one that is
-//    asked for later, only when its turn has come, keeps the sender's device busy while the receiver may need
-//    its next message first.
+// idle. A pipeline cannot hang all the same when every stage enqueues its passes and messages in the order of
+// one timeline that all share: that of the schedule with passes of equal length, where a message travels at
+// the end of the pass that makes it, and those that travel at once have an order too. Of all passes and
+// messages that are left, the earliest then needs nothing but earlier ones. A receive that is asked for
+// sooner may wait for a message whose sender waits for the very pass behind the receive. One that is asked
+// for later, only when its turn has come, keeps the sender waiting, whose next message the receiver may need
+// first.
+//
+// That suffices even where the device has a single queue for all streams. Lanes let messages overlap: on each
+// a stage only sends to one neighbour, or only receives from one, so that none stands behind one that goes
+// the other way.
+//
 // tests/parallel/message_lanes_test.cpp goes through all schedules at the worst that a device does, and
-// through what becomes of them without either rule. NCCL itself keeps them only while its connections are
-// made before: the first message between two ranks waits on the host (train/pipeline_setup.hpp).
+// through what becomes of them at other times. It holds for NCCL while connections are made before the first
+// step: the first message between two ranks waits on the host (train/pipeline_setup.hpp).
 #pragma once
 
 #include <cstddef>
@@ -36,9 +36,16 @@ int lane_count(int stages, int chunks_per_stage);
 // first), either way. lanes: lane_count's answer, or 1 where one communicator carries all.
 int lane_of(int stage, int stages, int lanes);
 
-// For each action of the stage: the index of the one before which what it reads is to be asked for, its own
-// at the latest. Ascends along the forward passes, and along the backward passes. Of no consequence for an
-// action that reads no message.
-std::vector<std::size_t> receive_turns(const StageActions& schedule, int stage);
+// When a stage asks for what an action of it reads.
+struct Receive {
+  std::size_t action;  // its index
+  // 2 i: before the pass of action i, its own at the latest; 2 i + 1: between the pass of action i and the
+  // send of what that has made.
+  std::size_t point;
+  bool operator==(const Receive&) const = default;
+};
+
+// Of all actions of the stage that read a message, in the order in which they are to be asked for.
+std::vector<Receive> receives_in_order(const StageActions& schedule, int stage);
 
 }  // namespace lockstep

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "parallel/message_lanes.hpp"
 
 namespace lockstep {
 
@@ -20,12 +19,6 @@ torch::Tensor empty_like_meta(torch::ScalarType dtype, const std::vector<std::in
   return torch::empty(sizes, torch::TensorOptions().dtype(dtype).device(device));
 }
 
-std::vector<std::size_t> turns_ahead(std::size_t actions) {
-  std::vector<std::size_t> turns(actions);
-  for (std::size_t i = 0; i < actions; ++i) turns[i] = i - std::min(i, kAhead);
-  return turns;
-}
-
 }  // namespace
 
 PipelineRunner::PipelineRunner(std::vector<std::shared_ptr<Model>> chunks, StageActions schedule,
@@ -37,24 +30,26 @@ PipelineRunner::PipelineRunner(std::vector<std::shared_ptr<Model>> chunks, Stage
       chunk_count_(chunk_count(schedule_)),
       micro_batches_(micro_batch_count(schedule_)),
       occupies_device_(links_.activations.front()->occupies_device()),
-      turns_(occupies_device_ ? receive_turns(schedule_, stage())
-                              : turns_ahead(schedule_[static_cast<std::size_t>(stage())].size())),
+      receives_(receives_in_order(schedule_, stage())),
       passes_(chunks_.size() * static_cast<std::size_t>(micro_batches_)) {}
 
 torch::Tensor PipelineRunner::train(std::span<const MicroBatch> batch, PipelineHost& host) {
   const std::vector<Action>& actions = schedule_[static_cast<std::size_t>(stage())];
-  next_activation_ = next_gradient_ = 0;
+  next_activation_ = next_gradient_ = next_receive_ = 0;
   torch::Tensor loss;
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const Action& action = actions[i];
-    post_receives(actions, i, batch, host);
+    const MicroBatch& micro_batch = batch[static_cast<std::size_t>(action.micro_batch)];
+    occupies_device_ ? post_in_order(2 * i, batch, host) : post_ahead(actions, i, batch);
     if (action.kind == Action::Kind::forward) {
-      run_forward(action, batch[static_cast<std::size_t>(action.micro_batch)], host);
+      run_forward(action, micro_batch, host);
       const torch::Tensor& part = pass(action).loss;
       if (part.defined()) loss = loss.defined() ? loss + part.detach() : part.detach();
     } else {
       run_backward(action, host);
     }
+    if (occupies_device_) post_in_order(2 * i + 1, batch, host);
+    action.kind == Action::Kind::forward ? send_output(action, micro_batch) : send_gradient(action);
   }
   wait_for_sends(host);
   return loss;
@@ -105,23 +100,34 @@ Communicator& PipelineRunner::link(Direction direction, int stage) {
   return *lanes[static_cast<std::size_t>(lane_of(stage, stages(), static_cast<int>(lanes.size())))];
 }
 
-// Receives are asked for in the order in which the peers send, so that a message finds its place ready. What
-// cannot be asked for yet (its shape is not known) keeps those behind it waiting; where operations occupy the
-// device their order is fixed, and the shape is waited for instead.
-void PipelineRunner::post_receives(std::span<const Action> actions, std::size_t now,
-                                   std::span<const MicroBatch> batch, PipelineHost& host) {
-  const auto due = [&](std::size_t next) { return next < actions.size() && turns_[next] <= now; };
-  for (; due(next_activation_); ++next_activation_) {
+// Receives are asked for in the order in which the peers send, a few actions ahead, so that a message finds
+// its place ready. What cannot be asked for yet (its shape is not known) keeps those behind it waiting.
+void PipelineRunner::post_ahead(std::span<const Action> actions, std::size_t now,
+                                std::span<const MicroBatch> batch) {
+  const std::size_t end = std::min(actions.size(), now + kAhead + 1);
+  for (; next_activation_ < end; ++next_activation_) {
     const Action& action = actions[next_activation_];
     if (action.kind == Action::Kind::backward || action.chunk == 0) continue;
-    const MicroBatch& micro_batch = batch[static_cast<std::size_t>(action.micro_batch)];
-    if (occupies_device_) learn_shapes(action, micro_batch, host);
-    if (!post_activation(action, micro_batch)) break;
+    if (!post_activation(action, batch[static_cast<std::size_t>(action.micro_batch)])) break;
   }
-  for (; due(next_gradient_); ++next_gradient_) {
+  for (; next_gradient_ < end; ++next_gradient_) {
     const Action& action = actions[next_gradient_];
     if (action.kind == Action::Kind::forward || action.chunk == last_chunk()) continue;
     if (!post_gradient(action)) break;
+  }
+}
+
+// Where operations occupy the device all follow one order, and a shape that is not known is waited for.
+void PipelineRunner::post_in_order(std::size_t point, std::span<const MicroBatch> batch, PipelineHost& host) {
+  for (; next_receive_ < receives_.size() && receives_[next_receive_].point <= point; ++next_receive_) {
+    const Action& action = schedule_[static_cast<std::size_t>(stage())][receives_[next_receive_].action];
+    if (action.kind == Action::Kind::backward) {
+      post_gradient(action);
+      continue;
+    }
+    const MicroBatch& micro_batch = batch[static_cast<std::size_t>(action.micro_batch)];
+    learn_shapes(action, micro_batch, host);
+    post_activation(action, micro_batch);
   }
 }
 
@@ -236,10 +242,12 @@ void PipelineRunner::run_forward(const Action& action, const MicroBatch& batch, 
   kept.inputs = input_of(action, batch, host);
   host.computing(action);
   kept.outputs = host.forward(model(action.chunk), kept.inputs);
-  if (action.chunk == last_chunk()) {
-    kept.loss = host.loss(kept.outputs[0], action.micro_batch);
-    return;
-  }
+  if (action.chunk == last_chunk()) kept.loss = host.loss(kept.outputs[0], action.micro_batch);
+}
+
+void PipelineRunner::send_output(const Action& action, const MicroBatch& batch) {
+  if (action.chunk == last_chunk()) return;
+  const Pass& kept = pass(action);
   const Key key = shape_key(action.chunk, batch);
   if (!sent_metas_.count(key)) {
     Metas metas;
@@ -263,6 +271,11 @@ void PipelineRunner::run_backward(const Action& action, PipelineHost& host) {
       if (output.requires_grad()) outputs.push_back(output);
     torch::autograd::backward(outputs, gradients);
   }
+}
+
+// What the pass has kept is let go.
+void PipelineRunner::send_gradient(const Action& action) {
+  Pass& kept = pass(action);
   if (action.chunk > 0) {
     Flow gradients;
     for (const torch::Tensor& input : kept.inputs) {

@@ -19,6 +19,7 @@
 
 #include "comm/communicator.hpp"
 #include "models/model.hpp"
+#include "parallel/message_lanes.hpp"
 #include "parallel/schedule.hpp"
 #include "parallel/work_log.hpp"
 
@@ -98,8 +99,8 @@ class PipelineRunner {
   // Of messages between the stage and the one after it.
   Communicator& link(Direction direction, int stage);
 
-  void post_receives(std::span<const Action> actions, std::size_t now, std::span<const MicroBatch> batch,
-                     PipelineHost& host);
+  void post_ahead(std::span<const Action> actions, std::size_t now, std::span<const MicroBatch> batch);
+  void post_in_order(std::size_t point, std::span<const MicroBatch> batch, PipelineHost& host);
   bool post_activation(const Action& action, const MicroBatch& batch);
   bool post_gradient(const Action& action);
   Flow take(std::deque<Message>& posted, PipelineHost& host);
@@ -111,6 +112,8 @@ class PipelineRunner {
   void note(WorkPtr work, Direction direction, int from, int to);
   void run_forward(const Action& action, const MicroBatch& batch, PipelineHost& host);
   void run_backward(const Action& action, PipelineHost& host);
+  void send_output(const Action& action, const MicroBatch& batch);
+  void send_gradient(const Action& action);
   void wait_for_sends(PipelineHost& host);
   Pass& pass(const Action& action);
 
@@ -119,12 +122,13 @@ class PipelineRunner {
   PipelineLinks links_;
   WorkLog* log_;
   int chunk_count_, micro_batches_;
-  bool occupies_device_;            // what the links do
-  std::vector<std::size_t> turns_;  // by action: the one before which its input is asked for
+  bool occupies_device_;  // what the links do
+  std::vector<Receive> receives_;
   std::map<Key, Metas> received_metas_, sent_metas_;     // by shape_key
   std::vector<Pass> passes_;                             // by chunk of this stage, then micro-batch
   std::deque<Message> activations_, gradients_;          // receives that were asked for, in order
   std::size_t next_activation_ = 0, next_gradient_ = 0;  // the next action to ask for
+  std::size_t next_receive_ = 0;                         // of receives_
   std::vector<Message> sends_;                           // of this step
 };
 

@@ -267,6 +267,13 @@ LayerMeasurement measure_layers(Model& model, const Flow& batch) {
 
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const RunConfig& config, const SimOptions& sim) {
+  return make_pipeline(std::move(plan), model, device, ranks, [&](Group& stages) {
+    return make_communicator(config.parallel.backend, device, stages, config.place("parallel.backend"), sim);
+  });
+}
+
+Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
+                       const CommunicatorFactory& factory) {
   Pipeline pipeline(std::move(plan));
   const ProcessGrid::Place place = pipeline.plan.grid.place(ranks.rank());
   pipeline.stage = place.stage;
@@ -282,18 +289,15 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
                                                       model.shared_dropout_context()));
   }
   const auto pipe = ranks.split(place.replica);
-  const auto communicator = [&] {
-    return make_communicator(config.parallel.backend, device, *pipe, config.place("parallel.backend"), sim);
-  };
-  pipeline.activations.push_back(communicator());
-  pipeline.gradients.push_back(communicator());
+  pipeline.activations.push_back(factory(*pipe));
+  pipeline.gradients.push_back(factory(*pipe));
   if (!pipeline.activations.front()->occupies_device()) return pipeline;
   const int lanes = lane_count(pipeline.plan.grid.stages(), pipeline.plan.chunks_per_stage);
   for (int lane = 1; lane < lanes; ++lane) {
-    pipeline.activations.push_back(communicator());
-    pipeline.gradients.push_back(communicator());
+    pipeline.activations.push_back(factory(*pipe));
+    pipeline.gradients.push_back(factory(*pipe));
   }
-  pipeline.collectives = communicator();
+  pipeline.collectives = factory(*pipe);
   pipeline.headers = make_communicator(BackendKind::mpi, c10::kCPU, *pipe);
   connect(pipeline, device);
   return pipeline;

@@ -1,6 +1,7 @@
 // What train_mp needs besides Setup: which layers this rank has, when it works on them, and its neighbours.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -90,6 +91,10 @@ std::vector<LayerCost> parameter_costs(const Model& model);
 // this one's next pass.
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const RunConfig& config, const SimOptions& sim = {});
+// The same over communicators of the factory, which is collective over the ranks that it is given.
+using CommunicatorFactory = std::function<std::unique_ptr<Communicator>(Group&)>;
+Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
+                       const CommunicatorFactory& factory);
 
 // All layers of this rank's chunks, as one module.
 std::shared_ptr<Model> local_model(const Pipeline& pipeline, const Model& whole);

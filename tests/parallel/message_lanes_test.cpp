@@ -24,10 +24,13 @@ struct Plan {
   int stages, micro_batches, chunks;
 };
 
+// What messages follow one another on: those of a lane, of a kind, or all.
+enum class Streams { lanes, kinds, one };
+
 // How a runner uses its communicators.
 struct Manner {
-  bool lanes = true;  // one communicator carries all messages of a kind else
-  // Actions whose input is asked for before their turn; none: at receive_turns.
+  Streams streams = Streams::lanes;
+  // Actions whose input is asked for before their turn; none: as receives_in_order.
   std::optional<std::size_t> ahead;
 };
 
@@ -52,9 +55,9 @@ class Rank {
  public:
   Rank(const Plan& plan, const StageActions& schedule, int stage, const Manner& manner)
       : plan_(plan), manner_(manner), actions_(schedule[static_cast<std::size_t>(stage)]) {
-    turns_ = receive_turns(schedule, stage);
-    for (std::size_t i = 0; manner.ahead && i < turns_.size(); ++i)
-      turns_[i] = i - std::min(i, *manner.ahead);
+    receives_ = receives_in_order(schedule, stage);
+    for (Receive& receive : receives_)
+      if (manner.ahead) receive.point = 2 * (receive.action - std::min(receive.action, *manner.ahead));
     for (std::size_t i = 0; i < actions_.size(); ++i) act(i);
   }
 
@@ -89,31 +92,29 @@ class Rank {
 
  private:
   int last_chunk() const { return plan_.stages * plan_.chunks - 1; }
-  static int source_of(const Action& action) {
-    return action.kind == Kind::forward ? action.chunk - 1 : action.chunk + 1;
-  }
   bool exists(int chunk) const { return chunk >= 0 && chunk <= last_chunk(); }
 
   void enqueue(Kind kind, int into, int micro_batch) {
-    const int lanes = manner_.lanes ? lane_count(plan_.stages, plan_.chunks) : 1;
+    const int lanes = manner_.streams == Streams::lanes ? lane_count(plan_.stages, plan_.chunks) : 1;
     const int upper = kind == Kind::forward ? into - 1 : into;
     const int lane = lane_of(upper % plan_.stages, plan_.stages, lanes);
-    deeds_.push_back({Deed::What::enqueue, {kind, into, micro_batch}, 4 * static_cast<int>(kind) + lane});
+    const int stream = manner_.streams == Streams::one ? 0 : 4 * static_cast<int>(kind) + lane;
+    deeds_.push_back({Deed::What::enqueue, {kind, into, micro_batch}, stream});
   }
 
-  void ask_for_what_is_due(std::size_t now) {
-    for (const Kind kind : {Kind::forward, Kind::backward})
-      for (std::size_t i = 0; i < actions_.size(); ++i) {
-        const Action& action = actions_[i];
-        if (turns_[i] != now || action.kind != kind || !exists(source_of(action))) continue;
-        if (kind == Kind::forward) deeds_.push_back({Deed::What::header, action});
-        enqueue(kind, action.chunk, action.micro_batch);
-      }
+  void ask_for_what_is_due(std::size_t point) {
+    for (const Receive& receive : receives_) {
+      if (receive.point != point) continue;
+      const Action& action = actions_[receive.action];
+      if (action.kind == Kind::forward) deeds_.push_back({Deed::What::header, action});
+      enqueue(action.kind, action.chunk, action.micro_batch);
+    }
   }
 
   void act(std::size_t i) {
-    ask_for_what_is_due(i);
+    ask_for_what_is_due(2 * i);
     deeds_.push_back({});
+    ask_for_what_is_due(2 * i + 1);
     const Action& action = actions_[i];
     const int into = action.kind == Kind::forward ? action.chunk + 1 : action.chunk - 1;
     if (exists(into)) enqueue(action.kind, into, action.micro_batch);
@@ -122,7 +123,7 @@ class Rank {
   Plan plan_;
   Manner manner_;
   const std::vector<Action>& actions_;
-  std::vector<std::size_t> turns_;
+  std::vector<Receive> receives_;
   std::vector<Deed> deeds_;
   std::size_t done_ = 0;
   std::map<int, std::deque<Message>> streams_;
@@ -182,26 +183,33 @@ TEST_CASE("on a lane a stage sends to one neighbour, or receives from one") {
     }
 }
 
-TEST_CASE("every schedule ends, however often the device has to be idle") {
-  for (const Plan& plan : plans()) {
-    CAPTURE(name_of(plan.schedule), plan.stages, plan.micro_batches, plan.chunks);
-    CHECK(ends(plan, {}));
-  }
+TEST_CASE("every schedule ends, however often the device has to be idle, on however few queues") {
+  for (const Plan& plan : plans())
+    for (const Streams streams : {Streams::lanes, Streams::kinds, Streams::one}) {
+      CAPTURE(name_of(plan.schedule), plan.stages, plan.micro_batches, plan.chunks,
+              static_cast<int>(streams));
+      CHECK(ends(plan, {.streams = streams, .ahead = {}}));
+    }
 }
 
-TEST_CASE("without lanes, and with receives at other times than the timeline's, schedules hang") {
-  CHECK_FALSE(ends({PipelineSchedule::one_f_one_b, 2, 4, 1}, {.lanes = true, .ahead = 2}));
-  CHECK_FALSE(ends({PipelineSchedule::interleaved, 2, 4, 3}, {.lanes = true, .ahead = 0}));
-  CHECK_FALSE(ends({PipelineSchedule::interleaved, 2, 4, 2}, {.lanes = false, .ahead = {}}));
+TEST_CASE("with receives at other times than the timeline's schedules hang") {
+  CHECK_FALSE(ends({PipelineSchedule::one_f_one_b, 2, 4, 1}, {.streams = Streams::lanes, .ahead = 2}));
+  CHECK_FALSE(ends({PipelineSchedule::interleaved, 2, 4, 3}, {.streams = Streams::lanes, .ahead = 0}));
+  CHECK_FALSE(ends({PipelineSchedule::one_f_one_b, 2, 4, 1}, {.streams = Streams::one, .ahead = 0}));
 }
 
-TEST_CASE("what a pass reads is asked for between the pass that makes it and its own turn") {
-  // Stage 1 of 2: F0 B0 F1 B1 F2 B2 F3 B3. Stage 0 has done F0 and F1 by the time 2, when B0 begins here, and
-  // F2 by 5, after a wait for B0's gradient.
+TEST_CASE("what a pass reads is asked for between the pass that makes it and its own") {
   const StageActions schedule = make_schedule(PipelineSchedule::one_f_one_b, 2, 4, 1);
-  const std::vector<std::size_t> turns = receive_turns(schedule, 1);
-  REQUIRE(turns.size() == schedule[1].size());
-  CHECK(turns[0] == 0);
-  CHECK(turns[2] == 1);
-  CHECK(turns[4] == 4);
+  // Stage 1 of 2: F0 B0 F1 B1 F2 B2 F3 B3. Stage 0 makes F0 by 1, when F0 begins here; F1 by 2, when it ends;
+  // F2 by 5, when B1 ends, whose gradient is sent after forward messages.
+  const std::vector<Receive> last = receives_in_order(schedule, 1);
+  REQUIRE(last.size() == 4);
+  CHECK(last[0] == Receive{0, 0});
+  CHECK(last[1] == Receive{2, 2});
+  CHECK(last[2] == Receive{4, 7});
+  // Stage 0: F0 F1 B0 F2 B1 F3 B2 B3. It waits for B0's gradient, and for B1's, which is made when F2 is.
+  const std::vector<Receive> first = receives_in_order(schedule, 0);
+  REQUIRE(first.size() == 4);
+  CHECK(first[0] == Receive{2, 4});
+  CHECK(first[1] == Receive{4, 8});
 }

@@ -1,0 +1,200 @@
+// Pipelines over operations that occupy the device, on the CPU: as on the worst of GPUs an operation keeps
+// those behind it on its communicator waiting until its peer has come, and whoever waits for one waits for
+// all that its rank has enqueued. The steps end, and give the bits that they give over mpi.
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "comm/flight_recorder.hpp"
+#include "comm/mpi_communicator.hpp"
+#include "comm/mpi_group.hpp"
+#include "parity.hpp"
+#include "support/catch.hpp"
+#include "train/pipeline_setup.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+// Of one rank: what has been enqueued on all its streams.
+class Device {
+ public:
+  void enqueued(std::shared_future<void> operation) { operations_.push_back(std::move(operation)); }
+  void wait_until_idle() {
+    for (const std::shared_future<void>& operation : operations_) operation.get();
+    operations_.clear();
+  }
+
+ private:
+  std::vector<std::shared_future<void>> operations_;
+};
+
+class OccupyingWork final : public Work {
+ public:
+  OccupyingWork(Device& device, CollectiveKind what) : device_(device) { kind = what; }
+  void wait() override { device_.wait_until_idle(); }
+  WorkTimes times() override {
+    device_.wait_until_idle();
+    return {};
+  }
+
+ private:
+  Device& device_;
+};
+
+// One operation after the other, on a thread of its own.
+class Stream {
+ public:
+  ~Stream() {
+    enqueue({});
+    thread_.join();
+  }
+  std::shared_future<void> enqueue(std::function<void()> operation) {
+    std::packaged_task<void()> task(operation ? operation : [] {});
+    std::shared_future<void> done = task.get_future();
+    const std::lock_guard lock(mutex_);
+    queue_.emplace_back(std::move(task), !operation);
+    wake_.notify_one();
+    return done;
+  }
+
+ private:
+  void run() {
+    for (bool last = false; !last;) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return !queue_.empty(); });
+      std::packaged_task<void()> task = std::move(queue_.front().first);
+      last = queue_.front().second;
+      queue_.pop_front();
+      lock.unlock();
+      task();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::pair<std::packaged_task<void()>, bool>> queue_;  // under mutex_; and whether it is the last
+  std::thread thread_{[this] { run(); }};
+};
+
+class OccupyingCommunicator final : public Communicator {
+ public:
+  OccupyingCommunicator(std::unique_ptr<Communicator> carrier, Device& device)
+      : carrier_(std::move(carrier)), device_(device) {}
+  std::string backend() const override { return "occupying"; }
+  int rank() const override { return carrier_->rank(); }
+  int size() const override { return carrier_->size(); }
+  bool occupies_device() const override { return true; }
+
+  WorkPtr all_reduce(const at::Tensor& t, ReduceOp op) override {
+    return enqueue(CollectiveKind::all_reduce, [=, this] { carrier_->all_reduce(t, op)->wait(); });
+  }
+  // A message ends on both ranks once both have come to it.
+  WorkPtr send(const at::Tensor& t, int to) override {
+    return enqueue(CollectiveKind::send, [=, this] {
+      carrier_->send(t, to)->wait();
+      carrier_->recv(at::zeros({1}), to)->wait();
+    });
+  }
+  WorkPtr recv(const at::Tensor& t, int from) override {
+    return enqueue(CollectiveKind::recv, [=, this] {
+      carrier_->recv(t, from)->wait();
+      carrier_->send(at::zeros({1}), from)->wait();
+    });
+  }
+  WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) override {
+    return enqueue(CollectiveKind::exchange, [=, this] { carrier_->exchange(sent, received, peer)->wait(); });
+  }
+  WorkPtr reduce(const at::Tensor&, int) override { throw run_error("not of a pipeline"); }
+  WorkPtr reduce_scatter(const at::Tensor&, const at::Tensor&) override {
+    throw run_error("not of a pipeline");
+  }
+  WorkPtr all_gather(const at::Tensor&, const at::Tensor&) override { throw run_error("not of a pipeline"); }
+  WorkPtr broadcast(const at::Tensor&, int) override { throw run_error("not of a pipeline"); }
+  WorkPtr barrier() override { throw run_error("not of a pipeline"); }
+
+ private:
+  WorkPtr enqueue(CollectiveKind kind, std::function<void()> operation) {
+    device_.enqueued(stream_.enqueue(std::move(operation)));
+    return std::make_shared<OccupyingWork>(device_, kind);
+  }
+
+  std::unique_ptr<Communicator> carrier_;
+  Device& device_;
+  Stream stream_;
+};
+
+std::unique_ptr<Communicator> over_mpi(Group& group) {
+  return make_mpi_communicator(dynamic_cast<MpiGroup&>(group).comm());
+}
+
+std::vector<torch::Tensor> train(const RunConfig& config, const CommunicatorFactory& factory) {
+  MPI_Comm comm = MPI_COMM_NULL;
+  MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+  FlightRecorder flight;
+  MpiGroup ranks(comm, flight);
+  const DataSplits data = load_data(config, 1);
+  const auto whole = make_model(config.model, model_inputs(data.train->info()), config.run.seed);
+  const std::vector<int> one_node(static_cast<std::size_t>(ranks.size()), 0);
+  Pipeline pipeline = make_pipeline(plan_pipeline(config, *whole, one_node, parameter_costs(*whole), {}),
+                                    *whole, torch::kCPU, ranks, factory);
+  const auto replicas = over_mpi(*ranks.split(pipeline.stage));
+  const auto local = local_model(pipeline, *whole);
+  local->train();
+  const auto strategy = make_pipeline_strategy("test", pipeline, local, *replicas, config, nullptr);
+  train_steps(config, data, *strategy);
+  strategy->require_quiet();
+  return local->parameters();
+}
+
+RunConfig tied_model(PipelineSchedule schedule, int stages, int chunks) {
+  Case c = case_of("gpt");
+  for (Setting& setting : c.hyper)
+    if (setting.key == "layers") setting = hyper("layers", "8");
+  RunConfig config = configure(c);
+  config.parallel.sync_batchnorm = false;
+  config.parallel.schedule = schedule;
+  config.parallel.stages = stages;
+  config.parallel.micro_batches = 4;
+  if (chunks > 1) config.parallel.chunks = chunks;
+  config.parallel.partition.kind = Partition::Kind::even;
+  config.training.global_batch = 8;
+  return config;
+}
+
+int ranks_of_run() {
+  int size = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  return size;
+}
+
+}  // namespace
+
+TEST_CASE("every schedule ends where operations occupy the device, with the bits of mpi") {
+  const int ranks = ranks_of_run();
+  struct Shape {
+    PipelineSchedule schedule;
+    int stages, chunks;
+  };
+  std::vector<Shape> shapes;
+  for (const auto schedule :
+       {PipelineSchedule::layerwise, PipelineSchedule::gpipe, PipelineSchedule::one_f_one_b})
+    shapes.push_back({schedule, ranks, 1});
+  shapes.push_back({PipelineSchedule::interleaved, ranks, 2});
+  if (ranks == 2) shapes.push_back({PipelineSchedule::interleaved, ranks, 3});
+  for (const Shape& shape : shapes) {
+    CAPTURE(name_of(shape.schedule), shape.chunks);
+    const RunConfig config = tied_model(shape.schedule, shape.stages, shape.chunks);
+    Device device;
+    const auto occupied = train(config, [&](Group& group) -> std::unique_ptr<Communicator> {
+      return std::make_unique<OccupyingCommunicator>(over_mpi(group), device);
+    });
+    const auto plain = train(config, over_mpi);
+    REQUIRE(occupied.size() == plain.size());
+    for (std::size_t p = 0; p < plain.size(); ++p) CHECK(at::equal(occupied[p], plain[p]));
+  }
+}
