@@ -176,6 +176,14 @@ void greet(Communicator& lane, int from, int to, const torch::Tensor& token) {
   if (lane.rank() == to) end_now(lane.recv(token, from));
 }
 
+// Autograd's thread of a GPU makes its context current by its first kernel. In the backward pass of a stage a
+// cuBLAS call would come before one, and LibTorch prints a warning about it.
+void start_autograd(const c10::Device& device) {
+  if (!device.is_cuda()) return;
+  const torch::Tensor one = torch::ones({1}, torch::TensorOptions().device(device).requires_grad(true));
+  (one * 2).sum().backward();
+}
+
 // One small operation for each connection of a step, in one order on all ranks.
 void connect(Pipeline& pipeline, const c10::Device& device) {
   torch::Tensor token = torch::zeros({1}, torch::TensorOptions().device(device));
@@ -291,6 +299,7 @@ Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device&
   const auto pipe = ranks.split(place.replica);
   pipeline.activations.push_back(factory(*pipe));
   pipeline.gradients.push_back(factory(*pipe));
+  start_autograd(device);
   if (!pipeline.activations.front()->occupies_device()) return pipeline;
   const int lanes = lane_count(pipeline.plan.grid.stages(), pipeline.plan.chunks_per_stage);
   for (int lane = 1; lane < lanes; ++lane) {

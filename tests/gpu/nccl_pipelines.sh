@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # train_mp over NCCL, every schedule on 2 and 4 ranks and hybrid grids, against train_seq: the losses of 25 SGD steps.
-# One GPU is enough. By hand, with all cases or those whose names match a pattern:
-#     BIN=build/release/bin tests/gpu/nccl_pipelines.sh ['gpt-*']
+# One GPU is enough. By hand, with all cases or those whose names match a pattern, in the order of the patterns:
+#     BIN=build/release/bin tests/gpu/nccl_pipelines.sh ['gpt-*' ...]
 # shellcheck disable=SC2317  # functions that only background() calls
 
 # shellcheck source=tests/gpu/support.sh
@@ -49,9 +49,7 @@ compare() {
 
 # In order of importance. gpt's embedding is tied.
 cases=()
-pattern=${1:-*}
-# shellcheck disable=SC2053  # a pattern
-add() { if [[ $1 == $pattern ]]; then cases+=("$*"); fi; }
+add() { cases+=("$*"); }
 add mlp-1f1b-2 2 mlp --set parallel.schedule=1f1b
 add gpt-1f1b-2 2 gpt --set parallel.schedule=1f1b
 add gpt-layerwise-2 2 gpt --set parallel.schedule=layerwise
@@ -90,8 +88,14 @@ pipeline() {
   compare "$1" "$3"
 }
 for model in mlp gpt transformer; do background reference "$model"; done
-for words in "${cases[@]}"; do
-  # shellcheck disable=SC2086  # a list of words
-  background pipeline $words
+declare -A begun=()
+for pattern in "${@:-*}"; do
+  for words in "${cases[@]}"; do
+    # shellcheck disable=SC2053  # a pattern
+    [[ ${words%% *} == $pattern && -z ${begun[$words]:-} ]] || continue
+    begun[$words]=yes
+    # shellcheck disable=SC2086  # a list of words
+    background pipeline $words
+  done
 done
 finish
