@@ -141,8 +141,7 @@ TEST_CASE("a capture that fails leaves the step to go on as if nothing had been 
   StepGraphs graphs(true, recorder, timeline.get());
   const std::string failure = graphs.capture({1}, x, targets, [](const torch::Tensor& in, const torch::Tensor&) {
     const torch::Tensor y = at::dropout(in, 0.5, true);
-    CHECK(y.sum().item<float>() >= 0);  // waits for the device: not while it is captured
-    return y;
+    return y.sum().item<float>() < 0 ? in : y;  // waits for the device: not while it is captured
   });
   CHECK(!failure.empty());
   std::cout << "refused: " << failure << std::endl;
