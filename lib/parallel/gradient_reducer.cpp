@@ -1,5 +1,6 @@
 #include "parallel/gradient_reducer.hpp"
 
+#include <ATen/ops/_foreach_copy.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
 #include <torch/csrc/autograd/variable.h>
@@ -63,7 +64,7 @@ void GradientReducer::reset_step() {
 }
 
 void GradientReducer::on_gradient_ready(std::size_t parameter) {
-  buckets_->adopt_gradient(parameter);
+  adopt(parameter);
   if (!synchronising_) return;
   if (options_.automatic_finish && !callback_queued_) {
     callback_queued_ = true;
@@ -82,9 +83,42 @@ void GradientReducer::launch_complete_buckets() {
   while (next_launch_ < pending_.size() && pending_[next_launch_] == 0) launch(next_launch_++);
 }
 
-void GradientReducer::launch(std::size_t bucket) {
-  if (!communicates_) return;
+void GradientReducer::zero_gradients() {
   const torch::NoGradGuard no_grad;
+  for (std::size_t b = 0; b < buckets_->plan().buckets.size(); ++b) {
+    bool all_gathered = true;
+    for (const BucketPlan::Slot& slot : buckets_->plan().buckets[b].slots) {
+      if (gathers(slot.parameter))
+        torch::Tensor(buckets_->parameters()[slot.parameter].tensor).mutable_grad().reset();
+      else
+        all_gathered = false;
+    }
+    if (!all_gathered) torch::Tensor(buckets_->gradients()[b]).zero_();
+  }
+}
+
+void GradientReducer::gather(std::size_t bucket) {
+  std::vector<torch::Tensor> views, gradients;
+  for (const BucketPlan::Slot& slot : buckets_->plan().buckets[bucket].slots) {
+    if (!gathers(slot.parameter)) continue;
+    torch::Tensor& gradient = torch::Tensor(buckets_->parameters()[slot.parameter].tensor).mutable_grad();
+    torch::Tensor view = buckets_->gradient_view(slot.parameter);
+    if (gradient.defined() && gradient.data_ptr() == view.data_ptr()) continue;
+    if (gradient.defined()) {
+      views.push_back(view);
+      gradients.push_back(gradient);
+    } else {
+      view.zero_();
+    }
+    gradient = view;
+  }
+  if (!views.empty()) at::_foreach_copy_(views, gradients);
+}
+
+void GradientReducer::launch(std::size_t bucket) {
+  const torch::NoGradGuard no_grad;
+  gather(bucket);
+  if (!communicates_) return;
   torch::Tensor gradient = buckets_->gradients()[bucket];
   if (options_.average && communicator_.size() > 1) gradient.mul_(1.0 / communicator_.size());
   torch::Tensor message = gradient;
@@ -95,7 +129,7 @@ void GradientReducer::launch(std::size_t bucket) {
 
 void GradientReducer::finish() {
   for (std::size_t p = 0; p < ready_.size(); ++p)
-    if (!ready_[p]) buckets_->adopt_gradient(p);
+    if (!ready_[p]) adopt(p);
   for (; next_launch_ < pending_.size(); ++next_launch_) launch(next_launch_);
   const torch::NoGradGuard no_grad;
   for (std::size_t b = 0; b < works_.size(); ++b) {

@@ -6,6 +6,9 @@
 // the reduced gradient in .grad. The order in which gradients become ready is learnt in the first backward
 // pass; rebuild() then lays the buckets out in that order (rank 0's, broadcast), so that a bucket is complete
 // as early as it can be.
+//
+// On a GPU each addition to a small view is a launch that costs more than it computes. With gather_below
+// autograd keeps such gradients for itself, and one launch a bucket copies them all.
 #pragma once
 
 #include <atomic>
@@ -25,6 +28,7 @@ struct ReducerOptions {
   torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf: on the wire and in the sum
   bool average = true;                               // divide by the number of ranks; false: sum
   bool communicate = true;  // false: gradients stay each rank's own, to measure what communication costs
+  std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none is
   bool automatic_finish = false;  // finish() at the end of each backward pass, by autograd's own callback
 };
 
@@ -57,13 +61,21 @@ class GradientReducer {
 
   FlatBuckets& buckets() { return *buckets_; }
   const FlatBuckets& buckets() const { return *buckets_; }
-  void zero_gradients() { buckets_->zero_gradients(); }
+  // Before the first backward pass of a step. Gradients that are gathered are undefined from here to finish().
+  void zero_gradients();
 
  private:
   struct Hook;
   void on_gradient_ready(std::size_t parameter);
   void launch_complete_buckets();
   void launch(std::size_t bucket);
+  bool gathers(std::size_t parameter) const {
+    return buckets_->parameters()[parameter].tensor.numel() < options_.gather_below;
+  }
+  void adopt(std::size_t parameter) {
+    if (!gathers(parameter)) buckets_->adopt_gradient(parameter);
+  }
+  void gather(std::size_t bucket);
   void reset_step();
   void prepare_wire_buffers();
   std::vector<std::size_t> agreed_ready_order();

@@ -22,6 +22,15 @@ torch::ScalarType wire_dtype(ReduceDtype dtype) {
   return torch::kFloat32;
 }
 
+// A MiB: below it an addition on a GPU takes no longer than its launch.
+constexpr std::int64_t kGatheredOnGpu = 1 << 18;
+
+ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {
+  ReducerOptions options = reducer_options(config);
+  if (device == torch::kCUDA) options.gather_below = kGatheredOnGpu;
+  return options;
+}
+
 class ReplicatedStrategy : public Strategy {
  public:
   ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator,
@@ -31,7 +40,7 @@ class ReplicatedStrategy : public Strategy {
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
-        reducer_(trainable_parameters(*model_), communicator, reducer_options(config), log) {
+        reducer_(trainable_parameters(*model_), communicator, options_on(device_, config), log) {
     synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
@@ -53,7 +62,7 @@ class ReplicatedStrategy : public Strategy {
     const torch::Tensor loss = task.loss_share(forward(batch.inputs), batch);
 
     recorder.enter(Phase::backward);
-    if (place.first) reducer_.buckets().zero_gradients();
+    if (place.first) reducer_.zero_gradients();
     reducer_.set_synchronising(place.last);
     loss.backward();
     return loss.detach();

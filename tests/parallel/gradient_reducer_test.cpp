@@ -65,6 +65,50 @@ TEST_CASE("gradients replaced or reset by others are taken back into the buckets
   CHECK(net.a->weight.grad().data_ptr() == reducer.buckets().gradient_view(0).data_ptr());
 }
 
+TEST_CASE("gathered gradients are those that are added in their places, over several passes too") {
+  for (const std::int64_t below : {0, 6, 20, 1000}) {  // none, the biases, all but a's weight, all
+    for (const bool overlap : {true, false}) {
+      CAPTURE(below, overlap);
+      torch::manual_seed(2);
+      Net net;
+      const torch::Tensor x = torch::randn({4, 7}), y = torch::randn({4, 7});
+      const auto first = plain_gradients(net, x), second = plain_gradients(net, y);
+      const auto communicator = make_self_communicator();
+      GradientReducer reducer(trainable_parameters(net), *communicator,
+                              {.bucket_sizes = {1e-4, 1e-4}, .overlap = overlap, .gather_below = below});
+      for (int step = 0; step < 3; ++step) {
+        reducer.zero_gradients();
+        CHECK(net.b->bias.grad().defined() == (below < 6));
+        reducer.set_synchronising(false);
+        net.forward(x).square().mean().backward();
+        reducer.set_synchronising(true);
+        net.forward(y).square().mean().backward();
+        reducer.finish();
+        const auto parameters = net.parameters();
+        for (std::size_t i = 0; i < parameters.size(); ++i) {
+          CHECK(torch::equal(first[i] + second[i], parameters[i].grad()));
+          CHECK(parameters[i].grad().data_ptr() == reducer.buckets().gradient_view(i).data_ptr());
+        }
+        reducer.rebuild();
+      }
+    }
+  }
+}
+
+TEST_CASE("a gathered gradient that backward does not touch is zero") {
+  Net net;
+  const auto communicator = make_self_communicator();
+  GradientReducer reducer(trainable_parameters(net), *communicator, {.gather_below = 1000});
+  net.forward(torch::ones({2, 7})).sum().backward();
+  reducer.finish();
+  CHECK(net.b->weight.grad().abs().sum().item<float>() > 0);
+  reducer.zero_gradients();
+  net.a->forward(torch::ones({2, 7})).sum().backward();
+  reducer.finish();
+  CHECK(net.b->weight.grad().abs().sum().item<float>() == 0);
+  CHECK(net.a->bias.grad().sum().item<float>() == 10);
+}
+
 TEST_CASE("rebuilding keeps values, gradients and the further course") {
   torch::manual_seed(3);
   Net net;
