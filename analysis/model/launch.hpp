@@ -20,10 +20,10 @@ namespace lockstep {
 // What the run's GPUs did while it trained. NaN: not known.
 struct GpuUse {
   bool recorded = false;
-  double energy_per_sample = kUnknown;                            // J, over the epochs whose energy is known
-  double power = kUnknown;                                        // W, of all GPUs, mean over these
+  double energy_per_sample = kUnknown;  // J, over the epochs whose energy is known
+  double power = kUnknown;              // W, of all GPUs, mean over these
   double power_peak = kUnknown, temperature = kUnknown, sm_clock = kUnknown;  // W, degrees Celsius, Hz
-  std::int64_t slowdowns = 0;                                     // bits of results/gpu_slowdowns.hpp
+  std::int64_t slowdowns = 0;  // bits of results/gpu_slowdowns.hpp
 };
 
 struct Launch {

@@ -23,8 +23,9 @@ namespace lockstep {
 
 #ifdef LOCKSTEP_WITH_CUDA
 
-// Of a communicator and a device: the streams that copy, the clock, and what operations leave behind for later
-// ones to use again, since events and pinned memory cost calls into the driver. Outlives its operations.
+// Of a communicator and a device: the streams that copy, the clock, and what operations leave behind for
+// later ones to use again, since events and pinned memory cost calls into the driver. Outlives its
+// operations.
 class StagingPool {
  public:
   explicit StagingPool(c10::DeviceIndex device);  // the current one

@@ -1,7 +1,7 @@
-// Communicator over NCCL: CUDA tensors, one GPU a rank, on a high-priority stream of its own. The host waits for
-// no operation to end. The first one between two ranks, or of another kind or order of size, makes connections,
-// and its call returns only when the peers have called it too: who sends messages amid a computation makes them
-// before, by small operations (train/pipeline_setup.cpp).
+// Communicator over NCCL: CUDA tensors, one GPU a rank, on a high-priority stream of its own. The host waits
+// for no operation to end. The first one between two ranks, or of another kind or order of size, makes
+// connections, and its call returns only when the peers have called it too: who sends messages amid a
+// computation makes them before, by small operations (train/pipeline_setup.cpp).
 #pragma once
 
 #include <c10/core/Device.h>

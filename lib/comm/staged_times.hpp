@@ -8,11 +8,12 @@
 namespace lockstep {
 
 struct StagedMoments {
-  SteadyTime called;   // the caller's stream had come to the call: what is sent was there
-  SteadyTime taken;    // the communication thread took the operation up
-  SteadyTime ended;    // it had sent and received
-  SteadyTime stored;   // what was received lay on the device
-  SteadyTime went_on;  // a caller that stood still for it was awake again; the clock's origin: it need not wait
+  SteadyTime called;  // the caller's stream had come to the call: what is sent was there
+  SteadyTime taken;   // the communication thread took the operation up
+  SteadyTime ended;   // it had sent and received
+  SteadyTime stored;  // what was received lay on the device
+  SteadyTime
+      went_on;  // a caller that stood still for it was awake again; the clock's origin: it need not wait
 };
 
 // From when both the data was there and the operation taken up, so that the copy to the host is a part of it;

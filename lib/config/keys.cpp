@@ -157,13 +157,13 @@ std::vector<Key> training_keys() {
       LOCKSTEP_KEY(training.tf32, one_of<bool>({{"off", false}, {"on", true}}),
                    "on: on a GPU, cuBLAS and cuDNN may round what fp32 products multiply to 10 bits "
                    "(TF32); off: both compute in fp32"),
-      LOCKSTEP_KEY(training.cuda_graph,
-                   one_of<CudaGraphUse>({{"auto", CudaGraphUse::automatic},
-                                         {"on", CudaGraphUse::on},
-                                         {"off", CudaGraphUse::off}}),
-                   "on a GPU: whole steps are captured as CUDA graphs, by the shapes of their batches, and "
-                   "replayed; auto: where that can be done, and log.txt says why not; on: refused where it "
-                   "cannot"),
+      LOCKSTEP_KEY(
+          training.cuda_graph,
+          one_of<CudaGraphUse>(
+              {{"auto", CudaGraphUse::automatic}, {"on", CudaGraphUse::on}, {"off", CudaGraphUse::off}}),
+          "on a GPU: whole steps are captured as CUDA graphs, by the shapes of their batches, and "
+          "replayed; auto: where that can be done, and log.txt says why not; on: refused where it "
+          "cannot"),
       LOCKSTEP_KEY(training.target, real_list(), "levels of the validation metric whose time is recorded"),
   };
 }

@@ -132,8 +132,9 @@ LstmCells::Output LstmCells::forward(const Tensor& x, const StepRows& rows, cons
     return forward_padded(x.view({steps, rows[0], x.size(1)}), state, {});
   }
   const auto start = [&](const Tensor& given) {
-    return given.defined() ? given.to(torch::kFloat32).contiguous()
-                           : at::zeros({rows[0], units_}, x.options().dtype(torch::kFloat32).requires_grad(false));
+    return given.defined()
+               ? given.to(torch::kFloat32).contiguous()
+               : at::zeros({rows[0], units_}, x.options().dtype(torch::kFloat32).requires_grad(false));
   };
   const variable_list out =
       LstmFunction::apply(x.to(torch::kFloat32).contiguous(), start(state.h), start(state.c), weight_ih_,
@@ -145,8 +146,8 @@ LstmCells::Output LstmCells::forward_padded(const Tensor& x, const State& state,
   const auto start = [&](const Tensor& given) {
     return given.defined() ? given : at::zeros({x.size(1), units_}, x.options().requires_grad(false));
   };
-  const PaddedLstmOutput out = padded_lstm(
-      {x, start(state.h), start(state.c), weight_ih_, weight_hh_, bias_ih_, bias_hh_, live});
+  const PaddedLstmOutput out =
+      padded_lstm({x, start(state.h), start(state.c), weight_ih_, weight_hh_, bias_ih_, bias_hh_, live});
   return {out.h.flatten(0, 1), {out.last_h, out.last_c}};
 }
 

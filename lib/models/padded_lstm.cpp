@@ -69,7 +69,8 @@ class PaddedLstm : public torch::autograd::Function<PaddedLstm> {
       gates.push_back(now.gates);
     }
     const Tensor all_h = at::stack(h);
-    context->save_for_backward({x, h0, c0, weight_ih, weight_hh, live, all_h, at::stack(c), at::stack(gates)});
+    context->save_for_backward(
+        {x, h0, c0, weight_ih, weight_hh, live, all_h, at::stack(c), at::stack(gates)});
     return {all_h, h.back(), c.back()};
   }
 
@@ -100,7 +101,8 @@ class PaddedLstm : public torch::autograd::Function<PaddedLstm> {
       }
     }
     const Tensor all = at::cat(sums, 0);  // (T B, 4H)
-    const Tensor before = at::cat({h0.unsqueeze(0), h.narrow(0, 0, steps - 1)}).flatten(0, 1), db = all.sum(0);
+    const Tensor before = at::cat({h0.unsqueeze(0), h.narrow(0, 0, steps - 1)}).flatten(0, 1),
+                 db = all.sum(0);
     Tensor dx;
     if (context->needs_input_grad(0)) dx = at::mm(all, weight_ih).view(x.sizes());
     return {dx, dh, dc, at::mm(all.t(), x.flatten(0, 1)), at::mm(all.t(), before), db, db, Tensor()};

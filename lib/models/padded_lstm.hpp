@@ -1,5 +1,5 @@
-// An LSTM layer over padded sequences, step by step, as a GPU takes it: nothing is read back, so that it can be
-// captured. Also for types that the CPU's own loops (lstm_steps) do not compute.
+// An LSTM layer over padded sequences, step by step, as a GPU takes it: nothing is read back, so that it can
+// be captured. Also for types that the CPU's own loops (lstm_steps) do not compute.
 #pragma once
 
 #include <torch/types.h>
@@ -10,7 +10,8 @@ struct PaddedLstmInput {
   torch::Tensor x;       // (T, B, in)
   torch::Tensor h0, c0;  // (B, H)
   torch::Tensor weight_ih, weight_hh, bias_ih, bias_hh;
-  torch::Tensor live;  // (T, B, 1) bool: which samples have the step; undefined: all. Later ones keep the state.
+  torch::Tensor
+      live;  // (T, B, 1) bool: which samples have the step; undefined: all. Later ones keep the state.
 };
 
 struct PaddedLstmOutput {

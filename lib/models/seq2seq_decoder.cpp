@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/philox.hpp"
 #include "base/special_tokens.hpp"
 #include "models/linear_function.hpp"
-#include "base/philox.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>
@@ -157,7 +157,8 @@ Flow SequenceDecoder::forward(Flow inputs) {
   const std::int64_t steps = target.size(1) - 1;
   Walk walk = start(states, steps);
   if (is_training()) {
-    if (!coins_.defined() || coins_of_.step != context_->step || coins_of_.seed != context_->seed) prepare_step();
+    if (!coins_.defined() || coins_of_.step != context_->step || coins_of_.seed != context_->seed)
+      prepare_step();
     const Tensor tokens = read_tokens(walk, by_time.narrow(0, 0, steps));
     return {train_logits(walk, tokens)};
   }

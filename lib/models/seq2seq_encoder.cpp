@@ -25,8 +25,8 @@ EncoderLstm::EncoderLstm(const Options& options, Dropout dropout)
       cells_(register_module("lstm", std::make_shared<LstmCells>(options.in, options.units))) {}
 
 Flow EncoderLstm::forward(Flow inputs) {
-  const Read read = cells_->takes_packed(inputs[0]) ? read_packed(inputs[0], inputs[1])
-                                                    : read_padded(inputs[0], inputs[1]);
+  const Read read =
+      cells_->takes_packed(inputs[0]) ? read_packed(inputs[0], inputs[1]) : read_padded(inputs[0], inputs[1]);
   torch::Tensor states = read.states;  // (B, 2, H)
   if (inputs.size() > 3) states = at::cat({inputs[3].to(states.scalar_type()), states}, 1);
   if (options_.last) return {states, std::move(inputs[2])};

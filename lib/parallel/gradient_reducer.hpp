@@ -61,7 +61,8 @@ class GradientReducer {
 
   FlatBuckets& buckets() { return *buckets_; }
   const FlatBuckets& buckets() const { return *buckets_; }
-  // Before the first backward pass of a step. Gradients that are gathered are undefined from here to finish().
+  // Before the first backward pass of a step. Gradients that are gathered are undefined from here to
+  // finish().
   void zero_gradients();
 
  private:

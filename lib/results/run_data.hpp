@@ -64,8 +64,8 @@ struct StageTable {
 
 // What the GPUs did during an epoch's steps. NaN: not known.
 struct GpuEpoch {
-  bool recorded = false;  // no: there are no such columns
-  double energy = kUnknown;  // J, of all GPUs
+  bool recorded = false;                                                      // no: there are no such columns
+  double energy = kUnknown;                                                   // J, of all GPUs
   double power_peak = kUnknown, temperature = kUnknown, sm_clock = kUnknown;  // W, degrees Celsius, Hz
   std::int64_t slowdowns = 0;  // seen at some time: bits of gpu_slowdowns.hpp
 };

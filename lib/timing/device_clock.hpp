@@ -1,8 +1,8 @@
-// Relates CUDA events to the host's steady clock, without ever synchronising the streams of others: about once
-// a second an event is recorded on a stream that holds nothing else, and the host reads its clock before it
-// does so and after it has seen it. All that is compared (marks of phases, NCCL's operations, staged copies) is
-// related in this one way, so that what errors there are do not move one against the other. Only in builds with
-// CUDA.
+// Relates CUDA events to the host's steady clock, without ever synchronising the streams of others: about
+// once a second an event is recorded on a stream that holds nothing else, and the host reads its clock before
+// it does so and after it has seen it. All that is compared (marks of phases, NCCL's operations, staged
+// copies) is related in this one way, so that what errors there are do not move one against the other. Only
+// in builds with CUDA.
 #pragma once
 
 #include <memory>
@@ -39,9 +39,9 @@ class DeviceClock {
 
   cudaStream_t stream_ = nullptr;
   std::shared_ptr<const ClockAnchor> anchor_;
-  SteadyTime first_;             // of the first anchor
-  double device_seconds_ = 0;    // from there to anchor_, on the device's clock
-  SteadyTime renewed_;           // or tried to
+  SteadyTime first_;           // of the first anchor
+  double device_seconds_ = 0;  // from there to anchor_, on the device's clock
+  SteadyTime renewed_;         // or tried to
 };
 
 }  // namespace lockstep

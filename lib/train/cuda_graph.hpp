@@ -1,5 +1,5 @@
-// StepGraphs: training steps captured as CUDA graphs, by the shapes of their batches, and replayed: one launch
-// in place of hundreds. Whatever differs from step to step is read from device memory.
+// StepGraphs: training steps captured as CUDA graphs, by the shapes of their batches, and replayed: one
+// launch in place of hundreds. Whatever differs from step to step is read from device memory.
 //
 // A capture executes nothing. It is made between two steps, after a few steps of the same shapes have run
 // uncaptured: they choose algorithms, load kernels and lay out buckets.

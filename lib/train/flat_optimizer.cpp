@@ -136,11 +136,10 @@ void FlatOptimizer::apply_on_gpu(const torch::Tensor& norm, double max_norm) {
       kernels::sgd_step(bucket, {static_cast<float>(options_.momentum), decay, options_.nesterov}, scalars,
                         clipping, current_stream());
     else
-      kernels::adam_step(
-          bucket,
-          {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-           static_cast<float>(options_.eps), decay, options_.name == OptimizerKind::adamw},
-          scalars, clipping, current_stream());
+      kernels::adam_step(bucket,
+                         {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+                          static_cast<float>(options_.eps), decay, options_.name == OptimizerKind::adamw},
+                         scalars, clipping, current_stream());
   }
 }
 #else

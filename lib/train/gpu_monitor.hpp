@@ -1,5 +1,5 @@
-// GpuMonitor: what a GPU draws, and how hot and how fast it is, while an epoch trains. Asks before the first and
-// after the last step, and in between once a second from a thread of low priority that touches no CUDA.
+// GpuMonitor: what a GPU draws, and how hot and how fast it is, while an epoch trains. Asks before the first
+// and after the last step, and in between once a second from a thread of low priority that touches no CUDA.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -62,7 +62,8 @@ class GpuMonitor {
 // Null on a CPU, and where nobody can be asked.
 std::unique_ptr<GpuMonitor> monitor_of(const c10::Device& device);
 
-// Of the GPUs of all ranks, each counted once: energies added up, the lowest mean clock, of the rest the largest.
+// Of the GPUs of all ranks, each counted once: energies added up, the lowest mean clock, of the rest the
+// largest.
 GpuEpoch merge_gpus(const std::vector<GpuOfRank>& ranks);
 
 // Collective.

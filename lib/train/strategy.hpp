@@ -56,7 +56,8 @@ class Strategy {
   virtual torch::Tensor forward(const Flow& inputs) = 0;
   // Collective. On return every rank that updates holds the step's whole gradient.
   virtual void finish_gradients() = 0;
-  // Instead of finish_gradients(): forgets the passes of a step that has not been computed (a failed capture).
+  // Instead of finish_gradients(): forgets the passes of a step that has not been computed (a failed
+  // capture).
   virtual void abandon_step() {}
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
   virtual bool rebuild_buckets() = 0;

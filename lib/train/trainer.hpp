@@ -12,13 +12,13 @@
 #include "data/work_audit.hpp"
 #include "results/run_writer.hpp"
 #include "timing/recorder.hpp"
-#include "train/gpu_monitor.hpp"
 #include "train/checkpoint.hpp"
 #include "train/comm_log.hpp"
 #include "train/cuda_graph.hpp"
 #include "train/epoch_exchange.hpp"
 #include "train/evaluation.hpp"
 #include "train/flat_optimizer.hpp"
+#include "train/gpu_monitor.hpp"
 #include "train/progress.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
@@ -84,7 +84,7 @@ class Trainer {
 
   Setup& setup_;
   World& world_;
-  TrainingStream stream_;  // before anything that is made on it
+  TrainingStream stream_;        // before anything that is made on it
   RunWriter* writer_ = nullptr;  // rank 0 alone has these two
   Progress* progress_ = nullptr;
   std::unique_ptr<Task> task_;
@@ -100,13 +100,13 @@ class Trainer {
   TrainingStep step_;
   std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
   GpuOfRank gpu_;                            // in this epoch
-  std::unique_ptr<Loader> loader_;   // null where the strategy does not load
-  std::string run_;                  // uuid
-  std::string folder_;               // of the run; empty but on rank 0
-  std::int64_t first_epoch_ = 0;     // of this run; later when resumed
-  std::int64_t steps_done_ = 0;      // before this epoch, by this run and those it resumes
-  std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file
-  std::int64_t losses_checked_ = 0;  // within this epoch
+  std::unique_ptr<Loader> loader_;           // null where the strategy does not load
+  std::string run_;                          // uuid
+  std::string folder_;                       // of the run; empty but on rank 0
+  std::int64_t first_epoch_ = 0;             // of this run; later when resumed
+  std::int64_t steps_done_ = 0;              // before this epoch, by this run and those it resumes
+  std::int64_t recorded_steps_ = 0;          // before this epoch, in this run's file
+  std::int64_t losses_checked_ = 0;          // within this epoch
   double comm_share_ = -1;
 };
 

@@ -1,5 +1,5 @@
-// What training on a GPU needs of streams: one of its own, and that no batch is taken away while it is copied.
-// On the CPU, and in builds without CUDA, nothing happens.
+// What training on a GPU needs of streams: one of its own, and that no batch is taken away while it is
+// copied. On the CPU, and in builds without CUDA, nothing happens.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -8,9 +8,9 @@
 
 namespace lockstep {
 
-// While it lives, the calling thread works on a stream of its own, which can be captured; the device's default
-// stream cannot. It is made before the model's gradient accumulators, which remember the stream that they were
-// made on. What was enqueued before is waited for.
+// While it lives, the calling thread works on a stream of its own, which can be captured; the device's
+// default stream cannot. It is made before the model's gradient accumulators, which remember the stream that
+// they were made on. What was enqueued before is waited for.
 class TrainingStream {
  public:
   explicit TrainingStream(c10::Device device);

@@ -41,8 +41,7 @@ TEST_CASE("the padded LSTM has the values and gradients of the packed one") {
                         c = c0.clone().requires_grad_();
     Results r;
     if (padded) {
-      const torch::Tensor live =
-          (torch::arange(longest).unsqueeze(1) < lengths).unsqueeze(2);  // (T, B, 1)
+      const torch::Tensor live = (torch::arange(longest).unsqueeze(1) < lengths).unsqueeze(2);  // (T, B, 1)
       const auto out = cells.forward_padded(leaf.transpose(0, 1).contiguous(), {h, c}, live);
       r.h = out.h.view({longest, batch, units}).transpose(0, 1) * live.transpose(0, 1);
       r.last_h = out.last.h;

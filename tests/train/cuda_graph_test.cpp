@@ -41,9 +41,9 @@ RunConfig configure_captured(const Case& c) {
 struct Trained {
   std::vector<float> losses, norms;
   std::size_t captured = 0;
-  std::string failure;          // why the capture failed
-  double largest_residue = 0;   // of a step's wall time less its phases, s
-  std::int64_t replayed = 0;    // marks
+  std::string failure;         // why the capture failed
+  double largest_residue = 0;  // of a step's wall time less its phases, s
+  std::int64_t replayed = 0;   // marks
 };
 
 Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool capture) {
@@ -139,10 +139,11 @@ TEST_CASE("a capture that fails leaves the step to go on as if nothing had been 
   StepRecorder recorder(steady_now(), 2, timeline.get());
   recorder.begin_epoch(1);
   StepGraphs graphs(true, recorder, timeline.get());
-  const std::string failure = graphs.capture({1}, x, targets, [](const torch::Tensor& in, const torch::Tensor&) {
-    const torch::Tensor y = at::dropout(in, 0.5, true);
-    return y.sum().item<float>() < 0 ? in : y;  // waits for the device: not while it is captured
-  });
+  const std::string failure =
+      graphs.capture({1}, x, targets, [](const torch::Tensor& in, const torch::Tensor&) {
+        const torch::Tensor y = at::dropout(in, 0.5, true);
+        return y.sum().item<float>() < 0 ? in : y;  // waits for the device: not while it is captured
+      });
   CHECK(!failure.empty());
   std::cout << "refused: " << failure << std::endl;
   CHECK(graphs.size() == 0);
@@ -174,15 +175,14 @@ TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped o
         }
         return torch::cat({net->weight.flatten(), net->bias}).detach().cpu();
       };
-      CHECK((trained(torch::Device(torch::kCUDA, 0)) - trained(torch::kCPU)).abs().max().item<double>() < 1e-5);
+      CHECK((trained(torch::Device(torch::kCUDA, 0)) - trained(torch::kCPU)).abs().max().item<double>() <
+            1e-5);
     }
   }
 }
 
 #else
 
-TEST_CASE("captured steps need a GPU") {
-  say_skipped("this build is without CUDA");
-}
+TEST_CASE("captured steps need a GPU") { say_skipped("this build is without CUDA"); }
 
 #endif
