@@ -375,7 +375,7 @@ class NcclCommunicator final : public Communicator {
                  std::int64_t& sequence, const Call& call, int peer = 0) {
     const c10::cuda::CUDAGuard on_device(state_->device);
     if (c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None)
-      return capture(kind, *tensors.begin(), bytes, sequence, call);
+      return capture(kind, *tensors.begin(), bytes, sequence, call, peer);
     const std::shared_ptr<NcclWork> work = new_work(kind, bytes, sequence++);
     const FlightRecorder::Id id =
         in_flight_.begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(peer)]));
@@ -404,9 +404,14 @@ class NcclCommunicator final : public Communicator {
   // caller's to keep.
   template <typename Call>
   WorkPtr capture(CollectiveKind kind, const at::Tensor& tensor, std::int64_t bytes, std::int64_t& sequence,
-                  const Call& call) {
+                  const Call& call, int peer) {
     const std::shared_ptr<NcclWork> work = new_work(kind, bytes, -1);
-    work->capture([this, kind, bytes, &sequence] { return new_work(kind, bytes, sequence++); });
+    work->capture([this, kind, bytes, &sequence, peer] {
+      const std::shared_ptr<NcclWork> next = new_work(kind, bytes, sequence++);
+      in_flight_.enqueued(
+          next, in_flight_.begin(operation_of(*next, ranks_of_run_[static_cast<std::size_t>(peer)])));
+      return next;
+    });
     work->begin();
     if (tensor.numel() > 0)
       state_->handle->enqueue(name_of(kind),
