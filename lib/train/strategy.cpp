@@ -41,6 +41,7 @@ class ReplicatedStrategy : public Strategy {
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
         reducer_(trainable_parameters(*model_), communicator, options_on(device_, config), log) {
+    if (device_ == torch::kCUDA) one_ = torch::ones({}, model_->parameters().front().device());
     synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
@@ -64,7 +65,7 @@ class ReplicatedStrategy : public Strategy {
     recorder.enter(Phase::backward);
     if (place.first) reducer_.zero_gradients();
     reducer_.set_synchronising(place.last);
-    loss.backward();
+    loss.backward(one_);
     return loss.detach();
   }
 
@@ -85,6 +86,7 @@ class ReplicatedStrategy : public Strategy {
   Communicator& communicator_;
   bool bf16_;
   torch::DeviceType device_;
+  torch::Tensor one_;  // a GPU's losses by themselves; undefined: made in each backward pass
   GradientReducer reducer_;
 };
 
