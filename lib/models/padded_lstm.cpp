@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <vector>
 
 namespace lockstep {
@@ -53,16 +54,16 @@ class PaddedLstm : public torch::autograd::Function<PaddedLstm> {
  public:
   static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& h0, const Tensor& c0,
                                const Tensor& weight_ih, const Tensor& weight_hh, const Tensor& bias_ih,
-                               const Tensor& bias_hh, const Tensor& live) {
+                               const Tensor& bias_hh, const std::optional<Tensor>& live) {
     const Tensor input = at::linear(x, weight_ih, bias_ih + bias_hh);  // (T, B, 4H)
     const Tensor by_h = weight_hh.t();
     std::vector<Tensor> h, c, gates;
     for (std::int64_t t = 0; t < x.size(0); ++t) {
       const Tensor &h_before = t == 0 ? h0 : h.back(), &c_before = t == 0 ? c0 : c.back();
       Cell now = cell(input[t], at::mm(h_before, by_h), c_before);
-      if (live.defined()) {
-        now.h = at::where(live[t], now.h, h_before);
-        now.c = at::where(live[t], now.c, c_before);
+      if (live) {
+        now.h = at::where((*live)[t], now.h, h_before);
+        now.c = at::where((*live)[t], now.c, c_before);
       }
       h.push_back(now.h);
       c.push_back(now.c);
@@ -70,7 +71,7 @@ class PaddedLstm : public torch::autograd::Function<PaddedLstm> {
     }
     const Tensor all_h = at::stack(h);
     context->save_for_backward(
-        {x, h0, c0, weight_ih, weight_hh, live, all_h, at::stack(c), at::stack(gates)});
+        {x, h0, c0, weight_ih, weight_hh, live.value_or(Tensor()), all_h, at::stack(c), at::stack(gates)});
     return {all_h, h.back(), c.back()};
   }
 
@@ -118,7 +119,8 @@ PaddedLstmOutput padded_lstm(const PaddedLstmInput& in) {
   const variable_list out = [&] {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     return PaddedLstm::apply(in.x.to(type), in.h0.to(type), in.c0.to(type), in.weight_ih.to(type),
-                             in.weight_hh.to(type), in.bias_ih.to(type), in.bias_hh.to(type), in.live);
+                             in.weight_hh.to(type), in.bias_ih.to(type), in.bias_hh.to(type),
+                             in.live.defined() ? std::optional<Tensor>(in.live) : std::nullopt);
   }();
   return {out[0], out[1], out[2]};
 }

@@ -7,8 +7,8 @@
 // pass; rebuild() then lays the buckets out in that order (rank 0's, broadcast), so that a bucket is complete
 // as early as it can be.
 //
-// On a GPU each addition to a small view is a launch that costs more than it computes. With gather_below
-// autograd keeps such gradients for itself, and one launch a bucket copies them all.
+// On a GPU each addition to a view is a launch, and reads zeros that were written before. With gather_below
+// autograd keeps such gradients for itself until their bucket is complete, and one launch copies them all.
 #pragma once
 
 #include <atomic>

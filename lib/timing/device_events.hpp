@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -9,12 +10,13 @@
 
 namespace lockstep {
 
-// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark. For the
-// current device. Error when CUDA fails.
-std::unique_ptr<DeviceTimeline> make_cuda_timeline(std::size_t slots, std::function<void*()> current_stream);
+// Enqueues on a stream (cudaStream_t) that the device writes its own timer, in ns, into a word of page-locked
+// memory.
+using StampAt = std::function<void(std::uint64_t* word, void* stream)>;
 
-// Seconds that a mark in a captured step costs the device, or the host where that is more: measured now on
-// this stream, which is waited for. Error when CUDA fails.
-double measure_captured_mark_cost(void* stream);
+// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark; it is waited for
+// here. For the current device. stamp: what time_of_stamp() needs. Error when CUDA fails.
+std::unique_ptr<DeviceTimeline> make_cuda_timeline(std::size_t slots, std::function<void*()> current_stream,
+                                                   const StampAt& stamp = {});
 
 }  // namespace lockstep

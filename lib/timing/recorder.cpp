@@ -17,44 +17,78 @@ void StepRecorder::begin_epoch(std::int64_t steps) {
   marks_.clear();
   gaps_.clear();
   marks_.reserve(static_cast<std::size_t>(steps) * (phases_per_step_ + 2));
-  read_ = 0;
+  read_ = events_ = 0;
   begun_ = resolved_ = 0;
   begins_ = ended_ = false;
+  ended_replay_ = {};
+  last_ = {};
   counts_ = {};
   epoch_began_ = steady_now();
 }
 
-std::size_t StepRecorder::open(Phase phase, bool replayed) {
-  while (marks_.size() - read_ >= slots()) resolve_one();
-  marks_.push_back({phase, std::exchange(begins_, false), replayed, {}});
-  ++(replayed ? counts_.replayed : counts_.by_host);
-  return (marks_.size() - 1) % slots();
+void StepRecorder::add(Mark mark) {
+  while (timeline_ && marks_.size() - read_ >= slots()) resolve_one();
+  mark.begins_step = std::exchange(begins_, false);
+  if (mark.source == Source::replay)
+    ++counts_.replayed;
+  else if (mark.source == Source::event || !timeline_)
+    ++counts_.made;
+  marks_.push_back(mark);
 }
 
+void StepRecorder::mark_event(Phase phase) {
+  const std::size_t slot = events_++ % slots();
+  add({phase, false, Source::event, slot, 0, nullptr, {}});
+  timeline_->mark(slot);
+}
+
+// The end of a replayed step is its own mark, and with it the begin of what follows.
 void StepRecorder::mark(Phase phase) {
-  if (timeline_) {
-    timeline_->mark(open(phase, false));
-    while (read_ < marks_.size() && timeline_->reached(witness(read_) % slots())) resolve_one();
-  } else {
-    const bool begins_step = std::exchange(begins_, false);
-    marks_.push_back({phase, begins_step, false, steady_now()});
-    ++counts_.by_host;
-    ++read_;
-    if (begins_step && begun_ > 0) resolved_ = begun_;
-  }
+  const Replay before = std::exchange(ended_replay_, {});
+  if (before.marks)
+    add({phase, false, Source::replay, before.end, before.number, before.marks, {}});
+  else if (timeline_)
+    mark_event(phase);
+  else
+    add({phase, false, Source::clock, 0, 0, nullptr, steady_now()});
+  poll();
 }
 
-// Whether a replayed mark has been reached is told by the next mark that the host made: until the replay is
-// under way the event shows when it was recorded before.
-std::size_t StepRecorder::witness(std::size_t mark) const {
-  while (mark + 1 < marks_.size() && marks_[mark].replayed) ++mark;
-  return mark;
+void StepRecorder::enter_on_host(Phase phase) {
+  tell(phase);
+  add({phase, false, Source::clock, 0, 0, nullptr, steady_now()});
+}
+
+std::vector<Phase> StepRecorder::end_capture() {
+  capture_mark_ = {};
+  return std::exchange(captured_, {});
+}
+
+void StepRecorder::enter_replayed(const std::vector<Phase>& phases, ReplayMarks& marks, std::int64_t replay) {
+  for (std::size_t i = 0; i < phases.size(); ++i)
+    add({phases[i], false, Source::replay, i, replay, &marks, {}});
+  ended_replay_ = {&marks, replay, phases.size()};
+}
+
+bool StepRecorder::reached(const Mark& mark) {
+  if (mark.source == Source::event) return timeline_->reached(mark.slot);
+  return mark.source == Source::clock || mark.marks->reached(mark.replay, mark.slot);
+}
+
+void StepRecorder::poll() {
+  while (read_ < marks_.size() && reached(marks_[read_])) resolve_one();
+}
+
+void StepRecorder::settle() {
+  while (read_ < marks_.size()) resolve_one();
 }
 
 void StepRecorder::resolve_one() {
   Mark& mark = marks_[read_];
-  if (mark.replayed) timeline_->wait(witness(read_) % slots());
-  mark.time = timeline_->time_of(read_ % slots());
+  if (mark.source == Source::event) mark.time = timeline_->time_of(mark.slot);
+  if (mark.source == Source::replay)
+    mark.time = timeline_->time_of_stamp(mark.marks->stamp(mark.replay, mark.slot));
+  last_ = mark.time = std::max(mark.time, last_);
   if (mark.begins_step && read_ > 0) ++resolved_;
   ++read_;
 }
@@ -75,9 +109,9 @@ void StepRecorder::begin_step() {
 }
 
 void StepRecorder::enter(Phase phase) {
-  if (captured_) {
-    timeline_->capture_mark(captured_->size());
-    captured_->push_back(phase);
+  if (capture_mark_) {
+    capture_mark_(captured_.size());
+    captured_.push_back(phase);
     return;
   }
   tell(phase);
@@ -103,7 +137,7 @@ void StepRecorder::exclude_gap() {
 
 std::vector<StepSpans> StepRecorder::take_epoch() {
   close_step();
-  while (timeline_ && read_ < marks_.size()) resolve_one();
+  settle();
   resolved_ = begun_;
   std::vector<StepSpans> steps;
   steps.reserve(static_cast<std::size_t>(begun_));

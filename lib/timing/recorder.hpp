@@ -3,13 +3,13 @@
 // while a step runs. On a device the end of a step is the begin of the next, and the begin of a step that of
 // its first phase: one mark each.
 //
-// A step that was captured and is replayed marks its phases itself: begin_capture() ... end_capture() around
-// the capture, and enter_replayed() right before each launch.
+// A step that was captured and is replayed marks its phases and its end itself: begin_capture() ...
+// end_capture() around the capture, and enter_replayed() right before each launch.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -28,13 +28,18 @@ class DeviceTimeline {
   virtual ~DeviceTimeline() = default;
   virtual void mark(std::size_t slot) = 0;           // enqueue on the current stream
   virtual bool reached(std::size_t slot) = 0;        // without blocking
-  virtual void wait(std::size_t slot) = 0;           // blocks until reached
   virtual SteadyTime time_of(std::size_t slot) = 0;  // blocks until reached; on the host's clock
-  // While the current stream is captured: puts mark number `index` of the captured step into it.
-  virtual void capture_mark(std::size_t index) = 0;
-  // What a captured mark records when it is replayed for this slot, or in whose place it does so: an event.
-  virtual void* event_of(std::size_t slot) = 0;
-  virtual void* captured_event(std::size_t index) = 0;
+  // What the device's own timer showed, in ns, on the host's clock.
+  virtual SteadyTime time_of_stamp(std::uint64_t stamp) = 0;
+};
+
+// When the replays of a captured step, counted from 0, came to its marks.
+class ReplayMarks {
+ public:
+  virtual ~ReplayMarks() = default;
+  virtual bool reached(std::int64_t replay, std::size_t mark) = 0;  // without blocking
+  // Blocks until reached: what the device's timer showed, in ns. Asked once for each mark.
+  virtual std::uint64_t stamp(std::int64_t replay, std::size_t mark) = 0;
 };
 
 struct PhaseSpan {
@@ -70,22 +75,27 @@ class StepRecorder {
   void enter(Phase phase);  // ends the phase before
   void end_step();
 
-  // Between the two, phases that are entered become marks of the captured step; nothing is recorded. Returns
-  // them in order. Only between steps, on a device.
-  void begin_capture() { captured_.emplace(); }
-  std::vector<Phase> end_capture() { return *std::exchange(captured_, std::nullopt); }
-  // The phases of a captured step that is launched right after this call, before any other. Calls
-  // set_event(i, event): its mark i is to record this event (DeviceTimeline::event_of).
-  template <typename SetEvent>
-  void enter_replayed(const std::vector<Phase>& phases, const SetEvent& set_event) {
-    for (std::size_t i = 0; i < phases.size(); ++i) set_event(i, timeline_->event_of(open(phases[i], true)));
-  }
+  // On a device, in place of enter(): a phase in which nothing has been enqueued so far, that begins when the
+  // host says so, or when the device comes to it if that is later.
+  void enter_on_host(Phase phase);
+
+  // Between the two, phases that are entered are put into the captured step by mark(i); nothing is recorded.
+  // Returns them in order. Only between steps, on a device.
+  void begin_capture(std::function<void(std::size_t)> mark) { capture_mark_ = std::move(mark); }
+  std::vector<Phase> end_capture();
+  // The phases of a replay that is launched right after this call, before anything else. Its mark
+  // phases.size() is the end of the step. marks lives until settle() or take_epoch().
+  void enter_replayed(const std::vector<Phase>& phases, ReplayMarks& marks, std::int64_t replay);
+
+  // Reads all marks that have been made; blocks until the device has come to them.
+  void settle();
 
   // After end_step: what follows, until the next begin_step, belongs to no step (bucket rebuild).
   void exclude_gap();
-  // Marks made by the host, and by replayed steps, in this epoch.
+  // Marks in this epoch that cost something: events, or on the CPU readings of the clock; and those of
+  // replayed steps.
   struct Counts {
-    std::int64_t by_host = 0, replayed = 0;
+    std::int64_t made = 0, replayed = 0;
   };
   Counts counts() const { return counts_; }
   std::int64_t begun_steps() const { return begun_; }
@@ -98,17 +108,29 @@ class StepRecorder {
   SteadyTime epoch_began() const { return epoch_began_; }  // on the host's clock
 
  private:
+  enum class Source { clock, event, replay };
   struct Mark {
     Phase phase;
-    bool begins_step, replayed;
-    SteadyTime time;
+    bool begins_step;
+    Source source;
+    std::size_t slot;  // of an event; of a replay: which of its marks
+    std::int64_t replay;
+    ReplayMarks* marks;
+    SteadyTime time;  // known at once of the clock, later of others
+  };
+  struct Replay {
+    ReplayMarks* marks = nullptr;
+    std::int64_t number = 0;
+    std::size_t end = 0;
   };
   std::size_t slots() const { return timeline_slots(phases_per_step_); }
   void tell(Phase phase);
   void mark(Phase phase);
-  std::size_t open(Phase phase, bool replayed);  // a mark on the device that is about to be made; its slot
-  void close_step();                             // the end mark of a step that none follows at once
-  std::size_t witness(std::size_t mark) const;
+  void mark_event(Phase phase);
+  void add(Mark mark);  // makes room first
+  void close_step();    // the end mark of a step that none follows at once
+  bool reached(const Mark& mark);
+  void poll();
   void resolve_one();
 
   SteadyTime origin_;
@@ -124,7 +146,11 @@ class StepRecorder {
   bool begins_ = false;  // the next mark begins a step
   bool ended_ = false;   // on a device: a step has ended whose end is not marked yet
   Counts counts_;
-  std::optional<std::vector<Phase>> captured_;
+  SteadyTime last_{};       // time of the mark that was read last: they stay in their order
+  std::size_t events_ = 0;  // marks that were events
+  Replay ended_replay_;     // the step that has ended, if it was one
+  std::function<void(std::size_t)> capture_mark_;
+  std::vector<Phase> captured_;
 };
 
 // Seconds that recording one phase costs the host, or the device where that is more, measured now on a

@@ -16,6 +16,7 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include "timing/cuda_event.hpp"
+#include "train/replay_marks.hpp"
 #endif
 
 namespace lockstep {
@@ -74,7 +75,7 @@ class EventNodes {
   cudaGraphNode_t of(void* event) const {
     for (const auto& [captured, node] : nodes_)
       if (captured == event) return node;
-    throw run_error("a mark of the captured step is missing from its graph");
+    throw run_error("an event of the captured step is missing from its graph");
   }
 
  private:
@@ -105,25 +106,25 @@ class GraphStep final : public StepGraphs::Step {
       set_event(captured.end, next.events.end);
       log_->add(next.work, captured.logged.bucket, captured.logged.blocking);
     }
-    recorder_.enter_replayed(phases_, [this](std::size_t i, void* event) { set_event(marks_[i], event); });
+    recorder_.enter_replayed(phases_, marks_, marks_.begin_replay(results));
     graph_.replay();
-    LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(results, results_.const_data_ptr(), results_.nbytes(),
-                                        cudaMemcpyDeviceToHost, current_stream()));
   }
 
   // Throws what goes wrong, when the stream is no longer captured.
-  void capture(at::cuda::MempoolId_t pool, DeviceTimeline& timeline, const StepGraphs::Body& body) {
+  void capture(at::cuda::MempoolId_t pool, const StepGraphs::Body& body) {
     std::exception_ptr failure;
-    recorder_.begin_capture();
+    recorder_.begin_capture([this](std::size_t i) { marks_.capture_mark(i); });
     try {
       // Only this thread's calls are restricted: a loader's thread may do what it likes.
       graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
-      results_ = body(inputs_, targets_);
+      numbers_ = body(inputs_, targets_);
+      phases_ = recorder_.end_capture();
+      marks_.capture_end(phases_.size(), numbers_.loss, numbers_.norm);
     } catch (...) {
       failure = std::current_exception();
-      results_.reset();
+      recorder_.end_capture();
+      numbers_ = {};
     }
-    phases_ = recorder_.end_capture();
     try {
       graph_.capture_end();
       ended_ = true;
@@ -132,7 +133,6 @@ class GraphStep final : public StepGraphs::Step {
     }
     if (failure) std::rethrow_exception(failure);
     const EventNodes nodes(graph_.raw_cuda_graph());
-    for (std::size_t i = 0; i < phases_.size(); ++i) marks_.push_back(nodes.of(timeline.captured_event(i)));
     for (const LoggedWork& logged : log_ ? log_->works() : std::vector<LoggedWork>()) {
       const Work::Events events = logged.work->captured_events();
       if (events.start)
@@ -156,12 +156,14 @@ class GraphStep final : public StepGraphs::Step {
                                                              static_cast<cudaEvent_t>(event)));
   }
 
+  static constexpr std::size_t kMostPhases = 16;
   StepRecorder& recorder_;
   WorkLog* log_;
-  torch::Tensor inputs_, targets_, results_;
+  torch::Tensor inputs_, targets_;
+  StepGraphs::Numbers numbers_;
+  ReplayRing marks_{kMostPhases};
   Graph graph_;
   std::vector<Phase> phases_;
-  std::vector<cudaGraphNode_t> marks_;  // by phase
   std::vector<CapturedWork> works_;
   bool ended_ = false;
 };
@@ -201,7 +203,7 @@ std::string StepGraphs::capture(const Key& key, const torch::Tensor& inputs, con
     };
     clear_log();
     try {
-      step->capture(pool_->id, *timeline_, body);
+      step->capture(pool_->id, body);
       clear_log();
     } catch (const std::exception& error) {
       const bool ended = step->ended();
@@ -228,10 +230,9 @@ constexpr bool kAdjustable = false;
 
 #endif
 
-StepGraphs::StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline, WorkLog* log)
-    : enabled_(enabled && timeline && kAdjustable),
+StepGraphs::StepGraphs(bool enabled, StepRecorder& recorder, WorkLog* log)
+    : enabled_(enabled && kAdjustable),
       recorder_(recorder),
-      timeline_(timeline),
       log_(log),
       pool_(enabled_ ? std::make_unique<Pool>() : nullptr) {}
 
@@ -253,6 +254,7 @@ bool StepGraphs::ran(const Key& key) {
 
 void StepGraphs::disable() {
   enabled_ = false;
+  if (!steps_.empty()) recorder_.settle();  // what they have marked lies with them
   steps_.clear();
 }
 

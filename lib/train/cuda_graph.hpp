@@ -27,8 +27,12 @@ class StepGraphs {
  public:
   // Steps with equal keys differ in nothing but the values in device memory.
   using Key = std::vector<std::int64_t>;
-  // The step on tensors that stay where they are; returns its results, (2) fp32.
-  using Body = std::function<torch::Tensor(const torch::Tensor& inputs, const torch::Tensor& targets)>;
+  // What a step leaves: one fp32 number each, on the device.
+  struct Numbers {
+    torch::Tensor loss, norm;
+  };
+  // The step on tensors that stay where they are.
+  using Body = std::function<Numbers(const torch::Tensor& inputs, const torch::Tensor& targets)>;
 
   // A captured step.
   class Step {
@@ -36,13 +40,14 @@ class StepGraphs {
     virtual ~Step() = default;
     // Enqueues copies from pinned memory to where the step reads them.
     virtual void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) = 0;
-    // Enqueues the step, with its marks, and a copy of its two results to pinned memory.
+    // Enqueues the step. Its marks are the recorder's; when its end is read, its loss and norm are written to
+    // results[0] and [1], in host memory that stays until then.
     virtual void replay(float* results) = 0;
   };
 
-  // timeline: the recorder's. log: that of the step's communication, or null; replayed steps add to it as
-  // others do. All outlive it. Nothing is captured where `timeline` is null or enabled is false.
-  StepGraphs(bool enabled, StepRecorder& recorder, DeviceTimeline* timeline, WorkLog* log = nullptr);
+  // log: of the step's communication, or null; replayed steps add to it as others do. Both outlive it.
+  // Nothing is captured where enabled is false, as on the CPU it must be.
+  StepGraphs(bool enabled, StepRecorder& recorder, WorkLog* log = nullptr);
   ~StepGraphs();
 
   // The captured step of this key, or null.
@@ -72,7 +77,6 @@ class StepGraphs {
 
   bool enabled_;
   StepRecorder& recorder_;
-  DeviceTimeline* timeline_;
   WorkLog* log_;
   std::unique_ptr<Pool> pool_;
   std::vector<Seen> seen_;

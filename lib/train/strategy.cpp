@@ -1,5 +1,6 @@
 #include "train/strategy.hpp"
 
+#include <limits>
 #include <utility>
 
 #include "parallel/distributed_data_parallel.hpp"
@@ -22,12 +23,15 @@ torch::ScalarType wire_dtype(ReduceDtype dtype) {
   return torch::kFloat32;
 }
 
-// A MiB: below it an addition on a GPU takes no longer than its launch.
-constexpr std::int64_t kGatheredOnGpu = 1 << 18;
+// In bf16 layers of our own add large gradients to their places (models/gradient_sink.hpp).
+constexpr std::int64_t kGatheredBesideSinks = 1 << 18;
 
 ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {
   ReducerOptions options = reducer_options(config);
-  if (device == torch::kCUDA) options.gather_below = kGatheredOnGpu;
+  if (device == torch::kCUDA)
+    options.gather_below = config.training.precision == Precision::bf16
+                               ? kGatheredBesideSinks
+                               : std::numeric_limits<std::int64_t>::max();
   return options;
 }
 

@@ -17,7 +17,9 @@
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>
 
+#include "kernels/stamp.hpp"
 #include "timing/device_events.hpp"
+#include "train/replay_marks.hpp"
 #endif
 
 namespace lockstep {
@@ -29,8 +31,12 @@ constexpr int kLoaderDepth = 4;
 std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t phases) {
 #ifdef LOCKSTEP_WITH_CUDA
   if (device.is_cuda())
-    return make_cuda_timeline(StepRecorder::timeline_slots(phases),
-                              [] { return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream()); });
+    return make_cuda_timeline(
+        StepRecorder::timeline_slots(phases),
+        [] { return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream()); },
+        [](std::uint64_t* word, void* stream) {
+          kernels::stamp_at(word, static_cast<cudaStream_t>(stream));
+        });
 #endif
   static_cast<void>(device);
   static_cast<void>(phases);
@@ -39,7 +45,7 @@ std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t 
 
 double captured_mark_cost() {
 #ifdef LOCKSTEP_WITH_CUDA
-  return measure_captured_mark_cost(c10::cuda::getCurrentCUDAStream().stream());
+  return measure_replayed_mark_cost();
 #else
   return 0;
 #endif
@@ -109,7 +115,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       audit_(setup.data.train->size()),
       graph_obstacle_(setup.config.training.cuda_graph == CudaGraphUse::off ? "training.cuda_graph is off"
                                                                             : graph_obstacle(setup)),
-      graphs_(graph_obstacle_.empty(), recorder_, timeline_.get(), &log_),
+      graphs_(graph_obstacle_.empty(), recorder_, &log_),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_, audit_, graphs_),
       gpu_monitor_(monitor_of(setup.device)),
       loader_(make_loader(setup, *strategy_)),
@@ -315,7 +321,7 @@ void Trainer::report_overhead(const RankEpoch& epoch) {
   std::vector<double> walls;
   for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
   const StepRecorder::Counts marks = recorder_.counts();
-  double cost = static_cast<double>(marks.by_host) * measure_mark_cost(timeline_.get());
+  double cost = static_cast<double>(marks.made) * measure_mark_cost(timeline_.get());
   if (marks.replayed > 0) cost += static_cast<double>(marks.replayed) * captured_mark_cost();
   const double share = cost / static_cast<double>(walls.size()) / median(walls);
   if (writer_) writer_->set_recorder_overhead(share);

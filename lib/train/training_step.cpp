@@ -87,10 +87,14 @@ void TrainingStep::run(Loader* loader, std::int64_t step, std::int64_t global_st
     recorder_.enter(Phase::data);
     const LoadedBatch* loaded = load(loader, work);
 
-    recorder_.enter(Phase::h2d);
-    if (pass == 0) prepare(loaded, global_step, learning_rate);
     const StepGraphs::Key key = loaded ? key_of(*loaded) : StepGraphs::Key();
-    if (StepGraphs::Step* captured = graphs_.find(key)) return replay(*captured, *loaded, step);
+    StepGraphs::Step* const captured = graphs_.find(key);
+    if (captured)
+      recorder_.enter_on_host(Phase::h2d);
+    else
+      recorder_.enter(Phase::h2d);
+    if (pass == 0) prepare(loaded, global_step, learning_rate);
+    if (captured) return replay(*captured, *loaded, step);
     const StepBatch batch = batch_of(loaded);
 
     strategy_.dropout_context() = {training_seed_, global_step, batch.first_sample};
@@ -169,7 +173,7 @@ std::string TrainingStep::capture() {
     batch.inputs = task_.inputs(inputs, targets);
     batch.targets = targets;
     const torch::Tensor loss = strategy_.pass(batch, task_, recorder_, {true, true});
-    return together(loss, finish());
+    return StepGraphs::Numbers{loss, finish()};
   };
   const std::string failure =
       graphs_.capture(candidate.key, candidate.batch.inputs.front(), candidate.batch.targets, body);

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <iostream>
+#include <thread>
 
 #include "comm/self_communicator.hpp"
 #include "parity.hpp"
@@ -15,7 +16,11 @@
 #include "train/training_stream.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include "kernels/stamp.hpp"
+#include "train/replay_marks.hpp"
 #endif
 
 using namespace lockstep;
@@ -38,11 +43,19 @@ RunConfig configure_captured(const Case& c) {
   return config;
 }
 
+std::unique_ptr<DeviceTimeline> make_timeline(std::size_t phases) {
+  return make_cuda_timeline(
+      StepRecorder::timeline_slots(phases),
+      [] { return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream()); },
+      [](std::uint64_t* word, void* on) { kernels::stamp_at(word, static_cast<cudaStream_t>(on)); });
+}
+
 struct Trained {
   std::vector<float> losses, norms;
   std::size_t captured = 0;
   std::string failure;         // why the capture failed
   double largest_residue = 0;  // of a step's wall time less its phases, s
+  double shortest_pass = 1;    // forward or backward, s
   std::int64_t replayed = 0;   // marks
 };
 
@@ -58,13 +71,11 @@ Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool captu
   const BatchPlan plan{.dataset_size = data.train->size(), .global_batch = *config.training.global_batch};
   const auto task = make_task(model_task(config.model), data.train->info());
   const std::size_t phases = TrainingStep::phases(*strategy, 1);
-  const auto timeline = make_cuda_timeline(StepRecorder::timeline_slots(phases), [] {
-    return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream());
-  });
+  const auto timeline = make_timeline(phases);
   StepRecorder recorder(steady_now(), phases, timeline.get());
   FlatOptimizer optimizer(config.training.optimizer, strategy->buckets());
   WorkAudit audit(plan.dataset_size);
-  StepGraphs graphs(capture, recorder, timeline.get());
+  StepGraphs graphs(capture, recorder);
   TrainingStep step(config, device, *strategy, *task, optimizer, recorder, audit, graphs);
   Loader loader(data.train, plan, 0, 1, 2, /*pinned=*/true);
   loader.begin_epoch(0);
@@ -88,6 +99,8 @@ Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool captu
     for (const PhaseSpan& span : of_step.phases) {
       CHECK(span.interval.end >= span.interval.begin);
       residue -= span.interval.end - span.interval.begin;
+      if (span.phase == Phase::forward || span.phase == Phase::backward)
+        result.shortest_pass = std::min(result.shortest_pass, span.interval.end - span.interval.begin);
     }
     result.largest_residue = std::max(result.largest_residue, std::abs(residue));
   }
@@ -115,6 +128,7 @@ TEST_CASE("captured steps of every model have the losses of the same steps uncap
     CHECK(captured.norms == eager.norms);
     CHECK(eager.losses.back() != eager.losses.front());
     CHECK(captured.largest_residue < 1e-9);
+    CHECK(captured.shortest_pass > 0);
   }
 }
 
@@ -133,22 +147,65 @@ TEST_CASE("a capture that fails leaves the step to go on as if nothing had been 
   }();
   torch::manual_seed(7);
   at::dropout(x, 0.5, true);
-  const auto timeline = make_cuda_timeline(StepRecorder::timeline_slots(2), [] {
-    return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream());
-  });
+  const auto timeline = make_timeline(2);
   StepRecorder recorder(steady_now(), 2, timeline.get());
   recorder.begin_epoch(1);
-  StepGraphs graphs(true, recorder, timeline.get());
+  StepGraphs graphs(true, recorder);
   const std::string failure =
       graphs.capture({1}, x, targets, [](const torch::Tensor& in, const torch::Tensor&) {
         const torch::Tensor y = at::dropout(in, 0.5, true);
-        return y.sum().item<float>() < 0 ? in : y;  // waits for the device: not while it is captured
+        const float sum = y.sum().item<float>();  // waits for the device: not while it is captured
+        return StepGraphs::Numbers{in + sum, y};
       });
   CHECK(!failure.empty());
   std::cout << "refused: " << failure << std::endl;
   CHECK(graphs.size() == 0);
   CHECK(!graphs.enabled());
   CHECK(torch::equal(at::dropout(x, 0.5, true).cpu(), expected));
+}
+
+TEST_CASE("marks of a replayed graph and events lie on one time line") {
+  if (!gpu_is_there()) return;
+  const torch::Device device(torch::kCUDA, 0);
+  const TrainingStream stream(device);
+  const auto timeline = make_timeline(2);
+  ReplayRing ring(2);
+  torch::Tensor x = torch::ones({1 << 22}, device), number = torch::full({1}, 7.0, device);
+  at::cuda::CUDAGraph graph;
+  x.mul_(1.5);
+  graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+  ring.capture_mark(0);
+  x.mul_(1.5);
+  ring.capture_mark(1);
+  x.mul_(0.5);
+  ring.capture_end(2, number, x);
+  graph.capture_end();
+  float unused[2];
+  ring.begin_replay(unused);
+  graph.replay();  // the first one sets it up
+  torch::cuda::synchronize();
+  double early = 0, late = 0;  // of marks against the events around them, s
+  for (int i = 0; i < 200; ++i) {
+    float results[2] = {0, 0};
+    timeline->mark(0);
+    const std::int64_t replay = ring.begin_replay(results);
+    graph.replay();
+    timeline->mark(1);
+    torch::cuda::synchronize();
+    SteadyTime before = timeline->time_of(0);
+    for (std::size_t mark = 0; mark < 3; ++mark) {
+      const SteadyTime at = timeline->time_of_stamp(ring.stamp(replay, mark));
+      early = std::max(early, seconds_between(at, before));
+      before = at;
+    }
+    late = std::max(late, seconds_between(timeline->time_of(1), before));
+    CHECK(results[0] == 7);
+    if (i == 100) std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // another anchor
+  }
+  std::cout << "marks before what precedes them by at most " << early * 1e6 << " us, behind what follows by "
+            << late * 1e6 << " us" << std::endl;
+  CHECK(early < 5e-6);
+  CHECK(late < 5e-6);
 }
 
 TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped or not") {

@@ -125,7 +125,7 @@ inline void train_steps(const RunConfig& config, const DataSplits& data, Strateg
   FlatOptimizer optimizer(config.training.optimizer, strategy.buckets());
   StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
   WorkAudit audit(plan.dataset_size);
-  StepGraphs graphs(/*enabled=*/false, recorder, nullptr);
+  StepGraphs graphs(/*enabled=*/false, recorder);
   TrainingStep step(config, torch::kCPU, strategy, *task, optimizer, recorder, audit, graphs);
   const auto loader = strategy.loads()
                           ? std::make_unique<Loader>(data.train, plan, strategy.replica(), 1, 2, false)
