@@ -117,7 +117,7 @@ void GradientReducer::gather(std::size_t bucket) {
 
 void GradientReducer::launch(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
-  gather(bucket);
+  if (options_.gather_below > 0) gather(bucket);
   if (!communicates_) return;
   torch::Tensor gradient = buckets_->gradients()[bucket];
   if (options_.average && communicator_.size() > 1) gradient.mul_(1.0 / communicator_.size());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -46,13 +47,54 @@ std::string first_line(const std::exception& error) {
 
 cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
-// From pinned memory, without what LibTorch's copy_ looks at first.
-void enqueue_copy(const torch::Tensor& from, const torch::Tensor& to) {
-  const torch::Tensor whole = from.contiguous();
-  if (whole.nbytes() != to.nbytes()) throw run_error("a captured step was given a batch of another shape");
-  LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(to.data_ptr(), whole.const_data_ptr(), to.nbytes(),
-                                      cudaMemcpyHostToDevice, current_stream()));
-}
+// Brings batches to the tensors that a captured step reads, by way of two places on the device, so that a
+// batch travels while the step before it computes.
+class BatchFeed {
+ public:
+  BatchFeed(const torch::Tensor& inputs, const torch::Tensor& targets)
+      : inputs_(torch::empty_like(inputs)), targets_(torch::empty_like(targets)) {
+    for (Place& place : places_) {
+      place.inputs = torch::empty_like(inputs);
+      place.targets = torch::empty_like(targets);
+      place.read.record(current_stream());  // what the memory was used for before
+    }
+  }
+
+  const torch::Tensor& inputs() const { return inputs_; }
+  const torch::Tensor& targets() const { return targets_; }
+
+  // From pinned memory. PendingCopies tells when it is free.
+  void enqueue(const torch::Tensor& inputs, const torch::Tensor& targets) {
+    Place& place = places_[batches_++ % places_.size()];
+    place.read.order(stream_.stream());
+    copy(inputs, place.inputs, cudaMemcpyHostToDevice, stream_.stream());
+    copy(targets, place.targets, cudaMemcpyHostToDevice, stream_.stream());
+    place.written.record(stream_.stream());
+    place.written.order(current_stream());
+    copy(place.inputs, inputs_, cudaMemcpyDeviceToDevice, current_stream());
+    copy(place.targets, targets_, cudaMemcpyDeviceToDevice, current_stream());
+    place.read.record(current_stream());
+  }
+
+ private:
+  struct Place {
+    torch::Tensor inputs, targets;
+    CudaEvent written, read;
+  };
+
+  // Without what LibTorch's copy_ looks at first.
+  static void copy(const torch::Tensor& from, const torch::Tensor& to, cudaMemcpyKind kind,
+                   cudaStream_t stream) {
+    if (!from.is_contiguous() || from.nbytes() != to.nbytes())
+      throw run_error("a captured step was given a batch of another shape");
+    LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(to.data_ptr(), from.const_data_ptr(), to.nbytes(), kind, stream));
+  }
+
+  torch::Tensor inputs_, targets_;
+  std::array<Place, 2> places_;
+  c10::cuda::CUDAStream stream_ = c10::cuda::getStreamFromPool();
+  std::size_t batches_ = 0;
+};
 
 // The event nodes of a graph, by the events that they were captured with.
 class EventNodes {
@@ -87,15 +129,10 @@ template <typename Graph>
 class GraphStep final : public StepGraphs::Step {
  public:
   GraphStep(StepRecorder& recorder, WorkLog* log, const torch::Tensor& inputs, const torch::Tensor& targets)
-      : recorder_(recorder),
-        log_(log),
-        inputs_(torch::empty_like(inputs)),
-        targets_(torch::empty_like(targets)),
-        graph_(/*keep_graph=*/true) {}
+      : recorder_(recorder), log_(log), feed_(inputs, targets), graph_(/*keep_graph=*/true) {}
 
   void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) override {
-    enqueue_copy(inputs, inputs_);
-    enqueue_copy(targets, targets_);
+    feed_.enqueue(inputs, targets);
   }
 
   void replay(float* results) override {
@@ -117,7 +154,7 @@ class GraphStep final : public StepGraphs::Step {
     try {
       // Only this thread's calls are restricted: a loader's thread may do what it likes.
       graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
-      numbers_ = body(inputs_, targets_);
+      numbers_ = body(feed_.inputs(), feed_.targets());
       phases_ = recorder_.end_capture();
       marks_.capture_end(phases_.size(), numbers_.loss, numbers_.norm);
     } catch (...) {
@@ -159,7 +196,7 @@ class GraphStep final : public StepGraphs::Step {
   static constexpr std::size_t kMostPhases = 16;
   StepRecorder& recorder_;
   WorkLog* log_;
-  torch::Tensor inputs_, targets_;
+  BatchFeed feed_;
   StepGraphs::Numbers numbers_;
   ReplayRing marks_{kMostPhases};
   Graph graph_;

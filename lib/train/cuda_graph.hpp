@@ -38,7 +38,7 @@ class StepGraphs {
   class Step {
    public:
     virtual ~Step() = default;
-    // Enqueues copies from pinned memory to where the step reads them.
+    // Enqueues copies from pinned memory, which are contiguous, to where the step reads them.
     virtual void set_batch(const torch::Tensor& inputs, const torch::Tensor& targets) = 0;
     // Enqueues the step. Its marks are the recorder's; when its end is read, its loss and norm are written to
     // results[0] and [1], in host memory that stays until then.
