@@ -49,13 +49,6 @@ torch::Tensor DecoderLayer::compute(const torch::Tensor& x) {
   return dropout2_.apply_add(fast_linear(hidden, linear2_->weight, linear2_->bias), y, training);
 }
 
-torch::Tensor DecoderLayer::compute_fused(const torch::Tensor& x) {
-  const auto [stream, normed] = fused::norm(x, norm1_);
-  const auto [y, again] = fused::add_norm(stream, attended(normed, std::nullopt), norm2_);
-  const torch::Tensor hidden = fused::linear_gelu(again, linear1_->weight, linear1_->bias);  // (B, T, FF)
-  return fused::add(y, branch(fused::linear(hidden, linear2_->weight), linear2_, dropout2_));
-}
-
 Flow DecoderLayer::forward(Flow inputs) {
   const auto layer = [this](const torch::Tensor& x) { return compute(x); };
   inputs[0] = recompute_ && is_training() ? recomputed(layer, inputs[0], context_) : compute(inputs[0]);

@@ -31,12 +31,6 @@ torch::Tensor SelfAttention::forward_causal(const torch::Tensor& x) {
   return fast_linear(attended, out_proj_->weight, out_proj_->bias);
 }
 
-torch::Tensor SelfAttention::forward_fused(const torch::Tensor& x, const std::optional<torch::Tensor>& bias) {
-  const double p = is_training() ? dropout_.p() : 0;
-  const torch::Tensor attended = fused::attention(x, {in_proj_weight_, in_proj_bias_, bias, heads_, p});
-  return fused::linear(attended, out_proj_->weight);
-}
-
 TransformerLayer::TransformerLayer(const EncoderOptions& options, std::uint32_t first_site,
                                    const std::shared_ptr<const DropoutContext>& context)
     : options_(options),
@@ -49,24 +43,6 @@ TransformerLayer::TransformerLayer(const EncoderOptions& options, std::uint32_t 
       linear2_(register_module("linear2", torch::nn::Linear(options.feed_forward, options.width))),
       norm1_(register_module("norm1", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.width})))),
       norm2_(register_module("norm2", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.width})))) {}
-
-fused::Branch TransformerLayer::branch(const torch::Tensor& x, const torch::nn::Linear& linear,
-                                       const Dropout& dropout) const {
-  return {x, linear->bias, is_training() ? dropout.p() : 0};
-}
-
-fused::Branch TransformerLayer::attended(const torch::Tensor& x,
-                                         const std::optional<torch::Tensor>& bias) const {
-  return {self_attn_->forward_fused(x, bias), self_attn_->out_bias(), is_training() ? dropout1_.p() : 0};
-}
-
-torch::Tensor EncoderLayer::compute_fused(const torch::Tensor& x, const torch::Tensor& bias) {
-  const auto [y, normed] = fused::add_then_norm(x, attended(x, bias), norm1_);
-  const double p = is_training() ? dropout_hidden_.p() : 0;
-  const torch::Tensor hidden = fused::linear_relu(normed, linear1_->weight, linear1_->bias, p);  // (B, T, FF)
-  return fused::add_then_norm(y, branch(fused::linear(hidden, linear2_->weight), linear2_, dropout2_), norm2_)
-      .stream;
-}
 
 Flow EncoderLayer::forward(Flow inputs) {
   if constexpr (fused::kBuilt) {

@@ -5,9 +5,9 @@
 
 #include <cmath>
 
+#include "base/philox.hpp"
 #include "models/attention.hpp"
 #include "models/helpers.hpp"
-#include "base/philox.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
