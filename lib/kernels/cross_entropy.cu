@@ -10,6 +10,7 @@ namespace {
 // A block has one row, by as many threads as it has work for. Two blocks of the most that there are fill an
 // SM, and few rows are under way at a time: the second pass over a row finds it in the cache.
 constexpr int kMostThreads = 1024;
+constexpr std::int64_t kScaleBlocks = 264;  // most find that there is nothing to do
 
 constexpr float kNone = -3.402823466e+38f;  // below any logit but -inf, and exp(kNone - kNone) is 1
 
@@ -117,11 +118,13 @@ template <int W, typename T>
 __global__ void __launch_bounds__(kMostThreads) scale_all(T* values, LogitRows shape, const float* factor) {
   const float by = *factor;
   if (by == 1.0f) return;
-  T* const row = values + static_cast<std::int64_t>(blockIdx.x) * shape.pitch;
-  for_row<W>(row, shape.columns, [&](std::int64_t c, auto& part) {
-    for (float& value : part) value *= by;
-    store(row + c, part);
-  });
+  for (std::int64_t r = blockIdx.x; r < shape.rows; r += gridDim.x) {
+    T* const row = values + r * shape.pitch;
+    for_row<W>(row, shape.columns, [&](std::int64_t c, auto& part) {
+      for (float& value : part) value *= by;
+      store(row + c, part);
+    });
+  }
 }
 
 template <typename T>
@@ -148,7 +151,7 @@ void launch_loss(T* logits, const LogitRows& shape, const RowTargets& what, bool
 template <typename T>
 void launch_scale(T* values, const LogitRows& shape, const float* factor, cudaStream_t stream) {
   if (shape.rows == 0 || shape.columns == 0) return;
-  const auto blocks = static_cast<unsigned>(shape.rows);
+  const auto blocks = static_cast<unsigned>(std::min(shape.rows, kScaleBlocks));
   if (in_vectors<kVector<T>>(values, shape.pitch))
     scale_all<kVector<T>>
         <<<blocks, threads_for(shape.columns, kVector<T>), 0, stream>>>(values, shape, factor);

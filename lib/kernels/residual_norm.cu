@@ -266,7 +266,10 @@ void residual_norm(const ResidualNorm& n, cudaStream_t stream) {
                        in_vectors<4>(n.branch.bias, c) && in_vectors<4>(n.gamma, c) &&
                        in_vectors<4>(n.beta, c) && in_vectors<4>(n.sum, c) && in_vectors<4>(n.normed, c) &&
                        in_vectors<4>(n.normed_bf16, c);
-  const Shape shape = shape_of(n.rows, c, vectors);
+  Shape shape = shape_of(n.rows, c, vectors);
+  // There are no sums to leave: as many blocks as there are rows for, so that the card always has some to
+  // load.
+  shape.blocks = static_cast<unsigned>((n.rows + shape.lanes - 1) / shape.lanes);
   vectors ? launch<4>(n, shape, stream) : launch<1>(n, shape, stream);
 }
 

@@ -40,7 +40,7 @@ DecoderLayer::DecoderLayer(const DecoderOptions& options, std::uint32_t first_si
 
 torch::Tensor DecoderLayer::compute(const torch::Tensor& x) {
   if constexpr (fused::kBuilt)
-    if (fused::takes(x, norm1_->weight)) return compute_fused(x);
+    if (fused::takes(x, norm1_->weight)) return settled(forward_fused({x}))[0];
   const bool training = is_training();
   const torch::Tensor attended = self_attn_->forward_causal(norm1_->forward(x));  // (B, T, E)
   const torch::Tensor y = dropout1_.apply_add(attended, x, training);             // (B, T, E)
@@ -50,9 +50,18 @@ torch::Tensor DecoderLayer::compute(const torch::Tensor& x) {
 }
 
 Flow DecoderLayer::forward(Flow inputs) {
+  if constexpr (fused::kBuilt)
+    if (fused::takes(inputs[0], norm1_->weight) && !(recompute_ && is_training()))
+      return forward_fused(inputs);
   const auto layer = [this](const torch::Tensor& x) { return compute(x); };
   inputs[0] = recompute_ && is_training() ? recomputed(layer, inputs[0], context_) : compute(inputs[0]);
   return inputs;
+}
+
+Flow DecoderLayer::settled(Flow outputs) {
+  if constexpr (fused::kBuilt)
+    if (outputs.size() > 1) return {fused::add(outputs, is_training() ? dropout2_.p() : 0)};
+  return outputs;
 }
 
 }  // namespace lockstep

@@ -12,7 +12,9 @@ struct DecoderOptions {
   bool recompute;       // save the layer's input alone, and run the layer again in the backward pass
 };
 
-// [x (B, T, E)] -> the same shape; T up to the options' length.
+// [x (B, T, E)] -> the same shape; T up to the options' length. By fused functions, in training without
+// recomputing and in evaluation, what a layer returns is {x, branch, bias}: the branch (B, T, E) that the
+// layer behind it adds to x, with this bias (E) and dropout, as it normalises the sum.
 class DecoderLayer : public TransformerLayer {
  public:
   // first_site: the number of its first dropout; four numbers are its own. context: as the model's layers
@@ -20,10 +22,11 @@ class DecoderLayer : public TransformerLayer {
   DecoderLayer(const DecoderOptions& options, std::uint32_t first_site,
                const std::shared_ptr<DropoutContext>& context);
   Flow forward(Flow inputs) override;
+  Flow settled(Flow outputs) override;
 
  private:
   torch::Tensor compute(const torch::Tensor& x);
-  torch::Tensor compute_fused(const torch::Tensor& x);
+  Flow forward_fused(const Flow& inputs);
 
   bool recompute_;
   std::shared_ptr<DropoutContext> context_;

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include <optional>
+#include <vector>
 
 namespace lockstep::fused {
 
@@ -29,9 +30,9 @@ struct Normed {
   torch::Tensor normed;  // (B, T, E) bf16, for the products
 };
 
-// x (B, T, E) fp32 -> {x, norm(x)}. The first is to be used in place of x from here on: its gradient and that
-// of the norm are added up in one kernel.
-Normed norm(const torch::Tensor& x, const torch::nn::LayerNorm& norm);
+// flow: {x (B, T, E) fp32} -> {x, norm(x)}, or {base, branch, bias} -> as add_norm, with dropout p. The first
+// is to be used in place of x from here on: its gradient and that of the norm are added up in one kernel.
+Normed norm(const std::vector<torch::Tensor>& flow, double p, const torch::nn::LayerNorm& norm);
 
 // A branch (B, T, E) in bf16 that is added to the stream: dropout(values + bias), p the share that is zeroed.
 struct Branch {
@@ -44,8 +45,8 @@ struct Branch {
 Normed add_norm(const torch::Tensor& base, const Branch& branch, const torch::nn::LayerNorm& norm);
 // Post-LN: {norm(s), norm(s)}.
 Normed add_then_norm(const torch::Tensor& base, const Branch& branch, const torch::nn::LayerNorm& norm);
-// s alone, (B, T, E) fp32.
-torch::Tensor add(const torch::Tensor& base, const Branch& branch);
+// flow: {base, branch, bias}. s alone, (B, T, E) fp32.
+torch::Tensor add(const std::vector<torch::Tensor>& flow, double p);
 
 // x (..., in) bf16, weight (out, in), bias (out). Returns (..., out) bf16.
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight);

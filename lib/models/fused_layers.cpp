@@ -29,11 +29,11 @@ torch::Tensor EncoderLayer::compute_fused(const torch::Tensor& x, const torch::T
       .stream;
 }
 
-torch::Tensor DecoderLayer::compute_fused(const torch::Tensor& x) {
-  const auto [stream, normed] = fused::norm(x, norm1_);
+Flow DecoderLayer::forward_fused(const Flow& inputs) {
+  const auto [stream, normed] = fused::norm(inputs, is_training() ? dropout2_.p() : 0, norm1_);
   const auto [y, again] = fused::add_norm(stream, attended(normed, std::nullopt), norm2_);
   const torch::Tensor hidden = fused::linear_gelu(again, linear1_->weight, linear1_->bias);  // (B, T, FF)
-  return fused::add(y, branch(fused::linear(hidden, linear2_->weight), linear2_, dropout2_));
+  return {y, fused::linear(hidden, linear2_->weight), linear2_->bias};
 }
 
 }  // namespace lockstep

@@ -120,8 +120,9 @@ Normed normed(const Tensor& base, const OptionalTensor& branch, const OptionalTe
 
 }  // namespace
 
-Normed norm(const Tensor& x, const torch::nn::LayerNorm& norm) {
-  return normed(x, std::nullopt, std::nullopt, norm, false, 0);
+Normed norm(const std::vector<Tensor>& flow, double p, const torch::nn::LayerNorm& norm) {
+  if (flow.size() == 1) return normed(flow[0], std::nullopt, std::nullopt, norm, false, 0);
+  return add_norm(flow[0], {flow[1], flow[2], p}, norm);
 }
 
 Normed add_norm(const Tensor& base, const Branch& branch, const torch::nn::LayerNorm& norm) {
@@ -132,8 +133,8 @@ Normed add_then_norm(const Tensor& base, const Branch& branch, const torch::nn::
   return normed(base, branch.values, branch.bias, norm, true, branch.p);
 }
 
-Tensor add(const Tensor& base, const Branch& branch) {
-  return ResidualAdd::apply(base.to(at::kFloat), branch.values, branch.bias, draw_mask(branch.p, base));
+Tensor add(const std::vector<Tensor>& flow, double p) {
+  return ResidualAdd::apply(flow[0].to(at::kFloat), flow[1], flow[2], draw_mask(p, flow[0]));
 }
 
 }  // namespace lockstep::fused

@@ -46,19 +46,20 @@ class TokenEmbedding : public Layer {
   torch::Tensor weight_, positions_;  // (V, E), (context, E)
 };
 
-// [x (B, T, E)] -> [logits (B, T, V)].
+// [x (B, T, E)], or as a decoder layer leaves it -> [logits (B, T, V)].
 class LanguageHead : public Layer {
  public:
-  // weight: the embedding's, (V, E).
-  LanguageHead(std::int64_t length, std::int64_t width, torch::Tensor weight)
-      : length_(length),
-        norm_(register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})))),
+  // sizes: those of the decoder layers; weight: the embedding's, (V, E).
+  LanguageHead(const EncoderOptions& sizes, torch::Tensor weight)
+      : length_(sizes.length),
+        dropout_(sizes.dropout),
+        norm_(register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({sizes.width})))),
         weight_(std::move(weight)) {}
 
   Flow forward(Flow inputs) override {
     if constexpr (fused::kBuilt)
       if (fused::takes(inputs[0], weight_))
-        return {fused::head(fused::norm(inputs[0], norm_).normed, weight_)};
+        return {fused::head(fused::norm(inputs, is_training() ? dropout_ : 0, norm_).normed, weight_)};
     return {fast_linear(norm_->forward(inputs[0]), weight_, {})};
   }
 
@@ -75,6 +76,7 @@ class LanguageHead : public Layer {
 
  private:
   std::int64_t length_;
+  double dropout_;  // of the last decoder layer's branch
   torch::nn::LayerNorm norm_;
   torch::Tensor weight_;
   bool tied_ = true;
@@ -133,7 +135,7 @@ std::shared_ptr<Model> build_gpt(const HyperParameters& hyper, const ModelInputs
   for (std::int64_t i = 0; i < options.layers; ++i, site += 4) {
     model->append(fmt::format("decoder{}", i + 1), std::make_shared<DecoderLayer>(options, site, dropout));
   }
-  model->append("head", std::make_shared<LanguageHead>(sizes.length, width, embedding->weight()));
+  model->append("head", std::make_shared<LanguageHead>(sizes, embedding->weight()));
   return model;
 }
 

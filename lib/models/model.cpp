@@ -18,7 +18,7 @@ torch::Tensor Model::forward(Flow inputs) { return std::move(flow(std::move(inpu
 
 Flow Model::flow(Flow inputs) {
   for (const Entry& entry : layers_) inputs = entry.layer->forward(std::move(inputs));
-  return inputs;
+  return layers_.empty() ? inputs : layers_.back().layer->settled(std::move(inputs));
 }
 
 void Model::prepare_step() {

@@ -35,6 +35,8 @@ class Layer : public torch::nn::Module {
   // Gives the layer a copy of its tied weight as a parameter of its own, for a split that puts the two layers
   // on different ranks: their gradients must then be summed. Without a tied weight nothing happens.
   virtual void own_tied_weight() {}
+  // What forward() left for the layer behind it to finish, done: for the last layer of a (part of a) model.
+  virtual Flow settled(Flow outputs) { return outputs; }
 };
 
 class Model : public torch::nn::Module {
