@@ -275,8 +275,8 @@ struct AttentionCase {
   bool causal;
 };
 
-// Deterministic mode may choose another of LibTorch's kernels: with poison and without. Backward they round the
-// attention's weights and both gradients of the scores to bf16 as well, hence twice the bound.
+// Deterministic mode may choose another of LibTorch's kernels: with poison and without. Backward they round
+// the attention's weights and both gradients of the scores to bf16 as well, hence twice the bound.
 void check_attention(const AttentionCase& c, bool poison) {
   CAPTURE(poison, c.batch, c.length, c.width, c.heads, c.causal);
   const Tensor x = leaf(rounded(random({c.batch, c.length, c.width})));
