@@ -66,7 +66,7 @@ void StagingPool::give_back(Slot slot) {
 DeviceStaging::DeviceStaging(std::shared_ptr<StagingPool> pool, const at::Tensor& load,
                              const at::Tensor& store_to)
     : pool_(std::move(pool)),
-      anchor_(pool_->clock.anchor()),
+      anchor_(pool_->clock->anchor()),
       slot_(pool_->take(capacity_for(load), in_place(load, store_to) ? 0 : capacity_for(store_to))),
       store_to_(store_to) {
   if (load.defined()) host_load_ = host_like(load, slot_.bytes[0]);

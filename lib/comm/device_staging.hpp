@@ -41,7 +41,7 @@ class StagingPool {
 
   const c10::DeviceIndex device;
   const c10::cuda::CUDAStream to_host, to_device;
-  DeviceClock clock;  // for whoever calls the communicator, one at a time
+  const std::shared_ptr<DeviceClock> clock = DeviceClock::shared();
 
  private:
   std::mutex mutex_;

@@ -393,7 +393,7 @@ class NcclCommunicator final : public Communicator {
   }
 
   std::shared_ptr<NcclWork> new_work(CollectiveKind kind, std::int64_t bytes, std::int64_t sequence) {
-    auto work = std::make_shared<NcclWork>(state_, clock_.anchor());
+    auto work = std::make_shared<NcclWork>(state_, clock_->anchor());
     work->kind = kind;
     work->bytes = bytes;
     work->sequence = sequence;
@@ -423,7 +423,7 @@ class NcclCommunicator final : public Communicator {
   std::shared_ptr<NcclState> state_;
   InFlight in_flight_;
   std::vector<int> ranks_of_run_;
-  DeviceClock clock_;
+  std::shared_ptr<DeviceClock> clock_ = DeviceClock::shared();
   at::Tensor token_;  // of barrier
   int rank_, size_;
   std::int64_t collectives_ = 0;

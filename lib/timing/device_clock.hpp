@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "timing/clock.hpp"
 #include "timing/cuda_event.hpp"
@@ -24,22 +25,25 @@ struct ClockAnchor {
 
 class DeviceClock {
  public:
-  // For the current device. Synchronises that stream of its own, here alone.
-  DeviceClock();
+  // The current device's: one for all in this process, so that what they read of it agrees. The first call
+  // takes up to a tenth of a second.
+  static std::shared_ptr<DeviceClock> shared();
   ~DeviceClock();
   DeviceClock(const DeviceClock&) = delete;
   DeviceClock& operator=(const DeviceClock&) = delete;
   // The latest anchor, which has happened; renewed first when it is old: the clocks drift, and CUDA gives
-  // differences as float milliseconds. Costs some 10 us then, and nothing otherwise. One thread at a time.
+  // differences as float milliseconds. Costs some 10 us then, and nothing otherwise.
   std::shared_ptr<const ClockAnchor> anchor();
 
  private:
-  std::shared_ptr<ClockAnchor> take(int tries, SteadyTime::duration patience);
+  DeviceClock();
+  std::shared_ptr<ClockAnchor> take(SteadyTime::duration patience, SteadyTime::duration time);
   void renew();
 
   cudaStream_t stream_ = nullptr;
+  std::mutex mutex_;  // of what follows
   std::shared_ptr<const ClockAnchor> anchor_;
-  SteadyTime first_;           // of the first anchor
+  SteadyTime first_;           // of the first anchor that is a narrow one
   double device_seconds_ = 0;  // from there to anchor_, on the device's clock
   SteadyTime renewed_;         // or tried to
 };

@@ -73,7 +73,7 @@ class CudaTimeline : public DeviceTimeline {
   CudaTimeline(std::size_t slots, std::function<void*()> current_stream, const StampAt& stamp)
       : stream_(std::move(current_stream)) {
     for (std::size_t i = 0; i < slots; ++i) events_.emplace_back(cudaEventDefault);
-    if (stamp) stamps_.emplace(clock_.anchor(), stamp, stream());
+    if (stamp) stamps_.emplace(clock_->anchor(), stamp, stream());
   }
 
   void mark(std::size_t slot) override { events_[slot].record(stream()); }
@@ -81,15 +81,15 @@ class CudaTimeline : public DeviceTimeline {
 
   SteadyTime time_of(std::size_t slot) override {
     events_[slot].synchronize();
-    return clock_.anchor()->when(events_[slot]);
+    return clock_->anchor()->when(events_[slot]);
   }
-  SteadyTime time_of_stamp(std::uint64_t stamp) override { return stamps_->when(stamp, clock_.anchor()); }
+  SteadyTime time_of_stamp(std::uint64_t stamp) override { return stamps_->when(stamp, clock_->anchor()); }
 
  private:
   cudaStream_t stream() const { return static_cast<cudaStream_t>(stream_()); }
 
   std::function<void*()> stream_;
-  DeviceClock clock_;
+  std::shared_ptr<DeviceClock> clock_ = DeviceClock::shared();
   std::vector<CudaEvent> events_;
   std::optional<StampClock> stamps_;
 };

@@ -35,6 +35,13 @@ PipelineLinks links_of(const Pipeline& pipeline) {
           first_message_channel(pipeline)};
 }
 
+// A stage without replicas has nobody to sum its gradients with.
+ReducerOptions options_among(const Communicator& replicas, const RunConfig& config) {
+  ReducerOptions options = reducer_options(config);
+  options.communicate = options.communicate && replicas.size() > 1;
+  return options;
+}
+
 class PipelineStrategy final : public Strategy, private PipelineHost {
  public:
   PipelineStrategy(std::string mode, Pipeline& pipeline, std::shared_ptr<Model> local, Communicator& replicas,
@@ -45,7 +52,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
         replicas_(replicas),
         bf16_(config.training.precision == Precision::bf16),
         runner_(pipeline.chunks, pipeline.plan.schedule, links_of(pipeline), log),
-        reducer_(trainable_parameters(*local_), replicas, reducer_options(config), log),
+        reducer_(trainable_parameters(*local_), replicas, options_among(replicas, config), log),
         log_(log) {
     if (log) log->set_channel(pipeline.stage);
     connect_replicas(reducer_options(config).reduce_dtype);

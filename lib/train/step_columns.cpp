@@ -20,12 +20,8 @@ StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, 
     transfers.insert(transfers.end(), waits.begin(), waits.end());
   }
   const IntervalSet standing(stalls);
-  const auto length = [&](Phase phase) {
-    return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).length();
-  };
-  const auto computing = [&](Phase phase) {
-    return IntervalSet(by_phase[static_cast<std::size_t>(phase)]).minus(standing);
-  };
+  const auto spent_in = [&](Phase phase) { return IntervalSet(by_phase[static_cast<std::size_t>(phase)]); };
+  const auto computing = [&](Phase phase) { return spent_in(phase).minus(standing); };
   const IntervalSet forward = computing(Phase::forward), backward = computing(Phase::backward),
                     optimizer = computing(Phase::optimizer);
   const IntervalSet transfer = IntervalSet(transfers).clipped(spans.whole.begin, spans.whole.end);
@@ -33,15 +29,20 @@ StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, 
   StepRow row;
   row.start = spans.whole.begin;
   row.wall = spans.whole.end - spans.whole.begin;
-  row.data = length(Phase::data);
-  row.h2d = length(Phase::h2d);
+  row.data = spent_in(Phase::data).length();
+  row.h2d = spent_in(Phase::h2d).length();
   row.forward = forward.length();
   row.backward = backward.length();
   row.optimizer = optimizer.length();
-  row.wait = length(Phase::wait);
+  row.wait = spent_in(Phase::wait).length();
   row.comm = transfer.length();
-  row.comm_exposed = transfer.minus(forward).minus(backward).minus(optimizer).length();
-  row.bubble = IntervalSet(by_phase[static_cast<std::size_t>(Phase::stall)]).minus(transfer).length();
+  row.comm_exposed = transfer.minus(forward)
+                         .minus(backward)
+                         .minus(optimizer)
+                         .minus(spent_in(Phase::data))
+                         .minus(spent_in(Phase::h2d))
+                         .length();
+  row.bubble = spent_in(Phase::stall).minus(transfer).length();
   row.other = row.wall - row.data - row.h2d - row.forward - row.backward - row.comm_exposed - row.optimizer -
               row.bubble;
   return row;

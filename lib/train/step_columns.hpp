@@ -37,8 +37,8 @@ std::vector<StagePass> stage_passes(const StepSpans& spans, const std::vector<Ac
 
 // Compute is forward, backward and optimizer, less the time in which it stood still for a blocking
 // collective. bubble: a stage stood still for want of input and no message was under way. comm: length of the
-// union of [start, end); comm_exposed: of that union minus compute. other: what is left of wall.
-// on_device: the spans are marks on a device's stream. While that stands still the union has no gaps: a
+// union of [start, end); comm_exposed: of that union minus compute, data and h2d. other: what is left of
+// wall. on_device: the spans are marks on a device's stream. While that stands still the union has no gaps: a
 // blocking collective counts from when it was called, and of a step that communicates the whole phase wait:
 // until what is waited for is there, the host has noticed, and the device has come to what it got next.
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, bool on_device);

@@ -229,11 +229,12 @@ Worst worst_of(Model& model, Model& exact, bool each) {
 }
 
 // fp32 keeps 24 bits, 6e-8. A gradient is a chain of some ten products whose sums have up to 10^5 terms:
-// their roundings add up to some 1e-6 of it, ten times that where terms cancel. A full model has so many
-// ReLUs and pooled windows (vgg11: 65,536 hidden units alone) that some turn on a rounded bit; each then
-// changes what lies before it by its share, some 1e-4. TF32 keeps 11 bits, 5e-4, so that its bound lies as
-// much higher.
-constexpr double kBound = 1e-4, kBoundFull = 1e-3, kBoundTf32 = 0.1;
+// their roundings add up to some 1e-6 of it, ten times that where terms cancel. Besides, a ReLU or a pooled
+// window whose decision lies within the rounding turns: a share e of the units, which changes the gradient
+// before them by sqrt(e) of it. In fp32 e is 1e-6, and small models have no such unit; full ones have some
+// (vgg11: 65,536 hidden units alone), hence 1e-3. TF32 keeps 11 bits, 5e-4: e is 1e-3, 3 % a layer and 10 %
+// over the ten of vgg11; the bound is three times that.
+constexpr double kBound = 1e-4, kBoundFull = 1e-3, kBoundTf32 = 0.3;
 
 struct Setup32 {
   const char* name;
@@ -241,6 +242,21 @@ struct Setup32 {
   bool tf32;
   double bound;
 };
+
+// Whether it is good.
+bool compare_gradients_of(const Subject& subject, const Setup32& s, const RunConfig& config,
+                          const DataSplits& data, Twin& exact, double exact_loss) {
+  allow_tf32(s.tf32);
+  Twin single(config, data, s.device, torch::kFloat32);
+  const double loss = single.backward(0);
+  const Worst worst = worst_of(single.model(), exact.model(), false);
+  const bool good = worst.error < s.bound && std::isfinite(loss) && worst.parameters > 0;
+  std::printf("%-17s %-14s %8.1e (%s, of %d), loss %.7f, off by %.1e; bound %.0e: %s\n",
+              subject.label.c_str(), s.name, worst.error, worst.parameter.c_str(), worst.parameters, loss,
+              std::abs(loss - exact_loss), s.bound, good ? "good" : "FAILED");
+  if (!good) worst_of(single.model(), exact.model(), true);
+  return good;
+}
 
 int compare_gradients(std::span<const Setup32> setups, bool small) {
   int failed = 0;
@@ -252,16 +268,14 @@ int compare_gradients(std::span<const Setup32> setups, bool small) {
     Twin exact(config, data, torch::kCPU, torch::kFloat64);
     const double exact_loss = exact.backward(0);
     for (const Setup32& s : setups) {
-      allow_tf32(s.tf32);
-      Twin single(config, data, s.device, torch::kFloat32);
-      const double loss = single.backward(0);
-      const Worst worst = worst_of(single.model(), exact.model(), false);
-      const bool good = worst.error < s.bound && std::isfinite(loss) && worst.parameters > 0;
-      failed += good ? 0 : 1;
-      std::printf("%-17s %-14s %8.1e (%s, of %d), loss %.7f, off by %.1e; bound %.0e: %s\n",
-                  subject.label.c_str(), s.name, worst.error, worst.parameter.c_str(), worst.parameters, loss,
-                  std::abs(loss - exact_loss), s.bound, good ? "good" : "FAILED");
-      if (!good) worst_of(single.model(), exact.model(), true);
+      try {
+        failed += compare_gradients_of(subject, s, config, data, exact, exact_loss) ? 0 : 1;
+      } catch (const std::exception& error) {  // the other models still have their turn
+        const std::string_view text = error.what();
+        std::printf("%-17s %-14s FAILED: %.*s\n", subject.label.c_str(), s.name,
+                    static_cast<int>(std::min(text.find('\n'), text.size())), text.data());
+        ++failed;
+      }
       std::fflush(stdout);
     }
   }

@@ -74,6 +74,16 @@ TEST_CASE("overlapping transfers count once, and what ends after the step is cli
   CHECK(row.comm_exposed == Approx(2.5));
 }
 
+TEST_CASE("a message that travels while the batch is fetched and copied hides nothing, and counts once") {
+  const StepRow row = step_row(spans(), {{.start = 0.5, .end = 1.5}, {.start = -3, .end = 0.25}}, kDevice);
+  CHECK(row.data == Approx(1));
+  CHECK(row.h2d == Approx(1));
+  CHECK(row.comm == Approx(1.25 + 2));  // and the phase wait
+  CHECK(row.comm_exposed == Approx(2));
+  CHECK(row.other == Approx(0.5));
+  CHECK(sum(row) == Approx(row.wall));
+}
+
 TEST_CASE("without communication there is none") {
   const StepRow row = step_row(spans(), {}, kHost);
   CHECK(row.comm == 0);
