@@ -14,7 +14,8 @@ faster: median over the rounds (least to largest). The best is the variant with 
 
 On a GPU there is the variant reduce-overhead too, batches go from pinned host memory to the card, and the twins of as
 many models as --jobs allows are made ready side by side; then one side at a time has the card. The figure of a run is the
-median of ten blocks of steps. What --seconds leaves no time for is named. A row's figure is ours over the best.
+median of ten blocks of steps. What --seconds leaves no time for is named. A row's figure is ours over the best. There a
+model may have a precision and a batch of its own, as in --models mlp gpt2_124m:bf16:16.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def time_ours(args, name, steps):
 
 
 def batch_of(args, name):
-    return args.batch or ZOO[name].batch
+    return on_gpu.case_of(args, name).batch
 
 
 def measure(args, name):
@@ -175,7 +176,7 @@ def compare_on_gpu(args):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="folder of our programs' build")
-    parser.add_argument("--models", nargs="+", choices=ZOO, default=list(ZOO), help="measured in this order")
+    parser.add_argument("--models", nargs="+", type=on_gpu.model_spec, default=list(ZOO), metavar="MODEL")
     parser.add_argument("--variants", nargs="+", choices=on_gpu.VARIANTS, help="default: all that the device has")
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="per rank")
@@ -205,6 +206,8 @@ def arguments():
         for name in ("precision", "tf32", "seconds", "keep", "markdown", "json_lines"):
             if getattr(args, name) != parser.get_default(name):
                 parser.error(f"--{name.replace('_', '-')} needs --device cuda")
+        if any(":" in name for name in args.models):
+            parser.error("a precision of a model's own needs --device cuda")
         if "reduce-overhead" in args.variants:
             parser.error("the variant reduce-overhead needs --device cuda")
     return args

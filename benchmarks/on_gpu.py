@@ -19,20 +19,48 @@ from pytorch.zoo import ZOO
 
 BENCH = Path(__file__).resolve().parent / "pytorch" / "bench_cuda.py"
 VARIANTS = ("eager", "fused", "compile", "reduce-overhead")
-TIMED = 0.6  # seconds of one measurement
+PRECISIONS = ("fp32", "bf16")
+TIMED = 0.4  # seconds of one measurement
 FEWEST, MOST = 40, 1000  # steps of one measurement of ours
 FIRST_GUESS = 20.0  # seconds that a model takes, before one was measured
 PROCESS_SECONDS = 120  # longest time of one process of ours
 
 
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: a model of the zoo, how it computes, and its global batch."""
+
+    name: str
+    precision: str
+    batch: int
+
+
+def case_of(args, spec):
+    """Of MODEL[:PRECISION[:BATCH]], what is left out being --precision and --batch, or else the published batch."""
+    name, precision, batch = (spec.split(":") + ["", ""])[:3]
+    return Case(name, precision or args.precision, int(batch or args.batch or ZOO[name].batch))
+
+
+def model_spec(text):
+    """The text, where it is one; for argparse."""
+    name, *more = text.split(":")
+    right = name in ZOO and len(more) <= 2 and (not more or more[0] in PRECISIONS)
+    if not right or (len(more) == 2 and not (more[1].isdigit() and int(more[1]) > 0)):
+        raise ValueError
+    return text
+
+
+model_spec.__name__ = "model"  # argparse says: invalid model value
+
+
 class Twin:
     """A process of bench_cuda.py. Ready or not, it is to be ended."""
 
-    def __init__(self, args, name, variant):
+    def __init__(self, args, case, variant):
         self.log = tempfile.TemporaryFile("w+")
         self.ended = False
-        command = [sys.executable, BENCH, "--model", name, "--variant", variant, "--precision", args.precision]
-        command += ["--batch", args.batch or ZOO[name].batch, "--tf32", args.tf32, "--warmup", args.warmup]
+        command = [sys.executable, BENCH, "--model", case.name, "--variant", variant, "--precision", case.precision]
+        command += ["--batch", case.batch, "--tf32", args.tf32, "--warmup", args.warmup]
         # Compiled by the process itself: many are compiling at the same time.
         env = {**ours.environment(1), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log}
@@ -83,11 +111,13 @@ class Figures:
 
 
 class Comparison:
+    """Names of models are those of --models, as case_of reads them."""
+
     def __init__(self, args, record):
         """record(line) is called with each figure."""
         self.args, self.record = args, record
         self.end = time.monotonic() + args.seconds
-        self.slowest = FIRST_GUESS
+        self.preparing = self.slowest = FIRST_GUESS  # seconds of the last group of models, and of the last model
         self.torch = ""
 
     def left(self):
@@ -95,7 +125,7 @@ class Comparison:
 
     def start(self, name, variant):
         """(twin that is ready, or None; why it is not)"""
-        twin = Twin(self.args, name, variant)
+        twin = Twin(self.args, self.case(name), variant)
         try:
             facts = twin.answer(min(self.args.compile_seconds, self.left()))
             self.torch = facts["torch"]
@@ -108,14 +138,15 @@ class Comparison:
     def time_ours(self, name, figures, step_seconds):
         steps = min(MOST, max(FEWEST, round(TIMED / step_seconds)))
         steps = self.args.steps or steps - steps % ours.BLOCKS
-        limit, keep = min(PROCESS_SECONDS, self.left()), self.args.keep and self.args.keep / name
-        on = ours.Target("cuda", self.args.precision, self.args.tf32, limit, keep)
-        result = ours.train(self.args.build, ZOO[name], self.batch(name), steps, self.args.warmup, on=on)
+        limit, keep = min(PROCESS_SECONDS, self.left()), self.args.keep and self.args.keep / name.replace(":", "_")
+        case = self.case(name)
+        on = ours.Target("cuda", case.precision, self.args.tf32, limit, keep)
+        result = ours.train(self.args.build, ZOO[case.name], case.batch, steps, self.args.warmup, on=on)
         figures.facts, figures.overhead = result["facts"], result["overhead"]
         return result
 
-    def batch(self, name):
-        return self.args.batch or ZOO[name].batch
+    def case(self, name):
+        return case_of(self.args, name)
 
     def time_side(self, name, side, twins, figures, step_seconds):
         if side in figures.failed:
@@ -129,9 +160,10 @@ class Comparison:
             if side in twins:
                 twins[side].end()  # it may still be computing
             return
-        figures.rates.setdefault(side, []).append(self.batch(name) / result["step_seconds"])
+        case = self.case(name)
+        figures.rates.setdefault(side, []).append(case.batch / result["step_seconds"])
         figures.peaks[side] = result["peak_bytes"]
-        about = {"model": name, "side": side, "batch": self.batch(name), "precision": self.args.precision}
+        about = {"model": case.name, "side": side, "batch": case.batch, "precision": case.precision}
         self.record({**result, **about})
 
     def shortest_step(self, twins, failed):
@@ -159,8 +191,10 @@ class Comparison:
     def measure_group(self, names, results):
         """Makes all their twins ready side by side, then times model by model."""
         jobs = [(name, variant) for name in names for variant in self.args.variants]
+        begin = time.monotonic()
         with ThreadPoolExecutor(max(1, min(self.args.jobs, len(jobs)))) as pool:
             started = dict(zip(jobs, pool.map(lambda job: self.start(*job), jobs)))
+        self.preparing = time.monotonic() - begin
         try:
             for name in names:
                 if self.left() < self.slowest:
@@ -184,15 +218,12 @@ class Comparison:
         """{model: Figures, or None where no time was left}"""
         results = {}
         size = max(1, self.args.jobs // max(1, len(self.args.variants)))
-        preparing = FIRST_GUESS
         for first in range(0, len(self.args.models), size):
             names = self.args.models[first : first + size]
-            if first and self.left() < preparing + self.slowest:
+            if first and self.left() < self.preparing + self.slowest:
                 results |= dict.fromkeys(names)
-                continue
-            begin = time.monotonic()
-            self.measure_group(names, results)
-            preparing = time.monotonic() - begin
+            else:
+                self.measure_group(names, results)
         return results
 
 
@@ -201,8 +232,7 @@ def facts_line(args, results, torch_version):
     facts = next((figures.facts for figures in results.values() if figures and figures.facts), {})
     ours_from = f"ours at {facts.get('commit', '?')} with LibTorch {facts.get('libtorch', '?')}"
     where = f"{facts.get('device', '?')}, driver {facts.get('driver', '?')}, CUDA {facts.get('cuda', '?')}"
-    numbers = "bf16" if args.precision == "bf16" else f"fp32, TF32 {args.tf32}"
-    return f"{where}; {ours_from}, PyTorch {torch_version}; {numbers}; {time.strftime('%Y-%m-%d', time.gmtime())}."
+    return f"{where}; {ours_from}, PyTorch {torch_version}; {args.precision}, TF32 {args.tf32}; {time.strftime('%Y-%m-%d', time.gmtime())}."
 
 
 def mebibytes(figures, side):

@@ -36,10 +36,11 @@ ratio='[0-9.]+ \([0-9.]+ to [0-9.]+\)'
 
 if [[ "$device" == cuda ]]; then
   [[ "$gpu" == True ]] || skip "there is no GPU that PyTorch can use"
-  run 0 compare.py --device cuda --models mlp --variants eager fused --rounds 2 --markdown "$work/table.md" --json-lines "$work/lines"
+  run 0 compare.py --device cuda --models mlp mlp:bf16:128 --variants eager fused --rounds 2 --markdown "$work/table.md" --json-lines "$work/lines"
   has "^\| mlp \| 64 \| [0-9.e+]+ \| [0-9.e+]+ \| [0-9.e+]+ \| $ratio \| (eager|fused) \| $ratio \| [0-9.]+ \|"
+  has '^\| mlp:bf16:128 \| 128 \| '
   cmp -s <(grep '^| mlp' "$work/out") <(grep '^| mlp' "$work/table.md") || { echo "FAILED: another table"; failures=1; }
-  [[ "$(grep -c '"step_seconds"' "$work/lines")" == 6 ]] || { echo "FAILED: not six figures"; failures=1; }
+  [[ "$(grep -c '"step_seconds"' "$work/lines")" == 12 ]] || { echo "FAILED: not twelve figures"; failures=1; }
   run 0 step_profile.py --device cuda --models mlp --steps 50
   has 'products fp32 [0-9.]+ TFLOP/s, tf32 [0-9.]+ TFLOP/s, bf16 [0-9.]+ TFLOP/s; copy [0-9.]+ GB/s$'
   has '^\| mlp \| fp32 \| 64 \| '
@@ -50,6 +51,10 @@ else
   has 'error: --json-lines needs --device cuda$'
   run 2 compare.py --variants reduce-overhead
   has 'error: the variant reduce-overhead needs --device cuda$'
+  run 2 compare.py --models mlp:bf16
+  has "error: a precision of a model's own needs --device cuda\$"
+  run 2 compare.py --device cuda --models mlp:fp64
+  has "error: argument --models: invalid model value: 'mlp:fp64'\$"
   run 2 step_profile.py --precision bf16
   has 'error: --precision bf16 needs --device cuda$'
   run 0 compare.py --models mlp --variants fused --rounds 1 --steps 20 --json "$work/figures"
