@@ -258,26 +258,32 @@ bool compare_gradients_of(const Subject& subject, const Setup32& s, const RunCon
   return good;
 }
 
+// How many are not good.
+int compare_gradients_of(const Subject& subject, std::span<const Setup32> setups, bool small) {
+  const RunConfig config = configure(subject, small);
+  const DataSplits data = load_data(config, 1);
+  Twin exact(config, data, torch::kCPU, torch::kFloat64);
+  const double exact_loss = exact.backward(0);
+  int failed = 0;
+  for (const Setup32& s : setups)
+    failed += compare_gradients_of(subject, s, config, data, exact, exact_loss) ? 0 : 1;
+  return failed;
+}
+
 int compare_gradients(std::span<const Setup32> setups, bool small) {
   int failed = 0;
   std::printf("largest |g - g64| / |g64| of a parameter's gradient, step 1, %s models, batch %d\n",
               small ? "small" : "full", static_cast<int>(kBatch));
   for (const Subject& subject : subjects()) {
-    const RunConfig config = configure(subject, small);
-    const DataSplits data = load_data(config, 1);
-    Twin exact(config, data, torch::kCPU, torch::kFloat64);
-    const double exact_loss = exact.backward(0);
-    for (const Setup32& s : setups) {
-      try {
-        failed += compare_gradients_of(subject, s, config, data, exact, exact_loss) ? 0 : 1;
-      } catch (const std::exception& error) {  // the other models still have their turn
-        const std::string_view text = error.what();
-        std::printf("%-17s %-14s FAILED: %.*s\n", subject.label.c_str(), s.name,
-                    static_cast<int>(std::min(text.find('\n'), text.size())), text.data());
-        ++failed;
-      }
-      std::fflush(stdout);
+    try {
+      failed += compare_gradients_of(subject, setups, small);
+    } catch (const std::exception& error) {  // the other models still have their turn
+      const std::string_view text = error.what();
+      std::printf("%-17s FAILED: %.*s\n", subject.label.c_str(),
+                  static_cast<int>(std::min(text.find('\n'), text.size())), text.data());
+      ++failed;
     }
+    std::fflush(stdout);
   }
   return failed == 0 ? 0 : 1;
 }
