@@ -19,7 +19,8 @@ check() {
   "$SOURCE/scripts/gpu-check" "$@" >"$work/out" 2>&1 || got=$?
   ((got == want)) || fail "exit code $got, not $want: gpu-check $*"
 }
-rehearse() { check "$1" --device cpu --bin "$work/bin" --jobs 2 "${@:2}"; }
+# With time enough for a machine that has other work.
+rehearse() { check "$1" --device cpu --bin "$work/bin" --jobs 2 --seconds 900 "${@:2}"; }
 has() { grep -qE -- "$1" "$work/out" || fail "no line like: $1"; }
 
 mkdir "$work/bin"
