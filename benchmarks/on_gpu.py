@@ -232,7 +232,9 @@ def facts_line(args, results, torch_version):
     facts = next((figures.facts for figures in results.values() if figures and figures.facts), {})
     ours_from = f"ours at {facts.get('commit', '?')} with LibTorch {facts.get('libtorch', '?')}"
     where = f"{facts.get('device', '?')}, driver {facts.get('driver', '?')}, CUDA {facts.get('cuda', '?')}"
-    return f"{where}; {ours_from}, PyTorch {torch_version}; {args.precision}, TF32 {args.tf32}; {time.strftime('%Y-%m-%d', time.gmtime())}."
+    numbers = f"{args.precision} where a row says nothing else, TF32 {args.tf32}"
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    return f"{where}; {ours_from}, PyTorch {torch_version}; {numbers}; {date}."
 
 
 def mebibytes(figures, side):
