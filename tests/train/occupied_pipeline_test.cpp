@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/error.hpp"
 #include "comm/flight_recorder.hpp"
 #include "comm/mpi_communicator.hpp"
 #include "comm/mpi_group.hpp"
