@@ -14,8 +14,8 @@ namespace lockstep {
 // memory.
 using StampAt = std::function<void(std::uint64_t* word, void* stream)>;
 
-// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark; it is waited for
-// here. For the current device. stamp: what time_of_stamp() needs. Error when CUDA fails.
+// current_stream: gives the cudaStream_t (as void*) that marks go to, asked at every mark. For the
+// current device. stamp: what time_of_stamp() needs. Error when CUDA fails.
 std::unique_ptr<DeviceTimeline> make_cuda_timeline(std::size_t slots, std::function<void*()> current_stream,
                                                    const StampAt& stamp = {});
 
