@@ -48,8 +48,8 @@ class ReplayRing final : public ReplayMarks {
   std::int64_t replays_ = 0;
 };
 
-// Seconds that a mark in a captured step costs the device; measured now on the current stream, which is waited
-// for.
+// Seconds that a mark in a captured step costs the device; measured now on the current stream, which is
+// waited for.
 double measure_replayed_mark_cost();
 
 }  // namespace lockstep
