@@ -233,6 +233,8 @@ std::string StepGraphs::capture(const Key& key, const torch::Tensor& inputs, con
                                 const Body& body) {
   if constexpr (kAdjustable) {
     const at::Generator generator = at::cuda::detail::getDefaultCUDAGenerator().clone();
+    // The captured step gets memory of its own: what uncaptured ones have left over goes back first.
+    c10::cuda::CUDACachingAllocator::emptyCache();
     auto step = std::make_unique<GraphStep<at::cuda::CUDAGraph>>(recorder_, log_, inputs, targets);
     // Captured operations are no part of the step before.
     const auto clear_log = [this] {
