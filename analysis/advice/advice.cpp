@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "analysis/metrics/budget.hpp"
-#include "analysis/output/numbers.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 

@@ -8,7 +8,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/lost.hpp"
-#include "analysis/output/numbers.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 

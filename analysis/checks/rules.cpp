@@ -157,10 +157,10 @@ std::vector<Finding> findings_of(Check Rule::*check, const Args&... args) {
 
 std::span<const Rule> rules() { return kRules; }
 
-const Finding* refusal_of(std::span<const Finding> findings, Claim claim) {
-  const auto found = std::find_if(findings.begin(), findings.end(),
-                                  [&](const Finding& f) { return f.rule->refuses == claim; });
-  return found == findings.end() ? nullptr : &*found;
+Launch checked_launch(const RunData& run, const std::string& path) {
+  Launch launch = make_launch(run, path);
+  launch.findings = check_run(run, launch);
+  return launch;
 }
 
 std::vector<Finding> check_run(const RunData& run, const Launch& launch) {

@@ -10,7 +10,7 @@
 
 #include "analysis/import/csv_records.hpp"
 #include "analysis/import/names.hpp"
-#include "analysis/model/tree_walk.hpp"
+#include "analysis/runs/tree_walk.hpp"
 #include "base/error.hpp"
 #include "base/regular_file.hpp"
 

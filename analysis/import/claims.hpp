@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "analysis/import/artefact.hpp"
-#include "analysis/output/document.hpp"
 
 namespace lockstep {
 
@@ -30,7 +29,5 @@ struct ImportedClaims {
 };
 // runs must outlive the result.
 ImportedClaims claims_of(std::span<const ImportedRun> runs);
-
-Document claims_document(const ImportedClaims& claims, const std::vector<std::string>& left_out);
 
 }  // namespace lockstep

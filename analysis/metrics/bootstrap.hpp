@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "analysis/metrics/statistics.hpp"
-#include "analysis/model/quantities.hpp"
+#include "analysis/quantities/quantities.hpp"
 
 namespace lockstep {
 

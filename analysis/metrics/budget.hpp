@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/model/quantities.hpp"
+#include "analysis/quantities/quantities.hpp"
 
 namespace lockstep {
 

@@ -2,22 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <vector>
 
+#include "analysis/quantities/estimate.hpp"
+
 namespace lockstep {
 
-// A number and, where there are repetitions, its 95 % interval.
-struct Estimate {
-  double value = 0;
-  struct Bounds {
-    double low = 0, high = 0;
-  };
-  std::optional<Bounds> interval;
-};
-
-// The same with bounds that what is estimated cannot leave.
+// The estimate with bounds that what is estimated cannot leave.
 Estimate within(Estimate estimate, double least, double most);
 
 double mean(std::span<const double> values);    // NaN when empty

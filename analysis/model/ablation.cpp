@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "analysis/checks/rules.hpp"
-#include "analysis/output/numbers.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 

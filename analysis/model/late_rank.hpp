@@ -5,7 +5,7 @@
 #include <string>
 
 #include "analysis/metrics/waiting.hpp"
-#include "analysis/model/group.hpp"
+#include "analysis/runs/group.hpp"
 
 namespace lockstep {
 

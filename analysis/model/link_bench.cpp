@@ -8,7 +8,7 @@
 
 #include "analysis/metrics/bandwidth.hpp"
 #include "analysis/metrics/bootstrap.hpp"
-#include "analysis/model/launch.hpp"
+#include "analysis/runs/launch.hpp"
 #include "base/digest.hpp"
 #include "base/random.hpp"
 

@@ -6,8 +6,8 @@
 
 #include "analysis/metrics/bootstrap.hpp"
 #include "analysis/metrics/bucket_times.hpp"
-#include "analysis/model/group.hpp"
 #include "analysis/model/late_rank.hpp"
+#include "analysis/runs/group.hpp"
 
 namespace lockstep {
 

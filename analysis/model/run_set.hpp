@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/model/launch.hpp"
 #include "analysis/model/link_bench.hpp"
+#include "analysis/runs/launch.hpp"
 
 namespace lockstep {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "analysis/metrics/collectives.hpp"
-#include "analysis/model/quantities.hpp"
+#include "analysis/quantities/quantities.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {

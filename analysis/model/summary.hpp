@@ -7,8 +7,8 @@
 
 #include "analysis/metrics/bootstrap.hpp"
 #include "analysis/metrics/statistics.hpp"
-#include "analysis/model/group.hpp"
 #include "analysis/model/parallelism.hpp"
+#include "analysis/runs/group.hpp"
 
 namespace lockstep {
 

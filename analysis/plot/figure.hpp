@@ -83,8 +83,4 @@ struct Figure {
   bool empty() const { return panels.empty(); }
 };
 
-// Numbers of a figure: panel,series,label,x,y,low,high. A rectangle is given by its middle in y, by low and
-// high in x.
-std::string figure_csv(const Figure& figure);
-
 }  // namespace lockstep

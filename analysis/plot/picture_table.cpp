@@ -1,8 +1,8 @@
 // The summary table as a picture.
 #include <algorithm>
 
-#include "analysis/output/summary_table.hpp"
 #include "analysis/plot/pictures.hpp"
+#include "analysis/tables/summary_table.hpp"
 
 namespace lockstep {
 

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "analysis/output/escape.hpp"
+#include <cctype>
 
 namespace lockstep {
 
@@ -173,6 +172,17 @@ std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs)
   for (const PictureInput& input : inputs)
     for (const Picture& picture : pictures()) gallery.add(picture, input);
   return std::move(gallery.drawn);
+}
+
+std::string file_word(const std::string& text) {
+  std::string out;
+  for (const char c : text.substr(0, 60)) {
+    if (std::isalnum(static_cast<unsigned char>(c)) && static_cast<unsigned char>(c) < 0x80)
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!out.empty() && out.back() != '_')
+      out += '_';
+  }
+  return out.empty() ? "x" : out;
 }
 
 std::vector<DrawnSeries> scaling_series(const PictureInput& input) {

@@ -41,8 +41,10 @@ struct DrawnPicture {
 };
 std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs);
 
-// --- what the makers of figures share
-// -------------------------------------------------------------------------
+// A file name of a-z, 0-9 and _: never empty, never with a dot.
+std::string file_word(const std::string& text);
+
+// --- what the makers of figures share ---
 
 // Groups that differ in the number of ranks alone, in order of ranks.
 struct DrawnSeries {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "analysis/output/numbers.hpp"
 #include "analysis/plot/pictures.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 

@@ -6,8 +6,8 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/bandwidth.hpp"
-#include "analysis/output/numbers.hpp"
 #include "analysis/plot/pictures.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 

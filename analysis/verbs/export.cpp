@@ -3,8 +3,9 @@
 #include <set>
 
 #include "analysis/model/run_set.hpp"
-#include "analysis/output/output_file.hpp"
-#include "analysis/output/run_tables.hpp"
+#include "analysis/render/output_file.hpp"
+#include "analysis/render/run_tables.hpp"
+#include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"

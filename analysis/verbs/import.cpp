@@ -4,10 +4,13 @@
 #include <cstdio>
 
 #include "analysis/import/claims.hpp"
-#include "analysis/output/json_text.hpp"
-#include "analysis/output/long_table.hpp"
-#include "analysis/output/output_file.hpp"
-#include "analysis/output/tex.hpp"
+#include "analysis/render/json_text.hpp"
+#include "analysis/render/long_table.hpp"
+#include "analysis/render/output_file.hpp"
+#include "analysis/render/tex.hpp"
+#include "analysis/render/text.hpp"
+#include "analysis/tables/imported.hpp"
+#include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 
 namespace lockstep {

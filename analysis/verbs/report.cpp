@@ -7,13 +7,15 @@
 #include <sstream>
 #include <thread>
 
-#include "analysis/output/html.hpp"
-#include "analysis/output/output_file.hpp"
-#include "analysis/output/summary_table.hpp"
-#include "analysis/output/tex.hpp"
-#include "analysis/plot/gnuplot.hpp"
-#include "analysis/plot/gnuplot_script.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/render/figure_csv.hpp"
+#include "analysis/render/gnuplot.hpp"
+#include "analysis/render/gnuplot_script.hpp"
+#include "analysis/render/html.hpp"
+#include "analysis/render/output_file.hpp"
+#include "analysis/render/sheet.hpp"
+#include "analysis/render/tex.hpp"
+#include "analysis/tables/summary_table.hpp"
+#include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "base/parallel_for.hpp"
@@ -25,6 +27,17 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path report_place(const AnalyzeOptions& options) { return fs::path(options.paths.front()) / "report"; }
+
+// Error(bad_input) when the first path is no folder, or report/ below it is a link: before anything is read.
+void require_place_for_report(const AnalyzeOptions& options) {
+  std::error_code error;
+  if (fs::exists(options.paths.front(), error) && !fs::is_directory(options.paths.front(), error))
+    throw input_error("{}: a report needs a folder to be written to; use analyze summary",
+                      options.paths.front());
+  if (fs::is_symlink(report_place(options), error))
+    throw input_error("{}: is a link, and nothing is written through one; remove it, or use analyze summary",
+                      report_place(options).string());
+}
 
 OutputFolder report_folder(const AnalyzeOptions& options) {
   require_place_for_report(options);
@@ -103,17 +116,9 @@ std::vector<HtmlPicture> draw_all(const OutputFolder& folder, const std::vector<
 
 }  // namespace
 
-void require_place_for_report(const AnalyzeOptions& options) {
-  std::error_code error;
-  if (fs::exists(options.paths.front(), error) && !fs::is_directory(options.paths.front(), error))
-    throw input_error("{}: a report needs a folder to be written to; use analyze summary",
-                      options.paths.front());
-  if (fs::is_symlink(report_place(options), error))
-    throw input_error("{}: is a link, and nothing is written through one; remove it, or use analyze summary",
-                      report_place(options).string());
-}
-
-void run_report(const Analysis& analysis, const AnalyzeOptions& options) {
+ExitCode run_report(const AnalyzeOptions& options) {
+  require_place_for_report(options);
+  const Analysis analysis = read_analysis(options.paths, options);
   const OutputFolder folder = report_folder(options);
   folder.write("summary.md", render(analysis, Format::md));
   folder.write("summary.json", render(analysis, Format::json));
@@ -127,10 +132,12 @@ void run_report(const Analysis& analysis, const AnalyzeOptions& options) {
   std::vector<HtmlPicture> shown = draw_all(folder, pictures, options, notice);
   if (!notice.empty()) say(notice);
   std::vector<Document> pages;
-  for (const VerbPage& page : verb_pages()) pages.push_back(document_of(page.page(analysis, options)));
+  for (const Verb& verb : verbs())
+    if (verb.tables) pages.push_back(document_of(verb.tables(analysis, options)));
   folder.write("index.html",
                render_html({analysis, inputs, std::move(pages), std::move(shown), notice, options.dark}));
-  run_summary(analysis, options);
+  write_output(options.output, render(analysis, options.format));
+  return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 
 }  // namespace lockstep

@@ -1,9 +1,10 @@
-#include "analysis/output/csv.hpp"
-#include "analysis/output/json.hpp"
-#include "analysis/output/output_file.hpp"
-#include "analysis/output/sections.hpp"
-#include "analysis/output/sheet.hpp"
-#include "analysis/output/tex.hpp"
+#include "analysis/render/csv.hpp"
+#include "analysis/render/json.hpp"
+#include "analysis/render/output_file.hpp"
+#include "analysis/render/tex.hpp"
+#include "analysis/render/text.hpp"
+#include "analysis/tables/sections.hpp"
+#include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 
 namespace lockstep {
@@ -24,8 +25,10 @@ std::string render(const Analysis& analysis, Format format) {
   return "";
 }
 
-void run_summary(const Analysis& analysis, const AnalyzeOptions& options) {
+ExitCode run_summary(const AnalyzeOptions& options) {
+  const Analysis analysis = read_analysis(options.paths, options);
   write_output(options.output, render(analysis, options.format));
+  return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 
 }  // namespace lockstep

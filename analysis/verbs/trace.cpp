@@ -1,11 +1,12 @@
-#include "analysis/trace/trace.hpp"
+#include "analysis/render/trace.hpp"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
 #include "analysis/model/run_set.hpp"
-#include "analysis/output/output_file.hpp"
+#include "analysis/render/output_file.hpp"
+#include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "analysis/model/launch.hpp"
 #include "analysis/model/link_bench.hpp"
-#include "analysis/output/bench_words.hpp"
-#include "analysis/output/numbers.hpp"
+#include "analysis/quantities/numbers.hpp"
+#include "analysis/runs/launch.hpp"
+#include "analysis/tables/bench_words.hpp"
 
 namespace lockstep {
 

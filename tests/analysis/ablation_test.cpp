@@ -1,9 +1,10 @@
 // A step beside the same without communication and its communication alone, on a simulated machine.
 #include "analysis/model/ablation.hpp"
 
+#include "analysis/render/sheet.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/tables/pages.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

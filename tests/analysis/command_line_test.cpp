@@ -1,4 +1,4 @@
-#include "analysis/command_line.hpp"
+#include "analysis/verbs/command_line.hpp"
 
 #include "base/error.hpp"
 #include "support/catch.hpp"
@@ -17,11 +17,13 @@ std::string refusal(const std::vector<std::string>& arguments) {
   return "accepted";
 }
 
+std::string verb_of(const AnalyzeOptions& options) { return options.verb->name; }
+
 }  // namespace
 
 TEST_CASE("paths alone are reported on") {
   const AnalyzeOptions o = parse_analyze({"a", "b"});
-  CHECK(o.verb == Verb::report);
+  CHECK(verb_of(o) == "report");
   CHECK(o.paths == std::vector<std::string>{"a", "b"});
   CHECK(o.format == Format::table);
   CHECK(o.baseline == Baseline::seq);
@@ -29,8 +31,8 @@ TEST_CASE("paths alone are reported on") {
 }
 
 TEST_CASE("the verb stands before the paths or after them") {
-  CHECK(parse_analyze({"summary", "a"}).verb == Verb::summary);
-  CHECK(parse_analyze({"a", "summary"}).verb == Verb::summary);
+  CHECK(verb_of(parse_analyze({"summary", "a"})) == "summary");
+  CHECK(verb_of(parse_analyze({"a", "summary"})) == "summary");
   CHECK(parse_analyze({"summary", "summary"}).paths == std::vector<std::string>{"summary"});
   CHECK(parse_analyze({"report", "a"}).paths == std::vector<std::string>{"a"});
 }
@@ -48,7 +50,7 @@ TEST_CASE("flags") {
 
 TEST_CASE("export takes its format as a word or as a flag; a folder may be called csv") {
   const AnalyzeOptions word = parse_analyze({"export", "json", "a", "--table", "comm"});
-  CHECK(word.verb == Verb::export_tables);
+  CHECK(verb_of(word) == "export");
   CHECK(word.format == Format::json);
   CHECK(word.table == RunTable::comm);
   CHECK(word.paths == std::vector<std::string>{"a"});
@@ -78,7 +80,7 @@ TEST_CASE("the help names every verb and flag") {
 
 TEST_CASE("what predict, advise and diff are given") {
   const AnalyzeOptions o = parse_analyze({"predict", "a", "--ranks", "8,64,1024", "--link=200Gb:2us"});
-  CHECK(o.verb == Verb::predict);
+  CHECK(verb_of(o) == "predict");
   CHECK(o.ranks == std::vector<std::int64_t>{8, 64, 1024});
   CHECK(o.link->bandwidth == Approx(25e9));
   CHECK(o.link->latency == Approx(2e-6));

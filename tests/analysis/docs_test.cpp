@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "analysis/checks/rules.hpp"
-#include "analysis/output/metric_columns.hpp"
+#include "analysis/tables/metric_columns.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -1,10 +1,10 @@
 // The two renderings of a document, and numbers as people read them.
-#include "analysis/output/document.hpp"
+#include "analysis/render/text.hpp"
 
 #include <limits>
 
-#include "analysis/output/json_text.hpp"
-#include "analysis/output/numbers.hpp"
+#include "analysis/quantities/numbers.hpp"
+#include "analysis/render/json_text.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -1,5 +1,6 @@
-#include "analysis/output/escape.hpp"
+#include "analysis/render/escape.hpp"
 
+#include "analysis/plot/pictures.hpp"
 #include "analysis/support/pictured.hpp"
 #include "support/catch.hpp"
 

@@ -1,4 +1,4 @@
-#include "analysis/model/group.hpp"
+#include "analysis/runs/group.hpp"
 
 #include <set>
 

@@ -1,16 +1,17 @@
-#include "analysis/output/html.hpp"
+#include "analysis/render/html.hpp"
 
 #include <regex>
 
-#include "analysis/output/html_writer.hpp"
-#include "analysis/output/metric_columns.hpp"
-#include "analysis/output/metric_definitions.hpp"
-#include "analysis/output/sections.hpp"
-#include "analysis/output/summary_table.hpp"
-#include "analysis/output/tex.hpp"
+#include "analysis/render/html_writer.hpp"
+#include "analysis/render/sheet.hpp"
+#include "analysis/render/tex.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/tables/metric_columns.hpp"
+#include "analysis/tables/metric_definitions.hpp"
+#include "analysis/tables/sections.hpp"
+#include "analysis/tables/summary_table.hpp"
+#include "analysis/verbs/verbs.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -22,7 +23,8 @@ std::string page_of(const std::vector<RunData>& runs, std::vector<HtmlPicture> p
                     bool dark = false) {
   const Analysis analysis = analyse(runs);
   std::vector<Document> pages;
-  for (const VerbPage& page : verb_pages()) pages.push_back(document_of(page.page(analysis, {})));
+  for (const Verb& verb : verbs())
+    if (verb.tables) pages.push_back(document_of(verb.tables(analysis, {})));
   return render_html({analysis, inputs_of(analysis, runs), pages, std::move(pictures), "", dark});
 }
 

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <ctime>
 
+#include "analysis/render/text.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/synthetic_run.hpp"
+#include "analysis/tables/imported.hpp"
 #include "base/error.hpp"
 #include "support/catch.hpp"
 

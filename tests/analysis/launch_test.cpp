@@ -1,4 +1,4 @@
-#include "analysis/model/launch.hpp"
+#include "analysis/runs/launch.hpp"
 
 #include "analysis/support/synthetic_run.hpp"
 #include "support/catch.hpp"

@@ -1,11 +1,12 @@
 // Files of commbench: the link behind them, which runs it serves, and what predict and advise do with it.
 #include "analysis/model/link_bench.hpp"
 
+#include "analysis/render/sheet.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_bench.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/verbs/page_parts.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/pages.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -140,7 +141,7 @@ TEST_CASE("a launch is served by a bench of its hardware, back end and reach; of
 TEST_CASE("predict and advise reckon with the bench, and say so; --link goes before it") {
   const LinkBench bench = reduced({.latency = 300e-6, .bandwidth = 0.1e9});
   const Analysis with = analysis_with({1, 2}, {bench}), without = analysis_with({1, 2}, {});
-  const auto predicted = [](const Analysis& analysis, const AnalyzeOptions& options) {
+  const auto predicted = [](const Analysis& analysis, const PageOptions& options) {
     std::vector<Predictor> all = predictors_of(analysis.summaries.front(), Baseline::seq);
     REQUIRE(all.size() == 1);
     choose_link(all.front(), analysis, options);
@@ -149,7 +150,7 @@ TEST_CASE("predict and advise reckon with the bench, and say so; --link goes bef
   CHECK(predicted(with, {}).link().latency == Approx(300e-6));
   CHECK(predicted(with, {}).link().bandwidth == Approx(0.1e9));
   CHECK(predicted(without, {}).link().bandwidth > 0.2e9);
-  AnalyzeOptions given;
+  PageOptions given;
   given.link = Link{1e-6, 5e9};
   CHECK(predicted(with, given).link().bandwidth == 5e9);
 

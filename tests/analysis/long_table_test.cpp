@@ -1,10 +1,10 @@
-#include "analysis/output/long_table.hpp"
+#include "analysis/render/long_table.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "analysis/output/run_tables.hpp"
+#include "analysis/render/run_tables.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
 #include "support/catch.hpp"

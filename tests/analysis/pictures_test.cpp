@@ -5,8 +5,9 @@
 #include <filesystem>
 #include <set>
 
-#include "analysis/plot/gnuplot.hpp"
-#include "analysis/plot/gnuplot_script.hpp"
+#include "analysis/render/figure_csv.hpp"
+#include "analysis/render/gnuplot.hpp"
+#include "analysis/render/gnuplot_script.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
 #include "support/catch.hpp"

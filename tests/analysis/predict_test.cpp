@@ -2,7 +2,7 @@
 #include "analysis/advice/advice.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/tables/pages.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

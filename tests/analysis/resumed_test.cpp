@@ -24,19 +24,19 @@ const SyntheticRun kSeq{},
 
 TEST_CASE("a resumed run is judged by the epochs that it ran") {
   RunData run = resumed(kSeq);
-  CHECK(make_launch(run, "x").findings.empty());
-  CHECK(make_launch(run, "x").curve[1].samples == 2 * 40 * 64);
+  CHECK(checked_launch(run, "x").findings.empty());
+  CHECK(checked_launch(run, "x").curve[1].samples == 2 * 40 * 64);
   SECTION("of a version that did not record it") {
     run.header.resumed.reset();
-    CHECK(make_launch(run, "x").findings.empty());
+    CHECK(checked_launch(run, "x").findings.empty());
   }
   SECTION("its faults are found, in their epoch") {
     run.audit[1].repeated = 3;
-    CHECK(says(sentence_of(make_launch(run, "x").findings, "work-audit"), "in epoch 3 "));
+    CHECK(says(sentence_of(checked_launch(run, "x").findings, "work-audit"), "in epoch 3 "));
   }
   SECTION("other epochs than it says") {
     run.header.resumed->epochs = 5;
-    CHECK(says(sentence_of(make_launch(run, "x").findings, "work-audit"),
+    CHECK(says(sentence_of(checked_launch(run, "x").findings, "work-audit"),
                "in epoch 5 the audit counts 2560 samples, the steps 0"));
   }
 }

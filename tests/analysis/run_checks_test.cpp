@@ -10,7 +10,7 @@ using namespace lockstep::test;
 
 namespace {
 
-std::vector<Finding> findings_of(const RunData& run) { return make_launch(run, "x").findings; }
+std::vector<Finding> findings_of(const RunData& run) { return checked_launch(run, "x").findings; }
 
 RunData two_ranks() { return make_run({.mode = "ddp", .ranks = 2, .transfer = 2e-3, .late = 1e-3}); }
 
@@ -31,7 +31,7 @@ TEST_CASE("incomplete-run") {
                                                                  std::string(status) +
                                                                  ", 80 steps recorded; rank 1 was lost");
     CHECK_FALSE(has_code(findings_of(run), "invalid-run"));
-    CHECK_FALSE(make_launch(run, "x").usable());
+    CHECK_FALSE(checked_launch(run, "x").usable());
   }
 }
 
@@ -41,7 +41,7 @@ TEST_CASE("invalid-run") {
   run.header.invalid_reasons = {"epoch 0: 5 rows were repeated", "epoch 1: 3 rows were repeated"};
   CHECK(sentence_of(findings_of(run), "invalid-run") ==
         "the run calls itself invalid: epoch 0: 5 rows were repeated; epoch 1: 3 rows were repeated");
-  CHECK_FALSE(make_launch(run, "x").usable());
+  CHECK_FALSE(checked_launch(run, "x").usable());
   run.header.invalid_reasons.clear();
   CHECK(sentence_of(findings_of(run), "invalid-run") == "the run calls itself invalid: it gives no reason");
 }
@@ -52,7 +52,7 @@ TEST_CASE("replicas-diverged") {
   run.header.invalid_reasons = {
       "epoch 0: replicas diverged: the parameters of rank 1 differ from those of rank 0"};
   CHECK(says(sentence_of(findings_of(run), "replicas-diverged"), "rank 1 differ"));
-  CHECK_FALSE(make_launch(run, "x").usable());
+  CHECK_FALSE(checked_launch(run, "x").usable());
 }
 
 TEST_CASE("work-audit") {
@@ -69,14 +69,14 @@ TEST_CASE("work-audit") {
     run.audit[0].samples[0] -= 1;
     CHECK(says(sentence_of(findings_of(run), "work-audit"), "the audit counts 2559 samples, the steps 2560"));
   }
-  CHECK_FALSE(make_launch(run, "x").usable());
+  CHECK_FALSE(checked_launch(run, "x").usable());
 }
 
 TEST_CASE("no-audit is a warning") {
   RunData run = two_ranks();
   run.audit.clear();
   CHECK(has_code(findings_of(run), "no-audit"));
-  CHECK(make_launch(run, "x").usable());
+  CHECK(checked_launch(run, "x").usable());
 }
 
 TEST_CASE("step-order") {
@@ -103,7 +103,7 @@ TEST_CASE("step-order") {
     run.steps.start.at(1, 3) = std::numeric_limits<double>::quiet_NaN();
     CHECK(says(sentence_of(findings_of(run), "step-order"), "rank 1, step 3"));
   }
-  CHECK_FALSE(make_launch(run, "x").usable());
+  CHECK_FALSE(checked_launch(run, "x").usable());
 }
 
 TEST_CASE("budget-open") {
@@ -119,7 +119,7 @@ TEST_CASE("budget-open") {
     }
     CHECK(says(sentence_of(findings_of(run), "budget-open"), "of it is 'other', more than 2 %"));
   }
-  CHECK(make_launch(run, "x").usable());  // its wall time is still its wall time
+  CHECK(checked_launch(run, "x").usable());  // its wall time is still its wall time
 }
 
 TEST_CASE("budget-open looks at steady steps only") {
@@ -136,7 +136,7 @@ TEST_CASE("recorder-overhead") {
   CHECK(findings_of(run).empty());
   run.recorder_overhead = 0.042;
   CHECK(says(sentence_of(findings_of(run), "recorder-overhead"), "4.2 % of a step, more than 1 %"));
-  CHECK(make_launch(run, "x").usable());
+  CHECK(checked_launch(run, "x").usable());
 }
 
 TEST_CASE("duplicate-run: the second of two equal uuids does not count") {
@@ -153,7 +153,7 @@ TEST_CASE("gpu-slowed") {
   run.epochs[1].gpu = {.recorded = true, .slowdowns = 0x20};
   CHECK(sentence_of(findings_of(run), "gpu-slowed") ==
         "a GPU ran slower than it could, and the next run may not: power cap, temperature");
-  CHECK(make_launch(run, "x").usable());
+  CHECK(checked_launch(run, "x").usable());
   for (EpochRow& row : run.epochs) row.gpu.slowdowns = 0x1;  // that it idled at some time
   CHECK_FALSE(has_code(findings_of(run), "gpu-slowed"));
 }
@@ -162,7 +162,7 @@ TEST_CASE("uneven-ranks") {
   RunData run = two_ranks();
   run.ranks[1].threads = 3;
   CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 0 has 1 threads, rank 1 has 3"));
-  CHECK(make_launch(run, "x").usable());
+  CHECK(checked_launch(run, "x").usable());
   run.settings["parallel.device"] = "cuda";  // what the host has is no matter then
   CHECK_FALSE(has_code(findings_of(run), "uneven-ranks"));
   run = two_ranks();

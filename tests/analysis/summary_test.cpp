@@ -1,8 +1,9 @@
 // The numbers of a group and of a comparison against what the synthetic runs were made of.
 #include "analysis/model/summary.hpp"
 
-#include "analysis/output/sections.hpp"
+#include "analysis/render/text.hpp"
 #include "analysis/support/synthetic_run.hpp"
+#include "analysis/tables/sections.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -1,5 +1,5 @@
 // The trace against the documented format: required fields by phase, ids of flows, order of time.
-#include "analysis/trace/trace.hpp"
+#include "analysis/render/trace.hpp"
 
 #include <map>
 #include <nlohmann/json.hpp>

@@ -4,9 +4,10 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/convergence.hpp"
+#include "analysis/render/sheet.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/verbs/pages.hpp"
+#include "analysis/tables/pages.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -14,7 +15,7 @@ using namespace lockstep::test;
 
 namespace {
 
-using PageOf = Page (*)(const Analysis&, const AnalyzeOptions&);
+using PageOf = Page (*)(const Analysis&, const PageOptions&);
 
 // Markdown does not break lines.
 std::string text_of(PageOf page, const Analysis& analysis, Format format = Format::md) {
@@ -47,7 +48,7 @@ Analysis amdahl() {
 }
 
 Difference difference_of(const std::vector<RunData>& before, const std::vector<RunData>& after) {
-  AnalyzeOptions options;
+  PageOptions options;
   options.paths = {"a", "b"};
   return difference(analyse(before), analyse(after), options);
 }
@@ -263,7 +264,7 @@ TEST_CASE("diff: what cannot be compared is not, and what is on one side alone i
 TEST_CASE("predict: what is missing is said, and what is assumed") {
   const std::string alone = text_of(predict_page, analyse({make_run({})}));
   CHECK(says(alone, "the link is not known: give it with --link"));
-  AnalyzeOptions options;
+  PageOptions options;
   options.ranks = {4, 1024};
   options.link = Link{2e-6, 25e9};
   const std::string text = render(predict_page(machine({}, {1, 2}), options), Format::md);

@@ -18,7 +18,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "analysis/model/launch.hpp"
+#include "analysis/checks/rules.hpp"
 #include "analysis/model/link_bench.hpp"
 #include "base/error.hpp"
 #include "fuzz/edit_file.hpp"
@@ -111,7 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string path = folder / "run.h5";
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
-  const std::string refusal = fuzz::refusal_by([&] { make_launch(read_run(path), path); });
+  const std::string refusal = fuzz::refusal_by([&] { checked_launch(read_run(path), path); });
   if (refusal.find("of kind 'commbench'") != std::string::npos)
     fuzz::refusal_by([&] { reduce_bench(read_comm_bench(path), path); });
   return 0;

@@ -133,7 +133,7 @@ RunData make_run(const SyntheticRun& s) {
 RunSet make_set(const std::vector<RunData>& runs) {
   RunSet set;
   for (const RunData& run : runs) {
-    Launch launch = make_launch(run, fmt::format("run {}", set.launches.size()));
+    Launch launch = checked_launch(run, fmt::format("run {}", set.launches.size()));
     for (Finding& finding : check_among(launch, set.launches)) launch.findings.push_back(std::move(finding));
     set.launches.push_back(std::move(launch));
   }

@@ -1,0 +1,226 @@
+#include "analysis/render/gnuplot_script.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "analysis/render/escape.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr Colour kLightPage = 0xffffff, kLightText = 0x000000, kDarkPage = 0x14171a, kDarkText = 0xe6e6e6;
+constexpr std::array kMarkers = {7, 5, 9, 13, 11, 6, 4, 8};
+constexpr std::array<const char*, 4> kDashes = {"solid", "(12,5)", "(3,4)", "(14,4,3,4)"};
+
+std::string rgb(Colour colour) { return fmt::format("rgb '#{:06x}'", colour); }
+
+// Colours as a terminal is to show them: of the SVG they are put in afterwards.
+struct Colours {
+  Colour page, text;
+  std::string of(Colour colour) const {
+    if (colour == kForeground) return rgb(text);
+    return rgb(colour == kBackground ? page : colour);
+  }
+};
+
+std::string axis_commands(const Axis& axis, const char* name, const Colours& colours) {
+  std::string out =
+      fmt::format("set {}label {} tc {}\n", name, gnuplot_quoted(axis.label), colours.of(kForeground));
+  out += fmt::format("{} logscale {}\n", axis.logarithmic ? "set" : "unset", name);
+  const auto bound = [](const std::optional<double>& v) { return v ? fmt::format("{:.9g}", *v) : "*"; };
+  out += fmt::format("set {}range [{}:{}]\n", name, bound(axis.low), bound(axis.high));
+  if (axis.hidden) return out + fmt::format("unset {}tics\n", name);
+  out += fmt::format("set {}tics autofreq nomirror tc {}\n", name, colours.of(kForeground));
+  out += fmt::format("set format {} {}\n", name, gnuplot_quoted(axis.format));
+  if (axis.tics.empty()) return out;
+  std::string list;
+  for (const auto& [at, text] : axis.tics)
+    list += fmt::format("{}{} {:.9g}", list.empty() ? "" : ", ", gnuplot_tic(text), at);
+  return out + fmt::format("set {}tics ({})\n", name, list);
+}
+
+// A block of numbers and the parts of the plot command that draw it.
+struct Drawing {
+  std::string blocks;
+  std::vector<std::string> parts;
+  std::string add_block(const std::string& rows) {
+    std::string name = fmt::format("$d{}", parts.size());
+    blocks += fmt::format("{} << END\n{}END\n", name, rows);
+    return name;
+  }
+};
+
+std::string title_of(const std::string& name) {
+  return name.empty() ? "notitle" : "title " + gnuplot_quoted(name);
+}
+
+void draw(Drawing& drawing, const BoxSet& set, const Colours& colours) {
+  std::string rows;
+  for (const Box& b : set.boxes)
+    rows += fmt::format("{:.9g} {:.9g} {:.9g} {:.9g} {:.9g} {:.9g}\n", (b.left + b.right) / 2,
+                        (b.bottom + b.top) / 2, b.left, b.right, b.bottom, b.top);
+  const std::string block = drawing.add_block(rows);
+  drawing.parts.push_back(
+      fmt::format("{} using 1:2:3:4:5:6 with boxxyerror fs solid 1.0 border fc {} lw 0.5 {}", block,
+                  colours.of(set.colour), title_of(set.name)));
+}
+
+std::string rows_of(const Curve& curve) {
+  std::string rows;
+  for (const CurvePoint& p : curve.points) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y)) continue;
+    const Estimate::Bounds bounds = p.interval.value_or(Estimate::Bounds{p.y, p.y});
+    rows += fmt::format("{:.9g} {:.9g} {:.9g} {:.9g}\n", p.x, p.y, bounds.low, bounds.high);
+  }
+  return rows;
+}
+
+std::string style_of(const Curve& curve, const Colours& colours) {
+  if (curve.style == Curve::Style::ideal) return fmt::format("with lines lc {} dt (6,4) lw 1", rgb(kGrey));
+  const std::string line = fmt::format("lc {} dt {} lw 1.8", colours.of(series_colour(curve.series)),
+                                       kDashes[curve.series % kDashes.size()]);
+  const std::string marker = fmt::format("pt {} ps 0.8", kMarkers[curve.series % kMarkers.size()]);
+  switch (curve.style) {
+    case Curve::Style::line:
+      return "with lines " + line;
+    case Curve::Style::points:
+      return fmt::format("with points lc {} {}", colours.of(series_colour(curve.series)), marker);
+    default:
+      return fmt::format("with linespoints {} {}", line, marker);
+  }
+}
+
+void draw(Drawing& drawing, const Curve& curve, const Colours& colours) {
+  const std::string rows = rows_of(curve);
+  if (rows.empty()) return;
+  const std::string block = drawing.add_block(rows);
+  const bool intervals = std::any_of(curve.points.begin(), curve.points.end(),
+                                     [](const CurvePoint& p) { return p.interval.has_value(); });
+  if (intervals)
+    drawing.parts.push_back(fmt::format("{} using 1:2:3:4 with yerrorbars lc {} lw 1.2 pt 0 ps 0 notitle",
+                                        block, colours.of(series_colour(curve.series))));
+  drawing.parts.push_back(
+      fmt::format("{} using 1:2 {} {}", block, style_of(curve, colours), title_of(curve.name)));
+}
+
+void draw(Drawing& drawing, const std::vector<Whisker>& whiskers, const Colours& colours) {
+  if (whiskers.empty()) return;
+  std::string rows;
+  for (const Whisker& w : whiskers)
+    rows += fmt::format("{:.9g} {:.9g} {:.9g} {:.9g}\n", (w.low + w.high) / 2, w.y, w.low, w.high);
+  const std::string block = drawing.add_block(rows);
+  drawing.parts.push_back(fmt::format("{} using 1:2:3:4 with xerrorbars lc {} lw 1.4 pt 0 notitle", block,
+                                      colours.of(kForeground)));
+}
+
+std::string words_commands(const std::vector<Words>& words, const Colours& colours) {
+  std::string out = "unset label\n";
+  for (const Words& w : words)
+    out +=
+        fmt::format("set label {} at {:.9g},{:.9g} {} front tc {}\n", gnuplot_quoted(w.text), w.x, w.y,
+                    w.place == Words::Place::centred ? "center" : "left offset 0.6,0", colours.of(w.colour));
+  return out;
+}
+
+// gnuplot finds no range by itself where nothing is drawn.
+Axis bounded(Axis axis) {
+  axis.low = axis.low.value_or(0);
+  axis.high = axis.high.value_or(1);
+  return axis;
+}
+
+std::string panel_commands(const Panel& panel, const Colours& colours) {
+  Drawing drawing;
+  for (const BoxSet& set : panel.boxes)
+    if (!set.boxes.empty()) draw(drawing, set, colours);
+  for (const Curve& curve : panel.curves) draw(drawing, curve, colours);
+  draw(drawing, panel.whiskers, colours);
+  const bool nothing = drawing.parts.empty();
+  if (nothing) drawing.parts.emplace_back("NaN notitle");
+  std::string out = "set title " + gnuplot_quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
+  out += axis_commands(nothing ? bounded(panel.x) : panel.x, "x", colours);
+  out += axis_commands(nothing ? bounded(panel.y) : panel.y, "y", colours);
+  out += words_commands(panel.words, colours);
+  out += panel.x.hidden && panel.y.hidden ? "unset border\n"
+                                          : "set border 3 lc " + colours.of(kForeground) + "\n";
+  out += panel.boxes.empty() ? "set grid lc rgb '#80808080' dt (1,3)\n" : "unset grid\n";
+  out += drawing.blocks + "plot ";
+  for (std::size_t i = 0; i < drawing.parts.size(); ++i) out += (i ? ", \\\n  " : "") + drawing.parts[i];
+  return out + "\n";
+}
+
+std::string figure_commands(const Figure& figure, const Colours& colours) {
+  std::string out =
+      fmt::format("set key above left horizontal Left reverse samplen 2 tc {}\nset tics out scale 0.5\n",
+                  colours.of(kForeground));
+  const std::size_t panels = figure.panels.size();
+  const int rows = static_cast<int>(panels + static_cast<std::size_t>(figure.columns) - 1) / figure.columns;
+  if (panels > 1) out += fmt::format("set multiplot layout {},{}\n", rows, figure.columns);
+  for (const Panel& panel : figure.panels) out += panel_commands(panel, colours);
+  return out + (panels > 1 ? "unset multiplot\n" : "") + "unset output\n";
+}
+
+std::string replace_all(std::string text, const std::string& what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+  return text;
+}
+
+// As gnuplot writes a colour: of lines, of text, of the page and of what is the page's.
+std::array<std::string, 4> written_forms(Colour c) {
+  const Colour red = c >> 16U, green = c >> 8U & 0xffU, blue = c & 0xffU;
+  return {fmt::format("rgb({:3}, {:3}, {:3})", red, green, blue),
+          fmt::format("rgb({},{},{})", red, green, blue), fmt::format("#{:06x}", c),
+          fmt::format("#{:06X}", c)};
+}
+
+// Puts colours in the place of the placeholders, and of the black that gnuplot starts from.
+std::string recoloured(std::string svg, const std::string& page, const std::string& text) {
+  for (const char* quote : {"\"", "'"})
+    svg =
+        replace_all(std::move(svg), fmt::format("{0}black{0}", quote), fmt::format("{0}{1}{0}", quote, text));
+  for (const std::string& form : written_forms(kForeground)) svg = replace_all(std::move(svg), form, text);
+  for (const std::string& form : written_forms(kBackground)) svg = replace_all(std::move(svg), form, page);
+  return svg;
+}
+
+}  // namespace
+
+std::string gnuplot_script(const Figure& figure, const std::string& name, Theme theme) {
+  const Colours placeholders{kBackground, kForeground};
+  const Colours real =
+      theme == Theme::light ? Colours{kLightPage, kLightText} : Colours{kDarkPage, kDarkText};
+  return fmt::format(
+      "set encoding utf8\nset terminal svg size {0},{1} dynamic noenhanced font 'sans-serif,12' "
+      "background {8}\n"
+      "set output '{2}.svg'\n{3}"
+      "reset\nset terminal pngcairo size {4},{5} noenhanced font 'sans,11' fontscale 1.6 linewidth 1.6 "
+      "pointscale 2 background {6}\nset output '{2}.png'\n{7}",
+      figure.width, figure.height, name, figure_commands(figure, placeholders), 2 * figure.width,
+      2 * figure.height, rgb(real.page), figure_commands(figure, real), rgb(kBackground));
+}
+
+std::string themed_svg(const std::string& svg, Theme theme) {
+  const auto hex = [](Colour c) { return fmt::format("#{:06x}", c); };
+  const bool light = theme == Theme::light;
+  return recoloured(svg, hex(light ? kLightPage : kDarkPage), hex(light ? kLightText : kDarkText));
+}
+
+std::string inline_svg(const std::string& svg, const std::string& name) {
+  const std::size_t begin = svg.find("<svg");
+  std::string out =
+      recoloured(svg.substr(begin == std::string::npos ? 0 : begin), "var(--page)", "var(--text)");
+  for (const char* ids : {"id='gp", "href='#gp", "id=\"gnuplot_"}) {
+    const std::string id = ids;
+    const std::size_t quote = id.find_last_of("'\"#") + 1;
+    out =
+        replace_all(std::move(out), id, fmt::format("{}{}-{}", id.substr(0, quote), name, id.substr(quote)));
+  }
+  return out;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,284 @@
+#include "analysis/runs/launch.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "analysis/metrics/change_point.hpp"
+#include "analysis/metrics/collectives.hpp"
+#include "analysis/metrics/overlap.hpp"
+#include "analysis/metrics/pop.hpp"
+#include "analysis/metrics/utilisation.hpp"
+#include "analysis/metrics/waiting.hpp"
+#include "results/gpu_slowdowns.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// Rank by rank, as the columns lie in memory. visit(rank, step, seconds).
+template <typename Visit>
+void visit_cells(const Matrix<double>& column, const StepTable& table, Visit visit) {
+  if (column.columns != table.steps() || column.rows != table.ranks()) return;  // the file does not have it
+  for (std::int64_t r = 0; r < table.ranks(); ++r)
+    for (std::int64_t s = 0; s < table.steps(); ++s) visit(r, s, column.at(r, s));
+}
+
+struct ColumnOfQuantity {
+  Quantity quantity;
+  Matrix<double> StepTable::*column;
+};
+constexpr ColumnOfQuantity kColumns[] = {
+    {Quantity::data, &StepTable::data},           {Quantity::h2d, &StepTable::h2d},
+    {Quantity::forward, &StepTable::forward},     {Quantity::backward, &StepTable::backward},
+    {Quantity::optimizer, &StepTable::optimizer}, {Quantity::comm_exposed, &StepTable::comm_exposed},
+    {Quantity::bubble, &StepTable::bubble},       {Quantity::other, &StepTable::other},
+    {Quantity::wall, &StepTable::wall},
+};
+
+void add_column(Launch& launch, const StepTable& table, Quantity quantity, const Matrix<double>& column) {
+  const double share = 1 / static_cast<double>(table.ranks());
+  visit_cells(column, table, [&](std::int64_t, std::int64_t s, double seconds) {
+    launch.steps[static_cast<std::size_t>(s)][quantity] += seconds * share;
+  });
+}
+
+void read_steps(Launch& launch, const StepTable& table) {
+  launch.steps.resize(static_cast<std::size_t>(table.steps()));
+  for (const ColumnOfQuantity& c : kColumns) add_column(launch, table, c.quantity, table.*c.column);
+  for (std::int64_t r = 0; r < table.ranks(); ++r)
+    for (std::int64_t s = 0; s < table.steps(); ++s)
+      launch.steps[static_cast<std::size_t>(s)][Quantity::samples] += table.samples.at(r, s);
+  for (const Quantities& step : launch.steps) {
+    launch.training_seconds += step[Quantity::wall];
+    launch.global_batch = std::max(launch.global_batch, static_cast<std::int64_t>(step[Quantity::samples]));
+  }
+}
+
+// Mean steady step of each rank.
+void read_ranks(Launch& launch, const StepTable& table) {
+  launch.rank_steps.resize(static_cast<std::size_t>(table.ranks()));
+  const double share = 1 / static_cast<double>(std::ssize(launch.steps) - launch.warmup);
+  for (const ColumnOfQuantity& c : kColumns)
+    visit_cells(table.*c.column, table, [&](std::int64_t r, std::int64_t s, double seconds) {
+      if (s >= launch.warmup) launch.rank_steps[static_cast<std::size_t>(r)][c.quantity] += seconds * share;
+    });
+}
+
+// The rank that works most: over the run, and in each step.
+void read_imbalance(Launch& launch, const StepTable& table) {
+  const auto busiest =
+      std::max_element(launch.rank_steps.begin(), launch.rank_steps.end(),
+                       [](const Quantities& a, const Quantities& b) { return a.work() < b.work(); });
+  const std::int64_t rank = busiest - launch.rank_steps.begin();
+  const bool bubbles = table.bubble.columns == table.steps();
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    Quantities& step = launch.steps[static_cast<std::size_t>(s)];
+    const auto work = [&](std::int64_t r) {
+      return table.wall.at(r, s) - table.comm_exposed.at(r, s) - (bubbles ? table.bubble.at(r, s) : 0);
+    };
+    double most = 0;
+    for (std::int64_t r = 0; r < table.ranks(); ++r) most = std::max(most, work(r));
+    step[Quantity::busiest] = work(rank);
+    step[Quantity::excess] = most - step.work();
+  }
+}
+
+// Messages from stage to stage: what waits for them is a bubble, which the replay knows nothing of.
+bool has_messages(const CommTable& comm) {
+  return std::find(comm.kind.begin(), comm.kind.end(), "send") != comm.kind.end();
+}
+
+// By the events. What is exposed is communication also where no event says so: a GPU's stream stands still
+// for a little longer than the operation that it waits for takes.
+std::optional<Matrix<double>> total_comm(const StepTable& table, const CommTable& comm) {
+  std::optional<Matrix<double>> total = comm_from_events(table, comm);
+  if (!total) return {};
+  for (std::size_t i = 0; i < total->values.size(); ++i)
+    total->values[i] = std::max(total->values[i], table.comm_exposed.values[i]);
+  return total;
+}
+
+void read_communication(Launch& launch, const RunData& run) {
+  const StepTable& table = run.steps;
+  const auto from_events = total_comm(table, run.comm);
+  add_column(launch, table, Quantity::comm, from_events ? *from_events : table.comm);
+  if (!from_events) return;
+  const Collectives collectives(run.comm, table.ranks(), table.steps());
+  WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
+  const std::vector<double> ideal = has_messages(run.comm)
+                                        ? std::vector<double>(launch.steps.size(), 0.0)
+                                        : replay_without_transfer(table, run.comm, collectives);
+  for (std::size_t s = 0; s < launch.steps.size(); ++s) {
+    launch.steps[s][Quantity::transfer] = waiting.transfer[s];
+    launch.steps[s][Quantity::wait] = waiting.wait[s];
+    launch.steps[s][Quantity::ideal] = ideal[s];
+  }
+  const auto steady = static_cast<double>(launch.steady().size());
+  for (const double seconds : waiting.caused) launch.wait_caused.push_back(seconds / steady);
+  launch.last_arrivals = std::move(waiting.last);
+  launch.unmatched_collectives = waiting.unmatched;
+  launch.reduced_bytes = waiting.bytes;
+  launch.reduced_seconds = waiting.seconds;
+  launch.reduced_ranks = waiting.reduced_ranks;
+  launch.all_reduces = std::move(waiting.all_reduces);
+  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
+}
+
+void read_stages(Launch& launch, const StageTable& stages) {
+  std::map<std::int32_t, std::pair<double, std::int64_t>> by_stage;  // seconds, micro-batches
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (stages.step[i] < launch.warmup) continue;
+    by_stage[stages.stage[i]].first += stages.end[i] - stages.start[i];
+    by_stage[stages.stage[i]].second += stages.direction[i] == 0 ? 1 : 0;
+  }
+  for (const auto& [stage, sums] : by_stage)
+    launch.stage_seconds.push_back(sums.first / static_cast<double>(std::max<std::int64_t>(1, sums.second)));
+}
+
+// Training alone: what evaluation takes is not counted.
+void read_curve(Launch& launch, const RunData& run) {
+  const StepTable& table = run.steps;
+  launch.curve.resize(run.epochs.size());
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    const std::int64_t epoch = table.epoch.at(0, s) - run.first_epoch();
+    if (epoch < 0 || epoch >= std::ssize(launch.curve)) continue;
+    const Quantities& step = launch.steps[static_cast<std::size_t>(s)];
+    launch.curve[static_cast<std::size_t>(epoch)].seconds += step[Quantity::wall];
+    launch.curve[static_cast<std::size_t>(epoch)].samples += step[Quantity::samples];
+  }
+  for (std::size_t e = 0; e < launch.curve.size(); ++e) {
+    launch.curve[e].metric = run.epochs[e].validation_metric;
+    if (e == 0) continue;
+    launch.curve[e].seconds += launch.curve[e - 1].seconds;
+    launch.curve[e].samples += launch.curve[e - 1].samples;
+  }
+}
+
+void find_warmup(Launch& launch) {
+  const std::string given = launch.setting("measure.warmup");
+  std::int64_t steps = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), steps);
+  launch.warmup_given = error == std::errc() && end == given.data() + given.size() && steps >= 0;
+  if (launch.warmup_given) {
+    launch.warmup = std::min(steps, std::max<std::int64_t>(0, std::ssize(launch.steps) - 1));
+    return;
+  }
+  std::vector<double> walls;
+  for (const Quantities& step : launch.steps) walls.push_back(step[Quantity::wall]);
+  launch.warmup = warmup_steps(walls);
+  // Its first step is one of training.
+  if (launch.ablation() == "comm_only" && std::ssize(walls) > 1)
+    launch.warmup = std::max<std::int64_t>(1, launch.warmup);
+}
+
+std::int64_t rows_of(const std::vector<AuditRow>& audit) {
+  if (audit.empty()) return -1;
+  std::int64_t rows = 0;
+  for (const AuditRow& epoch : audit)
+    rows += std::accumulate(epoch.samples.begin(), epoch.samples.end(), std::int64_t{0});
+  return rows;
+}
+
+}  // namespace
+
+std::string Launch::setting(const std::string& key) const {
+  const auto found = settings.find(key);
+  return found == settings.end() ? "" : found->second;
+}
+
+std::string Launch::ablation() const {
+  const std::string given = setting("parallel.ablation");
+  return given == "none" ? "" : given;
+}
+
+bool Launch::usable() const {
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const Finding& f) { return f.rule->refuses == Claim::whole_run; });
+}
+
+std::int64_t nodes_of(const std::vector<RankEnvironment>& ranks) {
+  std::set<std::string> hosts;
+  for (const RankEnvironment& rank : ranks) hosts.insert(rank.host);
+  return std::max<std::int64_t>(1, std::ssize(hosts));
+}
+
+namespace {
+
+double samples_in(const StepTable& steps, std::int64_t epoch) {
+  double samples = 0;
+  for (std::size_t i = 0; i < steps.samples.values.size(); ++i)
+    if (steps.epoch.values[i] == epoch) samples += steps.samples.values[i];
+  return samples;
+}
+
+GpuUse gpu_use_of(const RunData& run) {
+  GpuUse use;
+  double joules = 0, samples = 0, seconds = 0, clocks = 0, clocked = 0;
+  std::int64_t epoch = run.first_epoch();
+  for (const EpochRow& row : run.epochs) {
+    const GpuEpoch& gpu = row.gpu;
+    use.recorded = use.recorded || gpu.recorded;
+    use.power_peak = std::fmax(use.power_peak, gpu.power_peak);
+    use.temperature = std::fmax(use.temperature, gpu.temperature);
+    use.slowdowns |= gpu.slowdowns & kGpuSlowdownBits;
+    if (gpu.sm_clock > 0) clocks += gpu.sm_clock * row.train_seconds, clocked += row.train_seconds;
+    if (gpu.energy > 0 && std::isfinite(gpu.energy)) {
+      joules += gpu.energy;
+      samples += samples_in(run.steps, epoch);
+      seconds += row.train_seconds;
+    }
+    ++epoch;
+  }
+  if (clocked > 0) use.sm_clock = clocks / clocked;
+  if (samples > 0) use.energy_per_sample = energy_per_sample(joules, samples);
+  if (seconds > 0) use.power = joules / seconds;
+  return use;
+}
+
+}  // namespace
+
+Launch make_launch(const RunData& run, const std::string& path) {
+  Launch launch;
+  launch.path = path;
+  launch.header = run.header;
+  launch.settings = run.settings;
+  launch.environment = run.environment;
+  launch.fingerprint = run.fingerprint;
+  launch.model = run.model.name;
+  launch.metric = run.metric;
+  launch.chance = run.chance;
+  launch.higher_is_better = run.higher_is_better;
+  launch.device = run.ranks.empty() ? "" : run.ranks.front().device;
+  launch.parameters = run.model.parameters;
+  launch.gradient_bytes = static_cast<double>(run.model.gradient_bytes);
+  launch.flops_per_sample = run.model.flops_per_sample;
+  launch.data = run.data;
+  launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
+  launch.nodes = nodes_of(run.ranks);
+  for (const RankEnvironment& rank : run.ranks) launch.threads = std::max(launch.threads, rank.threads);
+  launch.epochs = std::ssize(run.epochs);
+  launch.test_metric = launch.validation_metric = std::numeric_limits<double>::quiet_NaN();
+  if (!run.epochs.empty()) {
+    launch.test_metric = run.epochs.back().test_metric;
+    launch.validation_metric = run.epochs.back().validation_metric;
+  }
+  launch.rows_trained = rows_of(run.audit);
+  read_steps(launch, run.steps);
+  find_warmup(launch);
+  if (!launch.steps.empty()) {
+    read_ranks(launch, run.steps);
+    read_imbalance(launch, run.steps);
+    read_communication(launch, run);
+    read_stages(launch, run.stages);
+  }
+  read_curve(launch, run);
+  launch.gpu = gpu_use_of(run);
+  return launch;
+}
+
+}  // namespace lockstep

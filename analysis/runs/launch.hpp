@@ -1,0 +1,85 @@
+// Launch: one run, reduced to what metrics and checks of groups need, so that the file's samples can be let
+// go.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/metrics/bucket_times.hpp"
+#include "analysis/metrics/learning.hpp"
+#include "analysis/metrics/link_model.hpp"
+#include "analysis/quantities/quantities.hpp"
+#include "analysis/runs/finding.hpp"
+#include "results/run_data.hpp"
+
+namespace lockstep {
+
+// What the run's GPUs did while it trained. NaN: not known.
+struct GpuUse {
+  bool recorded = false;
+  double energy_per_sample = kUnknown;  // J, over the epochs whose energy is known
+  double power = kUnknown;              // W, of all GPUs, mean over these
+  double power_peak = kUnknown, temperature = kUnknown, sm_clock = kUnknown;  // W, degrees Celsius, Hz
+  std::int64_t slowdowns = 0;  // bits of results/gpu_slowdowns.hpp
+};
+
+struct Launch {
+  std::string path;  // the run's folder, or the file when it was given
+  RunHeader header;
+  std::map<std::string, std::string> settings, environment;
+  std::string fingerprint;
+  std::string model, metric, device;  // device: of the first rank
+  std::int64_t parameters = 0;
+  double gradient_bytes = 0, flops_per_sample = 0;  // 0: not known
+  DataFacts data;
+  std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
+  std::int64_t nodes = 1;                                             // distinct hosts
+
+  std::vector<Quantities> steps;  // mean over ranks, warm-up included
+  std::int64_t warmup = 0;
+  bool warmup_given = false;  // by measure.warmup; otherwise by the change-point test
+
+  double training_seconds = 0;                    // of all steps
+  double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
+  double chance = 0;                              // the metric of a guess; NaN: not known
+  bool higher_is_better = true;
+  std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
+  std::vector<LearningPoint> curve;  // one an epoch
+  GpuUse gpu;
+
+  // Of the steady steps.
+  std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later
+  std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
+  std::vector<double> wait_caused;          // [ranks], seconds a step that the mean rank waits for this one
+  double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
+  std::int64_t reduced_ranks = 0;                 // that take part in one of them
+  std::vector<MessageTime> all_reduces;           // one a message size
+  std::vector<BucketTimes> buckets;
+  std::vector<double> stage_seconds;       // [chunks of a split model], of one micro-batch, there and back
+  std::int64_t unmatched_collectives = 0;  // of all steps
+
+  std::vector<Finding> findings;
+  bool usable() const;  // no finding says that the run must not be used
+
+  std::span<const Quantities> steady() const {
+    return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
+  }
+  std::string setting(const std::string& key) const;  // "" when the file has none
+  std::string ablation() const;                       // parallel.ablation; "" for training
+  std::int64_t epochs_before() const { return header.resumed ? header.resumed->epochs : 0; }
+  // Trained from its first step to its last, so that what it took to learn is known.
+  bool trained_whole() const { return ablation().empty() && !header.resumed; }
+  bool on_gpu() const { return setting("parallel.device") == "cuda"; }
+  bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
+};
+
+// Of distinct hosts; at least 1.
+std::int64_t nodes_of(const std::vector<RankEnvironment>& ranks);
+
+// Reduces; findings are empty (checked_launch of checks/rules.hpp has them).
+Launch make_launch(const RunData& run, const std::string& path);
+
+}  // namespace lockstep

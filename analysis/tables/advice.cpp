@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+
+#include "analysis/advice/advice.hpp"
+#include "analysis/quantities/numbers.hpp"
+#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/pages.hpp"
+
+namespace lockstep {
+
+Page advise_page(const Analysis& analysis, const PageOptions& options) {
+  Page page{"Advice from " + size_of(analysis), {}, {}, {}};
+  Sheet sheet{"advice",
+              "What would help, and by how much",
+              {{"group", "", ""},
+               {"gain", "1", "gain"},
+               {"keeps_training", "", "same training"},
+               {"advice", "", "advice"},
+               {"because", "", "", 1, false}},
+              {}};
+  for (const WorkloadSummary& workload : analysis.summaries) {
+    for (Predictor& predictor : predictors_of(workload, analysis.baseline)) {
+      choose_link(predictor, analysis, options);
+      const std::string name = subject(analysis, workload, predictor.source().group->label);
+      const std::vector<Advice> all = advice_for(predictor, workload);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const Advice& a = all[i];
+        sheet.rows.push_back({name, a.gain, std::string(a.keeps_training ? "yes" : "no"), a.what, a.because});
+        page.lead.push_back(fmt::format("{}, {}. {} (gain {}), because {}.", name, i + 1, a.what,
+                                        with_interval(a.gain), a.because));
+      }
+      if (all.empty()) page.lead.push_back(name + ": nothing that is known here would gain 1 % or more.");
+      if (predictor.has_link())
+        page.notes.push_back(fmt::format("{}: link of {} GB/s and {} us, {}.", name,
+                                         number(predictor.link().bandwidth / 1e9),
+                                         number(predictor.link().latency * 1e6), predictor.link_from()));
+      else if (predictor.source().group->any().ranks > 1)
+        page.notes.push_back(name +
+                             ": the link is not known, so nothing is said of buckets, messages and batches; "
+                             "give it with --link, as 200Gb:2us, or measure it with commbench.");
+    }
+  }
+  if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));
+  page.notes.emplace_back("Gain: samples per second with the change, by those without; each for itself.");
+  page.notes.emplace_back("What changes the batch changes what is learned: try it with the learning rate.");
+  return page;
+}
+
+}  // namespace lockstep

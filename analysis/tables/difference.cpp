@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/quantities/numbers.hpp"
+#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/pages.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+
+constexpr double kSingleMargin = 0.05;  // of the step: what single launches must differ by
+
+struct Pair {
+  std::string name;
+  const GroupSummary *before = nullptr, *after = nullptr;
+  std::vector<Finding> findings;
+};
+
+const GroupSummary* find(const Analysis& analysis, const Workload& workload, const std::string& label) {
+  for (const WorkloadSummary& w : analysis.summaries) {
+    if (w.workload->model != workload.model || w.workload->data != workload.data) continue;
+    for (const GroupSummary& group : w.groups)
+      if (group.measured() && group.group->label == label) return &group;
+  }
+  return nullptr;
+}
+
+std::vector<Pair> pairs_of(const Analysis& before, const Analysis& after, std::vector<std::string>& notes) {
+  std::vector<Pair> pairs;
+  visit_measured(before, [&](const WorkloadSummary& w, const GroupSummary& group) {
+    const std::string& label = group.group->label;
+    const GroupSummary* other = find(after, *w.workload, label);
+    if (other)
+      pairs.push_back({subject(before, w, label), &group, other, check_pair(*other->group, *group.group)});
+    else
+      notes.push_back(subject(before, w, label) + " is only in the first.");
+  });
+  visit_measured(after, [&](const WorkloadSummary& w, const GroupSummary& group) {
+    if (!find(before, *w.workload, group.group->label))
+      notes.push_back(subject(after, w, group.group->label) + " is only in the second.");
+  });
+  return pairs;
+}
+
+struct Change {
+  Q phase;
+  double before, after;
+  Estimate difference;  // seconds
+  bool significant;
+};
+
+Change change_of(const Pair& pair, Q phase) {
+  const Quantities &before = pair.before->steps.point, &after = pair.after->steps.point;
+  Change c{phase, before[phase], after[phase],
+           estimate(pair.after->steps, pair.before->steps,
+                    [phase](const Quantities& a, const Quantities& b) { return a[phase] - b[phase]; }),
+           false};
+  const auto& interval = c.difference.interval;
+  c.significant = interval ? interval->low > 0 || interval->high < 0
+                           : std::abs(c.difference.value) > kSingleMargin * before[Q::wall];
+  return c;
+}
+
+std::vector<Change> changes_of(const Pair& pair) {
+  std::vector<Change> changes = {change_of(pair, Q::wall)};
+  for (std::size_t part = 0; part < kBudgetParts; ++part)
+    if (const auto phase = static_cast<Q>(part);
+        pair.before->steps.point[phase] != 0 || pair.after->steps.point[phase] != 0)
+      changes.push_back(change_of(pair, phase));
+  return changes;
+}
+
+std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
+  const Change& wall = changes.front();
+  const double percent = 100 * wall.difference.value / wall.before;
+  if (!wall.significant)
+    return fmt::format("{}: no significant change of the step ({} -> {} ms).", pair.name,
+                       milliseconds(wall.before), milliseconds(wall.after));
+  // The phase that explains most of it.
+  const Change& most =
+      *std::max_element(changes.begin() + 1, changes.end(), [&](const Change& a, const Change& b) {
+        return (percent > 0 ? 1 : -1) * (a.difference.value - b.difference.value) < 0;
+      });
+  return fmt::format("{}: the step takes {} % {} ({} -> {} ms{}); most of it is {}: {} -> {} ms.", pair.name,
+                     number(std::abs(percent)), percent > 0 ? "longer" : "less", milliseconds(wall.before),
+                     milliseconds(wall.after), wall.difference.interval ? "" : ", single launches",
+                     kQuantityNames[static_cast<std::size_t>(most.phase)], milliseconds(most.before),
+                     milliseconds(most.after));
+}
+
+}  // namespace
+
+Difference difference(const Analysis& before, const Analysis& after, const PageOptions& options) {
+  Difference result;
+  Page& page = result.page;
+  page.title = fmt::format("{} against {}", options.paths[1], options.paths[0]);
+  Sheet sheet{"phases",
+              "Mean step, in ms",
+              {{"group", "", ""},
+               {"phase", "", "phase"},
+               {"before", "s", "first", 1000},
+               {"after", "s", "second", 1000},
+               {"difference", "s", "difference", 1000},
+               {"share", "1", "% of step", 100},
+               {"significant", "", "significant"}},
+              {}};
+  for (const Pair& pair : pairs_of(before, after, page.notes)) {
+    if (const Finding* finding = refusal_of(pair.findings, Claim::speedup)) {
+      sheet.rows.push_back({pair.name, no_cells(*finding)});
+      continue;
+    }
+    const std::vector<Change> changes = changes_of(pair);
+    for (const Change& c : changes)
+      sheet.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
+                            c.before, c.after, c.difference, c.difference.value / changes.front().before,
+                            std::string(c.significant ? "yes" : "no")});
+    page.lead.push_back(sentence_of(pair, changes));
+    const Change& wall = changes.front();
+    if (!wall.significant || wall.difference.value <= options.threshold * wall.before) continue;
+    result.regression = true;
+    page.lead.push_back(
+        fmt::format("{}: a regression of more than {} %.", pair.name, number(100 * options.threshold)));
+  }
+  if (sheet.rows.empty()) page.lead.emplace_back("No configuration is in both.");
+  page.sheets.push_back(std::move(sheet));
+  page.notes.emplace_back(
+      "Significant: the 95 % interval of the difference does not hold 0; for single launches, more than 5 % "
+      "of the "
+      "step.");
+  return result;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,14 @@
+// What may be claimed of imported results.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/import/claims.hpp"
+#include "analysis/tables/document.hpp"
+
+namespace lockstep {
+
+Document claims_document(const ImportedClaims& claims, const std::vector<std::string>& left_out);
+
+}  // namespace lockstep

@@ -1,0 +1,34 @@
+// The command line of analyze. Its help text is made from the tables that it is parsed by.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/model/compare.hpp"
+#include "analysis/render/format.hpp"
+#include "analysis/render/run_tables.hpp"
+#include "analysis/tables/page_options.hpp"
+#include "analysis/verbs/verbs.hpp"
+
+namespace lockstep {
+
+struct AnalyzeOptions : PageOptions {
+  const Verb* verb = &verbs().front();
+  Format format = Format::table;
+  std::string output;  // file; empty: stdout
+  bool strict = false, dark = false, help = false, version = false;
+  Baseline baseline = Baseline::seq;
+  std::string steps;                 // of trace: "A:B"; empty: around the median
+  RunTable table = RunTable::steps;  // of export
+};
+
+// "200Gb:2us": bandwidth (Gb, Mb: bits; GB, MB: bytes per second) and latency (ns, us, ms, s) of a link.
+// Error(bad_input) for anything else.
+Link parse_link(const std::string& text);
+
+// arguments: without the program's name. Error(bad_input) for what it does not know.
+AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments);
+
+std::string analyze_help();
+
+}  // namespace lockstep
