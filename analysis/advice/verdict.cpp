@@ -31,11 +31,6 @@ const std::map<std::string, std::string> kReasons = {
     {"other", "what no phase accounts for"},
 };
 
-const GroupSummary& summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
-  return *std::find_if(workload.groups.begin(), workload.groups.end(),
-                       [&](const GroupSummary& s) { return s.group == group; });
-}
-
 std::string certainty(const Estimate& e) {
   if (!e.interval) return "single launches, no interval";
   return fmt::format("95 % interval {} to {}", number(e.interval->low), number(e.interval->high));
@@ -111,7 +106,7 @@ void judge_group(std::vector<std::string>& sentences, const std::string& prefix,
     return add(sentences, prefix,
                fmt::format("No speedup is claimed for {}: {} [{}].", group.group->label, refusal->sentence,
                            refusal->rule->code));
-  const GroupSummary& baseline = summary_of(workload, comparison.baseline);
+  const GroupSummary& baseline = *summary_of(workload, comparison.baseline);
   add(sentences, prefix, speedup_sentence(group, comparison, baseline));
   if (group.group->any().ranks > 1) add(sentences, prefix, lost_time_sentence(group, baseline));
   add(sentences, prefix, learning_sentence(group, baseline));

@@ -116,8 +116,7 @@ std::string trust_sentence(const AblationComparison& c) {
     case AblationComparison::Trust::events:
       return fmt::format(
           "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the events: {} takes "
-          "{} ms "
-          "longer in '{}', which leaving out communication does not explain.",
+          "{} ms longer in '{}', which leaving out communication does not explain.",
           label, events, ablation, c.phase, milliseconds(-c.longer), without);
   }
   return "";

@@ -164,8 +164,7 @@ std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline b
   std::vector<Predictor> predictors;
   for (const ScalingSeries& series : scaling_series(workload, baseline)) {
     std::vector<const GroupSummary*> relatives = series.groups;
-    for (const GroupSummary& group : workload.groups)
-      if (group.group == series.baseline) relatives.push_back(&group);
+    relatives.push_back(summary_of(workload, series.baseline));
     const auto usable = std::find_if(series.groups.rbegin(), series.groups.rend(),
                                      [](const GroupSummary* group) { return is_usable(*group); });
     if (usable != series.groups.rend()) predictors.emplace_back(**usable, relatives);

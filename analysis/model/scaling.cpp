@@ -28,11 +28,6 @@ std::string identity_of(const GroupSummary& group, const Comparison& comparison)
   return identity;
 }
 
-const GroupSummary& summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
-  return *std::find_if(workload.groups.begin(), workload.groups.end(),
-                       [&](const GroupSummary& s) { return s.group == group; });
-}
-
 double speedup_of(const ScalingSeries& series, const GroupSummary& group, const Quantities& here,
                   const Quantities& there) {
   const double scale = series.weak ? static_cast<double>(group.group->any().ranks) : 1;
@@ -117,7 +112,7 @@ std::vector<ScalingSeries> scaling_series(const WorkloadSummary& workload, Basel
     });
     series.label = fmt::format("{}, {}", series.groups.front()->group->any().header.mode,
                                series.weak ? "weak" : "strong");
-    fit_laws(series, summary_of(workload, series.baseline));
+    fit_laws(series, *summary_of(workload, series.baseline));
   }
   return result;
 }

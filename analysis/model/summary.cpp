@@ -140,4 +140,10 @@ WorkloadSummary summarise(const Workload& workload) {
   return summary;
 }
 
+const GroupSummary* summary_of(const WorkloadSummary& workload, const LaunchGroup* group) {
+  for (const GroupSummary& summary : workload.groups)
+    if (summary.group == group) return &summary;
+  return nullptr;
+}
+
 }  // namespace lockstep

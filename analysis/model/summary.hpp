@@ -59,4 +59,7 @@ struct WorkloadSummary {
 
 WorkloadSummary summarise(const Workload& workload);
 
+// The group with these launches; null when the workload has none.
+const GroupSummary* summary_of(const WorkloadSummary& workload, const LaunchGroup* group);
+
 }  // namespace lockstep

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "analysis/plot/pictures.hpp"
-#include "analysis/tables/summary_table.hpp"
+#include "analysis/tables/summary.hpp"
 
 namespace lockstep {
 
@@ -15,11 +15,11 @@ double width_of(const std::string& text) {
 }
 
 // Left edges of the columns, and the right edge of the last.
-std::vector<double> edges_of(const TextTable& table) {
+std::vector<double> edges_of(const ShownTable& table) {
   std::vector<double> edges = {0};
   for (std::size_t c = 0; c < table.header.size(); ++c) {
     double width = width_of(table.header[c]);
-    for (const TextTable::Row& row : table.rows)
+    for (const ShownTable::Row& row : table.rows)
       if (c < row.cells.size()) width = std::max(width, width_of(row.cells[c]));
     edges.push_back(edges.back() + width + kGap);
   }
@@ -39,7 +39,7 @@ void add_rule(Panel& panel, double right, double y, double thickness) {
 }  // namespace
 
 Figure table_figure(const PictureInput& input) {
-  const TextTable table = summary_table(input.analysis, input.workload);
+  const ShownTable table = shown(short_table(input.analysis, input.workload));
   if (table.rows.size() > 40) return {};
   const std::vector<double> edges = edges_of(table);
   const auto rows = static_cast<double>(table.rows.size());

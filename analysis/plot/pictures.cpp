@@ -21,8 +21,7 @@ constexpr Picture kPictures[] = {
      total_time_figure},
     {"speedup", "Speedup",
      "How many times as fast as train_seq, with the 95 % interval. The dashed line is the ideal: as many "
-     "times "
-     "as there are ranks. A refused speedup is not drawn.",
+     "times as there are ranks. A refused speedup is not drawn.",
      speedup_figure},
     {"efficiency", "Efficiency",
      "Speedup divided by ranks, with the 95 % interval. The dashed line is the ideal.", efficiency_figure},
@@ -41,8 +40,7 @@ constexpr Picture kPictures[] = {
      accuracy_time_figure},
     {"loss_samples", "Loss against samples",
      "Training loss against samples trained on, of the launch whose time is the median; means of "
-     "neighbouring "
-     "steps. Curves that lie on each other learn equally much from a sample.",
+     "neighbouring steps. Curves that lie on each other learn equally much from a sample.",
      loss_samples_figure},
     {"loss_time", "Loss against time",
      "The same against the time since the first step, evaluation between the epochs counted.",
@@ -67,18 +65,15 @@ constexpr Picture kPictures[] = {
     {"timeline", "A step",
      "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
      "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
-     "colour a "
-     "bucket in turn.",
+     "colour a bucket in turn.",
      nullptr, timeline_figure},
     {"pipeline", "A step of the pipeline",
      "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "
-     "whose "
-     "wall time is the median. What is blank is the bubble, communication, and the optimizer.",
+     "whose wall time is the median. What is blank is the bubble, communication, and the optimizer.",
      nullptr, pipeline_figure},
     {"confusion", "Confusion matrix",
      "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "
-     "true "
-     "class; the colour is the share of the row.",
+     "true class; the colour is the share of the row.",
      nullptr, confusion_figure},
 };
 

@@ -1,38 +1,25 @@
-#include "analysis/render/csv.hpp"
+// Tables as CSV.
+#include <sstream>
 
-#include <fmt/format.h>
-
-#include "analysis/render/escape.hpp"
-#include "analysis/tables/metric_columns.hpp"
+#include "analysis/render/long_table.hpp"
+#include "analysis/render/render.hpp"
 
 namespace lockstep {
 
-namespace {
+std::string render_csv(const Table& table) {
+  const Table flat = flattened(table);
+  std::vector<std::string> keys;
+  for (const Column& column : flat.columns) keys.push_back(column.key);
+  std::ostringstream text;
+  LongTable out(text, LongFormat::csv, keys);
+  for (const std::vector<Cell>& row : flat.rows) out.row(row);
+  out.finish();
+  return text.str();
+}
 
-struct CellText {
-  std::string operator()(std::monostate) const { return ""; }
-  std::string operator()(double value) const { return fmt::format("{:.9g}", value); }
-  std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(const std::string& text) const { return csv_field(text); }
-  std::string operator()(const Refused& refused) const { return csv_field("refused [" + refused.code + "]"); }
-};
-
-}  // namespace
-
-std::string render_csv(const Analysis& analysis) {
+std::string render_csv(const Page& page) {
   std::string out;
-  for (const MetricColumn& column : metric_columns()) out += (out.empty() ? "" : ",") + column.name;
-  out += '\n';
-  for (const WorkloadSummary& workload : analysis.summaries) {
-    for (const GroupSummary& group : workload.groups) {
-      std::string row;
-      for (const MetricColumn& column : metric_columns()) {
-        if (&column != &metric_columns().front()) row += ',';
-        row += std::visit(CellText(), column.get(workload, group));
-      }
-      out += row + '\n';
-    }
-  }
+  for (const Table& table : page.tables) out += (out.empty() ? "" : "\n") + render_csv(table);
   return out;
 }
 

@@ -5,17 +5,18 @@
 #include <algorithm>
 #include <set>
 
-#include "analysis/advice/verdict.hpp"
 #include "analysis/quantities/numbers.hpp"
 #include "analysis/render/escape.hpp"
-#include "analysis/render/html_assets.hpp"
 #include "analysis/render/html_writer.hpp"
-#include "analysis/tables/metric_columns.hpp"
-#include "analysis/tables/metric_definitions.hpp"
-#include "analysis/tables/sections.hpp"
+#include "analysis/tables/definitions.hpp"
+#include "analysis/tables/group_table.hpp"
+#include "analysis/tables/summary.hpp"
 #include "base/provenance.hpp"
 
 namespace lockstep {
+
+// Made by CMake from the files of report/.
+extern const char *const kReportPage, *const kReportStyle, *const kReportScript;
 
 namespace {
 
@@ -51,9 +52,10 @@ Hovers hovers_of(const Analysis& analysis) {
   return hovers;
 }
 
-void add_verdict(HtmlWriter& html, const Analysis& analysis) {
-  html.heading("Verdict").raw("<div class=\"verdict\">\n");
-  for (const std::string& sentence : verdict(analysis)) html.paragraph(sentence);
+void add_verdict(HtmlWriter& html, const Page& summary) {
+  html.heading("Verdict");
+  html.raw("<div class=\"verdict\">\n");
+  for (const std::string& sentence : summary.lead) html.paragraph(sentence);
   html.raw("</div>\n");
 }
 
@@ -72,40 +74,16 @@ void add_pictures(HtmlWriter& html, const HtmlReport& report) {
   html.raw("</div>\n");
 }
 
-// The sections that the terminal shows; the verdict and the title already stand above.
-void add_sections(HtmlWriter& html, const Analysis& analysis) {
-  bool skip = false;
-  for (const Block& block : summary_document(analysis).blocks) {
-    if (block.kind == Block::Kind::heading) skip = block.lines[0] == "Verdict";
-    if (!skip && block.kind != Block::Kind::title) html.block(block);
-  }
-}
-
-struct ValueText {
-  std::string operator()(std::monostate) const { return "-"; }
+struct CellText {
   std::string operator()(double value) const { return number(value); }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
   std::string operator()(const std::string& text) const { return text; }
   std::string operator()(const Refused& refused) const { return "refused [" + refused.code + "]"; }
-};
-
-// The pages of the verbs, folded.
-void add_pages(HtmlWriter& html, const std::vector<Document>& pages) {
-  if (pages.empty()) return;
-  html.heading("In detail");
-  for (const Document& page : pages) {
-    html.raw("<details>");
-    for (const Block& block : page.blocks) {
-      if (block.kind == Block::Kind::title)
-        html.element("summary", block.lines[0]);
-      else if (block.kind == Block::Kind::heading)
-        html.element("h3", block.lines[0]);
-      else
-        html.block(block);
-    }
-    html.raw("</details>\n");
+  template <typename T>
+  std::string operator()(const T&) const {
+    return "-";
   }
-}
+};
 
 // Every metric of every group: a row a metric, a column a group.
 void add_all_numbers(HtmlWriter& html, const Analysis& analysis) {
@@ -117,18 +95,20 @@ void add_all_numbers(HtmlWriter& html, const Analysis& analysis) {
   html.raw(
       "<details><summary>every metric of every group</summary>\n<div "
       "class=\"scroll\"><table>\n<thead><tr><th>metric</th><th>unit</th>");
+  std::vector<std::string> runs;
   each_group(analysis, [&](const WorkloadSummary&, const GroupSummary& s) {
-    html.raw(fmt::format("<th{}>{}</th>", title_attribute(runs_of(*s.group)), html_escaped(s.group->label)));
+    runs.push_back(runs_of(*s.group));
+    html.raw(fmt::format("<th{}>{}</th>", title_attribute(runs.back()), html_escaped(s.group->label)));
   });
   html.raw("</tr></thead>\n<tbody>\n");
-  for (const MetricColumn& column : metric_columns()) {
-    const std::string about = metric_definition(column.name);
-    html.raw(fmt::format("<tr><td{}>{}</td><td>{}</td>", title_attribute(about), html_escaped(column.name),
-                         html_escaped(column.unit)));
-    each_group(analysis, [&](const WorkloadSummary& w, const GroupSummary& s) {
-      html.raw(fmt::format("<td{}>{}</td>", title_attribute(about + "\n" + runs_of(*s.group)),
-                           html_escaped(std::visit(ValueText(), column.get(w, s)))));
-    });
+  const Table table = flattened(groups_table(analysis));
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const std::string &key = table.columns[c].key, about = definition_of(key);
+    html.raw(fmt::format("<tr><td{}>{}</td><td>{}</td>", title_attribute(about), html_escaped(key),
+                         html_escaped(table.columns[c].unit)));
+    for (std::size_t r = 0; r < runs.size(); ++r)
+      html.raw(fmt::format("<td{}>{}</td>", title_attribute(about + "\n" + runs[r]),
+                           html_escaped(std::visit(CellText(), table.rows[r][c]))));
     html.raw("</tr>\n");
   }
   html.raw("</tbody></table></div></details>\n");
@@ -163,13 +143,15 @@ void add_configurations(HtmlWriter& html, const HtmlReport& report) {
     for (const auto& [key, value] : s.group->any().settings)
       if (!ignored_setting(key)) keys.insert(key);
   });
-  TextTable differing{{"key"}, {}};
-  for (const LaunchGroup* group : groups) differing.header.push_back(group->label);
+  std::vector<std::string> header = {"key"};
+  for (const LaunchGroup* group : groups) header.push_back(group->label);
+  Table differing = words_table(header);
   for (const std::string& key : keys) {
-    TextTable::Row row{{key}, ""};
-    for (const LaunchGroup* group : groups) row.cells.push_back(group->any().setting(key));
-    if (std::adjacent_find(row.cells.begin() + 1, row.cells.end(), std::not_equal_to<>()) != row.cells.end())
-      differing.rows.push_back(std::move(row));
+    std::vector<std::string> values;
+    for (const LaunchGroup* group : groups) values.push_back(group->any().setting(key));
+    if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end()) continue;
+    std::vector<Cell>& row = differing.rows.emplace_back(std::vector<Cell>{key});
+    row.insert(row.end(), values.begin(), values.end());
   }
   if (differing.rows.empty())
     html.paragraph("The configurations of all groups are equal.");
@@ -204,21 +186,23 @@ void add_environment(HtmlWriter& html, const HtmlReport& report) {
   each_group(report.analysis, [&](const WorkloadSummary&, const GroupSummary& s) {
     for (const auto& [name, value] : s.group->any().environment) names.insert(name);
   });
-  TextTable table{{"group", "fingerprint", "hosts", "devices", "processors", "threads"}, {}};
-  table.header.insert(table.header.end(), names.begin(), names.end());
+  std::vector<std::string> header = {"group", "fingerprint", "hosts", "devices", "processors", "threads"};
+  header.insert(header.end(), names.begin(), names.end());
+  Table table = words_table(header);
   for (const PictureInput& input : report.inputs) {
     for (const GroupDetail& group : input.groups) {
       const Launch& launch = group.summary->group->any();
       const RunDetail* run = group.typical();
       const std::vector<RankEnvironment> none, &places = run ? run->places : none;
-      TextTable::Row row{
-          {group.summary->group->label, launch.fingerprint, each_once(places, &RankEnvironment::host),
-           each_once(places, &RankEnvironment::device), each_once(places, &RankEnvironment::cpu),
-           std::to_string(launch.threads)},
-          ""};
+      std::vector<Cell> row = {group.summary->group->label,
+                               launch.fingerprint,
+                               each_once(places, &RankEnvironment::host),
+                               each_once(places, &RankEnvironment::device),
+                               each_once(places, &RankEnvironment::cpu),
+                               launch.threads};
       for (const std::string& name : names) {
         const auto found = launch.environment.find(name);
-        row.cells.push_back(found == launch.environment.end() ? "" : found->second);
+        row.emplace_back(found == launch.environment.end() ? "" : found->second);
       }
       table.rows.push_back(std::move(row));
     }
@@ -228,15 +212,14 @@ void add_environment(HtmlWriter& html, const HtmlReport& report) {
 
 void add_runs(HtmlWriter& html, const Analysis& analysis) {
   html.heading("Runs");
-  TextTable table{{"run", "uuid", "mode", "ranks", "seed", "started", "status", "used"}, {}};
+  Table table = words_table({"run", "uuid", "mode", "ranks", "seed", "started", "status", "used"});
   for (const Launch& l : analysis.runs.launches)
-    table.rows.push_back(
-        {{l.path, l.header.uuid, l.header.mode, std::to_string(l.ranks), l.setting("run.seed"),
-          l.header.started, l.header.status, l.usable() ? "yes" : "no"},
-         ""});
+    table.rows.push_back({l.path, l.header.uuid, l.header.mode, l.ranks, l.setting("run.seed"),
+                          l.header.started, l.header.status, l.usable() ? "yes" : "no"});
   html.text_table(table);
   if (analysis.runs.unreadable.empty()) return;
-  html.paragraph("Files that could not be read, and are left out:").items(analysis.runs.unreadable);
+  html.paragraph("Files that could not be read, and are left out:");
+  html.items(analysis.runs.unreadable);
 }
 
 std::string contents_of(const HtmlWriter& html) {
@@ -250,31 +233,24 @@ std::string contents_of(const HtmlWriter& html) {
 
 std::string render_html(const HtmlReport& report) {
   const Analysis& analysis = report.analysis;
+  const Page summary = summary_page(analysis);
   HtmlWriter top(hovers_of(analysis)), html(hovers_of(analysis));
-  add_verdict(html, analysis);
+  add_verdict(html, summary);
   add_pictures(html, report);
-  add_sections(html, analysis);
-  add_pages(html, report.pages);
+  html.body(summary);
+  if (!report.pages.empty()) html.heading("In detail");
+  for (const Page& page : report.pages) html.folded(page);
   add_all_numbers(html, analysis);
   add_configurations(html, report);
   add_environment(html, report);
   add_runs(html, analysis);
-  std::size_t groups = 0;
-  each_group(analysis, [&](const WorkloadSummary&, const GroupSummary&) { ++groups; });
-  const std::string title =
-      fmt::format("{} runs of {} configurations", analysis.runs.launches.size(), groups);
-  top.element("h1", title);
+  top.title(summary.title);
   top.element("p", fmt::format("Report of analyze {} ({})", provenance().version, provenance().commit),
               " class=\"meta\"");
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"{}>\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "script-src 'unsafe-inline'\">\n"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>{}</style>\n</head>\n"
-      "<body>\n{}{}<main>\n{}</main>\n<script>{}</script>\n</body>\n</html>\n",
-      report.dark ? " data-theme=\"dark\"" : "", html_escaped(title), kHtmlStyle, top.str(),
-      contents_of(html), html.str(), kHtmlScript);
+  return fmt::format(fmt::runtime(kReportPage), fmt::arg("theme", report.dark ? " data-theme=\"dark\"" : ""),
+                     fmt::arg("title", html_escaped(summary.title)), fmt::arg("style", kReportStyle),
+                     fmt::arg("top", top.str()), fmt::arg("contents", contents_of(html)),
+                     fmt::arg("body", html.str()), fmt::arg("script", kReportScript));
 }
 
 }  // namespace lockstep

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "analysis/plot/pictures.hpp"
-#include "analysis/tables/document.hpp"
+#include "analysis/tables/table.hpp"
 
 namespace lockstep {
 
@@ -18,7 +18,7 @@ struct HtmlPicture {
 struct HtmlReport {
   const Analysis& analysis;
   const std::vector<PictureInput>& inputs;
-  std::vector<Document> pages;  // of the verbs, after the summary
+  std::vector<Page> pages;  // of the verbs, after the summary
   std::vector<HtmlPicture> pictures;
   std::string notice;  // why there are no pictures, or ""
   bool dark = false;   // otherwise as the reader's system has it

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analysis/render/escape.hpp"
-#include "analysis/tables/metric_definitions.hpp"
 
 namespace lockstep {
 
@@ -11,13 +12,6 @@ namespace {
 
 std::string joined(const std::string& a, const std::string& b) {
   return a.empty() || b.empty() ? a + b : a + "\n" + b;
-}
-
-// By the name that a column has, else by its header.
-std::string definition_of(const TextTable& table, std::size_t column) {
-  if (column >= table.header.size()) return "";
-  const std::string named = column < table.metrics.size() ? metric_definition(table.metrics[column]) : "";
-  return named.empty() ? metric_definition(metric_of_header(table.header[column])) : named;
 }
 
 std::string class_attribute(const char* name) { return *name ? fmt::format(" class=\"{}\"", name) : ""; }
@@ -33,34 +27,27 @@ HtmlWriter& HtmlWriter::element(const std::string& name, const std::string& text
   return raw(fmt::format("<{0}{1}>{2}</{0}>\n", name, attributes, html_escaped(text)));
 }
 
-HtmlWriter& HtmlWriter::heading(const std::string& text) {
+void HtmlWriter::heading(const std::string& text) {
+  if (in_folded_) {
+    element("h3", text);
+    return;
+  }
   anchors_.push_back({fmt::format("s{}", anchors_.size() + 1), text});
-  return element("h2", text, fmt::format(" id=\"{}\"", anchors_.back().id));
+  element("h2", text, fmt::format(" id=\"{}\"", anchors_.back().id));
 }
 
-HtmlWriter& HtmlWriter::items(const std::vector<std::string>& lines) {
+void HtmlWriter::items(const std::vector<std::string>& lines) {
   raw("<ul class=\"findings\">\n");
   for (const std::string& line : lines) element("li", line);
-  return raw("</ul>\n");
+  raw("</ul>\n");
 }
 
-void HtmlWriter::open_table(const TextTable& table, const char* cell_class) {
-  raw("<div class=\"scroll\"><table>\n<thead><tr>");
-  for (std::size_t c = 0; c < table.header.size(); ++c) {
-    const std::string& header = table.header[c];
-    raw(fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
-                    class_attribute(cell_class), title_attribute(definition_of(table, c)),
-                    header.empty() ? "&#8203;group" : html_escaped(header)));
-  }
-  raw("</tr></thead>\n<tbody>\n");
-}
-
-void HtmlWriter::row(const TextTable& table, const TextTable::Row& row, const char* cell_class) {
+void HtmlWriter::row(const ShownTable& table, const ShownTable::Row& row, const char* cell_class) {
   const auto runs = hovers_.rows.find(row.cells.empty() ? "" : row.cells.front());
   const std::string of_runs = runs == hovers_.rows.end() ? "" : runs->second;
   raw("<tr>");
   for (std::size_t c = 0; c < row.cells.size(); ++c) {
-    const std::string about = c == 0 ? "" : definition_of(table, c);
+    const std::string about = c == 0 ? "" : table.definitions[c];
     raw(fmt::format("<td{}{}>{}</td>", class_attribute(cell_class), title_attribute(joined(about, of_runs)),
                     html_escaped(row.cells[c])));
   }
@@ -70,36 +57,31 @@ void HtmlWriter::row(const TextTable& table, const TextTable::Row& row, const ch
   raw("</tr>\n");
 }
 
-HtmlWriter& HtmlWriter::table(const TextTable& table) {
-  open_table(table, "");
-  for (const TextTable::Row& r : table.rows) row(table, r, "");
-  return raw("</tbody></table></div>\n");
-}
-
-HtmlWriter& HtmlWriter::text_table(const TextTable& table) {
-  open_table(table, "text");
-  for (const TextTable::Row& r : table.rows) row(table, r, "text");
-  return raw("</tbody></table></div>\n");
-}
-
-HtmlWriter& HtmlWriter::block(const Block& block) {
-  switch (block.kind) {
-    case Block::Kind::title:
-    case Block::Kind::heading:
-      return heading(block.lines[0]);
-    case Block::Kind::text:
-      return paragraph(block.lines[0]);
-    case Block::Kind::items:
-      return items(block.lines);
-    case Block::Kind::table:
-      return table(block.table);
+void HtmlWriter::table_of_class(const ShownTable& table, const char* cell_class) {
+  raw("<div class=\"scroll\"><table>\n<thead><tr>");
+  for (std::size_t c = 0; c < table.header.size(); ++c) {
+    const std::string& header = table.header[c];
+    raw(fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
+                    class_attribute(cell_class), title_attribute(table.definitions[c]),
+                    header.empty() ? "&#8203;group" : html_escaped(header)));
   }
-  return *this;
+  raw("</tr></thead>\n<tbody>\n");
+  for (const ShownTable::Row& r : table.rows) row(table, r, cell_class);
+  raw("</tbody></table></div>\n");
 }
 
-HtmlWriter& HtmlWriter::folded(const std::string& summary, const std::string& text) {
+void HtmlWriter::folded(const Page& page) {
+  raw("<details>").element("summary", page.title);
+  in_folded_ = true;
+  for (const std::string& sentence : page.lead) paragraph(sentence);
+  body(page);
+  in_folded_ = false;
+  raw("</details>\n");
+}
+
+void HtmlWriter::folded(const std::string& summary, const std::string& text) {
   raw("<details>").element("summary", summary);
-  return element("pre", text).raw("</details>\n");
+  element("pre", text).raw("</details>\n");
 }
 
 }  // namespace lockstep

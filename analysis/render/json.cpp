@@ -1,98 +1,118 @@
 #include "analysis/render/json.hpp"
 
-#include "analysis/advice/verdict.hpp"
-#include "analysis/checks/rules.hpp"
-#include "analysis/render/json_text.hpp"
-#include "analysis/tables/metric_columns.hpp"
-#include "base/provenance.hpp"
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "analysis/render/escape.hpp"
+#include "analysis/render/render.hpp"
 
 namespace lockstep {
 
 namespace {
 
-struct WriteValue {
-  JsonText& json;
-  const std::string& name;
-  void operator()(std::monostate) const { json.key(name).null(); }
-  void operator()(double value) const { json.key(name).number(value); }
-  void operator()(std::int64_t value) const { json.key(name).integer(value); }
-  void operator()(const std::string& text) const { json.key(name).text(text); }
+struct AddCell {
+  Json& row;
+  const std::string& key;
+  bool complete;
+  void operator()(std::monostate) const { row[key] = nullptr; }
+  void operator()(const Estimate& value) const {
+    row[key] = value.value;
+    if (!value.interval) return;
+    row[key + "_low"] = value.interval->low;
+    row[key + "_high"] = value.interval->high;
+  }
   void operator()(const Refused& refused) const {
-    json.key(name).null();
-    json.key(name + "_refused").text(refused.code);
+    if (complete) {
+      row[key] = nullptr;
+      row[key + "_refused"] = refused.code;
+    } else {
+      row["refused"] = refused.code;
+      row["sentence"] = refused.sentence;
+    }
+  }
+  template <typename T>
+  void operator()(const T& value) const {
+    row[key] = value;
   }
 };
 
-void write_findings(JsonText& json, const std::vector<Finding>& findings) {
-  json.key("findings").begin_list();
-  for (const Finding& finding : findings) json.text(finding.rule->code);
-  json.end_list();
-}
-
-void write_runs(JsonText& json, const Analysis& analysis) {
-  json.key("runs").begin_list();
-  for (const Launch& launch : analysis.runs.launches) {
-    json.begin_object();
-    json.key("path").text(launch.path).key("uuid").text(launch.header.uuid);
-    json.key("started").text(launch.header.started).key("status").text(launch.header.status);
-    json.key("valid").boolean(launch.header.valid).key("used").boolean(launch.usable());
-    json.key("seed").text(launch.setting("run.seed"));
-    write_findings(json, launch.findings);
-    json.end_object();
-  }
-  json.end_list();
-  json.key("unreadable").begin_list();
-  for (const std::string& line : analysis.runs.unreadable) json.text(line);
-  json.end_list();
-}
-
-void write_groups(JsonText& json, const Analysis& analysis) {
-  json.key("groups").begin_list();
-  for (const WorkloadSummary& workload : analysis.summaries) {
-    for (const GroupSummary& group : workload.groups) {
-      json.begin_object();
-      for (const MetricColumn& column : metric_columns())
-        std::visit(WriteValue{json, column.name}, column.get(workload, group));
-      json.key("runs").begin_list();
-      for (const Launch* launch : group.group->launches) json.text(launch->header.uuid);
-      json.end_list();
-      json.end_object();
+// Where lines begin: indented, or all in one.
+class Writer {
+ public:
+  explicit Writer(bool lines) : lines_(lines) {}
+  void write(const Json& value) {
+    if (value.is_structured()) {
+      write_members(value);
+    } else if (value.is_string()) {
+      out += json_quoted(value.get_ref<const std::string&>());
+    } else if (value.is_number_float()) {
+      const double number = value.get<double>();
+      out += std::isfinite(number) ? fmt::format("{:.9g}", number) : "null";
+    } else {
+      out += value.dump();  // whole numbers, true, false, null
     }
   }
-  json.end_list();
-}
+  std::string out;
 
-void write_all_findings(JsonText& json, const Analysis& analysis) {
-  json.key("findings").begin_list();
-  for (const ReportedFinding& f : all_findings(analysis)) {
-    json.begin_object();
-    json.key("code").text(f.finding->rule->code);
-    json.key("severity").text(is_refusal(*f.finding) ? "refusal" : "warning");
-    json.key("subject").text(f.subject).key("sentence").text(f.finding->sentence);
-    json.end_object();
+ private:
+  void write_members(const Json& value) {
+    out += value.is_object() ? '{' : '[';
+    ++depth_;
+    bool first = true;
+    for (const auto& item : value.items()) {
+      if (!first) out += ',';
+      first = false;
+      begin_line();
+      if (value.is_object()) out += json_quoted(item.key()) + (lines_ ? ": " : ":");
+      write(item.value());
+    }
+    --depth_;
+    if (!first) begin_line();
+    out += value.is_object() ? '}' : ']';
   }
-  json.end_list();
-}
+  void begin_line() {
+    if (lines_) out += '\n' + std::string(2 * depth_, ' ');
+  }
+  bool lines_;
+  std::size_t depth_ = 0;
+};
 
 }  // namespace
 
-std::string render_json(const Analysis& analysis) {
-  JsonText json;
-  json.begin_object();
-  json.key("program").text("analyze " + provenance().version);
-  json.key("baseline").text(analysis.baseline == Baseline::seq ? "seq" : "ddp1");
-  json.key("verdict").begin_list();
-  for (const std::string& sentence : verdict(analysis)) json.text(sentence);
-  json.end_list();
-  write_groups(json, analysis);
-  write_all_findings(json, analysis);
-  write_runs(json, analysis);
-  json.key("units").begin_object();
-  for (const MetricColumn& column : metric_columns())
-    if (!column.unit.empty()) json.key(column.name).text(column.unit);
-  json.end_object();
-  json.end_object();
-  return json.str() + '\n';
+Json json_of(const Table& given) {
+  const Table table = given.complete ? flattened(given) : given;
+  Json rows = Json::array();
+  for (const std::vector<Cell>& cells : table.rows) {
+    Json row = Json::object();
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      std::visit(AddCell{row, table.columns[i].key, given.complete}, cells[i]);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string json_text(const Json& json) {
+  Writer writer(true);
+  writer.write(json);
+  return writer.out + '\n';
+}
+
+std::string json_line(const Json& json) {
+  Writer writer(false);
+  writer.write(json);
+  return writer.out;
+}
+
+std::string render_json(const Page& page) {
+  Json json = {{"title", page.title}, {"lead", page.lead}};
+  for (const Table& table : page.tables) json[table.key] = json_of(table);
+  json["notes"] = page.notes;
+  json["units"] = Json::object();
+  for (const Table& table : page.tables)
+    for (const Column& column : table.columns)
+      if (!column.unit.empty()) json["units"][table.key + "." + column.key] = column.unit;
+  return json_text(json);
 }
 
 }  // namespace lockstep

@@ -5,28 +5,24 @@
 #include <cmath>
 
 #include "analysis/render/escape.hpp"
+#include "analysis/render/json.hpp"
 
 namespace lockstep {
 
 namespace {
 
+// What a cell says in one piece; words are quoted by the format.
 struct CellText {
-  LongFormat format;
+  std::string (*quoted)(const std::string&);
+  std::string operator()(std::monostate) const { return ""; }
   std::string operator()(double value) const {
-    if (!std::isfinite(value)) return format == LongFormat::json ? "null" : "";
-    return fmt::format("{:.9g}", value);
+    return std::isfinite(value) ? fmt::format("{:.9g}", value) : "";
   }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(const std::string& text) const {
-    switch (format) {
-      case LongFormat::csv:
-        return csv_field(text);
-      case LongFormat::json:
-        return json_quoted(text);
-      case LongFormat::tex:
-        return tex_escaped(text);
-    }
-    return "";
+  std::string operator()(const std::string& text) const { return quoted(text); }
+  std::string operator()(const Estimate& estimate) const { return (*this)(estimate.value); }
+  std::string operator()(const Refused& refused) const {
+    return quoted(refused.code.empty() ? refused.sentence : fmt::format("refused [{}]", refused.code));
   }
 };
 
@@ -47,17 +43,18 @@ LongTable::LongTable(std::ostream& out, LongFormat format, std::vector<std::stri
   out_ << (csv ? "\n" : " \\\\\n\\midrule\n\\endhead\n");
 }
 
-std::string LongTable::cell_text(const Cell& cell) const { return std::visit(CellText{format_}, cell); }
-
 void LongTable::row(const std::vector<Cell>& cells) {
-  std::string line = format_ == LongFormat::json ? (first_ ? "\n{" : ",\n{") : "";
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (i) line += format_ == LongFormat::tex ? " & " : ",";
-    if (format_ == LongFormat::json) line += json_quoted(columns_[i]) + ":";
-    line += cell_text(cells[i]);
+  if (format_ == LongFormat::json) {
+    Table one{"", "", {}, {cells}};
+    for (const std::string& column : columns_) one.columns.push_back({column, "", ""});
+    out_ << (first_ ? "\n" : ",\n") << json_line(json_of(one).front());
+  } else {
+    const bool csv = format_ == LongFormat::csv;
+    std::string line;
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      line += (i ? (csv ? "," : " & ") : "") + std::visit(CellText{csv ? csv_field : tex_escaped}, cells[i]);
+    out_ << line + (csv ? "\n" : " \\\\\n");
   }
-  line += format_ == LongFormat::json ? "}" : format_ == LongFormat::csv ? "\n" : " \\\\\n";
-  out_ << line;
   first_ = false;
 }
 

@@ -8,7 +8,7 @@ namespace lockstep {
 
 namespace {
 
-using Cells = std::vector<LongTable::Cell>;
+using Cells = std::vector<Cell>;
 
 // "/steps/wall" is the column wall.
 std::string last_word(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -50,7 +50,7 @@ void add_epochs(LongTable& out, const RunData& run) {
     for (const auto& c : kEpochValues) cells.emplace_back(run.epochs[e].*c.member);
     cells.emplace_back(run.epochs[e].peak_memory_bytes);
     for (const auto& c : kAuditCounts)
-      cells.push_back(e < run.audit.size() ? LongTable::Cell(run.audit[e].*c.member) : LongTable::Cell(NAN));
+      cells.push_back(e < run.audit.size() ? Cell(run.audit[e].*c.member) : Cell(NAN));
     out.row(cells);
   }
 }

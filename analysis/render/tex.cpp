@@ -1,14 +1,15 @@
-#include "analysis/render/tex.hpp"
-
+// A page as LaTeX: tables in the style of the package booktabs.
 #include <fmt/format.h>
 
 #include "analysis/render/escape.hpp"
+#include "analysis/render/page_writer.hpp"
+#include "analysis/render/render.hpp"
 
 namespace lockstep {
 
 namespace {
 
-std::string tex_row(const TextTable::Row& row, std::size_t columns) {
+std::string row_of(const ShownTable::Row& row, std::size_t columns) {
   std::string out;
   for (const std::string& cell : row.cells) out += (out.empty() ? "" : " & ") + tex_escaped(cell);
   if (row.cells.empty()) out = "{}";
@@ -18,42 +19,43 @@ std::string tex_row(const TextTable::Row& row, std::size_t columns) {
   return "  " + out + " \\\\\n";
 }
 
-std::string tex_table(const TextTable& table) {
-  const std::size_t columns = table.header.size();
-  std::string out = fmt::format("\\begin{{tabular}}{{l{}}}\n  \\toprule\n", std::string(columns - 1, 'r'));
+std::string header_of(const ShownTable& table) {
   std::string header;
-  for (std::size_t c = 0; c < columns; ++c)
+  for (std::size_t c = 0; c < table.header.size(); ++c)
     header += (c ? " & " : "") + (table.header[c].empty() ? "{}" : tex_escaped(table.header[c]));
-  out += "  " + header + " \\\\\n  \\midrule\n";
-  for (const TextTable::Row& row : table.rows) out += tex_row(row, columns);
-  return out + "  \\bottomrule\n\\end{tabular}\n";
+  return "  " + header + " \\\\\n";
 }
 
-std::string tex_block(const Block& block) {
-  switch (block.kind) {
-    case Block::Kind::title:
-      return fmt::format("\\section*{{{}}}\n", tex_escaped(block.lines[0]));
-    case Block::Kind::heading:
-      return fmt::format("\\subsection*{{{}}}\n", tex_escaped(block.lines[0]));
-    case Block::Kind::text:
-      return tex_escaped(block.lines[0]) + '\n';
-    case Block::Kind::items: {
-      std::string out = "\\begin{itemize}\n";
-      for (const std::string& line : block.lines) out += "  \\item " + tex_escaped(line) + '\n';
-      return out + "\\end{itemize}\n";
-    }
-    case Block::Kind::table:
-      return block.table.header.empty() ? "" : tex_table(block.table);
+class TexWriter : public PageWriter {
+ public:
+  void title(const std::string& text) override {
+    out += fmt::format("\n\\section*{{{}}}\n", tex_escaped(text));
   }
-  return "";
-}
+  void heading(const std::string& text) override {
+    out += fmt::format("\n\\subsection*{{{}}}\n", tex_escaped(text));
+  }
+  void paragraph(const std::string& text) override { out += '\n' + tex_escaped(text) + '\n'; }
+  void items(const std::vector<std::string>& lines) override {
+    out += "\n\\begin{itemize}\n";
+    for (const std::string& line : lines) out += "  \\item " + tex_escaped(line) + '\n';
+    out += "\\end{itemize}\n";
+  }
+  void table(const ShownTable& table) override {
+    const std::size_t columns = table.header.size();
+    out += fmt::format("\n\\begin{{tabular}}{{l{}}}\n  \\toprule\n", std::string(columns - 1, 'r'));
+    out += header_of(table) + "  \\midrule\n";
+    for (const ShownTable::Row& row : table.rows) out += row_of(row, columns);
+    out += "  \\bottomrule\n\\end{tabular}\n";
+  }
+  std::string out = "% needs \\usepackage{booktabs}\n";
+};
 
 }  // namespace
 
-std::string render_tex(const Document& document) {
-  std::string out = "% needs \\usepackage{booktabs}\n";
-  for (const Block& block : document.blocks) out += '\n' + tex_block(block);
-  return out;
+std::string render_tex(const Page& page) {
+  TexWriter writer;
+  writer.page(page);
+  return writer.out;
 }
 
 }  // namespace lockstep

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "analysis/model/step_timeline.hpp"
-#include "analysis/render/escape.hpp"
 #include "analysis/render/trace_events.hpp"
 
 namespace lockstep {
@@ -88,8 +87,7 @@ class RunTrace {
   }
 
   void add_phases(std::int64_t rank, std::int64_t step) {
-    const std::string arguments =
-        fmt::format("\"step\":{},\"epoch\":{}", step, run_.steps.epoch.at(rank, step));
+    const Json arguments = {{"step", step}, {"epoch", run_.steps.epoch.at(rank, step)}};
     for (const QuantitySpan& span : phase_spans(run_.steps, rank, step))
       out_.span({rank, kComputeLane}, shown_name(span.phase), "phase", span.begin, span.end, arguments);
   }
@@ -109,8 +107,7 @@ class RunTrace {
           lane,
           fmt::format("{} {}", table.direction[row] == 0 ? "forward" : "backward", table.micro_batch[row]),
           "pass", begin, end,
-          fmt::format("\"step\":{},\"stage\":{},\"micro_batch\":{}", step, table.stage[row],
-                      table.micro_batch[row]));
+          {{"step", step}, {"stage", table.stage[row]}, {"micro_batch", table.micro_batch[row]}});
     }
   }
 
@@ -141,9 +138,10 @@ class RunTrace {
       out_.name(lane, "communication" + numbered(taken.lane));
       out_.name(waits, "waiting" + numbered(taken.lane));
     }
-    const std::string arguments =
-        fmt::format("\"step\":{},\"sequence\":{},\"bucket\":{},\"bytes\":{}", comm.step[part.row],
-                    comm.sequence[part.row], comm.bucket[part.row], comm.bytes[part.row]);
+    const Json arguments = {{"step", comm.step[part.row]},
+                            {"sequence", comm.sequence[part.row]},
+                            {"bucket", comm.bucket[part.row]},
+                            {"bytes", comm.bytes[part.row]}};
     out_.span(lane, comm.kind[part.row], "communication", begin, end, arguments);
     const double wait = part.transfer > 0 ? end - begin - part.transfer : 0;
     if (wait > 0) out_.span(waits, "waiting for the last rank", "wait", begin, begin + wait, arguments);
@@ -176,10 +174,10 @@ StepWindow median_window(const StepTable& steps, std::int64_t warmup) {
 void write_trace(std::ostream& out, const RunData& run, StepWindow window) {
   window.first = std::clamp<std::int64_t>(window.first, 0, run.steps.steps());
   window.last = std::clamp(window.last, window.first, run.steps.steps());
-  out << fmt::format(
-      "{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"run\":{},\"mode\":{},\"steps\":\"{}:{}\"}},"
-      "\"traceEvents\":[",
-      json_quoted(run.header.uuid), json_quoted(run.header.mode), window.first, window.last);
+  const Json about = {{"run", run.header.uuid},
+                      {"mode", run.header.mode},
+                      {"steps", fmt::format("{}:{}", window.first, window.last)}};
+  out << R"({"displayTimeUnit":"ms","otherData":)" << json_line(about) << R"(,"traceEvents":[)";
   if (window.first < window.last) RunTrace(out, run, window).write();
   out << "\n]}\n";
 }

@@ -19,13 +19,13 @@ void TraceEvents::name(TraceLane lane, const std::string& name) {
 }
 
 void TraceEvents::span(TraceLane lane, const std::string& name, const char* category, double begin,
-                       double end, const std::string& arguments) {
+                       double end, const Json& arguments) {
   const double from = microseconds(begin);
   events_.push_back(
       {from, fmt::format("{{\"name\":{},\"cat\":\"{}\",\"ph\":\"X\",\"ts\":{:.3f},\"dur\":{:.3f},\"pid\":{},"
-                         "\"tid\":{},\"args\":{{{}}}}}",
+                         "\"tid\":{},\"args\":{}}}",
                          json_quoted(name), category, from, std::max(0.0, microseconds(end) - from),
-                         lane.process, lane.thread, arguments)});
+                         lane.process, lane.thread, json_line(arguments))});
 }
 
 void TraceEvents::flow(TraceLane lane, char phase, std::int64_t id, double time) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "analysis/render/json.hpp"
+
 namespace lockstep {
 
 struct TraceLane {
@@ -19,9 +21,9 @@ class TraceEvents {
 
   // name: of a process, or of a thread when lane.thread is not 0.
   void name(TraceLane lane, const std::string& name);
-  // A span. arguments: the members of a JSON object, without braces.
+  // A span. arguments: an object.
   void span(TraceLane lane, const std::string& name, const char* category, double begin, double end,
-            const std::string& arguments = "");
+            const Json& arguments);
   // A point of an arrow, in the span that begins at `time`: phase s, t or f.
   void flow(TraceLane lane, char phase, std::int64_t id, double time);
 

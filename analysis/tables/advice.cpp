@@ -2,14 +2,14 @@
 
 #include "analysis/advice/advice.hpp"
 #include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
 
 Page advise_page(const Analysis& analysis, const PageOptions& options) {
   Page page{"Advice from " + size_of(analysis), {}, {}, {}};
-  Sheet sheet{"advice",
+  Table table{"advice",
               "What would help, and by how much",
               {{"group", "", ""},
                {"gain", "1", "gain"},
@@ -24,7 +24,7 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
       const std::vector<Advice> all = advice_for(predictor, workload);
       for (std::size_t i = 0; i < all.size(); ++i) {
         const Advice& a = all[i];
-        sheet.rows.push_back({name, a.gain, std::string(a.keeps_training ? "yes" : "no"), a.what, a.because});
+        table.rows.push_back({name, a.gain, std::string(a.keeps_training ? "yes" : "no"), a.what, a.because});
         page.lead.push_back(fmt::format("{}, {}. {} (gain {}), because {}.", name, i + 1, a.what,
                                         with_interval(a.gain), a.because));
       }
@@ -39,7 +39,7 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
                              "give it with --link, as 200Gb:2us, or measure it with commbench.");
     }
   }
-  if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));
+  if (!table.rows.empty()) page.tables.push_back(std::move(table));
   page.notes.emplace_back("Gain: samples per second with the change, by those without; each for itself.");
   page.notes.emplace_back("What changes the batch changes what is learned: try it with the learning rate.");
   return page;

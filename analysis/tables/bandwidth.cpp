@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
 #include "analysis/tables/bench_words.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
 
 namespace {
 
-Sheet empty_rows() {
+Table empty_rows() {
   return {"collectives",
           "Times and bandwidths by message size",
           {{"bench", "", ""},
@@ -24,7 +24,7 @@ Sheet empty_rows() {
           {}};
 }
 
-Sheet empty_links() {
+Table empty_links() {
   return {"links",
           "The link behind them: time = latency + bytes / bandwidth, fitted over all sizes",
           {{"bench", "", ""},
@@ -37,14 +37,14 @@ Sheet empty_links() {
 
 void add_link(Page& page, const std::string& name, const char* to, const std::optional<BenchLink>& link) {
   if (!link) return;
-  page.sheets[1].rows.push_back({name, std::string(to), link->latency, link->bandwidth, link->sizes});
+  page.tables[1].rows.push_back({name, std::string(to), link->latency, link->bandwidth, link->sizes});
 }
 
 void add_bench(Page& page, const LinkBench& bench, const std::string& name) {
   for (const BenchRow& row : bench.rows) {
     const Cell none;
     const bool has_bytes = row.bytes > 0;
-    page.sheets[0].rows.push_back({name, row.collective, row.bytes, row.repetitions, row.fastest, row.median,
+    page.tables[0].rows.push_back({name, row.collective, row.bytes, row.repetitions, row.fastest, row.median,
                                    row.p95, has_bytes ? Cell(row.algorithm_bandwidth) : none,
                                    has_bytes ? Cell(row.bus_bandwidth) : none, row.wrong});
   }
@@ -69,7 +69,7 @@ Page bandwidth_page(const Analysis& analysis, const PageOptions&) {
             {empty_rows(), empty_links()},
             {}};
   for (const LinkBench& bench : benches) add_bench(page, bench, bench_name(bench, benches.size()));
-  if (page.sheets[1].rows.empty()) page.sheets.pop_back();
+  if (page.tables[1].rows.empty()) page.tables.pop_back();
   page.notes.emplace_back("A time is that of the rank that took longest, after a barrier.");
   page.notes.emplace_back(
       "The intervals are those of one launch: its repetitions drawn anew, for the machine as it was then.");

@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 
 #include "analysis/model/ablation.hpp"
-#include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -11,69 +10,52 @@ namespace {
 
 using Q = Quantity;
 
-// Only groups that communicate.
-template <typename Visit>
-void visit_communicating(const Analysis& analysis, Visit visit) {
-  visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    if (group.group->any().ranks > 1) visit(workload, group);
-  });
+template <typename Get>
+GroupColumn mean(const char* key, const char* header, Get get) {
+  return {{key, "s", header, 1000}, [get](const WorkloadSummary&, const GroupSummary& s) { return get(s); }};
 }
 
-Sheet groups_sheet(const Analysis& analysis) {
-  Sheet sheet{"overlap",
-              "Communication of a mean step, mean over ranks",
-              {{"group", "", ""},
-               {"comm", "s", "total ms", 1000},
-               {"comm_overlapped", "s", "hidden ms", 1000},
-               {"comm_exposed", "s", "exposed ms", 1000},
-               {"overlap_ratio", "1", "hidden %", 100},
-               {"transfer", "s", "transfer ms", 1000},
-               {"wait", "s", "waiting ms", 1000},
-               {"link_latency", "s", "latency us", 1e6},
-               {"link_bandwidth", "B/s", "link GB/s", 1e-9}},
-              {}};
-  visit_communicating(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    std::vector<Cell>& row = sheet.rows.emplace_back();
-    row.emplace_back(subject(analysis, workload, group.group->label));
-    if (const auto no = refused(group, Claim::budget)) return row.push_back(*no);
-    const auto mean = [&](auto metric) { return Cell(estimate(group.steps, metric)); };
-    row.push_back(mean([](const Quantities& q) { return q[Q::comm]; }));
-    row.push_back(mean([](const Quantities& q) { return q[Q::comm] - q[Q::comm_exposed]; }));
-    row.push_back(mean([](const Quantities& q) { return q[Q::comm_exposed]; }));
-    row.push_back(cell(group.overlap_share));
-    const bool events = group.budget[Q::transfer] > 0;
-    row.push_back(events ? mean([](const Quantities& q) { return q[Q::transfer]; }) : Cell());
-    row.push_back(events ? mean([](const Quantities& q) { return q[Q::wait]; }) : Cell());
-    const auto& link = group.parallel.link;
-    row.push_back(link ? Cell(link->latency) : Cell());
-    row.push_back(link ? Cell(link->bandwidth) : Cell());
-  });
-  return sheet;
+template <typename Metric>
+auto estimated(Metric metric) {
+  return [metric](const GroupSummary& s) { return Cell(estimate(s.steps, metric)); };
 }
 
-Sheet waiting_sheet(const Analysis& analysis) {
-  Sheet sheet{"waiting",
-              "Whom the ranks wait for",
-              {{"group", "", ""},
-               {"rank", "1", "rank"},
-               {"share", "1", "% of waiting", 100},
-               {"kind", "", "the late rank"},
-               {"phase", "", "differs in"},
-               {"seconds", "s", "its ms", 1000},
-               {"others", "s", "others' ms", 1000}},
-              {}};
-  visit_communicating(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    if (!group.parallel.late) return;
-    const LateRank& late = *group.parallel.late;
-    sheet.rows.push_back({subject(analysis, workload, group.group->label),
-                          static_cast<std::int64_t>(late.lateness.rank), late.lateness.share,
-                          std::string(words_for(late.lateness.kind)), late.phase, late.seconds, late.others});
-  });
-  return sheet;
+// Only from events.
+template <typename Metric>
+auto from_events(Metric metric) {
+  return [metric](const GroupSummary& s) {
+    return s.budget[Q::transfer] > 0 ? Cell(estimate(s.steps, metric)) : Cell();
+  };
 }
 
-Sheet buckets_sheet(const Analysis& analysis) {
-  Sheet sheet{"buckets",
+Table overlap_table(const Analysis& analysis) {
+  return group_table(
+      "overlap", "Communication of a mean step, mean over ranks", groups_of(analysis, is_parallel),
+      {mean("comm", "total ms", estimated([](const Quantities& q) { return q[Q::comm]; })),
+       mean("comm_overlapped", "hidden ms",
+            estimated([](const Quantities& q) { return q[Q::comm] - q[Q::comm_exposed]; })),
+       mean("comm_exposed", "exposed ms", estimated([](const Quantities& q) { return q[Q::comm_exposed]; })),
+       metric("overlap_ratio", "hidden %", 100),
+       mean("transfer", "transfer ms", from_events([](const Quantities& q) { return q[Q::transfer]; })),
+       mean("wait", "waiting ms", from_events([](const Quantities& q) { return q[Q::wait]; })),
+       metric("link_latency", "latency us", 1e6), metric("link_bandwidth", "link GB/s", 1e-9)},
+      unless_refused(Claim::budget));
+}
+
+Table waiting_table(const Analysis& analysis) {
+  return group_table(
+      "waiting", "Whom the ranks wait for",
+      groups_of(analysis, [](const GroupSummary& s) { return is_parallel(s) && s.parallel.late; }),
+      {metric_as("rank", metric("waited_for_rank", "rank")),
+       metric_as("share", metric("waited_for_share", "% of waiting", 100)),
+       metric_as("kind", metric("waited_for_kind", "the late rank")),
+       metric_as("phase", metric("late_phase", "differs in")),
+       metric_as("seconds", metric("late_phase_seconds", "its ms", 1000)),
+       metric_as("others", metric("late_phase_seconds_others", "others' ms", 1000))});
+}
+
+Table buckets_table(const Analysis& analysis) {
+  Table table{"buckets",
               "Gradient buckets in a mean step; times since the backward pass began",
               {{"group", "", ""},
                {"bucket", "1", "bucket"},
@@ -85,12 +67,11 @@ Sheet buckets_sheet(const Analysis& analysis) {
                {"wait", "s", "waiting ms", 1000},
                {"exposed", "s", "exposed ms", 1000}},
               {}};
-  visit_communicating(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    for (const BucketTimes& b : group.parallel.buckets)
-      sheet.rows.push_back({subject(analysis, workload, group.group->label), std::int64_t{b.bucket}, b.bytes,
-                            b.ready, b.start, b.end, b.transfer, b.wait, b.exposed});
-  });
-  return sheet;
+  for (const auto& [name, workload, group] : groups_of(analysis, is_parallel))
+    for (const BucketTimes& b : group->parallel.buckets)
+      table.rows.push_back(
+          {name, std::int64_t{b.bucket}, b.bytes, b.ready, b.start, b.end, b.transfer, b.wait, b.exposed});
+  return table;
 }
 
 const char* word_for(AblationComparison::Trust trust) {
@@ -105,8 +86,8 @@ const char* word_for(AblationComparison::Trust trust) {
   return "both";
 }
 
-Sheet ablation_sheet(const Analysis& analysis) {
-  Sheet sheet{"ablation",
+Table ablation_table(const Analysis& analysis) {
+  Table table{"ablation",
               "The same step without communication, and its communication alone",
               {{"group", "", ""},
                {"step_seconds", "s", "ms/step", 1000},
@@ -120,13 +101,13 @@ Sheet ablation_sheet(const Analysis& analysis) {
               {}};
   for (const WorkloadSummary& workload : analysis.summaries)
     for (const AblationComparison& c : ablations_of(workload))
-      sheet.rows.push_back({subject(analysis, workload, c.whole->group->label), c.whole->step_seconds,
+      table.rows.push_back({subject(analysis, workload, c.whole->group->label), c.whole->step_seconds,
                             c.no_comm ? Cell(c.no_comm->step_seconds) : Cell(),
                             estimate(c.whole->steps, [](const Quantities& q) { return q[Q::comm_exposed]; }),
                             cell(c.exposed_by_ablation),
                             c.no_comm ? Cell(std::string(word_for(c.trust))) : Cell(),
                             cell(c.compute_slowdown), cell(c.comm_alone), cell(c.comm_slowdown)});
-  return sheet;
+  return table;
 }
 
 std::vector<std::string> ablation_notes(const Analysis& analysis) {
@@ -139,18 +120,17 @@ std::vector<std::string> ablation_notes(const Analysis& analysis) {
 
 std::vector<std::string> absences(const Analysis& analysis) {
   std::vector<std::string> notes;
-  visit_communicating(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    if (group.group->any().ablation() == "no_comm") return;
-    const std::string name = subject(analysis, workload, group.group->label);
-    if (group.unmatched_collectives > 0)
+  for (const auto& [name, workload, group] : groups_of(analysis, is_parallel)) {
+    if (group->group->any().ablation() == "no_comm") continue;
+    if (group->unmatched_collectives > 0)
       notes.push_back(fmt::format("{}: {} collectives that not every rank recorded are left out.", name,
-                                  group.unmatched_collectives));
-    if (refused(group, Claim::budget) || group.parallel.link) return;
+                                  group->unmatched_collectives));
+    if (refusal_of(group->findings, Claim::budget) || group->parallel.link) continue;
     notes.push_back(
-        group.parallel.buckets.empty()
+        group->parallel.buckets.empty()
             ? fmt::format("{}: the files have no events of gradient buckets.", name)
             : fmt::format("{}: no link can be fitted, the all-reduces are all of about one size.", name));
-  });
+  }
   return notes;
 }
 
@@ -158,18 +138,17 @@ std::vector<std::string> absences(const Analysis& analysis) {
 
 Page overlap_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Communication and overlap: " + size_of(analysis), {}, {}, absences(analysis)};
-  Sheet buckets = buckets_sheet(analysis);
+  Table buckets = buckets_table(analysis);
   const bool has_buckets = !buckets.rows.empty();
-  for (Sheet sheet :
-       {groups_sheet(analysis), ablation_sheet(analysis), waiting_sheet(analysis), std::move(buckets)})
-    if (!sheet.rows.empty()) page.sheets.push_back(std::move(sheet));
+  for (Table table :
+       {overlap_table(analysis), ablation_table(analysis), waiting_table(analysis), std::move(buckets)})
+    if (!table.rows.empty()) page.tables.push_back(std::move(table));
   for (std::string& note : ablation_notes(analysis)) page.notes.push_back(std::move(note));
-  if (page.sheets.empty()) page.lead.emplace_back("No run communicates: all have one rank.");
+  if (page.tables.empty()) page.lead.emplace_back("No run communicates: all have one rank.");
   if (has_buckets)
     page.notes.emplace_back(
         "Exposed time of a bucket: what of it lies after the end of compute, which is reckoned from how much "
-        "of the "
-        "step's communication is exposed.");
+        "of the step's communication is exposed.");
   return page;
 }
 

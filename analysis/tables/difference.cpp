@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/checks/rules.hpp"
 #include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -32,18 +33,15 @@ const GroupSummary* find(const Analysis& analysis, const Workload& workload, con
 
 std::vector<Pair> pairs_of(const Analysis& before, const Analysis& after, std::vector<std::string>& notes) {
   std::vector<Pair> pairs;
-  visit_measured(before, [&](const WorkloadSummary& w, const GroupSummary& group) {
-    const std::string& label = group.group->label;
-    const GroupSummary* other = find(after, *w.workload, label);
+  for (const auto& [name, w, group] : groups_of(before)) {
+    const GroupSummary* other = find(after, *w->workload, group->group->label);
     if (other)
-      pairs.push_back({subject(before, w, label), &group, other, check_pair(*other->group, *group.group)});
+      pairs.push_back({name, group, other, check_pair(*other->group, *group->group)});
     else
-      notes.push_back(subject(before, w, label) + " is only in the first.");
-  });
-  visit_measured(after, [&](const WorkloadSummary& w, const GroupSummary& group) {
-    if (!find(before, *w.workload, group.group->label))
-      notes.push_back(subject(after, w, group.group->label) + " is only in the second.");
-  });
+      notes.push_back(name + " is only in the first.");
+  }
+  for (const auto& [name, w, group] : groups_of(after))
+    if (!find(before, *w->workload, group->group->label)) notes.push_back(name + " is only in the second.");
   return pairs;
 }
 
@@ -99,7 +97,7 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
   Difference result;
   Page& page = result.page;
   page.title = fmt::format("{} against {}", options.paths[1], options.paths[0]);
-  Sheet sheet{"phases",
+  Table table{"phases",
               "Mean step, in ms",
               {{"group", "", ""},
                {"phase", "", "phase"},
@@ -111,12 +109,12 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
               {}};
   for (const Pair& pair : pairs_of(before, after, page.notes)) {
     if (const Finding* finding = refusal_of(pair.findings, Claim::speedup)) {
-      sheet.rows.push_back({pair.name, no_cells(*finding)});
+      table.rows.push_back({pair.name, refused_by(*finding)});
       continue;
     }
     const std::vector<Change> changes = changes_of(pair);
     for (const Change& c : changes)
-      sheet.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
+      table.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
                             c.before, c.after, c.difference, c.difference.value / changes.front().before,
                             std::string(c.significant ? "yes" : "no")});
     page.lead.push_back(sentence_of(pair, changes));
@@ -126,12 +124,11 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
     page.lead.push_back(
         fmt::format("{}: a regression of more than {} %.", pair.name, number(100 * options.threshold)));
   }
-  if (sheet.rows.empty()) page.lead.emplace_back("No configuration is in both.");
-  page.sheets.push_back(std::move(sheet));
+  if (table.rows.empty()) page.lead.emplace_back("No configuration is in both.");
+  page.tables.push_back(std::move(table));
   page.notes.emplace_back(
       "Significant: the 95 % interval of the difference does not hold 0; for single launches, more than 5 % "
-      "of the "
-      "step.");
+      "of the step.");
   return result;
 }
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "analysis/import/claims.hpp"
-#include "analysis/tables/document.hpp"
+#include "analysis/tables/table.hpp"
 
 namespace lockstep {
 
-Document claims_document(const ImportedClaims& claims, const std::vector<std::string>& left_out);
+Page claims_page(const ImportedClaims& claims, const std::vector<std::string>& left_out);
 
 }  // namespace lockstep

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -13,14 +13,14 @@ std::vector<Cell> row_of(const Analysis& analysis, const WorkloadSummary& worklo
   const auto launches = std::ssize(time.group->group->launches);
   std::vector<Cell> row = {subject(analysis, workload, time.group->group->label), time.target,
                            fmt::format("{} of {}", time.reached, launches)};
-  if (!time.seconds) return row.push_back(NoCells{"", "half of the launches or more never reach it"}), row;
+  if (!time.seconds) return row.push_back(Refused{"", "half of the launches or more never reach it"}), row;
   row.insert(row.end(),
              {*time.seconds, *time.samples, cell(time.speedup), cell(time.statistical_efficiency)});
   return row;
 }
 
-Sheet curves_sheet(const Analysis& analysis) {
-  Sheet sheet{"curve",
+Table curves_table(const Analysis& analysis) {
+  Table table{"curve",
               "Validation metric after each epoch, median over launches",
               {{"group", "", ""},
                {"epoch", "1", "epoch"},
@@ -28,27 +28,28 @@ Sheet curves_sheet(const Analysis& analysis) {
                {"samples", "1", "samples"},
                {"metric", "1", "metric"}},
               {}};
-  visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    for (std::size_t e = 0; group.group->any().trained_whole() && e < group.group->any().curve.size(); ++e) {
+  for (const auto& [name, workload, group] : groups_of(analysis)) {
+    for (std::size_t e = 0; group->group->any().trained_whole() && e < group->group->any().curve.size();
+         ++e) {
       std::vector<double> seconds, samples, metrics;
-      for (const Launch* launch : group.group->launches) {
+      for (const Launch* launch : group->group->launches) {
         if (e >= launch->curve.size()) continue;
         seconds.push_back(launch->curve[e].seconds);
         samples.push_back(launch->curve[e].samples);
         metrics.push_back(launch->curve[e].metric);
       }
-      sheet.rows.push_back({subject(analysis, workload, group.group->label), static_cast<std::int64_t>(e),
-                            median(seconds), median(samples), median(metrics)});
+      table.rows.push_back(
+          {name, static_cast<std::int64_t>(e), median(seconds), median(samples), median(metrics)});
     }
-  });
-  return sheet;
+  }
+  return table;
 }
 
 }  // namespace
 
 Page convergence_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Convergence: " + size_of(analysis), {}, {}, {}};
-  Sheet sheet{"targets",
+  Table table{"targets",
               "Time to accuracy (validation), evaluation not counted",
               {{"group", "", ""},
                {"target", "1", "target"},
@@ -60,7 +61,7 @@ Page convergence_page(const Analysis& analysis, const PageOptions&) {
               {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
     const Convergence convergence = convergence_of(workload, analysis.baseline);
-    for (const TargetTime& time : convergence.times) sheet.rows.push_back(row_of(analysis, workload, time));
+    for (const TargetTime& time : convergence.times) table.rows.push_back(row_of(analysis, workload, time));
     if (convergence.targets.empty())
       page.notes.push_back(subject(analysis, workload, "no run has a validation metric") + ".");
     else if (!convergence.given)
@@ -68,8 +69,8 @@ Page convergence_page(const Analysis& analysis, const PageOptions&) {
                                    "training.target names no target: taken is 95 % of the way to the best") +
                            ".");
   }
-  page.sheets.push_back(std::move(sheet));
-  page.sheets.push_back(curves_sheet(analysis));
+  page.tables.push_back(std::move(table));
+  page.tables.push_back(curves_table(analysis));
   page.notes.emplace_back("A launch that never reaches the target counts as later than all others.");
   page.notes.emplace_back(
       "Statistical efficiency: samples to the target on the baseline by those here; S is about throughput "

@@ -3,7 +3,7 @@
 
 #include "analysis/model/analysis.hpp"
 #include "analysis/tables/page_options.hpp"
-#include "analysis/tables/sheet.hpp"
+#include "analysis/tables/table.hpp"
 
 namespace lockstep {
 

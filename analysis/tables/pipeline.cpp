@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "analysis/metrics/pipeline.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -37,43 +37,57 @@ std::optional<double> bound_of(const Launch& launch, std::int64_t stages, std::i
   return measured_bubble(busy, pipeline_bound(times, micro_batches));
 }
 
-std::vector<Cell> row_of(const Analysis& analysis, const WorkloadSummary& workload,
-                         const GroupSummary& group) {
-  const Launch& launch = group.group->any();
-  const std::int64_t stages = integer_setting(launch, "parallel.stages", launch.ranks);
-  const std::int64_t micro_batches = integer_setting(launch, "parallel.micro_batches", 1);
-  const std::string schedule = launch.setting("parallel.schedule");
-  std::vector<Cell> row = {subject(analysis, workload, group.group->label), schedule, stages, micro_batches};
-  if (const auto no = refused(group, Claim::budget)) return row.push_back(*no), row;
-  row.emplace_back(estimate(group.steps, [](const Quantities& q) { return q[Q::bubble] / q[Q::wall]; }));
-  row.push_back(
-      cell(ideal_bubble(schedule, stages, micro_batches, integer_setting(launch, "parallel.chunks", 1))));
-  row.push_back(schedule == "layerwise" ? Cell() : cell(bound_of(launch, stages, micro_batches)));
-  return row;
+struct Pipeline {
+  std::string schedule;
+  std::int64_t stages, micro_batches, chunks;
+};
+
+Pipeline pipeline_of(const Launch& launch) {
+  return {launch.setting("parallel.schedule"), integer_setting(launch, "parallel.stages", launch.ranks),
+          integer_setting(launch, "parallel.micro_batches", 1),
+          integer_setting(launch, "parallel.chunks", 1)};
+}
+
+// get: of the pipeline and the launch.
+template <typename Get>
+GroupColumn column(const char* key, const char* unit, const char* header, double factor, Get get) {
+  return {{key, unit, header, factor}, [get](const WorkloadSummary&, const GroupSummary& s) {
+            return Cell(get(pipeline_of(s.group->any()), s.group->any()));
+          }};
+}
+
+Cell ideal(const Pipeline& p, const Launch&) {
+  return cell(ideal_bubble(p.schedule, p.stages, p.micro_batches, p.chunks));
+}
+
+Cell bound(const Pipeline& p, const Launch& launch) {
+  return p.schedule == "layerwise" ? Cell() : cell(bound_of(launch, p.stages, p.micro_batches));
 }
 
 }  // namespace
 
 Page pipeline_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Pipelines: " + size_of(analysis), {}, {}, {}};
-  Sheet sheet{"pipeline",
-              "Bubbles, in % of a step",
-              {{"group", "", ""},
-               {"schedule", "", "schedule"},
-               {"stages", "1", "stages"},
-               {"micro_batches", "1", "micro-batches"},
-               {"bubble", "1", "measured", 100},
-               {"bubble_ideal", "1", "equal stages", 100},
-               {"bubble_bound", "1", "these stages", 100}},
-              {}};
-  visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    if (is_pipeline(group)) sheet.rows.push_back(row_of(analysis, workload, group));
-  });
-  if (sheet.rows.empty()) {
+  const GroupColumn measured{
+      {"bubble", "1", "measured", 100}, [](const WorkloadSummary&, const GroupSummary& s) {
+        return Cell(estimate(s.steps, [](const Quantities& q) { return q[Q::bubble] / q[Q::wall]; }));
+      }};
+  const auto groups =
+      groups_of(analysis, [](const GroupSummary& s) { return s.measured() && is_pipeline(s); });
+  Table table = group_table(
+      "pipeline", "Bubbles, in % of a step", groups,
+      {column("schedule", "", "schedule", 1, [](const Pipeline& p, const Launch&) { return p.schedule; }),
+       column("stages", "1", "stages", 1, [](const Pipeline& p, const Launch&) { return p.stages; }),
+       column("micro_batches", "1", "micro-batches", 1,
+              [](const Pipeline& p, const Launch&) { return p.micro_batches; }),
+       measured, column("bubble_ideal", "1", "equal stages", 100, ideal),
+       column("bubble_bound", "1", "these stages", 100, bound)},
+      unless_refused(Claim::budget, "", 3));
+  if (table.rows.empty()) {
     page.lead.emplace_back("No run is a pipeline: none has stages or records a bubble.");
     return page;
   }
-  page.sheets.push_back(std::move(sheet));
+  page.tables.push_back(std::move(table));
   page.notes = {
       "equal stages: the bubble of the schedule if all stages took equal time.",
       "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "

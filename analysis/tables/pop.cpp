@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -29,45 +29,46 @@ std::string lead_sentence(const std::string& name, const PopSummary& pop) {
                      number(100 * pop.parallel.value), least.what, number(100 * least.value));
 }
 
+template <typename Get>
+GroupColumn seconds(const char* key, const char* header, Get get) {
+  return {{key, "s", header, 1000},
+          [get](const WorkloadSummary&, const GroupSummary& s) { return Cell(get(*s.parallel.pop)); }};
+}
+
 }  // namespace
 
 Page pop_page(const Analysis& analysis, const PageOptions&) {
   Page page{"POP efficiencies: " + size_of(analysis), {}, {}, {}};
-  Sheet sheet{"pop",
-              "In %; parallel = load balance x serialisation x transfer",
-              {{"group", "", ""},
-               {"pop_parallel_efficiency", "1", "parallel", 100},
-               {"pop_load_balance", "1", "load balance", 100},
-               {"pop_communication_efficiency", "1", "communication", 100},
-               {"pop_serialisation_efficiency", "1", "serialisation", 100},
-               {"pop_transfer_efficiency", "1", "transfer", 100}},
-              {}};
-  Sheet times{"pop_times",
-              "Seconds behind them, of a mean step, in ms",
-              {{"group", "", ""},
-               {"work_mean", "s", "work, mean", 1000},
-               {"work_most", "s", "work, busiest rank", 1000},
-               {"ideal_step", "s", "step without transfer", 1000},
-               {"step", "s", "step", 1000}},
-              {}};
-  visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    if (group.group->any().ranks < 2) return;
-    const std::string name = subject(analysis, workload, group.group->label);
-    if (const auto no = refused(group, Claim::budget)) return sheet.rows.push_back({name, *no});
-    const PopSummary& pop = *group.parallel.pop;
-    sheet.rows.push_back({name, pop.parallel, pop.load_balance, pop.communication, cell(pop.serialisation),
-                          cell(pop.transfer)});
-    times.rows.push_back({name, pop.mean_work, pop.most_work, cell(pop.ideal_step), pop.step});
-    page.lead.push_back(lead_sentence(name, pop));
-    if (!pop.transfer)
+  const auto closed = [](const GroupSummary& s) {
+    return is_parallel(s) && !refusal_of(s.findings, Claim::budget);
+  };
+  const std::vector<NamedGroup> groups = groups_of(analysis, is_parallel),
+                                known = groups_of(analysis, closed);
+  for (const auto& [name, workload, summary] : known) {
+    page.lead.push_back(lead_sentence(name, *summary->parallel.pop));
+    if (!summary->parallel.pop->transfer)
       page.notes.push_back(
           fmt::format("{}: no events, so the step cannot be replayed without transfer.", name));
-  });
-  if (sheet.rows.empty()) {
+  }
+  if (groups.empty()) {
     page.lead.emplace_back("No run has more than one rank.");
     return page;
   }
-  page.sheets = {std::move(sheet), std::move(times)};
+  page.tables = {
+      group_table("pop", "In %; parallel = load balance x serialisation x transfer", groups,
+                  {metric("pop_parallel_efficiency", "parallel", 100),
+                   metric("pop_load_balance", "load balance", 100),
+                   metric("pop_communication_efficiency", "communication", 100),
+                   metric("pop_serialisation_efficiency", "serialisation", 100),
+                   metric("pop_transfer_efficiency", "transfer", 100)},
+                  unless_refused(Claim::budget)),
+      group_table(
+          "pop_times", "Seconds behind them, of a mean step, in ms", known,
+          {seconds("work_mean", "work, mean", [](const PopSummary& p) { return p.mean_work; }),
+           seconds("work_most", "work, busiest rank", [](const PopSummary& p) { return p.most_work; }),
+           seconds("ideal_step", "step without transfer",
+                   [](const PopSummary& p) { return cell(p.ideal_step); }),
+           seconds("step", "step", [](const PopSummary& p) { return p.step; })})};
   page.notes.emplace_back(
       "Work is all that a rank does apart from exposed communication and pipeline bubbles.");
   return page;

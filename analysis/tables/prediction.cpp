@@ -6,7 +6,7 @@
 #include "analysis/metrics/speedup.hpp"
 #include "analysis/model/predictor.hpp"
 #include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -14,12 +14,6 @@ namespace lockstep {
 namespace {
 
 using Q = Quantity;
-
-const GroupSummary* baseline_of(const WorkloadSummary& workload, const Comparison& comparison) {
-  for (const GroupSummary& group : workload.groups)
-    if (group.group == comparison.baseline && !comparison.refused()) return &group;
-  return nullptr;
-}
 
 // Predictions for one configuration.
 class Forecast {
@@ -30,7 +24,9 @@ class Forecast {
     weak_ = source.group->any().weak_scaling();
     name_ = subject(analysis, workload, source.group->label);
     const Comparison& c = analysis.comparison(source);
-    base_ = c.baseline ? baseline_of(workload, c) : source.group->any().ranks == 1 ? &source : nullptr;
+    base_ = c.baseline                       ? (c.refused() ? nullptr : summary_of(workload, c.baseline))
+            : source.group->any().ranks == 1 ? &source
+                                             : nullptr;
   }
 
   double samples(std::int64_t ranks) const {
@@ -43,9 +39,9 @@ class Forecast {
   std::vector<Cell> row(std::int64_t ranks) const {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
     if (samples(ranks) < 1)
-      return row.push_back(NoCells{"", "the global batch has fewer samples than there are ranks"}), row;
+      return row.push_back(Refused{"", "the global batch has fewer samples than there are ranks"}), row;
     if (ranks > 1 && !predictor_.has_link())
-      return row.push_back(NoCells{
+      return row.push_back(Refused{
                  "",
                  "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
              row;
@@ -123,7 +119,7 @@ class Forecast {
   std::string name_;
 };
 
-Sheet empty_sheet() {
+Table empty_table() {
   return {"predictions",
           "Predicted steps",
           {{"group", "", ""},
@@ -141,7 +137,7 @@ Sheet empty_sheet() {
 }  // namespace
 
 Page predict_page(const Analysis& analysis, const PageOptions& options) {
-  Page page{"Prediction from " + size_of(analysis), {}, {empty_sheet()}, {}};
+  Page page{"Prediction from " + size_of(analysis), {}, {empty_table()}, {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<Predictor> predictors = predictors_of(workload, analysis.baseline);
     if (predictors.empty())
@@ -150,7 +146,7 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
     for (Predictor& predictor : predictors) {
       choose_link(predictor, analysis, options);
       const Forecast forecast(analysis, workload, predictor);
-      for (const std::int64_t ranks : options.ranks) page.sheets.front().rows.push_back(forecast.row(ranks));
+      for (const std::int64_t ranks : options.ranks) page.tables.front().rows.push_back(forecast.row(ranks));
       for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);
     }
   }

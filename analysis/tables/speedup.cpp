@@ -2,66 +2,51 @@
 
 #include "analysis/model/scaling.hpp"
 #include "analysis/quantities/numbers.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
 
 namespace {
 
-std::vector<Cell> point_row(const Analysis& analysis, const WorkloadSummary& workload,
-                            const GroupSummary& group) {
-  const Launch& launch = group.group->any();
-  std::vector<Cell> row = {subject(analysis, workload, group.group->label), launch.ranks,
-                           std::string(launch.weak_scaling() ? "weak" : "strong")};
-  const Comparison& c = analysis.comparison(group);
-  if (const Finding* finding = c.baseline ? c.refused() : nullptr)
-    return row.push_back(no_cells(*finding)), row;
-  row.insert(row.end(), {group.step_seconds, group.steady_training_seconds});
-  row.push_back(c.baseline ? Cell(c.baseline->label) : Cell());
-  row.insert(row.end(), {cell(c.speedup), cell(c.efficiency), cell(c.karp_flatt)});
-  return row;
+Table points_table(const Analysis& analysis) {
+  const std::string lead = analysis.baseline == Baseline::seq ? "" : "_one_rank";
+  const auto why = [&](const WorkloadSummary&, const GroupSummary& group) -> std::optional<Refused> {
+    const Comparison& c = analysis.comparison(group);
+    const Finding* finding = c.baseline ? c.refused() : nullptr;
+    return finding ? std::optional(refused_by(*finding)) : std::nullopt;
+  };
+  return group_table(
+      "points", "Times and speedups", groups_of(analysis),
+      {metric("ranks", "ranks"), metric("scaling", "scaling"), metric("step_seconds", "ms/step", 1000),
+       metric("training_seconds_steady", "training s"),
+       metric_as("baseline", metric("baseline" + lead, "vs")),
+       metric_as("speedup", metric("speedup" + lead, "speedup")),
+       metric_as("efficiency", metric("efficiency" + lead, "effic. %", 100)),
+       metric_as("karp_flatt", metric("karp_flatt" + lead, "Karp-Flatt"))},
+      {why, 2});
 }
 
-Sheet points_sheet(const Analysis& analysis) {
-  Sheet sheet{"points",
-              "Times and speedups",
-              {{"group", "", ""},
-               {"ranks", "1", "ranks"},
-               {"scaling", "", "scaling"},
-               {"step_seconds", "s", "ms/step", 1000},
-               {"training_seconds_steady", "s", "training s"},
-               {"baseline", "", "vs"},
-               {"speedup", "1", "speedup"},
-               {"efficiency", "1", "effic. %", 100},
-               {"karp_flatt", "1", "Karp-Flatt"}},
-              {}};
-  visit_measured(analysis, [&](const WorkloadSummary& workload, const GroupSummary& group) {
-    sheet.rows.push_back(point_row(analysis, workload, group));
-  });
-  return sheet;
-}
-
-void add_law(Sheet& sheet, const std::string& series, const char* law, const char* parameter,
+void add_law(Table& table, const std::string& series, const char* law, const char* parameter,
              const std::optional<Estimate>& value, const Finding* refusal = nullptr) {
   if (!value && !refusal) return;
-  std::vector<Cell>& row = sheet.rows.emplace_back(std::vector<Cell>{series, law, parameter});
+  std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{series, law, parameter});
   if (refusal)
-    row.emplace_back(no_cells(*refusal));
+    row.emplace_back(refused_by(*refusal));
   else
     row.emplace_back(*value);
 }
 
-void add_laws(Sheet& sheet, const std::string& name, const ScalingSeries& series) {
-  add_law(sheet, name, "Gustafson", "serial share", series.gustafson_serial_share);
+void add_laws(Table& table, const std::string& name, const ScalingSeries& series) {
+  add_law(table, name, "Gustafson", "serial share", series.gustafson_serial_share);
   if (series.weak) return;
-  add_law(sheet, name, "Amdahl", "parallel share", series.amdahl_parallel_share,
+  add_law(table, name, "Amdahl", "parallel share", series.amdahl_parallel_share,
           refusal_of(series.findings, Claim::amdahl));
   const Finding* refusal = refusal_of(series.findings, Claim::usl);
-  add_law(sheet, name, "universal", "sigma (contention)", series.usl_sigma, refusal);
+  add_law(table, name, "universal", "sigma (contention)", series.usl_sigma, refusal);
   if (refusal) return;
-  add_law(sheet, name, "universal", "kappa (per pair)", series.usl_kappa);
-  add_law(sheet, name, "universal", "ranks at the peak", series.usl_best_ranks);
+  add_law(table, name, "universal", "kappa (per pair)", series.usl_kappa);
+  add_law(table, name, "universal", "ranks at the peak", series.usl_best_ranks);
 }
 
 // Whether the serial fraction that the measurements imply grows with the ranks.
@@ -94,8 +79,8 @@ std::string peak_sentence(const std::string& name, const ScalingSeries& series) 
 }  // namespace
 
 Page scaling_page(const Analysis& analysis, const PageOptions&) {
-  Page page{"Scaling: " + size_of(analysis), {}, {points_sheet(analysis)}, {}};
-  Sheet laws{
+  Page page{"Scaling: " + size_of(analysis), {}, {points_table(analysis)}, {}};
+  Table laws{
       "laws",
       "Laws of scaling, fitted to the speedups",
       {{"series", "", ""}, {"law", "", "law"}, {"parameter", "", "parameter"}, {"value", "1", "value"}},
@@ -112,7 +97,7 @@ Page scaling_page(const Analysis& analysis, const PageOptions&) {
   if (laws.rows.empty())
     page.notes.emplace_back("No law can be fitted: no group of more than one rank has a speedup.");
   else
-    page.sheets.push_back(std::move(laws));
+    page.tables.push_back(std::move(laws));
   return page;
 }
 

@@ -4,7 +4,8 @@
 #include <map>
 #include <set>
 
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/checks/rules.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
 namespace lockstep {
@@ -18,8 +19,8 @@ std::string codes_of(const Launch& launch) {
   return codes.empty() ? "good" : codes;
 }
 
-Sheet runs_sheet(const Analysis& analysis) {
-  Sheet sheet{"runs",
+Table runs_table(const Analysis& analysis) {
+  Table table{"runs",
               "Runs",
               {{"path", "", ""},
                {"status", "", "status"},
@@ -28,9 +29,9 @@ Sheet runs_sheet(const Analysis& analysis) {
                {"findings", "", "findings"}},
               {}};
   for (const Launch& launch : analysis.runs.launches)
-    sheet.rows.push_back({launch.path, launch.header.status, launch.setting("run.seed"),
+    table.rows.push_back({launch.path, launch.header.status, launch.setting("run.seed"),
                           std::string(launch.usable() ? "yes" : "no"), codes_of(launch)});
-  return sheet;
+  return table;
 }
 
 const char* refuses(const Rule& rule) {
@@ -52,8 +53,8 @@ const char* refuses(const Rule& rule) {
 }
 
 // Every rule, and what it was found in.
-Sheet checks_sheet(const Analysis& analysis) {
-  Sheet sheet{"checks",
+Table checks_table(const Analysis& analysis) {
+  Table table{"checks",
               "Checks",
               {{"code", "", ""},
                {"refuses", "", "refuses"},
@@ -64,11 +65,11 @@ Sheet checks_sheet(const Analysis& analysis) {
   for (const ReportedFinding& f : all_findings(analysis)) found[f.finding->rule].push_back(f.subject);
   for (const Rule& rule : rules()) {
     const std::vector<std::string>& subjects = found[&rule];
-    sheet.rows.push_back({std::string(rule.code), std::string(refuses(rule)),
+    table.rows.push_back({std::string(rule.code), std::string(refuses(rule)),
                           std::int64_t{std::ssize(subjects)},
                           subjects.empty() ? Cell() : Cell(subjects.front())});
   }
-  return sheet;
+  return table;
 }
 
 std::vector<std::string> sentences(const Analysis& analysis) {
@@ -91,7 +92,7 @@ Page validate_page(const Analysis& analysis, const PageOptions&) {
           {fmt::format("{} of {} runs can be used, {} cannot be read; {}.", used, launches.size(),
                        analysis.runs.unreadable.size(),
                        has_refusal(analysis) ? "claims are refused" : "no claim is refused")},
-          {runs_sheet(analysis), checks_sheet(analysis)},
+          {runs_table(analysis), checks_table(analysis)},
           sentences(analysis)};
 }
 

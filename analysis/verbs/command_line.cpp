@@ -187,21 +187,25 @@ AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
 
 std::string analyze_help() {
   std::string out =
-      "analyze: what the runs show, and what they do not\n\n"
-      "Usage: analyze [verb] PATH... [flags]\n\n"
-      "Reads every run (run.h5) below each PATH, groups launches of one configuration, and prints times,\n"
-      "speedups, communication, time budgets and a verdict. A claim that the runs do not support is refused, "
-      "with\n"
-      "the reason in its place.\n\nVerbs:\n";
+      R"(analyze: what the runs show, and what they do not
+
+Usage: analyze [verb] PATH... [flags]
+
+Reads every run (run.h5) below each PATH, groups launches of one configuration, and prints times,
+speedups, communication, time budgets and a verdict. A claim that the runs do not support is refused, with
+the reason in its place.
+
+Verbs:
+)";
   for (const Verb& verb : verbs()) out += fmt::format("  {:<18} {}\n", verb.name, verb.about);
   out += "\nFlags:\n";
   for (const FlagRow& flag : kFlags)
     out += fmt::format("  {:<18} {}\n", flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name,
                        flag.about);
-  return out +
-         "\nExit codes: 0 done; 1 failed while running; 2 wrong usage, or no run could be read; 3 a run is "
-         "invalid,\n"
-         "or a claim is refused under --strict.\n";
+  return out + R"(
+Exit codes: 0 done; 1 failed while running; 2 wrong usage, or no run could be read; 3 a run is invalid,
+or a claim is refused under --strict.
+)";
 }
 
 }  // namespace lockstep

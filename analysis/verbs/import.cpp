@@ -4,11 +4,10 @@
 #include <cstdio>
 
 #include "analysis/import/claims.hpp"
-#include "analysis/render/json_text.hpp"
+#include "analysis/render/json.hpp"
 #include "analysis/render/long_table.hpp"
 #include "analysis/render/output_file.hpp"
-#include "analysis/render/tex.hpp"
-#include "analysis/render/text.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/tables/imported.hpp"
 #include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
@@ -30,20 +29,21 @@ void write_rows(std::ostream& out, const std::vector<ImportedRun>& runs) {
 }
 
 std::string json_of(const ImportedClaims& claims) {
-  JsonText json;
-  json.begin_object().key("runs").begin_list();
-  for (const ImportedClaim& c : claims.claims) {
-    json.begin_object().key("source").text(c.run->source).key("run").text(c.run->label());
-    json.key("mode").text(c.run->mode).key("ranks").integer(c.run->ranks);
-    json.key("epoch_seconds").number(c.epoch_seconds).key("accuracy").number(c.accuracy);
-    json.key("apparent_speedup").number(c.apparent_speedup).end_object();
-  }
-  json.end_list().key("findings").begin_list();
-  for (const ImportedFinding& f : claims.findings) {
-    json.begin_object().key("code").text(f.code).key("severity").text(f.refusal ? "refusal" : "warning");
-    json.key("subject").text(f.subject).key("sentence").text(f.sentence).end_object();
-  }
-  return json.end_list().end_object().str() + "\n";
+  Json runs = Json::array(), findings = Json::array();
+  for (const ImportedClaim& c : claims.claims)
+    runs.push_back({{"source", c.run->source},
+                    {"run", c.run->label()},
+                    {"mode", c.run->mode},
+                    {"ranks", c.run->ranks},
+                    {"epoch_seconds", c.epoch_seconds},
+                    {"accuracy", c.accuracy},
+                    {"apparent_speedup", c.apparent_speedup}});
+  for (const ImportedFinding& f : claims.findings)
+    findings.push_back({{"code", f.code},
+                        {"severity", f.refusal ? "refusal" : "warning"},
+                        {"subject", f.subject},
+                        {"sentence", f.sentence}});
+  return json_text({{"runs", runs}, {"findings", findings}});
 }
 
 }  // namespace
@@ -53,25 +53,13 @@ ExitCode run_import(const AnalyzeOptions& options) {
   const std::vector<ImportedRun> runs = read_artefacts(options.paths, left_out);
   for (const std::string& line : left_out) say(fmt::format("left out: {}", line));
   const ImportedClaims claims = claims_of(runs);
-  const Document document = claims_document(claims, left_out);
   OutputFile out(options.output);
-  switch (options.format) {
-    case Format::csv:
-      write_rows(out.stream(), runs);
-      break;
-    case Format::json:
-      out.stream() << json_of(claims);
-      break;
-    case Format::md:
-      out.stream() << render_markdown(document);
-      break;
-    case Format::tex:
-      out.stream() << render_tex(document);
-      break;
-    case Format::table:
-      out.stream() << render_text(document);
-      break;
-  }
+  if (options.format == Format::csv)
+    write_rows(out.stream(), runs);
+  else if (options.format == Format::json)
+    out.stream() << json_of(claims);
+  else
+    out.stream() << render(claims_page(claims, left_out), options.format);
   out.finish();
   const bool refused = std::any_of(claims.findings.begin(), claims.findings.end(),
                                    [](const ImportedFinding& f) { return f.refusal; });

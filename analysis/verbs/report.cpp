@@ -12,9 +12,8 @@
 #include "analysis/render/gnuplot_script.hpp"
 #include "analysis/render/html.hpp"
 #include "analysis/render/output_file.hpp"
-#include "analysis/render/sheet.hpp"
-#include "analysis/render/tex.hpp"
-#include "analysis/tables/summary_table.hpp"
+#include "analysis/render/render.hpp"
+#include "analysis/tables/summary.hpp"
 #include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "base/error.hpp"
@@ -123,7 +122,7 @@ ExitCode run_report(const AnalyzeOptions& options) {
   folder.write("summary.md", render(analysis, Format::md));
   folder.write("summary.json", render(analysis, Format::json));
   folder.write("summary.csv", render(analysis, Format::csv));
-  folder.write("summary.tex", render_tex(summary_tables(analysis)));
+  folder.write("summary.tex", render_tex(short_tables(analysis)));
   const std::vector<PictureInput> inputs = read_picture_inputs(analysis);
   const std::vector<DrawnPicture> pictures = draw_pictures(inputs);
   for (const DrawnPicture& picture : pictures)
@@ -131,9 +130,9 @@ ExitCode run_report(const AnalyzeOptions& options) {
   std::string notice;
   std::vector<HtmlPicture> shown = draw_all(folder, pictures, options, notice);
   if (!notice.empty()) say(notice);
-  std::vector<Document> pages;
+  std::vector<Page> pages;
   for (const Verb& verb : verbs())
-    if (verb.tables) pages.push_back(document_of(verb.tables(analysis, options)));
+    if (verb.tables) pages.push_back(verb.tables(analysis, options));
   folder.write("index.html",
                render_html({analysis, inputs, std::move(pages), std::move(shown), notice, options.dark}));
   write_output(options.output, render(analysis, options.format));

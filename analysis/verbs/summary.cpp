@@ -1,28 +1,18 @@
-#include "analysis/render/csv.hpp"
-#include "analysis/render/json.hpp"
+#include "analysis/tables/summary.hpp"
 #include "analysis/render/output_file.hpp"
-#include "analysis/render/tex.hpp"
-#include "analysis/render/text.hpp"
-#include "analysis/tables/sections.hpp"
+#include "analysis/render/render.hpp"
+#include "analysis/render/summary_json.hpp"
+#include "analysis/tables/group_columns.hpp"
 #include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
 
 namespace lockstep {
 
+// People get the tables that matter, programs every number of every group.
 std::string render(const Analysis& analysis, Format format) {
-  switch (format) {
-    case Format::table:
-      return render_text(summary_document(analysis));
-    case Format::json:
-      return render_json(analysis);
-    case Format::csv:
-      return render_csv(analysis);
-    case Format::md:
-      return render_markdown(summary_document(analysis));
-    case Format::tex:
-      return render_tex(summary_document(analysis));
-  }
-  return "";
+  if (format == Format::json) return summary_json(analysis);
+  if (format == Format::csv) return render_csv(groups_table(analysis));
+  return render(summary_page(analysis), format);
 }
 
 ExitCode run_summary(const AnalyzeOptions& options) {

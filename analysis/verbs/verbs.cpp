@@ -1,7 +1,7 @@
 #include "analysis/verbs/verbs.hpp"
 
 #include "analysis/render/output_file.hpp"
-#include "analysis/render/sheet.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/verbs/command_line.hpp"
 
 namespace lockstep {

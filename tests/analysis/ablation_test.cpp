@@ -1,7 +1,7 @@
 // A step beside the same without communication and its communication alone, on a simulated machine.
 #include "analysis/model/ablation.hpp"
 
-#include "analysis/render/sheet.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "analysis/tables/pages.hpp"

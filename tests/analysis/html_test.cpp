@@ -3,14 +3,12 @@
 #include <regex>
 
 #include "analysis/render/html_writer.hpp"
-#include "analysis/render/sheet.hpp"
-#include "analysis/render/tex.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/pictured.hpp"
-#include "analysis/tables/metric_columns.hpp"
-#include "analysis/tables/metric_definitions.hpp"
-#include "analysis/tables/sections.hpp"
-#include "analysis/tables/summary_table.hpp"
+#include "analysis/tables/definitions.hpp"
+#include "analysis/tables/group_columns.hpp"
+#include "analysis/tables/summary.hpp"
 #include "analysis/verbs/verbs.hpp"
 #include "support/catch.hpp"
 
@@ -22,9 +20,9 @@ namespace {
 std::string page_of(const std::vector<RunData>& runs, std::vector<HtmlPicture> pictures = {},
                     bool dark = false) {
   const Analysis analysis = analyse(runs);
-  std::vector<Document> pages;
+  std::vector<Page> pages;
   for (const Verb& verb : verbs())
-    if (verb.tables) pages.push_back(document_of(verb.tables(analysis, {})));
+    if (verb.tables) pages.push_back(verb.tables(analysis, {}));
   return render_html({analysis, inputs_of(analysis, runs), pages, std::move(pictures), "", dark});
 }
 
@@ -88,41 +86,51 @@ TEST_CASE("hostile names are shown, not obeyed") {
   CHECK(badly_nested(page).empty());
 }
 
-TEST_CASE("an unknown section shows up: tables, texts and items of a document") {
+TEST_CASE("an unknown section shows up: tables and items of a page") {
   HtmlWriter html(Hovers{{{"seq", "run u-1"}}});
-  Document page;
-  page.heading("A new section");
-  page.table({{"", "speedup", "new thing"}, {{{"seq", "1.5", "7"}, ""}, {{"ddp"}, "refused: because"}}});
-  page.items({"a < b"});
-  for (const Block& block : page.blocks) html.block(block);
+  Table table{"new",
+              "A new section",
+              {{"group", "", ""}, {"speedup", "1", "speedup"}, {"new_thing", "1", "new thing"}}};
+  table.rows = {{"seq", 1.5, std::int64_t{7}}, {"ddp", Refused{"x", "because"}}};
+  html.body({"", {}, {table}, {"a < b"}});
   CHECK(says(html.str(), "<h2 id=\"s1\">A new section</h2>"));
-  CHECK(says(html.str(), "title=\"speedup: S\nrun u-1\">1.5</td><td title=\"run u-1\">7</td>"));
-  CHECK(says(html.str(), "<td class=\"text\" colspan=\"2\">refused: because</td>"));
+  CHECK(says(html.str(), "title=\"speedup: S\nrun u-1\">1.50</td><td title=\"run u-1\">7</td>"));
+  CHECK(says(html.str(), "<td class=\"text\" colspan=\"2\">refused [x]: because</td>"));
   CHECK(says(html.str(), "<li>a &lt; b</li>"));
 }
 
-TEST_CASE("every metric has a definition, and so has every header that is said to show one") {
-  for (const MetricColumn& column : metric_columns()) {
-    CAPTURE(column.name);
-    CHECK_FALSE(metric_definition(column.name).empty());
+TEST_CASE("every metric has a definition, and so has every metric that a column is said to show") {
+  for (const GroupColumn& c : group_columns()) {
+    CAPTURE(c.column.key);
+    CHECK_FALSE(definition_of(c.column.key).empty());
   }
-  CHECK(metric_definition("nonsense").empty());
-  CHECK(metric_definition("incomplete-run").empty());
+  CHECK(definition_of("nonsense").empty());
+  CHECK(definition_of("incomplete-run").empty());
   const Analysis analysis = analyse(usual_runs());
+  std::vector<Page> pages = {summary_page(analysis)};
+  for (const Verb& verb : verbs())
+    if (verb.tables) pages.push_back(verb.tables(analysis, {}));
   int known = 0;
-  for (const Block& block : summary_document(analysis).blocks)
-    for (const std::string& header : block.table.header)
-      if (const std::string metric = metric_of_header(header); !metric.empty()) {
-        CAPTURE(header, metric);
-        CHECK_FALSE(metric_definition(metric).empty());
+  for (const Page& page : pages)
+    for (const Table& table : page.tables)
+      for (const Column& column : table.columns) {
+        if (column.definition.empty() || column.definition == "-") continue;
+        CAPTURE(table.key, column.header, column.definition);
+        CHECK_FALSE(definition_of(column.definition).empty());
         ++known;
       }
-  CHECK(known > 30);
+  CHECK(known > 60);
+}
+
+TEST_CASE("what a number means is said of the column, not of a namesake") {
+  const std::string page = page_of(usual_runs());
+  CHECK(lacks(page, "<th scope=\"col\" title=\"data: "));  // the data set, not a step's time in the loader
+  CHECK(says(page, "<th scope=\"col\" title=\"budget_data: "));
 }
 
 TEST_CASE("the summary table as LaTeX", "[golden]") {
-  check_golden(render_tex(summary_tables(analyse(usual_runs()))), "table.tex");
-  const std::string hostile = render_tex(summary_tables(analyse(hostile_runs())));
+  check_golden(render_tex(short_tables(analyse(usual_runs()))), "table.tex");
+  const std::string hostile = render_tex(short_tables(analyse(hostile_runs())));
   CHECK(lacks(hostile, "\\input"));
   CHECK(says(hostile, "\\textbackslash{}input"));
 }

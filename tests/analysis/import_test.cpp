@@ -6,7 +6,7 @@
 #include <cmath>
 #include <ctime>
 
-#include "analysis/render/text.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/golden.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "analysis/tables/imported.hpp"
@@ -157,7 +157,7 @@ TEST_CASE("what the published numbers cannot carry is refused", "[golden]") {
     CHECK(has(claims, code));
   }
   CHECK_FALSE(has(claims, "no-baseline"));
-  check_golden(render_text(claims_document(claims, {"y.csv: empty"})), "import.txt");
+  check_golden(render_text(claims_page(claims, {"y.csv: empty"})), "import.txt");
 }
 
 TEST_CASE("runs are compared within their file or folder; without one device there is no speedup") {

@@ -1,11 +1,11 @@
 // Files of commbench: the link behind them, which runs it serves, and what predict and advise do with it.
 #include "analysis/model/link_bench.hpp"
 
-#include "analysis/render/sheet.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_bench.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/tables/page_parts.hpp"
+#include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 #include "support/catch.hpp"
 

@@ -1,5 +1,6 @@
 // Predictions and advice, held against what the simulated machine then does.
 #include "analysis/advice/advice.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "analysis/tables/pages.hpp"

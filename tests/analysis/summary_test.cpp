@@ -1,9 +1,9 @@
 // The numbers of a group and of a comparison against what the synthetic runs were made of.
 #include "analysis/model/summary.hpp"
 
-#include "analysis/render/text.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/synthetic_run.hpp"
-#include "analysis/tables/sections.hpp"
+#include "analysis/tables/summary.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -22,7 +22,7 @@ std::vector<RunData> exact_pair(double transfer, double hidden, double late) {
                                   .late = late})};
 }
 
-std::string text_of(const Analysis& analysis) { return render_text(summary_document(analysis)); }
+std::string text_of(const Analysis& analysis) { return render_text(summary_page(analysis)); }
 
 }  // namespace
 

@@ -4,7 +4,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/convergence.hpp"
-#include "analysis/render/sheet.hpp"
+#include "analysis/render/render.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "analysis/tables/pages.hpp"

@@ -7,9 +7,6 @@ namespace lockstep {
 
 // "wait / (wait + transfer), without unit"; "" for a name that the page does not have. _low and _high are
 // known as bounds of their metric.
-std::string metric_definition(const std::string& metric);
-
-// The metric that a column of a summary's tables shows, by the column's header; "" when it shows none.
-std::string metric_of_header(const std::string& header);
+std::string definition_of(const std::string& metric);
 
 }  // namespace lockstep

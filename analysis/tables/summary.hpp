@@ -1,0 +1,17 @@
+// The summary: the verdict, and the tables that a reader needs first.
+#pragma once
+
+#include "analysis/model/analysis.hpp"
+#include "analysis/tables/table.hpp"
+
+namespace lockstep {
+
+Page summary_page(const Analysis& analysis);
+
+// The few columns that a paper or a slide has room for, a row a group: ranks, launches, training time,
+// throughput, speedup, efficiency, test metric.
+Table short_table(const Analysis& analysis, const WorkloadSummary& workload);
+// Those of all workloads, each under its name.
+Page short_tables(const Analysis& analysis);
+
+}  // namespace lockstep
