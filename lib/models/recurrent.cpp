@@ -1,6 +1,7 @@
 #include "models/recurrent.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -35,6 +36,19 @@ Hidden run(const GruCells& cells, const torch::Tensor& x, const StepRows& rows) 
   const GruCells::Output out = cells.forward(x, rows);
   return {out.h, out.last};
 }
+
+// LibTorch warns, at every call, that cuDNN copies weights which do not lie together. They lie in the buckets
+// of their gradients.
+class CopiedWeights : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& warning) override {
+    if (warning.msg().find("single contiguous chunk") == std::string::npos) others_->process(warning);
+  }
+
+ private:
+  c10::WarningHandler* others_ = c10::WarningUtils::get_warning_handler();
+  c10::WarningUtils::WarningHandlerGuard guard_{this};
+};
 
 // A direction by LibTorch's own, on a GPU one call of cuDNN, over padded sequences (B, T, in) from zeros on:
 // (B, T, H). The steps past a sample's end are computed, and nothing is made of them.
@@ -106,6 +120,7 @@ class RecurrentLayer : public Layer {
     const PaddedPlaces places = padded_places(inputs[1], x.size(1));
     const torch::Tensor start = at::zeros({1, x.size(0), options_.units}, x.options().requires_grad(false));
     std::vector<torch::Tensor> out;
+    const CopiedWeights quiet;
     for (const auto& cells : directions_) {
       const bool reverse = !out.empty();
       torch::Tensor y = run_padded(*cells, reverse ? mirrored_steps(x, places) : x, start, is_training());

@@ -22,6 +22,7 @@ void StepRecorder::begin_epoch(std::int64_t steps) {
   begins_ = ended_ = false;
   ended_replay_ = {};
   last_ = {};
+  host_began_ = false;
   counts_ = {};
   epoch_began_ = steady_now();
 }
@@ -88,7 +89,14 @@ void StepRecorder::resolve_one() {
   if (mark.source == Source::event) mark.time = timeline_->time_of(mark.slot);
   if (mark.source == Source::replay)
     mark.time = timeline_->time_of_stamp(mark.marks->stamp(mark.replay, mark.slot));
-  last_ = mark.time = std::max(mark.time, last_);
+  mark.time = std::max(mark.time, last_);
+  if (mark.source == Source::clock && timeline_) {
+    host_began_ = true;
+  } else {
+    last_ = mark.time;
+    // Where the two clocks are not quite one, the device is right.
+    if (std::exchange(host_began_, false)) marks_[read_ - 1].time = std::min(marks_[read_ - 1].time, last_);
+  }
   if (mark.begins_step && read_ > 0) ++resolved_;
   ++read_;
 }

@@ -76,7 +76,7 @@ class StepRecorder {
   void end_step();
 
   // On a device, in place of enter(): a phase in which nothing has been enqueued so far, that begins when the
-  // host says so, or when the device comes to it if that is later.
+  // host says so, or when the device comes to it if that is later; no later than what follows. One at a time.
   void enter_on_host(Phase phase);
 
   // Between the two, phases that are entered are put into the captured step by mark(i); nothing is recorded.
@@ -146,9 +146,10 @@ class StepRecorder {
   bool begins_ = false;  // the next mark begins a step
   bool ended_ = false;   // on a device: a step has ended whose end is not marked yet
   Counts counts_;
-  SteadyTime last_{};       // time of the mark that was read last: they stay in their order
-  std::size_t events_ = 0;  // marks that were events
-  Replay ended_replay_;     // the step that has ended, if it was one
+  SteadyTime last_{};        // time of the mark that was read last: they stay in their order
+  bool host_began_ = false;  // the mark that was read last is one of enter_on_host
+  std::size_t events_ = 0;   // marks that were events
+  Replay ended_replay_;      // the step that has ended, if it was one
   std::function<void(std::size_t)> capture_mark_;
   std::vector<Phase> captured_;
 };

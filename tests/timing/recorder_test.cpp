@@ -206,4 +206,22 @@ TEST_CASE("a phase that the host begins does not begin before the device has com
   CHECK(steps[0].phases[1].interval.end - steps[0].phases[1].interval.begin == Approx(1e-3));
 }
 
+TEST_CASE("a phase that the host begins takes nothing from what the device does next") {
+  const SteadyTime origin = steady_now() - std::chrono::hours(1);  // the host's clock is far ahead
+  LateTimeline timeline(StepRecorder::timeline_slots(4), origin);
+  StepRecorder recorder(origin, 4, &timeline);
+  recorder.begin_epoch(1);
+  recorder.begin_step();
+  recorder.enter(Phase::data);
+  recorder.enter_on_host(Phase::h2d);
+  recorder.enter(Phase::forward);
+  recorder.enter(Phase::backward);
+  recorder.end_step();
+  const auto steps = recorder.take_epoch();
+  REQUIRE(steps[0].phases.size() == 5);
+  for (const std::size_t device : {0U, 2U, 3U})
+    CHECK(steps[0].phases[device].interval.end - steps[0].phases[device].interval.begin == Approx(1e-3));
+  CHECK(steps[0].phases[1].interval.begin == steps[0].phases[1].interval.end);
+}
+
 TEST_CASE("a mark costs less than a tenth of a millisecond") { CHECK(measure_mark_cost(nullptr) < 1e-4); }
