@@ -1,6 +1,9 @@
 #include "comm/agreement.hpp"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -71,20 +74,64 @@ std::string disagreement(const std::vector<Facts>& ranks, const std::string& nam
   return text;
 }
 
-}  // namespace
-
-void require_agreement(Group& group, const Facts& facts, const std::string& what, const std::string& remedy) {
-  const std::string mine = serialise(facts);
-  const std::vector<std::string> digests = group.all_gather(Digest().add(mine).hex());
-  if (std::all_of(digests.begin(), digests.end(), [&](const std::string& d) { return d == digests.front(); }))
-    return;
+// texts: of every rank, as serialise has made them.
+[[noreturn]] void report(const std::vector<std::string>& texts, const std::string& what,
+                         const std::string& remedy) {
   std::vector<Facts> ranks;
-  for (const std::string& theirs : group.all_gather(mine)) ranks.push_back(deserialise(theirs));
+  for (const std::string& theirs : texts) ranks.push_back(deserialise(theirs));
   for (const Facts& some : ranks)  // rank 0's first; then what rank 0 does not even have
     for (const auto& [name, value] : some)
       if (const std::string text = disagreement(ranks, name); !text.empty())
         throw input_error("{}: {} is {}; {}", what, name, text, remedy);
   throw run_error("the ranks differ in something that none of them can name");
+}
+
+// The largest of every element over the ranks.
+std::vector<std::int64_t> largest(Communicator& communicator, const c10::Device& device,
+                                  const std::vector<std::int64_t>& mine) {
+  at::Tensor values = at::tensor(mine, at::kLong).to(device);
+  communicator.all_reduce(values, ReduceOp::max)->wait();
+  values = values.to(at::kCPU);
+  const auto* const first = values.data_ptr<std::int64_t>();
+  return {first, first + values.numel()};
+}
+
+std::vector<std::string> all_gather(Communicator& communicator, const c10::Device& device,
+                                    const std::string& mine, std::int64_t longest) {
+  const auto width = static_cast<std::int64_t>(sizeof(std::int64_t)) + longest;
+  at::Tensor one = at::zeros({width}, at::kByte);
+  const auto length = static_cast<std::int64_t>(mine.size());
+  std::memcpy(one.data_ptr<std::uint8_t>(), &length, sizeof length);
+  std::memcpy(one.data_ptr<std::uint8_t>() + sizeof length, mine.data(), mine.size());
+  at::Tensor all = at::zeros({communicator.size() * width}, at::TensorOptions(device).dtype(at::kByte));
+  communicator.all_gather(all, one.to(device))->wait();
+  all = all.to(at::kCPU);
+  std::vector<std::string> texts;
+  for (int rank = 0; rank < communicator.size(); ++rank) {
+    const auto* const from = all.data_ptr<std::uint8_t>() + rank * width;
+    std::int64_t theirs = 0;
+    std::memcpy(&theirs, from, sizeof theirs);
+    texts.emplace_back(reinterpret_cast<const char*>(from) + sizeof theirs, static_cast<std::size_t>(theirs));
+  }
+  return texts;
+}
+
+}  // namespace
+
+void require_agreement(Group& group, const Facts& facts, const std::string& what, const std::string& remedy) {
+  const std::string mine = serialise(facts);
+  const std::vector<std::string> digests = group.all_gather(Digest().add(mine).hex());
+  if (std::any_of(digests.begin(), digests.end(), [&](const std::string& d) { return d != digests.front(); }))
+    report(group.all_gather(mine), what, remedy);
+}
+
+void require_agreement(Communicator& communicator, const c10::Device& device, const Facts& facts,
+                       const std::string& what, const std::string& remedy) {
+  const std::string mine = serialise(facts);
+  const auto digest = static_cast<std::int64_t>(Digest().add(mine).value());
+  // Where the largest digest and the largest complement are this rank's, all are.
+  const auto found = largest(communicator, device, {digest, ~digest, static_cast<std::int64_t>(mine.size())});
+  if (found[0] != ~found[1]) report(all_gather(communicator, device, mine, found[2]), what, remedy);
 }
 
 void require_same_launch(World& world, const std::string& program, const Facts& asked_for) {

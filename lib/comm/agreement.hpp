@@ -1,10 +1,13 @@
 // What must be equal on all ranks before they do anything together.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "comm/communicator.hpp"
 #include "comm/world.hpp"
 
 namespace lockstep {
@@ -15,6 +18,10 @@ using Facts = std::vector<std::pair<std::string, std::string>>;  // name, value
 // not the same everywhere, its values and their ranks. what: "the ranks were started differently"; remedy
 // follows it.
 void require_agreement(Group& group, const Facts& facts, const std::string& what, const std::string& remedy);
+
+// The same between the ranks of a communicator. device: of its tensors.
+void require_agreement(Communicator& communicator, const c10::Device& device, const Facts& facts,
+                       const std::string& what, const std::string& remedy);
 
 // Collective, the first thing that the ranks do together. The same for what they were started as: program,
 // build and libraries, then asked_for, in this order.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
@@ -14,6 +15,11 @@ namespace {
 constexpr double kSilentShare = 0.3;
 // The same of a rank that is busy with something of its own.
 constexpr double kBusyShare = 0.3;
+// Once a rank has left: how long all others wait before it is plain that they wait for it. Of the limit, and
+// in seconds at most; longer where rank 0, which hears of all, is the one that has left.
+constexpr double kDesertedShare = 1.0 / 3;
+constexpr double kDesertedAfter = 5;
+constexpr double kDesertedByRootAfter = 20;
 
 }  // namespace
 
@@ -39,6 +45,13 @@ void StallDetector::heard(int rank, Pulse pulse) {
 
 void StallDetector::ignore(int rank) { ranks_[static_cast<std::size_t>(rank)].watched = false; }
 
+void StallDetector::left(int rank) {
+  ignore(rank);
+  ranks_[static_cast<std::size_t>(rank)].left = true;
+}
+
+void StallDetector::watch(int rank) { ranks_[static_cast<std::size_t>(rank)].watched = true; }
+
 void StallDetector::advance(double seconds) {
   for (Seen& seen : ranks_) seen.silent += seconds;
 }
@@ -52,7 +65,26 @@ int StallDetector::most(const Measure& measure) const {
   return found;
 }
 
+std::optional<Stall> StallDetector::deserted() const {
+  const auto gone = std::find_if(ranks_.begin(), ranks_.end(), [](const Seen& seen) { return seen.left; });
+  if (gone == ranks_.end()) return std::nullopt;
+  const double longest = gone == ranks_.begin() ? kDesertedByRootAfter : kDesertedAfter;
+  const double patience = std::min(longest, kDesertedShare * limit_.seconds);
+  int waiting = 0;
+  for (const Seen& seen : ranks_) {
+    if (!seen.watched) continue;
+    if (!seen.pulse.waits || seen.pulse.idle < patience) return std::nullopt;
+    ++waiting;
+  }
+  if (waiting == 0) return std::nullopt;
+  const int rank = static_cast<int>(gone - ranks_.begin());
+  return Stall{
+      rank, fmt::format("rank {} on host {} has ended{}; every rank has to take as many steps as the others",
+                        rank, hosts_[static_cast<std::size_t>(rank)], who_waits(rank))};
+}
+
 std::optional<Stall> StallDetector::stalled() const {
+  if (const auto stall = deserted()) return stall;
   const auto idle = [](const Seen& seen) { return seen.pulse.idle; };
   const auto silence = [](const Seen& seen) { return seen.silent; };
   const auto own_work = [](const Seen& seen) { return seen.pulse.waits ? 0.0 : seen.pulse.idle; };

@@ -30,25 +30,31 @@ class StallDetector {
   StallDetector(std::vector<std::string> hosts, TimeLimit limit);
 
   void heard(int rank, Pulse pulse);
-  // Nothing more is expected of it: it has ended, or was never to tell.
+  // Nothing more is expected of it: it was lost, or was never to tell.
   void ignore(int rank);
+  // It has ended as it should, from its own point of view.
+  void left(int rank);
+  // It is to be judged from now on.
+  void watch(int rank);
   // So many seconds have passed in which this process itself ran.
   void advance(double seconds);
   // Somebody has stood still as long as the limit allows: a rank that is not heard of before one that works
-  // on something of its own before one that waits.
+  // on something of its own before one that waits. A rank that has left while all others wait goes before all
+  // of them, and sooner: it will never come.
   std::optional<Stall> stalled() const;
 
  private:
   struct Seen {
     Pulse pulse;
     double silent = 0;
-    bool watched = true;
+    bool watched = true, left = false;
   };
   const Seen& at(int rank) const { return ranks_[static_cast<std::size_t>(rank)]; }
   template <typename Measure>
   int most(const Measure& measure) const;
   std::string line_for(int rank, bool answers) const;
   std::string who_waits(int besides) const;
+  std::optional<Stall> deserted() const;
 
   std::vector<std::string> hosts_;
   std::vector<Seen> ranks_;

@@ -222,7 +222,7 @@ void Watchdog::hear(int rank, const LifelineMessage& message) {
   }
   if (message.kind == LifelineKind::deposed) return root_ended_by(message);
   if (message.kind == LifelineKind::bye) {
-    if (detector_) detector_->ignore(rank);
+    if (detector_) detector_->left(rank);
     return arbiter_.said_bye(rank);
   }
   if (message.kind == LifelineKind::signalled) arbiter_.signalled(rank, std::atoi(message.text.c_str()));
@@ -240,7 +240,8 @@ void Watchdog::hear_from_root(const LifelineMessage& message) {
   if (message.kind == LifelineKind::recall) options_.peers.at(0).send(LifelineKind::flight, joined_flight());
   if (message.kind == LifelineKind::bye) {
     arbiter_.said_bye(0);
-    if (detector_) detector_->ignore(0);
+    if (detector_) detector_->left(0);
+    if (detector_) detector_->watch(options_.rank);  // nobody else does now
   }
   if (message.kind != LifelineKind::ending) return;
   const auto [code, text] = parse_code_and_text(message.text);

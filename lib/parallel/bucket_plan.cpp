@@ -1,7 +1,9 @@
 #include "parallel/bucket_plan.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -10,7 +12,6 @@ namespace lockstep {
 namespace {
 
 constexpr double kBytesPerMiB = 1024.0 * 1024.0;
-constexpr double kBytesPerElement = 4;  // gradients are fp32
 
 std::int64_t aligned(std::int64_t elements) {
   return (elements + BucketPlan::kAlignment - 1) / BucketPlan::kAlignment * BucketPlan::kAlignment;
@@ -32,16 +33,21 @@ BucketPlan plan_buckets(std::span<const ParameterShape> parameters, std::span<co
   require_permutation(parameters.size(), ready_order);
   BucketPlan plan;
   plan.bucket_of.resize(parameters.size());
-  bool open = false;
+  std::map<int, BucketPlan::Bucket> open;  // by kind
+  const auto close = [&plan](BucketPlan::Bucket& bucket) {
+    for (const BucketPlan::Slot& slot : bucket.slots) plan.bucket_of[slot.parameter] = plan.buckets.size();
+    plan.buckets.push_back(std::exchange(bucket, {}));
+  };
   for (const std::size_t p : ready_order) {
-    if (!open) plan.buckets.emplace_back();
-    BucketPlan::Bucket& bucket = plan.buckets.back();
+    const ParameterShape& shape = parameters[p];
+    BucketPlan::Bucket& bucket = open[shape.kind];
     bucket.slots.push_back({p, bucket.elements});
-    bucket.elements += aligned(parameters[p].elements);
-    plan.bucket_of[p] = plan.buckets.size() - 1;
-    const double limit = (plan.buckets.size() == 1 ? sizes.first_mb : sizes.other_mb) * kBytesPerMiB;
-    open = static_cast<double>(bucket.elements) * kBytesPerElement < limit;
+    bucket.elements += aligned(shape.elements);
+    const double limit = (plan.buckets.empty() ? sizes.first_mb : sizes.other_mb) * kBytesPerMiB;
+    if (static_cast<double>(bucket.elements) * shape.element_bytes >= limit) close(bucket);
   }
+  for (auto& [kind, bucket] : open)
+    if (!bucket.slots.empty()) close(bucket);
   return plan;
 }
 

@@ -12,6 +12,8 @@ namespace lockstep {
 struct ParameterShape {
   std::string name;
   std::int64_t elements = 0;
+  int element_bytes = 4;
+  int kind = 0;  // of the elements: gradients of two kinds never share a bucket
 };
 
 struct BucketPlan {
@@ -35,8 +37,9 @@ struct BucketSizes {
   double other_mb = 25;  // MiB
 };
 
-// Fills buckets greedily in ready order (a permutation of the parameters' indices). A bucket closes when it
-// has reached its size; a parameter is never split, so a bucket may exceed its size by one parameter.
+// Fills buckets greedily in ready order (a permutation of the parameters' indices), one at a time of each
+// kind of elements. A bucket closes when it has reached its size; a parameter is never split, so a bucket may
+// exceed its size by one parameter.
 // Error(bad_input) when ready_order is not a permutation.
 BucketPlan plan_buckets(std::span<const ParameterShape> parameters, std::span<const std::size_t> ready_order,
                         const BucketSizes& sizes);

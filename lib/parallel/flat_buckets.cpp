@@ -1,5 +1,7 @@
 #include "parallel/flat_buckets.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/error.hpp"
@@ -8,43 +10,86 @@ namespace lockstep {
 
 namespace {
 
-void require_flattenable(const std::vector<NamedParameter>& parameters) {
+constexpr std::array kReducible = {torch::kFloat32, torch::kFloat64,      torch::kBFloat16,
+                                   torch::kHalf,    torch::kComplexFloat, torch::kComplexDouble};
+
+void require_type(const NamedParameter& p, const FlatMemory& memory) {
+  const torch::ScalarType type = p.tensor.scalar_type();
+  if (memory.values && type != torch::kFloat32)
+    throw input_error("parameter '{}' is not float32; keep parameters in float32 and compute in bf16",
+                      p.name);
+  if (std::find(kReducible.begin(), kReducible.end(), type) == kReducible.end())
+    throw input_error(
+        "parameter '{}' is {}, of which no gradients are reduced; convert it to float32, float64, bfloat16 "
+        "or float16, or freeze it",
+        p.name, c10::toString(type));
+  if (p.tensor.layout() != torch::kStrided)
+    throw input_error("parameter '{}' is not dense; make it dense, or freeze it", p.name);
+}
+
+void require_flattenable(const std::vector<NamedParameter>& parameters, const FlatMemory& memory) {
   if (parameters.empty()) throw input_error("the model has no parameter that requires a gradient");
   const auto device = parameters.front().tensor.device();
   for (const NamedParameter& p : parameters) {
-    if (p.tensor.scalar_type() != torch::kFloat32)
-      throw input_error("parameter '{}' is not float32; keep parameters in float32 and compute in bf16",
-                        p.name);
+    require_type(p, memory);
     if (p.tensor.device() != device)
       throw input_error("parameter '{}' is on {}, the others are on {}", p.name, p.tensor.device().str(),
                         device.str());
   }
 }
 
-torch::Tensor new_flat(const BucketPlan::Bucket& bucket, const torch::Tensor& like) {
-  return torch::zeros({bucket.elements}, like.options().requires_grad(false));
+torch::Tensor new_flat(std::int64_t elements, const torch::Tensor& like) {
+  return torch::zeros({elements}, like.options().requires_grad(false));
+}
+
+const torch::Tensor& first_of(const BucketPlan::Bucket& bucket,
+                              const std::vector<NamedParameter>& parameters) {
+  return parameters[bucket.slots.front().parameter].tensor;
+}
+
+// A sparse gradient becomes a dense one.
+void assign(torch::Tensor& view, const torch::Tensor& gradient) {
+  if (gradient.is_sparse())
+    view.zero_().add_(gradient);
+  else
+    view.copy_(gradient);
 }
 
 }  // namespace
 
 torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot, const torch::Tensor& like) {
-  return flat.narrow(0, slot.offset, like.numel()).view(like.sizes());
+  if (like.is_contiguous() || !like.is_non_overlapping_and_dense())
+    return flat.narrow(0, slot.offset, like.numel()).view(like.sizes());
+  return flat.as_strided(like.sizes(), like.strides(), flat.storage_offset() + slot.offset);
 }
 
 std::vector<ParameterShape> shapes_of(const std::vector<NamedParameter>& parameters) {
   std::vector<ParameterShape> shapes;
   shapes.reserve(parameters.size());
-  for (const NamedParameter& p : parameters) shapes.push_back({p.name, p.tensor.numel()});
+  for (const NamedParameter& p : parameters)
+    shapes.push_back({p.name, p.tensor.numel(), static_cast<int>(p.tensor.element_size()),
+                      static_cast<int>(p.tensor.scalar_type())});
   return shapes;
 }
 
-FlatBuckets::FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan)
-    : parameters_(std::move(parameters)), plan_(std::move(plan)), gradient_views_(parameters_.size()) {
-  require_flattenable(parameters_);
+FlatBuckets::FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan, FlatMemory memory)
+    : parameters_(std::move(parameters)),
+      plan_(std::move(plan)),
+      memory_(memory),
+      gradient_views_(parameters_.size()) {
+  require_flattenable(parameters_, memory_);
   const torch::NoGradGuard no_grad;
+  if (memory_.values) {
+    move_values();
+    for (NamedParameter& p : parameters_) p.tensor.mutable_grad().reset();
+  }
+  if (memory_.gradients) move_gradients();
+}
+
+void FlatBuckets::move_values() {
+  values_.clear();
   for (const BucketPlan::Bucket& bucket : plan_.buckets) {
-    values_.push_back(new_flat(bucket, parameters_.front().tensor));
-    gradients_.push_back(new_flat(bucket, parameters_.front().tensor));
+    values_.push_back(new_flat(bucket.elements, first_of(bucket, parameters_)));
     for (const BucketPlan::Slot& slot : bucket.slots) {
       torch::Tensor& tensor = parameters_[slot.parameter].tensor;
       torch::Tensor view = slot_view(values_.back(), slot, tensor);
@@ -52,42 +97,54 @@ FlatBuckets::FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan
       tensor.set_data(view);
     }
   }
-  point_gradients();
 }
 
-void FlatBuckets::point_gradients() {
-  for (std::size_t b = 0; b < plan_.buckets.size(); ++b) {
-    for (const BucketPlan::Slot& slot : plan_.buckets[b].slots) {
+void FlatBuckets::move_gradients() {
+  messages_.clear();
+  gradients_.clear();
+  for (const BucketPlan::Bucket& bucket : plan_.buckets) {
+    const std::int64_t passengers = &bucket == &plan_.buckets.back() ? memory_.passengers : 0;
+    messages_.push_back(new_flat(bucket.elements + passengers, first_of(bucket, parameters_)));
+    gradients_.push_back(passengers == 0 ? messages_.back() : messages_.back().narrow(0, 0, bucket.elements));
+    for (const BucketPlan::Slot& slot : bucket.slots) {
       torch::Tensor& tensor = parameters_[slot.parameter].tensor;
-      gradient_views_[slot.parameter] = slot_view(gradients_[b], slot, tensor);
-      tensor.mutable_grad() = gradient_views_[slot.parameter];
+      torch::Tensor& view = gradient_views_[slot.parameter];
+      view = slot_view(gradients_.back(), slot, tensor).variable_data();
+      torch::Tensor& gradient = tensor.mutable_grad();
+      if (gradient.defined()) assign(view, gradient);
+      if (gradient.defined() || memory_.values) gradient = view;
     }
   }
 }
 
+torch::Tensor FlatBuckets::passengers() const {
+  return messages_.back().narrow(0, plan_.buckets.back().elements, memory_.passengers);
+}
+
 void FlatBuckets::relayout(BucketPlan plan) {
   const torch::NoGradGuard no_grad;
-  values_ = relayout_flats(values_, plan_, plan, parameters_);
-  for (std::size_t b = 0; b < plan.buckets.size(); ++b)
-    for (const BucketPlan::Slot& slot : plan.buckets[b].slots) {
-      torch::Tensor& tensor = parameters_[slot.parameter].tensor;
-      tensor.set_data(slot_view(values_[b], slot, tensor));
-    }
-  gradients_ = relayout_flats(gradients_, plan_, plan, parameters_);
   plan_ = std::move(plan);
-  point_gradients();
+  if (memory_.values) move_values();
+  move_gradients();
 }
 
 void FlatBuckets::adopt_gradient(std::size_t parameter) {
+  if (!take_gradient(parameter)) parameters_[parameter].tensor.mutable_grad() = gradient_views_[parameter];
+}
+
+bool FlatBuckets::take_gradient(std::size_t parameter) {
   torch::Tensor& gradient = parameters_[parameter].tensor.mutable_grad();
   torch::Tensor& view = gradient_views_[parameter];
-  if (gradient.defined() && gradient.data_ptr() == view.data_ptr()) return;
+  if (gradient.defined() && gradient.layout() == torch::kStrided && gradient.data_ptr() == view.data_ptr())
+    return true;
   const torch::NoGradGuard no_grad;
-  if (gradient.defined())
-    view.copy_(gradient);
-  else
+  if (!gradient.defined()) {
     view.zero_();
+    return false;
+  }
+  assign(view, gradient);
   gradient = view;
+  return true;
 }
 
 void FlatBuckets::zero_gradients() {
@@ -104,7 +161,7 @@ std::vector<torch::Tensor> relayout_flats(const std::vector<torch::Tensor>& flat
       old_views[slot.parameter] = slot_view(flats[b], slot, parameters[slot.parameter].tensor);
   std::vector<torch::Tensor> result;
   for (const BucketPlan::Bucket& bucket : to.buckets) {
-    result.push_back(new_flat(bucket, flats.front()));
+    result.push_back(new_flat(bucket.elements, flats.front()));
     for (const BucketPlan::Slot& slot : bucket.slots)
       slot_view(result.back(), slot, parameters[slot.parameter].tensor).copy_(old_views[slot.parameter]);
   }

@@ -1,9 +1,10 @@
-// FlatBuckets: the memory of a bucket plan. Every parameter and its gradient become views into flat buffers,
-// one pair a bucket, so that a bucket is reduced, and the optimizer steps, without copying.
+// FlatBuckets: the memory of a bucket plan. Every gradient, and if wanted every parameter, becomes a view
+// into flat buffers, one a bucket, so that a bucket is reduced, and the optimizer steps, without copying.
 #pragma once
 
 #include <torch/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,19 +14,29 @@ namespace lockstep {
 
 struct NamedParameter {
   std::string name;
-  torch::Tensor tensor;  // fp32 leaf
+  torch::Tensor tensor;  // a leaf
+};
+
+struct FlatMemory {
+  // Whether the values are moved into flat buffers too, for an optimizer that steps on them: fp32 only. Where
+  // not, the parameters stay as and where they are, and a parameter without a gradient has none afterwards.
+  bool values = true;
+  bool gradients = true;  // false: none of the memory of the gradients, which stay where autograd puts them
+  // So many elements stand behind the last bucket's gradients and travel with them.
+  std::int64_t passengers = 0;
 };
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one
-// parameter.
+// parameter, with the parameter's strides where these leave no gap.
 torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot, const torch::Tensor& like);
 
 class FlatBuckets {
  public:
-  // Moves the parameters' values into flat buffers and points each .grad at its zeroed view. The parameters
-  // must be fp32, on one device, and stay alive; Error otherwise. Allocates values and gradients; frees what
-  // they held.
-  FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan);
+  // With values: moves the parameters' values into flat buffers and points each .grad at its zeroed view.
+  // Without: takes the gradients that there are into their views. The parameters must be real or complex
+  // floating-point numbers (with values: fp32), dense, on one device, and stay alive; Error otherwise, which
+  // names the parameter. Allocates values and gradients; frees what they held.
+  FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan, FlatMemory memory = {});
 
   // Lays everything out anew for another plan of the same parameters; gradients are kept. One parameter's
   // worth of buckets at a time is held twice.
@@ -35,21 +46,29 @@ class FlatBuckets {
   const std::vector<NamedParameter>& parameters() const { return parameters_; }
   const std::vector<torch::Tensor>& values() const { return values_; }        // (elements) by bucket
   const std::vector<torch::Tensor>& gradients() const { return gradients_; }  // (elements) by bucket
+  // The gradients, and in the last bucket the passengers behind them.
+  const std::vector<torch::Tensor>& messages() const { return messages_; }
+  torch::Tensor passengers() const;  // (passengers)
 
   // The gradient's place in its bucket; .grad is this view, unless somebody has replaced it.
   const torch::Tensor& gradient_view(std::size_t parameter) const { return gradient_views_[parameter]; }
   // Puts the gradient back in its place when the user (zero_grad with set_to_none) or autograd has replaced
-  // it.
+  // it. Where there is none its place is zeroed, and .grad points at it.
   void adopt_gradient(std::size_t parameter);
+  // The same, but .grad stays undefined where there is none. Returns whether there is one.
+  bool take_gradient(std::size_t parameter);
   void zero_gradients();
 
  private:
-  void point_gradients();
+  void move_values();
+  void move_gradients();
 
   std::vector<NamedParameter> parameters_;
   BucketPlan plan_;
-  std::vector<torch::Tensor> values_, gradients_;
-  std::vector<torch::Tensor> gradient_views_;  // by parameter
+  FlatMemory memory_;
+  std::vector<torch::Tensor> values_, messages_, gradients_;
+  // By parameter. Not views in autograd's eyes, which would refuse Optimizer::zero_grad() to detach them.
+  std::vector<torch::Tensor> gradient_views_;
 };
 
 // The same data in the layout of another plan: for moments of an optimizer. flats: one tensor a bucket of

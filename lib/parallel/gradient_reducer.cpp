@@ -1,7 +1,6 @@
 #include "parallel/gradient_reducer.hpp"
 
 #include <ATen/ops/_foreach_copy.h>
-#include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -60,16 +59,11 @@ void GradientReducer::reset_step() {
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
   next_launch_ = 0;
-  callback_queued_ = false;
 }
 
 void GradientReducer::on_gradient_ready(std::size_t parameter) {
   adopt(parameter);
   if (!synchronising_) return;
-  if (options_.automatic_finish && !callback_queued_) {
-    callback_queued_ = true;
-    torch::autograd::Engine::get_default_engine().queue_callback([this] { finish(); });
-  }
   if (ready_[parameter])
     return;  // a second backward pass of the same step: only the first is reduced on the way
   ready_[parameter] = true;
@@ -140,18 +134,17 @@ void GradientReducer::finish() {
   reset_step();
 }
 
-std::vector<std::size_t> GradientReducer::agreed_ready_order() {
-  // Gradients that the first backward pass did not touch come last, in the assumed order.
-  std::vector<bool> seen(buckets_->parameters().size(), false);
-  for (const std::size_t p : ready_order_) seen[p] = true;
-  for (const std::size_t p : reverse_order(seen.size()))
-    if (!seen[p]) ready_order_.push_back(p);
-  const auto options = torch::TensorOptions().dtype(torch::kInt64);
-  torch::Tensor order = torch::empty({static_cast<std::int64_t>(ready_order_.size())}, options);
-  for (std::size_t i = 0; i < ready_order_.size(); ++i)
-    order.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(ready_order_[i]);
-  torch::Tensor shared = order.to(buckets_->values().front().device());
-  if (communicates_) communicator_.broadcast(shared, 0)->wait();
+std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size_t parameters,
+                                        const torch::Device& device, Communicator* communicator) {
+  std::vector<bool> known(parameters, false);
+  for (const std::size_t p : seen) known[p] = true;
+  for (const std::size_t p : reverse_order(parameters))
+    if (!known[p]) seen.push_back(p);
+  torch::Tensor order = torch::empty({static_cast<std::int64_t>(seen.size())}, torch::kInt64);
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    order.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(seen[i]);
+  torch::Tensor shared = order.to(device);
+  if (communicator != nullptr) communicator->broadcast(shared, 0)->wait();
   order = shared.to(torch::kCPU);
   const auto* first = order.data_ptr<std::int64_t>();
   return {first, first + order.numel()};
@@ -160,7 +153,9 @@ std::vector<std::size_t> GradientReducer::agreed_ready_order() {
 bool GradientReducer::rebuild() {
   if (!learning_order_) return false;
   learning_order_ = false;
-  const std::vector<std::size_t> order = agreed_ready_order();
+  const std::vector<std::size_t> order =
+      agree_on_order(ready_order_, buckets_->parameters().size(), buckets_->values().front().device(),
+                     communicates_ ? &communicator_ : nullptr);
   if (order == reverse_order(order.size())) return false;
   buckets_->relayout(plan_buckets(shapes_of(buckets_->parameters()), order, options_.bucket_sizes));
   prepare_wire_buffers();

@@ -11,7 +11,6 @@
 // autograd keeps such gradients for itself until their bucket is complete, and one launch copies them all.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -29,7 +28,6 @@ struct ReducerOptions {
   bool average = true;                               // divide by the number of ranks; false: sum
   bool communicate = true;  // false: gradients stay each rank's own, to measure what communication costs
   std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none is
-  bool automatic_finish = false;  // finish() at the end of each backward pass, by autograd's own callback
 };
 
 class GradientReducer {
@@ -79,7 +77,6 @@ class GradientReducer {
   void gather(std::size_t bucket);
   void reset_step();
   void prepare_wire_buffers();
-  std::vector<std::size_t> agreed_ready_order();
 
   Communicator& communicator_;
   ReducerOptions options_;
@@ -88,7 +85,6 @@ class GradientReducer {
   std::vector<std::shared_ptr<Hook>> hooks_;
   bool communicates_;
   bool synchronising_ = true;
-  bool callback_queued_ = false;
   bool learning_order_ = true;
   std::vector<std::size_t> ready_order_;
   std::vector<std::int64_t> pending_;  // gradients a bucket still waits for
@@ -97,5 +93,11 @@ class GradientReducer {
   std::vector<WorkPtr> works_;       // by bucket
   std::vector<torch::Tensor> wire_;  // by bucket, only when the wire's dtype differs
 };
+
+// Collective: all ranks. Rank 0's order of `parameters` gradients, from the order in which it has seen them
+// become ready; those that it has not seen come last, last parameter first. device: of the communicator's
+// tensors. communicator: null where there is nobody to agree with.
+std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size_t parameters,
+                                        const torch::Device& device, Communicator* communicator);
 
 }  // namespace lockstep

@@ -80,6 +80,9 @@ ExitCode loop(World& world, const std::string& mode, const std::string& folder) 
   const at::Tensor x = at::zeros({1 << 18});
   for (int round = 0;; ++round) {
     throw_if_asked(mode, world.rank(), round);
+    if (round == 15 &&
+        ((mode == "leave_rank" && world.rank() == 1) || (mode == "leave_root" && world.rank() == 0)))
+      return ExitCode::done;
     communicator->all_reduce(x)->wait();
     if (round == 10) std::ofstream(folder + "/pid." + std::to_string(world.rank())) << getpid() << std::endl;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -104,5 +107,6 @@ int main(int argc, char** argv) {
     world.on_emergency({});
     return code;
   };
-  return run_main(argc, argv, use_mpi, body, {.seconds = 2, .setting = "the limit"});
+  const double limit = mode.starts_with("leave") ? 12 : 2;
+  return run_main(argc, argv, use_mpi, body, {.seconds = limit, .setting = "the limit"});
 }

@@ -194,6 +194,15 @@ case $case_name in
     grep -qF "waits in barrier number 0" "$folder/err" || fail "it does not name rank 0's collective"
     grep -qE "^rank 1: control barrier number [0-9]+, .* not ended" "$folder/emergency.0" || fail "it does not tell rank 1's collective"
     ;;
+  leave_rank)
+    start 3
+    expect_end 1 20; expect_line "rank 1 on host $(hostname) has ended; rank 0 waits in all_reduce number 15; every rank "
+    expect_handler 0 "stalled_rank rank 1 on host"
+    ;;
+  leave_root)
+    start 3
+    expect_end 1 30; expect_line "rank 0 on host $(hostname) has ended; rank 1 waits in all_reduce number 15; every rank "
+    ;;
   hang_single)
     start 0
     expect_end 1 20; expect_line "the run has made no progress for "

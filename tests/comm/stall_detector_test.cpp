@@ -199,3 +199,30 @@ TEST_CASE("an abort that hangs is not waited for") {
   recorder.remove(&hung);  // waits for it
   CHECK(hung.ended);
 }
+
+TEST_CASE("a rank that has left while all others wait is the one, long before the limit") {
+  StallDetector detector({"a", "b", "c"}, {.seconds = 300, .setting = "the limit"});
+  detector.left(1);
+  detector.heard(0, {.idle = 6, .waits = true, .doing = "waits in all_reduce number 3"});
+  detector.heard(2, {.idle = 6, .waits = false, .doing = "training step 3, forward"});
+  CHECK_FALSE(detector.stalled());  // rank 2 may still come to where rank 0 waits
+  detector.heard(2, {.idle = 4, .waits = true, .doing = "waits in all_reduce number 3"});
+  CHECK_FALSE(detector.stalled());
+  detector.heard(2, {.idle = 5.5, .waits = true, .doing = "waits in all_reduce number 3"});
+  const auto stall = detector.stalled();
+  says(stall,
+       "rank 1 on host b has ended; rank 0 waits in all_reduce number 3; every rank has to take as many "
+       "steps as the others");
+  CHECK(stall->rank == 1);
+}
+
+TEST_CASE("once rank 0 has left, a rank that waits speaks for itself") {
+  StallDetector detector = three_ranks();
+  for (const int rank : {1, 2}) detector.ignore(rank);
+  detector.left(0);
+  detector.watch(2);
+  detector.heard(2, {.idle = 3, .waits = true, .doing = "waits in all_reduce number 3"});
+  CHECK_FALSE(detector.stalled());
+  detector.heard(2, {.idle = 4, .waits = true, .doing = "waits in all_reduce number 3"});
+  says(detector.stalled(), "rank 0 on host a has ended; rank 2 waits in all_reduce number 3");
+}

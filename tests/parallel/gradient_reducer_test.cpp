@@ -144,7 +144,7 @@ TEST_CASE("accumulation leaves several backward passes' sum") {
   wrapped.forward(x).square().mean().backward();
   check_equal(expected, wrapped, 2);
   ddp.zero_grad();
-  check_equal(expected, wrapped, 0);
+  for (const auto& p : wrapped.parameters()) CHECK_FALSE(p.grad().defined());
 }
 
 TEST_CASE("a parameter of another dtype is refused by name") {

@@ -1,0 +1,290 @@
+#include "parallel/module_reducer.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/error.hpp"
+#include "parallel/gradient_reducer.hpp"
+#include "parallel/module_sharing.hpp"
+
+namespace lockstep {
+
+namespace {
+
+torch::Tensor real_view(const torch::Tensor& flat) {
+  return flat.is_complex() ? at::view_as_real(flat).view(-1) : flat;
+}
+
+}  // namespace
+
+ModuleReducer::ModuleReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
+                             ModuleReducerOptions options)
+    : all_(std::move(parameters)),
+      communicator_(communicator),
+      options_(std::move(options)),
+      communicates_(communicator.size() > 1),
+      contributors_(communicator.size()),
+      slot_of_(all_.size(), kNone),
+      pass_({.ended = [this] { finish(); }, .abandoned = [this] { abandon_pass(); }}) {
+  lay_out();
+  hooks_.emplace(all_, static_cast<GradientListener&>(*this));
+}
+
+bool ModuleReducer::layout_holds() const {
+  for (std::size_t p = 0; p < all_.size(); ++p) {
+    const torch::Tensor& tensor = all_[p].tensor;
+    if (slot_of_[p] == kNone) {
+      if (tensor.requires_grad()) return false;
+      continue;
+    }
+    const torch::Tensor& view = buckets_->gradient_view(slot_of_[p]);
+    if (tensor.scalar_type() != view.scalar_type() || tensor.device() != view.device() ||
+        tensor.sizes() != view.sizes())
+      return false;
+  }
+  return true;
+}
+
+// Also after a change: a parameter that was once in the buckets stays there when it is frozen.
+void ModuleReducer::lay_out() {
+  std::vector<NamedParameter> reduced;
+  for (std::size_t p = 0; p < all_.size(); ++p) {
+    if (slot_of_[p] == kNone && !all_[p].tensor.requires_grad()) continue;
+    slot_of_[p] = reduced.size();
+    reduced.push_back(all_[p]);
+  }
+  BucketPlan plan = plan_buckets(shapes_of(reduced), reverse_order(reduced.size()), options_.bucket_sizes);
+  const std::int64_t told = 1 + static_cast<std::int64_t>(reduced.size());
+  slots_.assign(reduced.size(), {});
+  buckets_ = std::make_unique<FlatBuckets>(
+      std::move(reduced), std::move(plan),
+      FlatMemory{.values = false, .gradients = communicates_, .passengers = options_.hook ? 0 : told});
+  ready_order_.clear();
+  ready_order_.reserve(slots_.size());
+  learning_ = true;
+  rebuilt_ = false;
+  if (communicates_) adopt_layout();
+}
+
+void ModuleReducer::adopt_layout() {
+  const std::size_t buckets = buckets_->plan().buckets.size();
+  wire_.assign(buckets, {});
+  gradient_buckets_.clear();
+  for (std::size_t b = 0; b < buckets; ++b) {
+    const torch::Tensor message = real_view(buckets_->messages()[b]);
+    if (options_.reduce_dtype && message.scalar_type() != *options_.reduce_dtype)
+      wire_[b] = torch::empty_like(message, message.options().dtype(*options_.reduce_dtype));
+    gradient_buckets_.push_back({b, real_view(buckets_->gradients()[b]), {}});
+    for (const BucketPlan::Slot& slot : buckets_->plan().buckets[b].slots)
+      gradient_buckets_.back().views.push_back(buckets_->gradient_view(slot.parameter));
+  }
+  const torch::Tensor& any = buckets_->gradients().back();
+  if (options_.hook)
+    told_ = torch::zeros({1 + static_cast<std::int64_t>(slots_.size())}, any.options().dtype(torch::kFloat32));
+  else
+    told_ = any.is_complex() ? at::real(buckets_->passengers()) : buckets_->passengers();
+  reset_pass();
+}
+
+void ModuleReducer::reset_pass() {
+  for (Slot& slot : slots_) slot = {.expected = slot.expected};
+  const auto& buckets = buckets_->plan().buckets;
+  pending_.assign(buckets.size(), 0);
+  for (std::size_t b = 0; b < buckets.size(); ++b)
+    for (const BucketPlan::Slot& slot : buckets[b].slots)
+      if (slots_[slot.parameter].expected != 0) ++pending_[b];
+  completions_.clear();
+  next_launch_ = 0;
+  in_pass_ = false;
+}
+
+void ModuleReducer::begin_pass() {
+  if (!layout_holds()) {
+    lay_out();
+    require_same_parameters(all_, communicator_);
+  } else if (!learning_ && !rebuilt_) {
+    rebuild();
+  }
+  in_pass_ = true;
+}
+
+void ModuleReducer::on_gradient(std::size_t parameter) {
+  if (!communicates_) return;
+  if (!synchronising_) {
+    if (slot_of_[parameter] != kNone && layout_holds())
+      buckets_->take_gradient(slot_of_[parameter]);
+    return;
+  }
+  const BackwardPass::Place place = pass_.enter();
+  if (place.first) begin_pass();
+  const std::size_t slot = slot_of_[parameter];
+  if (slot == kNone)
+    throw run_error("parameter '{}' was unfrozen in the middle of a backward pass; do it between two steps",
+                    all_[parameter].name);
+  if (buckets_->plan().bucket_of[slot] < next_launch_)
+    throw run_error(
+        "parameter '{}' was given another gradient after its bucket had been reduced; {}", all_[parameter].name,
+        options_.static_graph
+            ? "the graph is not the one of the first backward pass: set static_graph to false"
+            : "it is used in another way than in the first backward pass: set overlap to false");
+  buckets_->take_gradient(slot);
+  note(slot, place.nested);
+  if (options_.overlap) launch_complete_buckets();
+}
+
+void ModuleReducer::note(std::size_t index, bool nested) {
+  Slot& slot = slots_[index];
+  slot.nested = slot.nested || nested;
+  ++slot.firings;
+  if (learning_ && slot.firings == 1) ready_order_.push_back(index);
+  if (slot.firings == slot.expected) --pending_[buckets_->plan().bucket_of[index]];
+}
+
+// From the first reduced pass: how many gradients a parameter is given in a pass. Where the graph is not
+// promised to stay the same, those that come in several nested passes are waited for until the end.
+void ModuleReducer::learn() {
+  const auto repeated = [](const Slot& slot) { return slot.nested || slot.firings > 1; };
+  for (Slot& slot : slots_)
+    slot.expected = options_.static_graph ? slot.firings : repeated(slot) ? kNever : 1;
+  std::stable_partition(ready_order_.begin(), ready_order_.end(),
+                        [&](std::size_t index) { return !repeated(slots_[index]); });
+  learning_ = false;
+}
+
+// In plan order only: every rank must enqueue the same collectives in the same order. The last bucket waits
+// for the end of the pass, with what is to be told of the whole of it.
+void ModuleReducer::launch_complete_buckets() {
+  if (learning_) return;
+  while (next_launch_ + 1 < pending_.size() && pending_[next_launch_] == 0) launch(next_launch_);
+}
+
+void ModuleReducer::launch(std::size_t bucket) {
+  for (const BucketPlan::Slot& slot : buckets_->plan().buckets[bucket].slots)
+    slots_[slot.parameter].has = buckets_->take_gradient(slot.parameter);
+  const torch::NoGradGuard no_grad;
+  torch::Tensor gradients = gradient_buckets_[bucket].gradients;
+  if (options_.average) gradients.mul_(1.0 / contributors_);
+  if (bucket + 1 == pending_.size()) tell_gradients(/*abandoned=*/false);
+  send(bucket);
+}
+
+void ModuleReducer::send(std::size_t bucket) {
+  const torch::NoGradGuard no_grad;
+  ++next_launch_;
+  if (options_.hook) {
+    completions_.push_back(options_.hook(gradient_buckets_[bucket], communicator_));
+    return;
+  }
+  torch::Tensor message = real_view(buckets_->messages()[bucket]);
+  torch::Tensor& wire = wire_[bucket];
+  if (wire.defined()) wire.copy_(message);
+  WorkPtr work = communicator_.all_reduce(wire.defined() ? wire : message);
+  completions_.emplace_back([work = std::move(work), message = std::move(message), wire]() mutable {
+    work->wait();
+    if (wire.defined()) message.copy_(wire);
+  });
+}
+
+// Nothing waits for a device where every gradient is there.
+void ModuleReducer::tell_gradients(bool abandoned) {
+  const torch::NoGradGuard no_grad;
+  if (has_all())
+    told_.fill_(1);
+  else
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      told_.narrow(0, static_cast<std::int64_t>(i) + 1, 1).fill_(slots_[i].has ? 1 : 0);
+  told_.narrow(0, 0, 1).fill_(abandoned ? 1 : 0);
+}
+
+bool ModuleReducer::has_all() const {
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.has; });
+}
+
+void ModuleReducer::launch_rest() {
+  while (next_launch_ < pending_.size()) launch(next_launch_);
+  send_told();
+}
+
+void ModuleReducer::send_told() {
+  if (options_.hook)
+    completions_.emplace_back([work = communicator_.all_reduce(told_)] { work->wait(); });
+}
+
+void ModuleReducer::wait_for_all() {
+  const torch::NoGradGuard no_grad;
+  for (const auto& complete : completions_) complete();
+}
+
+void ModuleReducer::finish() {
+  if (!communicates_) return;
+  if (!in_pass_) begin_pass();
+  launch_rest();
+  wait_for_all();
+  const bool abandoned = share_gradients();
+  if (learning_) learn();
+  reset_pass();
+  if (options_.after_reduction) options_.after_reduction();
+  if (abandoned)
+    throw run_error(
+        "another rank gave up the backward pass that this one has ended; skip a step on every rank or on none");
+}
+
+// A gradient that no rank has stays undefined, so that no optimizer touches its parameter. Who has all of them
+// need not be told what the others have, which would stop a GPU's host. Returns whether a rank gave up.
+bool ModuleReducer::share_gradients() {
+  if (has_all() && !told_.is_cpu()) return false;
+  const torch::Tensor told = told_.to(torch::kCPU, torch::kFloat32).contiguous();
+  const auto* const ranks = told.data_ptr<float>();
+  for (std::size_t i = 0; i < slots_.size(); ++i)
+    if (!slots_[i].has && ranks[i + 1] > 0)
+      torch::Tensor(buckets_->parameters()[i].tensor).mutable_grad() = buckets_->gradient_view(i);
+  return ranks[0] != 0;
+}
+
+// The other ranks may be in this pass still, and count on this one: what is left is sent as no number, which
+// nobody takes for a gradient.
+void ModuleReducer::abandon_pass() {
+  if (!in_pass_) return;
+  try {
+    poison_rest();
+    wait_for_all();
+    if (learning_) ready_order_.clear();
+    reset_pass();
+    if (options_.after_reduction) options_.after_reduction();
+  } catch (const std::exception&) {
+    in_pass_ = false;  // the exception that has ended the pass is under way, and says more
+  }
+  drop_gradients();
+}
+
+void ModuleReducer::poison_rest() {
+  const torch::NoGradGuard no_grad;
+  while (next_launch_ < pending_.size()) {
+    gradient_buckets_[next_launch_].gradients.fill_(std::numeric_limits<double>::quiet_NaN());
+    if (next_launch_ + 1 == pending_.size()) tell_gradients(/*abandoned=*/true);
+    send(next_launch_);
+  }
+  send_told();
+}
+
+bool ModuleReducer::rebuild() {
+  if (!communicates_ || learning_ || std::exchange(rebuilt_, true)) return false;
+  const std::vector<std::size_t> order =
+      agree_on_order(ready_order_, slots_.size(), buckets_->gradients().front().device(), &communicator_);
+  if (order == reverse_order(order.size())) return false;
+  buckets_->relayout(plan_buckets(shapes_of(buckets_->parameters()), order, options_.bucket_sizes));
+  adopt_layout();
+  return true;
+}
+
+void ModuleReducer::zero_gradients() {
+  pass_.settle();
+  drop_gradients();
+}
+
+void ModuleReducer::drop_gradients() {
+  for (NamedParameter& p : all_) p.tensor.mutable_grad().reset();
+}
+
+}  // namespace lockstep
