@@ -10,7 +10,7 @@ namespace lockstep {
 class BackwardPass {
  public:
   struct Events {
-    std::function<void()> ended;      // on the thread that ends the pass; may throw, which backward() passes on
+    std::function<void()> ended;  // on the thread that ends the pass; may throw, which backward() passes on
     std::function<void()> abandoned;  // an exception has ended it; must not throw
   };
   explicit BackwardPass(Events events);

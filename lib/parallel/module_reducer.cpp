@@ -16,6 +16,12 @@ torch::Tensor real_view(const torch::Tensor& flat) {
   return flat.is_complex() ? at::view_as_real(flat).view(-1) : flat;
 }
 
+bool alike(const torch::Tensor& parameter, const torch::Tensor& gradient) {
+  return parameter.scalar_type() == gradient.scalar_type() && parameter.device() == gradient.device() &&
+         parameter.sizes() == gradient.sizes() &&
+         (parameter.strides() == gradient.strides() || !parameter.is_non_overlapping_and_dense());
+}
+
 }  // namespace
 
 ModuleReducer::ModuleReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
@@ -38,10 +44,7 @@ bool ModuleReducer::layout_holds() const {
       if (tensor.requires_grad()) return false;
       continue;
     }
-    const torch::Tensor& view = buckets_->gradient_view(slot_of_[p]);
-    if (tensor.scalar_type() != view.scalar_type() || tensor.device() != view.device() ||
-        tensor.sizes() != view.sizes())
-      return false;
+    if (!alike(tensor, buckets_->gradient_view(slot_of_[p]))) return false;
   }
   return true;
 }
@@ -81,14 +84,15 @@ void ModuleReducer::adopt_layout() {
   }
   const torch::Tensor& any = buckets_->gradients().back();
   if (options_.hook)
-    told_ = torch::zeros({1 + static_cast<std::int64_t>(slots_.size())}, any.options().dtype(torch::kFloat32));
+    told_ =
+        torch::zeros({1 + static_cast<std::int64_t>(slots_.size())}, any.options().dtype(torch::kFloat32));
   else
     told_ = any.is_complex() ? at::real(buckets_->passengers()) : buckets_->passengers();
   reset_pass();
 }
 
 void ModuleReducer::reset_pass() {
-  for (Slot& slot : slots_) slot = {.expected = slot.expected};
+  for (Slot& slot : slots_) slot = {.expected = slot.expected, .repeats = slot.repeats};
   const auto& buckets = buckets_->plan().buckets;
   pending_.assign(buckets.size(), 0);
   for (std::size_t b = 0; b < buckets.size(); ++b)
@@ -112,8 +116,7 @@ void ModuleReducer::begin_pass() {
 void ModuleReducer::on_gradient(std::size_t parameter) {
   if (!communicates_) return;
   if (!synchronising_) {
-    if (slot_of_[parameter] != kNone && layout_holds())
-      buckets_->take_gradient(slot_of_[parameter]);
+    if (slot_of_[parameter] != kNone && layout_holds()) buckets_->take_gradient(slot_of_[parameter]);
     return;
   }
   const BackwardPass::Place place = pass_.enter();
@@ -123,11 +126,11 @@ void ModuleReducer::on_gradient(std::size_t parameter) {
     throw run_error("parameter '{}' was unfrozen in the middle of a backward pass; do it between two steps",
                     all_[parameter].name);
   if (buckets_->plan().bucket_of[slot] < next_launch_)
-    throw run_error(
-        "parameter '{}' was given another gradient after its bucket had been reduced; {}", all_[parameter].name,
-        options_.static_graph
-            ? "the graph is not the one of the first backward pass: set static_graph to false"
-            : "it is used in another way than in the first backward pass: set overlap to false");
+    throw run_error("parameter '{}' was given another gradient after its bucket had been reduced; {}",
+                    all_[parameter].name,
+                    options_.static_graph
+                        ? "the graph is not the one of the first backward pass: set static_graph to false"
+                        : "it is used in another way than in the first backward pass: set overlap to false");
   buckets_->take_gradient(slot);
   note(slot, place.nested);
   if (options_.overlap) launch_complete_buckets();
@@ -135,21 +138,24 @@ void ModuleReducer::on_gradient(std::size_t parameter) {
 
 void ModuleReducer::note(std::size_t index, bool nested) {
   Slot& slot = slots_[index];
-  slot.nested = slot.nested || nested;
-  ++slot.firings;
+  if (++slot.firings > 1 || nested) slot.repeats = true;
   if (learning_ && slot.firings == 1) ready_order_.push_back(index);
   if (slot.firings == slot.expected) --pending_[buckets_->plan().bucket_of[index]];
 }
 
-// From the first reduced pass: how many gradients a parameter is given in a pass. Where the graph is not
-// promised to stay the same, those that come in several nested passes are waited for until the end.
+// At the end of a reduced pass: how many gradients a parameter will be given in the next. Where the graph is
+// not promised to stay the same, nothing is expected of a parameter that has had none yet, and those that
+// come in several nested passes are waited for until the end.
 void ModuleReducer::learn() {
-  const auto repeated = [](const Slot& slot) { return slot.nested || slot.firings > 1; };
-  for (Slot& slot : slots_)
-    slot.expected = options_.static_graph ? slot.firings : repeated(slot) ? kNever : 1;
+  for (Slot& slot : slots_) {
+    if (!options_.static_graph)
+      slot.expected = slot.repeats ? kNever : slot.firings == 1 ? 1 : slot.expected;
+    else if (learning_)
+      slot.expected = slot.firings;
+  }
+  if (!std::exchange(learning_, false)) return;
   std::stable_partition(ready_order_.begin(), ready_order_.end(),
-                        [&](std::size_t index) { return !repeated(slots_[index]); });
-  learning_ = false;
+                        [this](std::size_t index) { return !slots_[index].repeats; });
 }
 
 // In plan order only: every rank must enqueue the same collectives in the same order. The last bucket waits
@@ -207,8 +213,7 @@ void ModuleReducer::launch_rest() {
 }
 
 void ModuleReducer::send_told() {
-  if (options_.hook)
-    completions_.emplace_back([work = communicator_.all_reduce(told_)] { work->wait(); });
+  if (options_.hook) completions_.emplace_back([work = communicator_.all_reduce(told_)] { work->wait(); });
 }
 
 void ModuleReducer::wait_for_all() {
@@ -222,16 +227,17 @@ void ModuleReducer::finish() {
   launch_rest();
   wait_for_all();
   const bool abandoned = share_gradients();
-  if (learning_) learn();
+  learn();
   reset_pass();
   if (options_.after_reduction) options_.after_reduction();
   if (abandoned)
     throw run_error(
-        "another rank gave up the backward pass that this one has ended; skip a step on every rank or on none");
+        "another rank gave up the backward pass that this one has ended; skip a step on every rank or on "
+        "none");
 }
 
-// A gradient that no rank has stays undefined, so that no optimizer touches its parameter. Who has all of them
-// need not be told what the others have, which would stop a GPU's host. Returns whether a rank gave up.
+// A gradient that no rank has stays undefined, so that no optimizer touches its parameter. Who has all of
+// them need not be told what the others have, which would stop a GPU's host. Returns whether a rank gave up.
 bool ModuleReducer::share_gradients() {
   if (has_all() && !told_.is_cpu()) return false;
   const torch::Tensor told = told_.to(torch::kCPU, torch::kFloat32).contiguous();

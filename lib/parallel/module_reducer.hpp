@@ -1,6 +1,6 @@
-// ModuleReducer: what DistributedDataParallel does with gradients. It reduces them in flat buckets from hooks,
-// while LibTorch's own backward() goes on, and ends with it; the parameters themselves stay as they are.
-// Nothing happens on one rank. Not for the trainers, which know their steps: see GradientReducer.
+// ModuleReducer: what DistributedDataParallel does with gradients. It reduces them in flat buckets from
+// hooks, while LibTorch's own backward() goes on, and ends with it; the parameters themselves stay as they
+// are. Nothing happens on one rank. Not for the trainers, which know their steps: see GradientReducer.
 #pragma once
 
 #include <cstdint>
@@ -59,10 +59,10 @@ class ModuleReducer final : private GradientListener {
 
   // What is known of a parameter, by its index in the buckets.
   struct Slot {
-    int firings = 0;      // gradients in this pass
-    int expected = 0;     // gradients after which it is ready; kNever: only the end of the pass tells
-    bool nested = false;  // in this pass within another
-    bool has = false;     // a gradient, at the end of this pass
+    int expected = kNever;  // gradients after which it is ready; kNever: only the end of the pass tells
+    bool repeats = false;   // has been given several gradients in a pass, or one by a nested pass
+    int firings = 0;        // gradients in this pass
+    bool has = false;       // a gradient, at the end of this pass
   };
 
   void on_gradient(std::size_t parameter) override;
@@ -97,15 +97,15 @@ class ModuleReducer final : private GradientListener {
   std::vector<GradientBucket> gradient_buckets_;
   std::vector<std::function<void()>> completions_;  // by bucket launched
   std::vector<torch::Tensor> wire_;                 // by bucket; undefined where the bucket itself travels
-  // (1 + slots), real: whether this rank has given the pass up, and by slot whether it has a gradient; then the
-  // sums over the ranks. Behind the last bucket's gradients, or with a hook a message of its own.
+  // (1 + slots), real: whether this rank has given the pass up, and by slot whether it has a gradient; then
+  // the sums over the ranks. Behind the last bucket's gradients, or with a hook a message of its own.
   torch::Tensor told_;
   std::vector<int> pending_;  // gradients a bucket still waits for
   std::size_t next_launch_ = 0;
   std::vector<std::size_t> ready_order_;
   bool synchronising_ = true;
   bool in_pass_ = false;
-  bool learning_ = true;   // no reduced pass of this layout has ended yet
+  bool learning_ = true;  // no reduced pass of this layout has ended yet
   bool rebuilt_ = false;
   BackwardPass pass_;
   std::optional<GradientHooks> hooks_;  // last: cut before the rest goes

@@ -28,7 +28,8 @@ torch::Device device_of(const std::vector<NamedParameter>& parameters) {
 
 std::string described(const NamedParameter& p, bool parameter) {
   const torch::Tensor& t = p.tensor;
-  std::string text = fmt::format("'{}' ({} [{}]", p.name, c10::toString(t.scalar_type()), fmt::join(t.sizes(), ", "));
+  std::string text =
+      fmt::format("'{}' ({} [{}]", p.name, c10::toString(t.scalar_type()), fmt::join(t.sizes(), ", "));
   if (t.layout() == torch::kStrided && parameter && !t.is_contiguous())
     text += fmt::format(" with strides [{}]", fmt::join(t.strides(), ", "));
   if (parameter) text += t.requires_grad() ? ", trained" : ", frozen";
