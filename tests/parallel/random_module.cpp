@@ -17,7 +17,8 @@ using Segment = std::function<Tensor(Tensor)>;
 
 // Activation checkpointing by a backward pass within the backward pass.
 struct Checkpoint : torch::autograd::Function<Checkpoint> {
-  static Tensor forward(AutogradContext* context, const Tensor& h, const Tensor& dummy, std::int64_t segment) {
+  static Tensor forward(AutogradContext* context, const Tensor& h, const Tensor& dummy,
+                        std::int64_t segment) {
     context->save_for_backward({h});
     context->saved_data["segment"] = segment;
     const torch::NoGradGuard no_grad;
@@ -47,7 +48,8 @@ Tensor armed(const Tensor& h) { return Bomb::apply(h.requires_grad() ? h : h.clo
 Tensor Dice::whole(at::IntArrayRef shape, int most, torch::ScalarType dtype) {
   Tensor result = torch::zeros(shape, torch::kFloat32);
   auto* const values = result.data_ptr<float>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) values[i] = static_cast<float>(below(2 * most + 1) - most);
+  for (std::int64_t i = 0; i < result.numel(); ++i)
+    values[i] = static_cast<float>(below(2 * most + 1) - most);
   return result.to(dtype);
 }
 
@@ -55,7 +57,8 @@ ModuleSpec ModuleSpec::random(Dice& dice) {
   ModuleSpec spec;
   const int layers = 1 + dice.below(4);
   for (int i = 0; i < layers; ++i)
-    spec.layers.push_back({dice.one_in(3) ? torch::kFloat64 : torch::kFloat32, dice.one_in(4), dice.one_in(4)});
+    spec.layers.push_back(
+        {dice.one_in(3) ? torch::kFloat64 : torch::kFloat32, dice.one_in(4), dice.one_in(4)});
   const int steps = 1 + dice.below(5);
   for (int i = 0; i < steps; ++i)
     spec.path.push_back({dice.below(layers), static_cast<Use>(dice.below(3)), dice.one_in(6)});
@@ -108,7 +111,8 @@ Tensor RandomModule::checkpoint(const Tensor& h, Segment segment) {
 
 Tensor RandomModule::apply(Tensor h, const ModuleSpec::Step& step, const Pass& pass) {
   const int layers = static_cast<int>(weights_.size());
-  const Tensor w = weights_[static_cast<std::size_t>((step.layer + (step.branches ? pass.rank : 0)) % layers)];
+  const Tensor w =
+      weights_[static_cast<std::size_t>((step.layer + (step.branches ? pass.rank : 0)) % layers)];
   const auto layer = [w, in_place = step.use == ModuleSpec::Use::in_place](const Tensor& in) {
     Tensor out = in.to(w.scalar_type()).matmul(w).to(torch::kFloat32);
     return in_place ? out.clamp_(-4, 4) : out.clamp(-4, 4);

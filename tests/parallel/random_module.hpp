@@ -1,5 +1,5 @@
-// A module made at random from a seed, in numbers whose sums are exact in any order: layers that are shared, tied,
-// frozen, transposed, of several dtypes, checkpointed, taken by some ranks only; buffers of every kind.
+// A module made at random from a seed, in numbers whose sums are exact in any order: layers that are shared,
+// tied, frozen, transposed, of several dtypes, checkpointed, taken by some ranks only; buffers of every kind.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -50,7 +50,8 @@ class RandomModule : public torch::nn::Module {
   // weights: dice of the same seed give the same values.
   RandomModule(const ModuleSpec& spec, Dice weights);
 
-  // x: (B, kWidth), ids: (B); returns (B, kWidth). Keeps what a backward pass needs until the next but one pass.
+  // x: (B, kWidth), ids: (B); returns (B, kWidth). Keeps what a backward pass needs until the next but one
+  // pass.
   struct Pass {
     int rank = 0;
     bool checkpoints = true;

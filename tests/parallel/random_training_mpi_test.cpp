@@ -1,5 +1,6 @@
 // Random modules, trained by random sequences of what users do, on N ranks and alone on the whole batch: the
-// gradients are the same bits. LOCKSTEP_RANDOM_RUNS and LOCKSTEP_RANDOM_SEED set how many, and the first seed.
+// gradients are the same bits. LOCKSTEP_RANDOM_RUNS and LOCKSTEP_RANDOM_SEED set how many, and the first
+// seed.
 #include <mpi.h>
 #include <torch/optim/sgd.h>
 
@@ -74,9 +75,11 @@ class RandomRun {
 
   void expect_shared() {
     const auto mine = net_->named_buffers(), theirs = alone_->named_buffers();
-    for (const auto& item : theirs) expect(torch::equal(mine[item.key()], item.value()), item.key() + " after wrapping");
+    for (const auto& item : theirs)
+      expect(torch::equal(mine[item.key()], item.value()), item.key() + " after wrapping");
     const auto left = net_->parameters(), right = alone_->parameters();
-    for (std::size_t i = 0; i < left.size(); ++i) expect(torch::equal(left[i], right[i]), "a parameter after wrapping");
+    for (std::size_t i = 0; i < left.size(); ++i)
+      expect(torch::equal(left[i], right[i]), "a parameter after wrapping");
   }
 
   void zero(int kind) {
@@ -134,7 +137,8 @@ class RandomRun {
 
   static Tensor loss_of(RandomModule& net, const Batch& batch, int rank, bool checkpoints, bool throws) {
     const auto rows = [rank](const Tensor& t) { return t.narrow(0, kRows * rank, kRows); };
-    return (net.forward(rows(batch.x), rows(batch.ids), {rank, checkpoints, throws}) * rows(batch.weights)).sum();
+    return (net.forward(rows(batch.x), rows(batch.ids), {rank, checkpoints, throws}) * rows(batch.weights))
+        .sum();
   }
 
   void pass_alone(const Batch& batch) {
@@ -195,7 +199,8 @@ class RandomRun {
     const auto mine = net_->named_parameters(), theirs = alone_->named_parameters();
     for (const auto& item : theirs) {
       const Tensor left = mine[item.key()].grad(), right = item.value().grad();
-      expect(left.defined() == right.defined(), item.key() + (left.defined() ? " has" : " lacks") + " a gradient");
+      expect(left.defined() == right.defined(),
+             item.key() + (left.defined() ? " has" : " lacks") + " a gradient");
       if (left.defined() && right.defined())
         expect(torch::equal(left.to_dense(), right.to_dense()), item.key() + "'s gradient");
     }
@@ -206,11 +211,13 @@ class RandomRun {
     const torch::NoGradGuard no_grad;
     std::vector<const void*> done;
     for (Tensor& p : module.parameters()) {
-      if (!p.grad().defined() || std::find(done.begin(), done.end(), p.unsafeGetTensorImpl()) != done.end()) continue;
+      if (!p.grad().defined() || std::find(done.begin(), done.end(), p.unsafeGetTensorImpl()) != done.end())
+        continue;
       done.push_back(p.unsafeGetTensorImpl());
       const Tensor moved = p - p.grad().to_dense().sgn();
-      p.copy_(p.is_complex() ? torch::complex(at::real(moved).clamp(-1, 1), torch::zeros_like(at::real(moved)))
-                             : moved.clamp(-1, 1));
+      p.copy_(p.is_complex()
+                  ? torch::complex(at::real(moved).clamp(-1, 1), torch::zeros_like(at::real(moved)))
+                  : moved.clamp(-1, 1));
     }
   }
 
@@ -230,8 +237,8 @@ std::string outcome_of(std::uint64_t seed, Communicator& communicator) {
   try {
     return RandomRun(seed, communicator).run();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "rank %d, seed %llu: %s\n", communicator.rank(), static_cast<unsigned long long>(seed),
-                 std::string(error.what()).substr(0, 400).c_str());
+    std::fprintf(stderr, "rank %d, seed %llu: %s\n", communicator.rank(),
+                 static_cast<unsigned long long>(seed), std::string(error.what()).substr(0, 400).c_str());
     MPI_Abort(MPI_COMM_WORLD, 1);
     return {};
   }
@@ -245,7 +252,8 @@ TEST_CASE("whatever is done to whatever module, N ranks have the gradients of on
   const std::uint64_t first = from_environment("LOCKSTEP_RANDOM_SEED", 1);
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     const std::string wrong = outcome_of(seed, *communicator);
-    INFO("LOCKSTEP_RANDOM_SEED=" << seed << " LOCKSTEP_RANDOM_RUNS=1: wrong on rank " << communicator->rank());
+    INFO("LOCKSTEP_RANDOM_SEED=" << seed << " LOCKSTEP_RANDOM_RUNS=1: wrong on rank "
+                                 << communicator->rank());
     CHECK(wrong == "");
   }
 }
