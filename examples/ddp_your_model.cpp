@@ -36,14 +36,14 @@ lockstep::ExitCode fit(lockstep::World& world) {
   auto net = std::make_shared<YourNet>();
   net->to(device);
   lockstep::DistributedDataParallel ddp(net, *communicator);  // all ranks now hold rank 0's weights
-  torch::optim::Adam optimizer(net->parameters(), 1e-2);      // after wrapping
+  torch::optim::Adam optimizer(net->parameters(), 1e-2);
 
   torch::manual_seed(1 + world.rank());  // each rank its own data
   float first = 0, last = 0;
   for (int step = 0; step < 300; ++step) {
     const torch::Tensor x = torch::rand({32, 1}, device) * 6 - 3;
     const torch::Tensor loss = (net->forward(x) - x.sin()).square().mean();
-    ddp.zero_grad();
+    optimizer.zero_grad();
     loss.backward();  // on return the gradients are averaged over all ranks
     optimizer.step();
     if (step == 0) first = loss.item<float>();

@@ -11,8 +11,8 @@
 // passes; to accumulate several, guard all but the last with no_sync(), and where the ranks have unequal
 // numbers of batches see Join. docs/ddp.md says what differs from PyTorch's class, and what errors mean.
 //
-// What may change after wrapping, in the same way on every rank and between two steps: values (torch::load),
-// requires_grad, dtype and device. Not: adding, removing or replacing parameters; wrap anew then.
+// What may change after wrapping, in the same way on every rank and between two steps: values (loading a
+// file), requires_grad, dtype and device. Not: adding, removing or replacing parameters; wrap anew then.
 //
 // Threads: one thread at a time uses a wrapper; its backward passes may run on autograd's threads. Wrappers
 // may share a communicator if every rank runs their backward passes in the same order; where one backward

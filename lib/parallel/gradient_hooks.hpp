@@ -1,5 +1,5 @@
 // GradientHooks: calls a listener whenever autograd has accumulated a gradient. They sit on the tensors, not
-// on autograd's accumulators, so that they survive torch::load, to(dtype), to(device), freezing and
+// on autograd's accumulators, so that they survive loading, to(dtype), to(device), freezing and
 // unfreezing.
 #pragma once
 

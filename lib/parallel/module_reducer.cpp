@@ -115,10 +115,7 @@ void ModuleReducer::begin_pass() {
 
 void ModuleReducer::on_gradient(std::size_t parameter) {
   if (!communicates_) return;
-  if (!synchronising_) {
-    if (slot_of_[parameter] != kNone && layout_holds()) buckets_->take_gradient(slot_of_[parameter]);
-    return;
-  }
+  if (!synchronising_) return accumulate(parameter);
   const BackwardPass::Place place = pass_.enter();
   if (place.first) begin_pass();
   const std::size_t slot = slot_of_[parameter];
@@ -134,6 +131,12 @@ void ModuleReducer::on_gradient(std::size_t parameter) {
   buckets_->take_gradient(slot);
   note(slot, place.nested);
   if (options_.overlap) launch_complete_buckets();
+}
+
+void ModuleReducer::accumulate(std::size_t parameter) {
+  const std::size_t slot = slot_of_[parameter];
+  if (slot != kNone && alike(all_[parameter].tensor, buckets_->gradient_view(slot)))
+    buckets_->take_gradient(slot);
 }
 
 void ModuleReducer::note(std::size_t index, bool nested) {
@@ -267,7 +270,8 @@ void ModuleReducer::abandon_pass() {
 void ModuleReducer::poison_rest() {
   const torch::NoGradGuard no_grad;
   while (next_launch_ < pending_.size()) {
-    gradient_buckets_[next_launch_].gradients.fill_(std::numeric_limits<double>::quiet_NaN());
+    for (const torch::Tensor& view : gradient_buckets_[next_launch_].views)
+      view.fill_(std::numeric_limits<double>::quiet_NaN());
     if (next_launch_ + 1 == pending_.size()) tell_gradients(/*abandoned=*/true);
     send(next_launch_);
   }

@@ -72,6 +72,7 @@ class ModuleReducer final : private GradientListener {
   bool layout_holds() const;
   void lay_out();
   void adopt_layout();
+  void accumulate(std::size_t parameter);
   void note(std::size_t slot, bool nested);
   void learn();
   void launch_complete_buckets();

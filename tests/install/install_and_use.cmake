@@ -22,6 +22,10 @@ foreach(program train_seq train_ddp analyze)
 endforeach()
 
 run(${CMAKE_COMMAND} -S "${CONSUMER}" -B "${WORK}/build" -G "${GENERATOR}" -DCMAKE_BUILD_TYPE=Release
-  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} -DPROGRAM=${PROGRAM} -DVERSION=${VERSION})
+  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} -DPROGRAMS=${PROGRAMS} -DVERSION=${VERSION})
 run(${CMAKE_COMMAND} --build "${WORK}/build")
-run(${LAUNCH} "${WORK}/build/user_program")
+file(GLOB programs "${PROGRAMS}/*.cpp")
+foreach(program ${programs})
+  get_filename_component(name ${program} NAME_WE)
+  run(${LAUNCH} "${WORK}/build/${name}")
+endforeach()

@@ -1,4 +1,5 @@
-// Steps of a wrapped module that the random runs do not take: ranks that part, hooks, uneven inputs, optimizers.
+// Steps of a wrapped module that the random runs do not take: ranks that part, hooks, uneven inputs,
+// optimizers.
 #include <mpi.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/modules/linear.h>
@@ -140,7 +141,8 @@ TEST_CASE("a layer that is suddenly given a second gradient is named, not summed
     ddp.zero_grad();
     const std::string message = thrown_by([&] { loss(true).backward(); });
     CHECK(message.find("parameter 'b.") != std::string::npos);
-    CHECK(message.find(static_graph ? "set static_graph to false" : "set overlap to false") != std::string::npos);
+    CHECK(message.find(static_graph ? "set static_graph to false" : "set overlap to false") !=
+          std::string::npos);
   }
 }
 
@@ -173,7 +175,8 @@ TEST_CASE("AdamW leaves alone what has no gradient, whoever zeroes") {
     Pair pair;
     DistributedDataParallel ddp(pair.net, *c);
     const auto options = torch::optim::AdamWOptions(1e-2).weight_decay(0.5);
-    torch::optim::AdamW adamw(pair.net->parameters(), options), adamw_alone(pair.alone->parameters(), options);
+    torch::optim::AdamW adamw(pair.net->parameters(), options),
+        adamw_alone(pair.alone->parameters(), options);
     for (int step = 0; step < 4; ++step) {
       const Tensor all = rows(step, c->size());
       if (kind == 0) ddp.zero_grad();

@@ -56,11 +56,13 @@ TEST_CASE("modules that differ between ranks are refused, and the first differen
     names(message_where_last_has(last, usual, *c, freeze), words);
   };
   refused({{{"a", zeros({8, 4})}, {"b", zeros({8})}}, usual.buffers},
-          "the ranks have different modules: parameter 0 is 'a' (Float [4, 8], trained) on " + ranks_but_last(*c) +
-              ", 'a' (Float [8, 4], trained) on rank ");
+          "the ranks have different modules: parameter 0 is 'a' (Float [4, 8], trained) on " +
+              ranks_but_last(*c) + ", 'a' (Float [8, 4], trained) on rank ");
   refused({{{"b", zeros({8})}, {"a", zeros({4, 8})}}, usual.buffers}, "parameter 0 is 'a' ");
-  refused({{{"a", zeros({4, 8})}, {"b", zeros({8}, torch::kHalf)}}, usual.buffers}, "'b' (Half [8], trained)");
-  refused({{{"a", zeros({8, 4}).t()}, {"b", zeros({8})}}, usual.buffers}, "'a' (Float [4, 8] with strides [1, 4]");
+  refused({{{"a", zeros({4, 8})}, {"b", zeros({8}, torch::kHalf)}}, usual.buffers},
+          "'b' (Half [8], trained)");
+  refused({{{"a", zeros({8, 4}).t()}, {"b", zeros({8})}}, usual.buffers},
+          "'a' (Float [4, 8] with strides [1, 4]");
   refused({{{"a", zeros({4, 8})}, {"b", zeros({8})}, {"c", zeros({1})}}, usual.buffers},
           "parameter 2 is not given on " + ranks_but_last(*c) + ", 'c' (Float [1], trained) on rank ");
   refused({usual.parameters, {{"mask", zeros({4}, torch::kBool)}}}, "buffer 0 is 'mask' (Bool [3])");
