@@ -2,9 +2,9 @@
 //
 //   mpirun -np 4 ddp_checkpoint [FOLDER]
 //
-// Rank 0 writes model and optimizer. To resume, rank 0 reads the model and broadcast_module() hands it on;
-// every rank reads the optimizer's state, which is the same on all. torch::load runs what the file says: read
-// only files of your own.
+// Rank 0 writes model and optimizer, and removes the files at the end of this example. To resume, rank 0
+// reads the model and broadcast_module() hands it on; every rank reads the optimizer's state, which is the
+// same on all. torch::load runs what the file says: read only files of your own.
 #include <fmt/format.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
@@ -68,6 +68,9 @@ lockstep::ExitCode run(lockstep::World& world, const fs::path& folder) {
   torch::load(resumed_optimizer, state_file);
   train(resumed, resumed_optimizer, world.rank(), 20, 40, device);
 
+  world.barrier();
+  if (world.rank() == 0)
+    for (const std::string& file : {model_file, state_file}) fs::remove(file);
   bool same = true;
   for (std::size_t i = 0; i < net->parameters().size(); ++i)
     same = same && torch::allclose(net->parameters()[i], resumed->parameters()[i], 1e-5, 1e-6);

@@ -10,6 +10,9 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 
+#include <cmath>
+#include <tuple>
+
 #include "comm/device_map.hpp"
 #include "comm/registry.hpp"
 #include "comm/session.hpp"
@@ -39,8 +42,9 @@ lockstep::ExitCode fit(lockstep::World& world) {
   lockstep::DistributedDataParallel ddp_generator(generator.ptr(), *communicator);
   lockstep::DistributedDataParallel ddp_critic(critic.ptr(), *communicator);
   torch::optim::Adam adam_generator(generator->parameters(),
-                                    torch::optim::AdamOptions(2e-2).betas({0.5, 0.9}));
-  torch::optim::Adam adam_critic(critic->parameters(), torch::optim::AdamOptions(2e-2).betas({0.5, 0.9}));
+                                    torch::optim::AdamOptions(2e-2).betas(std::make_tuple(0.5, 0.9)));
+  torch::optim::Adam adam_critic(critic->parameters(),
+                                 torch::optim::AdamOptions(2e-2).betas(std::make_tuple(0.5, 0.9)));
 
   torch::manual_seed(1 + world.rank());
   for (int step = 0; step < 500; ++step) {
