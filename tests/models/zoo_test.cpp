@@ -136,3 +136,27 @@ TEST_CASE("Every model learns a small batch by heart") {
     REQUIRE(loss < 0.3);
   }
 }
+
+namespace {
+
+// Leaves one behind for the layer after it to add.
+struct Pending : Layer {
+  Flow forward(Flow inputs) override {
+    const torch::Tensor x = inputs.size() > 1 ? inputs[0] + inputs[1] : inputs[0];
+    return {x, torch::ones_like(x)};
+  }
+  double forward_flops() const override { return 0; }
+  Flow settled(Flow outputs) override { return {outputs[0] + outputs[1]}; }
+};
+
+}  // namespace
+
+TEST_CASE("What a layer leaves to the one behind it is finished where a model or a part of it ends") {
+  Model whole("whole");
+  for (const char* name : {"a", "b", "c"}) whole.append(name, std::make_shared<Pending>());
+  REQUIRE(torch::equal(whole.forward(torch::zeros({2})), torch::full({2}, 3.0F)));
+  const Flow once = Model("part", std::span(whole.layers()).first(1), whole.shared_dropout_context())
+                        .flow({torch::zeros({2})});
+  REQUIRE(once.size() == 1);
+  REQUIRE(torch::equal(once[0], torch::ones({2})));
+}

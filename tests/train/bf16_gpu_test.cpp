@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "models/helpers.hpp"
 #include "support/catch.hpp"
@@ -176,6 +177,50 @@ TEST_CASE("gpt's gradients in bf16 are those of fp32, recomputed or not, tied or
         CHECK(gap <= 0.03 * norm + 1e-5);
       }
     }
+}
+
+TEST_CASE("Two parts of gpt in bf16, one behind the other, compute what the whole does") {
+  if (!gpu_is_there()) return;
+  const Given given{
+      {"embedding", "96"}, {"heads", "3"}, {"layers", "4"}, {"context", "48"}, {"dropout", "0"}};
+  const auto task = language_model(101);
+  const Tensor tokens = text(4, 40, 101);
+  const auto whole = make("gpt", "", text_of(48, 101), given),
+             same = make("gpt", "", text_of(48, 101), given);
+  whole->to(torch::kCUDA);
+  same->to(torch::kCUDA);
+  const std::span<const Model::Entry> layers(same->layers());
+  Model first("first", layers.first(3), same->shared_dropout_context());
+  Model last("last", layers.subspan(3), same->shared_dropout_context());
+  const Tensor expected = loss_of(*whole, *task, tokens, true);
+  expected.backward();
+  Flow between;
+  {
+    const AutocastGuard autocast(true, torch::kCUDA);
+    between = first.flow({tokens.narrow(1, 0, 39)});
+  }
+  REQUIRE(between.size() == 1);  // what travels from stage to stage
+  const Tensor received = between[0].detach().requires_grad_();
+  Tensor logits;
+  {
+    const AutocastGuard autocast(true, torch::kCUDA);
+    logits = last.forward(Flow{received});
+  }
+  const Tensor loss = task->loss_share(logits, {.inputs = {},
+                                                .targets = tokens.narrow(1, 1, 39),
+                                                .samples = 4,
+                                                .step_samples = 4,
+                                                .step_terms = 4 * 39});
+  loss.backward();
+  between[0].backward(received.grad());
+  CHECK(loss.item<double>() == Approx(expected.item<double>()).epsilon(1e-4));
+  const auto parameters = same->named_parameters();
+  for (const auto& item : whole->named_parameters()) {
+    const Tensor a = parameters[item.key()].grad(), b = item.value().grad();
+    const double gap = (a - b).norm().item<double>(), norm = b.norm().item<double>();
+    CAPTURE(item.key(), gap, norm);
+    CHECK(gap <= 1e-2 * norm + 1e-6);
+  }
 }
 
 TEST_CASE("A padded batch counts its real rows alone") {
