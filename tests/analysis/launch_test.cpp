@@ -1,5 +1,6 @@
 #include "analysis/runs/launch.hpp"
 
+#include "analysis/checks/rules.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "support/catch.hpp"
 
@@ -53,7 +54,7 @@ TEST_CASE("a run without a step is no run to use") {
   run.steps = {};
   run.epochs.clear();
   run.audit.clear();
-  const Launch launch = make_launch(run, "x");
+  const Launch launch = checked_launch(run, "x");
   CHECK_FALSE(launch.usable());
   CHECK(launch.ranks == 1);
 }

@@ -50,7 +50,7 @@ Page made_up() {
 TEST_CASE("text: tables are aligned, a sentence may take the place of cells") {
   CHECK(render_text(made_up()) ==
         "Two runs\n========\n\nVerdict\n  A lead.\n\nTime\n"
-        "                        ms     %  name\n"
+        "                         ms     %  name\n"
         "  seq     1.00 [0.90, 1.10]  50.0     a\n"
         "  ddp x1               2.00     -     7\n"
         "  ddp x2  speedup refused [x]: because\n"
