@@ -92,6 +92,12 @@ def ratio_cell(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else ""
 
 
+def best_cell(args, rates, best):
+    """Its name, and how many variants there are figures of where some failed: the best of these may not be the best."""
+    there = sum(variant in rates for variant in args.variants)
+    return best if there in (0, len(args.variants)) else f"{best}, of {there} of {len(args.variants)}"
+
+
 def table(args, results, more=()):
     """more: further columns, (head, name -> cell)"""
     head = ["model", "batch", "ours, samples/s", *args.variants, "ratio to the best", "the best"]
@@ -101,7 +107,7 @@ def table(args, results, more=()):
     for name, (rates, _) in results.items():
         best = best_of(rates)
         cells = [name, str(batch_of(args, name)), *(rate_cell(rates, side) for side in ("ours", *args.variants))]
-        cells += [ratio_cell(ratios(rates, best)), best] + [ratio_cell(ratios(rates, "fused"))] * with_fused
+        cells += [ratio_cell(ratios(rates, best)), best_cell(args, rates, best)] + [ratio_cell(ratios(rates, "fused"))] * with_fused
         lines.append(cells + [cell_of(name) for _, cell_of in more])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

@@ -22,20 +22,29 @@ no_gpu() {
   exit 77
 }
 
-any_model=(--set model.name=mlp --set data.name=synthetic_images --set parallel.device=cuda)
+# probe: what the programs say of the device, without training.
+probe() {
+  timeout 60 "$bin/train_seq" --config "$work/empty.yaml" --set model.name=mlp --set data.name=synthetic_images \
+    --set training.steps=1 --set training.global_batch=16 --set "parallel.device=$device" --dry-run 2>&1
+}
 
 # find_gpus: sets gpus, the number of them that the programs see, and card, their names.
 find_gpus() {
   local said visible
-  card="the CPU, in rehearsal"
+  if [[ "$device" == cuda ]]; then
+    compgen -G '/dev/nvidia[0-9]*' >/dev/null || have nvidia-smi || [[ -e /dev/dxg ]] || no_gpu "the system shows none"
+  fi
+  if ! said="$(probe)"; then
+    # Anything but a device that is not there is a failure of the programs.
+    [[ "$said" != *"'parallel.device'"* ]] || no_gpu "$(tail -n 1 <<<"$said")"
+    printf 'gpu-check: the programs fail at the start: %s\n' "$(tail -n 1 <<<"$said")" >&2
+    exit 1
+  fi
+  card="$(sed -n 's/ on [^ ]*, [0-9]* threads.*//; s/^  rank 0: //p' <<<"$said")"
   if [[ "$device" == cpu ]]; then
-    gpus="${gpus:-1}"
+    card="$card, in rehearsal" gpus="${gpus:-1}"
     return
   fi
-  compgen -G '/dev/nvidia[0-9]*' >/dev/null || have nvidia-smi || [[ -e /dev/dxg ]] || no_gpu "the system shows none"
-  said="$(timeout 60 "$bin/train_seq" --config "$work/empty.yaml" "${any_model[@]}" --dry-run 2>&1)" ||
-    no_gpu "$(tail -n 1 <<<"$said")"
-  card="$(sed -n 's/ on [^ ]*, [0-9]* threads.*//; s/^  rank 0: //p' <<<"$said")"
   visible="$(nvidia-smi -L 2>/dev/null | grep -c '^GPU')"
   if [[ -n "${CUDA_VISIBLE_DEVICES:-}" ]]; then
     visible="$(tr , '\n' <<<"$CUDA_VISIBLE_DEVICES" | grep -c .)"

@@ -71,6 +71,16 @@ has "is not empty"
   exit "$failures"
 ) || failures=$((failures + 1))
 
+# Programs that do not start are a failure, not a machine without a GPU.
+program train_seq <<END
+#!/bin/sh
+echo "train_seq: --set: unknown key 'training.steps'" >&2
+exit 2
+END
+rehearse 1
+has "^gpu-check: the programs fail at the start: train_seq: --set: unknown key 'training.steps'\$"
+right_again train_seq
+
 # What is right passes; what cannot be tried says so, and fails nothing.
 rehearse 0 --only card,ddp_mpi,ps_mpi,mp_nccl,commbench_mpi --report "$work/report.md" --keep "$work/kept"
 has '^PASS +ddp_mpi +transformer x2 +loss within [0-9.e-]+ in 25 steps, gradient norm of the first within'
