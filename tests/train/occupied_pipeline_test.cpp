@@ -164,6 +164,7 @@ RunConfig tied_model(PipelineSchedule schedule, int stages, int chunks) {
   if (chunks > 1) config.parallel.chunks = chunks;
   config.parallel.partition.kind = Partition::Kind::even;
   config.training.global_batch = 8;
+  config.training.steps = 4;
   return config;
 }
 
