@@ -24,6 +24,7 @@ training:
   grad_clip: 0.1
   precision: bf16
   tf32: on
+  cuda_graph: "off"
   target: [0.1, 1e-7]
   optimizer: {name: adamw, lr: 3.3333333333333335e-4, weight_decay: 0.01, beta1: 0.8, beta2: 0.99, eps: 1e-6}
   schedule: {name: linear, warmup_steps: 10}
