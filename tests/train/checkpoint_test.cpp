@@ -9,6 +9,7 @@
 
 #include "comm/self_communicator.hpp"
 #include "parallel/distributed_data_parallel.hpp"
+#include "parallel/gradient_reducer.hpp"
 #include "results/support.hpp"
 #include "support/catch.hpp"
 

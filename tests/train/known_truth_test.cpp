@@ -101,7 +101,7 @@ Advice first_advice(const Analysis& analysis) {
 // How long rank 0 waits for rank 1 in a mean step.
 double waiting_for_rank_1(const GroupSummary& group) { return 2 * group.group->any().wait_caused.at(1); }
 
-Claim near(const std::string& what, double found, double wanted, double tolerance = kNear) {
+test::Claim near(const std::string& what, double found, double wanted, double tolerance = kNear) {
   return {what, std::abs(found - wanted) <= tolerance * wanted, found, wanted};
 }
 
@@ -121,7 +121,7 @@ void check_no_training(const RunData& run, const std::string& ablation) {
 }
 
 // Each attempt makes new runs, of two ranks.
-void try_until_true(const std::function<std::vector<Claim>(const Runs&)>& attempt) {
+void try_until_true(const std::function<std::vector<test::Claim>(const Runs&)>& attempt) {
   judge_times({.threads = 2}, [&] {
     Runs runs;
     return attempt(runs);
@@ -138,7 +138,7 @@ TEST_CASE("a link's delay is found as transfer") {
     const Launch& launch = group.group->any();
     REQUIRE(launch.setting("parallel.backend") == "sim");
     REQUIRE(launch.all_reduces.size() == 2);
-    std::vector<Claim> claims;
+    std::vector<test::Claim> claims;
     for (const MessageTime& message : launch.all_reduces) {
       CHECK(message.seconds >= kDelay);
       claims.push_back(near("an all-reduce", message.seconds, kDelay));
@@ -154,7 +154,7 @@ TEST_CASE("so is one of 5 ms, a hundredth of a second a step") {
   try_until_true([](const Runs& runs) {
     runs.train("link", {{"parallel.link.latency_us=2500", "training.steps=60", "data.samples=4400"}});
     const Analysis analysis = runs.analysed("link");
-    std::vector<Claim> claims;
+    std::vector<test::Claim> claims;
     for (const MessageTime& message : only_group(analysis).group->any().all_reduces)
       claims.push_back(near("an all-reduce", message.seconds, 0.005));
     claims.push_back(near("transfer", only_group(analysis).steps.point[Q::transfer], 0.010));
@@ -174,8 +174,8 @@ TEST_CASE("overlap hides what compute covers, and without it nothing is hidden")
     const auto hidden = [](const Analysis& analysis) {
       return only_group(analysis).overlap_share.value_or(-1);
     };
-    return std::vector<Claim>{truth("hidden by overlap", hidden(overlap) > 0.3),
-                              truth("hidden without", hidden(after) >= 0 && hidden(after) < 0.02)};
+    return std::vector<test::Claim>{truth("hidden by overlap", hidden(overlap) > 0.3),
+                                    truth("hidden without", hidden(after) >= 0 && hidden(after) < 0.02)};
   });
 }
 
@@ -188,9 +188,9 @@ TEST_CASE("a slow rank is found as waiting for it") {
     const GroupSummary& group = only_group(analysis);
     const double compute = mean_of(group, 1, Q::forward) + mean_of(group, 1, Q::backward);
     const double injected = (1 - 1 / kFactor) * compute;
-    return std::vector<Claim>{truth("it dominates", injected > 0.02),
-                              truth("rank 1, compute", waits_for_rank_1(group, "compute")),
-                              near("waiting", waiting_for_rank_1(group), injected)};
+    return std::vector<test::Claim>{truth("it dominates", injected > 0.02),
+                                    truth("rank 1, compute", waits_for_rank_1(group, "compute")),
+                                    near("waiting", waiting_for_rank_1(group), injected)};
   });
 }
 
@@ -202,10 +202,11 @@ TEST_CASE("a slow loader is found as data, and the others as waiting for its ran
     const Analysis usual_runs = runs.analysed("usual"), slow_runs = runs.analysed("slow");
     const GroupSummary &usual = only_group(usual_runs), &slow = only_group(slow_runs);
     const double longer = slow.steps.point[Q::wall] - usual.steps.point[Q::wall];
-    return std::vector<Claim>{truth("it dominates", longer > 0.05),
-                              near("data", mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data), longer),
-                              truth("rank 1, data", waits_for_rank_1(slow, "data")),
-                              near("waiting", waiting_for_rank_1(slow), longer)};
+    return std::vector<test::Claim>{
+        truth("it dominates", longer > 0.05),
+        near("data", mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data), longer),
+        truth("rank 1, data", waits_for_rank_1(slow, "data")),
+        near("waiting", waiting_for_rank_1(slow), longer)};
   });
 }
 
@@ -231,7 +232,7 @@ TEST_CASE("the first advice, followed, gains what it predicted within a factor o
     runs.train("faulty", {of_rank ? even : Settings{}, fault.faulty});
     const Analysis faulty = runs.analysed("faulty");
     const Advice advice = first_advice(faulty);
-    std::vector<Claim> claims = {truth(advice.what, advice.what.starts_with(fault.advice))};
+    std::vector<test::Claim> claims = {truth(advice.what, advice.what.starts_with(fault.advice))};
     if (!claims[0].holds) return claims;
     if (of_rank)
       runs.train("mended", {fault.mended});
@@ -256,7 +257,7 @@ TEST_CASE("ablations: the same exposed communication, and no training") {
     }
     const Analysis analysis = runs.analysed("all");
     const auto found = ablations_of(analysis.summaries.at(0));
-    std::vector<Claim> claims = {truth("the budget is closed", found.size() == 1)};
+    std::vector<test::Claim> claims = {truth("the budget is closed", found.size() == 1)};
     if (found.size() != 1) return claims;
     const AblationComparison& c = found[0];
     REQUIRE(c.no_comm);
