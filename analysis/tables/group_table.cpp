@@ -40,7 +40,7 @@ Table group_table(std::string key, std::string heading, const std::vector<NamedG
   return table;
 }
 
-RowRefusal unless_refused(Claim claim, std::string said, std::size_t facts) {
+RowRefusal unless_refused(Claim claim, const std::string& said, std::size_t facts) {
   const auto why = [=](const WorkloadSummary&, const GroupSummary& group) {
     const Finding* finding = refusal_of(group.findings, claim);
     return finding ? std::optional(refused_by(*finding, said)) : std::nullopt;

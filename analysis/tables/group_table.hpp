@@ -39,7 +39,7 @@ Table group_table(std::string key, std::string heading, const std::vector<NamedG
                   const std::vector<GroupColumn>& columns, const RowRefusal& refusal = {});
 
 // Rows end where a rule refuses the group's claim.
-RowRefusal unless_refused(Claim claim, std::string said = "", std::size_t facts = 0);
+RowRefusal unless_refused(Claim claim, const std::string& said = "", std::size_t facts = 0);
 
 // "ddp x2", with model and data before it where the analysis has several workloads.
 std::string subject(const Analysis& analysis, const WorkloadSummary& workload, const std::string& label);

@@ -92,9 +92,9 @@ Table flattened(const Table& table) {
   return flat;
 }
 
-Table words_table(std::vector<std::string> header) {
+Table words_table(const std::vector<std::string>& header) {
   Table table{"", "", {}};
-  for (std::string& name : header) table.columns.push_back({name, "", name});
+  for (const std::string& name : header) table.columns.push_back({name, "", name});
   return table;
 }
 

@@ -91,7 +91,7 @@ ShownTable shown(const Table& table);
 Table flattened(const Table& table);
 
 // A table of words, each column under its own name.
-Table words_table(std::vector<std::string> header);
+Table words_table(const std::vector<std::string>& header);
 
 // Columns that a UTF-8 text takes on a terminal, counting one a code point.
 std::size_t display_width(const std::string& text);
