@@ -1,7 +1,6 @@
 #include "kernels/activation.hpp"
 #include "kernels/columns.cuh"
 #include "kernels/dropout_mask.cuh"
-#include "kernels/launch.hpp"
 #include "kernels/vector.cuh"
 
 namespace lockstep::kernels {
@@ -88,43 +87,34 @@ struct ReluDropoutBackward {
   }
 };
 
-template <typename Body>
-void pass(const Body& body, bool vectors, std::int64_t rows, std::int64_t columns, float* partial_sums,
-          cudaStream_t stream, const char* name) {
-  if (columns == 0) return;  // without rows the sums are zeros
-  if (vectors)
-    pass_over_columns<8>(body, rows, columns, partial_sums, stream);
-  else
-    pass_over_columns<1>(body, rows, columns, partial_sums, stream);
-  check_launch(name);
-}
-
 }  // namespace
 
 void gelu(const Bf16* x, Bf16* y, std::int64_t rows, std::int64_t columns, cudaStream_t stream) {
   const bool vectors = in_vectors<8>(x, columns) && in_vectors<8>(y, columns);
-  pass(Gelu{x, y, columns}, vectors, rows, columns, nullptr, stream, "gelu");
+  pass_over_columns<8>(Gelu{x, y, columns}, vectors, rows, columns, nullptr, stream, "gelu");
 }
 
 void gelu_backward(const Bf16* x, const Bf16* d_y, Bf16* d_x, float* partial_sums, std::int64_t rows,
                    std::int64_t columns, cudaStream_t stream) {
   const bool vectors =
       in_vectors<8>(x, columns) && in_vectors<8>(d_y, columns) && in_vectors<8>(d_x, columns);
-  pass(GeluBackward{x, d_y, d_x, columns}, vectors, rows, columns, partial_sums, stream, "gelu_backward");
+  pass_over_columns<8>(GeluBackward{x, d_y, d_x, columns}, vectors, rows, columns, partial_sums, stream,
+                       "gelu_backward");
 }
 
 void relu_dropout(const Bf16* x, const DropoutMask& mask, Bf16* y, std::int64_t rows, std::int64_t columns,
                   cudaStream_t stream) {
   const bool vectors = in_vectors<8>(x, columns) && in_vectors<8>(y, columns);
-  pass(ReluDropout{x, mask, y, columns}, vectors, rows, columns, nullptr, stream, "relu_dropout");
+  pass_over_columns<8>(ReluDropout{x, mask, y, columns}, vectors, rows, columns, nullptr, stream,
+                       "relu_dropout");
 }
 
 void relu_dropout_backward(const Bf16* y, const Bf16* d_y, float scale, Bf16* d_x, float* partial_sums,
                            std::int64_t rows, std::int64_t columns, cudaStream_t stream) {
   const bool vectors =
       in_vectors<8>(y, columns) && in_vectors<8>(d_y, columns) && in_vectors<8>(d_x, columns);
-  pass(ReluDropoutBackward{y, d_y, scale, d_x, columns}, vectors, rows, columns, partial_sums, stream,
-       "relu_dropout_backward");
+  pass_over_columns<8>(ReluDropoutBackward{y, d_y, scale, d_x, columns}, vectors, rows, columns, partial_sums,
+                       stream, "relu_dropout_backward");
 }
 
 }  // namespace lockstep::kernels

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/launch.hpp"
+
 namespace lockstep::kernels {
 
 constexpr int kColumnThreads = 32, kRowThreads = 8;
@@ -52,12 +54,25 @@ __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
 }
 
 template <int W, typename Body>
-void pass_over_columns(const Body& body, std::int64_t rows, std::int64_t columns, float* partial_sums,
-                       cudaStream_t stream) {
+void launch_over_columns(const Body& body, std::int64_t rows, std::int64_t columns, float* partial_sums,
+                         cudaStream_t stream) {
   constexpr std::int64_t kAcross = kColumnThreads * W;
   const dim3 grid(static_cast<unsigned>((columns + kAcross - 1) / kAcross),
                   static_cast<unsigned>(column_blocks(rows, columns)));
   over_columns<W><<<grid, dim3(kColumnThreads, kRowThreads), 0, stream>>>(body, rows, columns, partial_sums);
+}
+
+// W neighbours a thread where `vectors` says that every pointer allows it, else one. name: of the kernel, for
+// messages.
+template <int W, typename Body>
+void pass_over_columns(const Body& body, bool vectors, std::int64_t rows, std::int64_t columns,
+                       float* partial_sums, cudaStream_t stream, const char* name) {
+  if (columns == 0) return;  // without rows the sums are zeros
+  if (vectors)
+    launch_over_columns<W>(body, rows, columns, partial_sums, stream);
+  else
+    launch_over_columns<1>(body, rows, columns, partial_sums, stream);
+  check_launch(name);
 }
 
 }  // namespace lockstep::kernels

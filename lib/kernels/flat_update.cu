@@ -1,5 +1,3 @@
-#include <cuda_bf16.h>
-
 #include "kernels/flat_update.hpp"
 #include "kernels/grid.cuh"
 #include "kernels/launch.hpp"
@@ -53,7 +51,6 @@ template <typename Rule, typename Options>
 __global__ void update(FlatBucket bucket, Options options, const UpdateScalars* scalars, Clipping clipping) {
   const Rule rule(options, *scalars);
   const float factor = clip_factor(clipping);
-  auto* const copies = static_cast<__nv_bfloat16*>(bucket.bf16_values);
   const std::int64_t quads = bucket.count / 4;
   for (std::int64_t i = first_index(); i < quads; i += grid_threads()) {
     float4 value = reinterpret_cast<float4*>(bucket.values)[i];
@@ -68,10 +65,6 @@ __global__ void update(FlatBucket bucket, Options options, const UpdateScalars* 
     reinterpret_cast<float4*>(bucket.values)[i] = value;
     if (bucket.first_moment != nullptr) reinterpret_cast<float4*>(bucket.first_moment)[i] = first;
     if (bucket.second_moment != nullptr) reinterpret_cast<float4*>(bucket.second_moment)[i] = second;
-    if (copies != nullptr) {
-      reinterpret_cast<__nv_bfloat162*>(copies)[2 * i] = __floats2bfloat162_rn(value.x, value.y);
-      reinterpret_cast<__nv_bfloat162*>(copies)[2 * i + 1] = __floats2bfloat162_rn(value.z, value.w);
-    }
   }
   for (std::int64_t i = 4 * quads + first_index(); i < bucket.count; i += grid_threads()) {
     float value = bucket.values[i];
@@ -81,7 +74,6 @@ __global__ void update(FlatBucket bucket, Options options, const UpdateScalars* 
     bucket.values[i] = value;
     if (bucket.first_moment != nullptr) bucket.first_moment[i] = first;
     if (bucket.second_moment != nullptr) bucket.second_moment[i] = second;
-    if (copies != nullptr) copies[i] = __float2bfloat16_rn(value);
   }
 }
 

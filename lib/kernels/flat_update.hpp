@@ -25,7 +25,6 @@ struct FlatBucket {
   const float* gradients;
   float* first_moment;   // Adam's, or SGD's momentum; null: none
   float* second_moment;  // Adam's
-  void* bf16_values;     // null: none; else the values rounded to bf16 go there too
   std::int64_t count;
 };
 

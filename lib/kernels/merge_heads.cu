@@ -1,5 +1,4 @@
 #include "kernels/columns.cuh"
-#include "kernels/launch.hpp"
 #include "kernels/merge_heads.hpp"
 #include "kernels/vector.cuh"
 
@@ -39,12 +38,8 @@ bool in_vectors_of_8(const HeadGradients& from) {
 
 void merge_heads(const HeadGradients& from, Bf16* merged, float* partial_sums, cudaStream_t stream) {
   const std::int64_t rows = from.batch * from.length, columns = 3 * from.heads * from.depth;
-  if (columns == 0) return;  // without rows the sums are zeros
-  if (in_vectors_of_8(from) && in_vectors<8>(merged, columns))
-    pass_over_columns<8>(Merge{from, merged}, rows, columns, partial_sums, stream);
-  else
-    pass_over_columns<1>(Merge{from, merged}, rows, columns, partial_sums, stream);
-  check_launch("merge_heads");
+  const bool vectors = in_vectors_of_8(from) && in_vectors<8>(merged, columns);
+  pass_over_columns<8>(Merge{from, merged}, vectors, rows, columns, partial_sums, stream, "merge_heads");
 }
 
 }  // namespace lockstep::kernels

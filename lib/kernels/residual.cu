@@ -1,6 +1,5 @@
 #include "kernels/columns.cuh"
 #include "kernels/dropout_mask.cuh"
-#include "kernels/launch.hpp"
 #include "kernels/residual.hpp"
 #include "kernels/vector.cuh"
 
@@ -31,18 +30,19 @@ struct Add {
   }
 };
 
-struct AddBackward {
-  const float* d_sum;
+template <typename T>
+struct MaskedCopy {
+  const float* from;
   DropoutMask mask;
-  Bf16* d_branch;
+  T* to;
   std::int64_t columns;
 
   template <int W>
   __device__ void at(std::int64_t row, std::int64_t column, float (&values)[W]) const {
     const std::int64_t place = row * columns + column;
-    load<W>(d_sum + place, values);
+    load<W>(from + place, values);
     MaskReader(mask).apply<W>(place, values);
-    store<W>(d_branch + place, values);
+    store<W>(to + place, values);
   }
 };
 
@@ -70,59 +70,34 @@ struct LookUp {
   }
 };
 
-struct MaskedCopy {
-  const float* d_out;
-  DropoutMask mask;
-  float* d_in;
-  std::int64_t columns;
-
-  template <int W>
-  __device__ void at(std::int64_t row, std::int64_t column, float (&values)[W]) const {
-    const std::int64_t place = row * columns + column;
-    load<W>(d_out + place, values);
-    MaskReader(mask).apply<W>(place, values);
-    store<W>(d_in + place, values);
-  }
-};
-
-// Four columns a thread where every pointer allows it.
-template <typename Body>
-void pass(const Body& body, bool vectors, std::int64_t rows, std::int64_t columns, float* partial_sums,
-          cudaStream_t stream, const char* name) {
-  if (columns == 0) return;  // without rows the sums are zeros
-  if (vectors)
-    pass_over_columns<4>(body, rows, columns, partial_sums, stream);
-  else
-    pass_over_columns<1>(body, rows, columns, partial_sums, stream);
-  check_launch(name);
-}
-
 }  // namespace
 
 void residual_add(const float* base, const Branch& branch, float* sum, std::int64_t rows,
                   std::int64_t columns, cudaStream_t stream) {
   const bool vectors = in_vectors<4>(base, columns) && in_vectors<4>(branch.values, columns) &&
                        in_vectors<4>(branch.bias, columns) && in_vectors<4>(sum, columns);
-  pass(Add{base, branch, sum, columns}, vectors, rows, columns, nullptr, stream, "residual_add");
+  pass_over_columns<4>(Add{base, branch, sum, columns}, vectors, rows, columns, nullptr, stream,
+                       "residual_add");
 }
 
 void residual_add_backward(const float* d_sum, const DropoutMask& mask, Bf16* d_branch, float* partial_sums,
                            std::int64_t rows, std::int64_t columns, cudaStream_t stream) {
   const bool vectors = in_vectors<4>(d_sum, columns) && in_vectors<4>(d_branch, columns);
-  pass(AddBackward{d_sum, mask, d_branch, columns}, vectors, rows, columns, partial_sums, stream,
-       "residual_add_backward");
+  pass_over_columns<4>(MaskedCopy<Bf16>{d_sum, mask, d_branch, columns}, vectors, rows, columns, partial_sums,
+                       stream, "residual_add_backward");
 }
 
 void look_up(const Lookup& from, float* out, std::int64_t rows, std::int64_t columns, cudaStream_t stream) {
   const bool vectors = in_vectors<4>(from.table, columns) && in_vectors<4>(from.positions, columns) &&
                        in_vectors<4>(out, columns);
-  pass(LookUp{from, out, columns}, vectors, rows, columns, nullptr, stream, "look_up");
+  pass_over_columns<4>(LookUp{from, out, columns}, vectors, rows, columns, nullptr, stream, "look_up");
 }
 
 void masked_copy(const float* d_out, const DropoutMask& mask, float* d_in, std::int64_t rows,
                  std::int64_t columns, cudaStream_t stream) {
   const bool vectors = in_vectors<4>(d_out, columns) && in_vectors<4>(d_in, columns);
-  pass(MaskedCopy{d_out, mask, d_in, columns}, vectors, rows, columns, nullptr, stream, "masked_copy");
+  pass_over_columns<4>(MaskedCopy<float>{d_out, mask, d_in, columns}, vectors, rows, columns, nullptr, stream,
+                       "masked_copy");
 }
 
 }  // namespace lockstep::kernels

@@ -17,6 +17,7 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include "timing/cuda_event.hpp"
+#include "train/current_stream.hpp"
 #include "train/replay_marks.hpp"
 #endif
 
@@ -44,8 +45,6 @@ std::string first_line(const std::exception& error) {
   const std::string text = error.what();
   return text.substr(0, text.find('\n'));
 }
-
-cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
 // Brings batches to the tensors that a captured step reads, by way of two places on the device, so that a
 // batch travels while the step before it computes.

@@ -5,21 +5,18 @@
 #include <ATen/ops/_fused_sgd.h>
 
 #ifdef LOCKSTEP_WITH_CUDA
-#include <c10/cuda/CUDAStream.h>
-
 #include <cmath>
 
 #include "kernels/flat_update.hpp"
 #include "kernels/norm.hpp"
 #include "kernels/set_bytes.hpp"
+#include "train/current_stream.hpp"
 #endif
 
 namespace lockstep {
 
 #ifdef LOCKSTEP_WITH_CUDA
 namespace {
-
-cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
 torch::Tensor norm_on_gpu(const std::vector<torch::Tensor>& gradients) {
   std::int64_t count = 0;
@@ -60,7 +57,7 @@ void FlatOptimizer::allocate_moments() {
   for (const torch::Tensor& values : buckets_.values()) {
     if (moments > 0) first_moments_.push_back(torch::zeros_like(values));
     if (adaptive) second_moments_.push_back(torch::zeros_like(values));
-    if (adaptive) step_counts_.push_back(torch::zeros({1}, values.options()));
+    if (adaptive && !on_gpu()) step_counts_.push_back(torch::zeros({1}, values.options()));
   }
 }
 
@@ -126,12 +123,9 @@ void FlatOptimizer::apply_on_gpu(const torch::Tensor& norm, double max_norm) {
   const auto* const scalars = reinterpret_cast<const kernels::UpdateScalars*>(scalars_.data_ptr<float>());
   const auto decay = static_cast<float>(options_.weight_decay);
   for (std::size_t b = 0; b < buckets_.values().size(); ++b) {
-    const kernels::FlatBucket bucket{buckets_.values()[b].data_ptr<float>(),
-                                     buckets_.gradients()[b].const_data_ptr<float>(),
-                                     data_of(first_moments_, b),
-                                     data_of(second_moments_, b),
-                                     nullptr,
-                                     buckets_.values()[b].numel()};
+    const kernels::FlatBucket bucket{
+        buckets_.values()[b].data_ptr<float>(), buckets_.gradients()[b].const_data_ptr<float>(),
+        data_of(first_moments_, b), data_of(second_moments_, b), buckets_.values()[b].numel()};
     if (options_.name == OptimizerKind::sgd)
       kernels::sgd_step(bucket, {static_cast<float>(options_.momentum), decay, options_.nesterov}, scalars,
                         clipping, current_stream());

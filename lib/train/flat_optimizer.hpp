@@ -61,8 +61,8 @@ class FlatOptimizer {
   std::vector<torch::Tensor>
       first_moments_;  // by bucket: Adam's, or SGD's momentum; empty when there is none
   std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's
-  std::vector<torch::Tensor> step_counts_;     // by bucket, (1) fp32: what LibTorch's kernels expect
-  torch::Tensor scalars_;                      // on a GPU: kernels::UpdateScalars as fp32
+  std::vector<torch::Tensor> step_counts_;  // on the CPU, by bucket, (1) fp32: what LibTorch's kernels expect
+  torch::Tensor scalars_;                   // on a GPU: kernels::UpdateScalars as fp32
   double learning_rate_ = 0;
   std::int64_t steps_ = 0;
 };

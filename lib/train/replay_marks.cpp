@@ -8,14 +8,9 @@
 #include <thread>
 
 #include "timing/cuda_event.hpp"
+#include "train/current_stream.hpp"
 
 namespace lockstep {
-
-namespace {
-
-cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
-
-}  // namespace
 
 // The stream beside the step's, and the event that orders the two.
 struct ReplayRing::Streams {

@@ -10,10 +10,9 @@
 #include "train/resume.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
-#include <c10/cuda/CUDAStream.h>
-
 #include "kernels/stamp.hpp"
 #include "timing/device_events.hpp"
+#include "train/current_stream.hpp"
 #endif
 
 namespace lockstep {
@@ -26,8 +25,7 @@ std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t 
 #ifdef LOCKSTEP_WITH_CUDA
   if (device.is_cuda())
     return make_cuda_timeline(
-        StepRecorder::timeline_slots(phases),
-        [] { return static_cast<void*>(c10::cuda::getCurrentCUDAStream().stream()); },
+        StepRecorder::timeline_slots(phases), [] { return static_cast<void*>(current_stream()); },
         [](std::uint64_t* word, void* stream) {
           kernels::stamp_at(word, static_cast<cudaStream_t>(stream));
         });

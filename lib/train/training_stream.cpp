@@ -8,6 +8,7 @@
 #include <array>
 
 #include "timing/cuda_event.hpp"
+#include "train/current_stream.hpp"
 #endif
 
 namespace lockstep {
@@ -42,7 +43,7 @@ void PendingCopies::before_next() {
 }
 
 void PendingCopies::enqueued() {
-  if (impl_) impl_->events[impl_->batches++ % 2].record(c10::cuda::getCurrentCUDAStream().stream());
+  if (impl_) impl_->events[impl_->batches++ % 2].record(current_stream());
 }
 
 #else
