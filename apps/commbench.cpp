@@ -1,7 +1,7 @@
 // Times the collectives of a back end, between the ranks that mpirun or srun starts.
 #include "apps/commbench/program.hpp"
 #include "comm/agreement.hpp"
-#include "comm/session.hpp"
+#include "launch/session.hpp"
 
 int main(int argc, char** argv) {
   return lockstep::run_main(argc, argv, lockstep::UseMpi::yes, [&](lockstep::World& world) {

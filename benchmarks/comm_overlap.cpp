@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "comm/mpi_communicator.hpp"
-#include "comm/session.hpp"
+#include "launch/session.hpp"
 #include "timing/clock.hpp"
 
 using namespace lockstep;

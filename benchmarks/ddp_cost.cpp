@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "comm/registry.hpp"
-#include "comm/session.hpp"
+#include "comm/backends.hpp"
+#include "launch/session.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "timing/clock.hpp"
 

@@ -14,9 +14,9 @@
 
 #include <filesystem>
 
-#include "comm/device_map.hpp"
-#include "comm/registry.hpp"
-#include "comm/session.hpp"
+#include "comm/backends.hpp"
+#include "launch/device_map.hpp"
+#include "launch/session.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 
 namespace {

@@ -7,9 +7,9 @@
 
 #include <vector>
 
-#include "comm/device_map.hpp"
-#include "comm/registry.hpp"
-#include "comm/session.hpp"
+#include "comm/backends.hpp"
+#include "launch/device_map.hpp"
+#include "launch/session.hpp"
 #include "parallel/join.hpp"
 
 namespace {

@@ -5,7 +5,7 @@
 
 #include "apps/commbench/operations.hpp"
 #include "apps/commbench/options.hpp"
-#include "comm/world.hpp"
+#include "launch/world.hpp"
 #include "results/comm_bench.hpp"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 
 #include "apps/commbench/options.hpp"
 #include "base/error.hpp"
-#include "comm/world.hpp"
+#include "launch/world.hpp"
 
 namespace lockstep {
 

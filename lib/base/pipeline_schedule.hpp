@@ -1,5 +1,5 @@
 // The order in which the stages of a split model work through a batch's micro-batches
-// (parallel/schedule.hpp).
+// (plan/schedule.hpp).
 #pragma once
 
 namespace lockstep {

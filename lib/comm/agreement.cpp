@@ -9,7 +9,8 @@
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
-#include "comm/topology.hpp"
+#include "comm/library_versions.hpp"
+#include "launch/topology.hpp"
 
 namespace lockstep {
 

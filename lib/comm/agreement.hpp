@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "comm/world.hpp"
+#include "launch/world.hpp"
 
 namespace lockstep {
 

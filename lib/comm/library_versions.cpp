@@ -1,8 +1,9 @@
+#include "comm/library_versions.hpp"
+
 #include <torch/version.h>
 
 #include "base/provenance.hpp"
 #include "comm/nccl_communicator.hpp"
-#include "comm/topology.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include "timing/cuda_event.hpp"

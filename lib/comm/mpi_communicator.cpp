@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "comm/comm_operation.hpp"
 #include "comm/device_staging.hpp"
-#include "comm/mpi_check.hpp"
 #include "comm/mpi_engine.hpp"
 #include "comm/tensor_check.hpp"
+#include "launch/mpi_check.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAGuard.h>

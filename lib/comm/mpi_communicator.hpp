@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "comm/communicator.hpp"
-#include "comm/flight_recorder.hpp"
+#include "launch/flight_recorder.hpp"
 
 namespace lockstep {
 

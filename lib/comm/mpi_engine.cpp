@@ -8,8 +8,8 @@
 
 #include "base/error.hpp"
 #include "comm/device_staging.hpp"
-#include "comm/mpi_check.hpp"
 #include "comm/staged_times.hpp"
+#include "launch/mpi_check.hpp"
 
 namespace lockstep {
 namespace {

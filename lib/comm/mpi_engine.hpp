@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "comm/flight_recorder.hpp"
 #include "comm/mpi_communicator.hpp"
 #include "comm/mpi_transfer.hpp"
+#include "launch/flight_recorder.hpp"
 
 namespace lockstep {
 

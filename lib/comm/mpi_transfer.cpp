@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "comm/mpi_check.hpp"
+#include "launch/mpi_check.hpp"
 
 namespace lockstep {
 namespace {

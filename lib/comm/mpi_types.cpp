@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "comm/mpi_check.hpp"
+#include "launch/mpi_check.hpp"
 
 namespace lockstep {
 namespace {

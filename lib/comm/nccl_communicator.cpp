@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "comm/flight_recorder.hpp"
+#include "comm/comm_operation.hpp"
 #include "comm/nccl_handle.hpp"
 #include "comm/nccl_work.hpp"
 #include "comm/tensor_check.hpp"
+#include "launch/flight_recorder.hpp"
 #include "timing/device_clock.hpp"
 
 namespace lockstep {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "comm/communicator.hpp"
-#include "comm/group.hpp"
+#include "launch/group.hpp"
 
 namespace lockstep {
 

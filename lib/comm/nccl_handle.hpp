@@ -13,7 +13,7 @@
 #include <mutex>
 #include <string_view>
 
-#include "comm/flight_recorder.hpp"
+#include "launch/flight_recorder.hpp"
 
 namespace lockstep {
 

@@ -15,8 +15,8 @@
 
 #include "base/error.hpp"
 #include "comm/communicator.hpp"
-#include "comm/flight_recorder.hpp"
 #include "comm/nccl_handle.hpp"
+#include "launch/flight_recorder.hpp"
 #include "timing/device_clock.hpp"
 
 namespace lockstep {

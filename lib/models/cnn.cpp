@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/conv_block.hpp"
-#include "models/dense.hpp"
+#include "models/classifier.hpp"
 #include "models/zoo.hpp"
+#include "nn/conv_block.hpp"
 
 namespace lockstep {
 
@@ -15,7 +15,7 @@ namespace {
 
 std::shared_ptr<Model> build_cnn(const HyperParameters& hyper, const ModelInputs& inputs) {
   auto model = std::make_shared<Model>("cnn");
-  FeatureShape shape = image_shape(inputs);
+  FeatureShape shape = image_shape(inputs.sample_shape);
   int number = 0;
   for (const std::int64_t channels : hyper.integers("channels")) {
     auto block = std::make_shared<ConvolutionBlock>(

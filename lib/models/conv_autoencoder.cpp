@@ -4,8 +4,8 @@
 #include <torch/nn/modules/conv.h>
 
 #include "base/error.hpp"
-#include "models/conv_block.hpp"
 #include "models/zoo.hpp"
+#include "nn/conv_block.hpp"
 
 namespace lockstep {
 
@@ -46,7 +46,7 @@ class UpsamplingBlock : public Layer {
 
 std::shared_ptr<Model> build_conv_autoencoder(const HyperParameters& hyper, const ModelInputs& inputs) {
   const std::vector<std::int64_t> channels = hyper.integers("channels");
-  const FeatureShape image = image_shape(inputs);
+  const FeatureShape image = image_shape(inputs.sample_shape);
   const std::int64_t factor = std::int64_t{1} << channels.size();
   if (image.height % factor != 0 || image.width % factor != 0) {
     throw input_error(

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/decoder_layer.hpp"
-#include "models/fused.hpp"
 #include "models/generate.hpp"
-#include "models/linear_function.hpp"
-#include "models/sampling.hpp"
 #include "models/zoo.hpp"
+#include "nn/decoder_layer.hpp"
+#include "nn/fused.hpp"
+#include "nn/linear_function.hpp"
+#include "nn/sampling.hpp"
 
 namespace lockstep {
 

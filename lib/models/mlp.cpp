@@ -2,7 +2,7 @@
 #include <functional>
 #include <numeric>
 
-#include "models/dense.hpp"
+#include "models/classifier.hpp"
 #include "models/zoo.hpp"
 
 namespace lockstep {

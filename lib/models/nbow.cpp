@@ -1,8 +1,8 @@
 // Bag of words for text: the mean of the embeddings of a document's tokens, then a linear layer. Nearly all
 // parameters are the embedding's, and nearly nothing is computed: the pole of models that only communicate.
-#include "models/dense.hpp"
-#include "models/embedding.hpp"
 #include "models/zoo.hpp"
+#include "nn/dense.hpp"
+#include "nn/embedding.hpp"
 
 namespace lockstep {
 

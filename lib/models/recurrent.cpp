@@ -7,11 +7,11 @@
 #include <cmath>
 #include <utility>
 
-#include "models/dense.hpp"
-#include "models/dropout.hpp"
-#include "models/gru_steps.hpp"
-#include "models/lstm_steps.hpp"
-#include "models/text_embedding.hpp"
+#include "nn/dense.hpp"
+#include "nn/dropout.hpp"
+#include "nn/gru_steps.hpp"
+#include "nn/lstm_steps.hpp"
+#include "nn/text_embedding.hpp"
 
 namespace lockstep {
 

@@ -15,8 +15,9 @@ namespace lockstep {
 namespace {
 
 std::vector<ModelRow> rows() {
-  return {mlp(),  cnn(), vgg11(),       conv_autoencoder(), nbow(), text_cnn(),
-          lstm(), gru(), transformer(), seq2seq(),          gpt()};
+#define LOCKSTEP_CALL(model) model(),
+  return {LOCKSTEP_MODELS(LOCKSTEP_CALL)};
+#undef LOCKSTEP_CALL
 }
 
 ModelRow find_row(const std::string& name, const std::string& place = "'model.name'") {

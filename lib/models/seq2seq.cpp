@@ -5,10 +5,10 @@
 #include "base/error.hpp"
 #include "base/special_tokens.hpp"
 #include "models/generate.hpp"
-#include "models/sampling.hpp"
 #include "models/seq2seq_decoder.hpp"
 #include "models/seq2seq_encoder.hpp"
 #include "models/zoo.hpp"
+#include "nn/sampling.hpp"
 
 namespace lockstep {
 

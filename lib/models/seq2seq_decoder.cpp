@@ -7,7 +7,7 @@
 
 #include "base/philox.hpp"
 #include "base/special_tokens.hpp"
-#include "models/linear_function.hpp"
+#include "nn/linear_function.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include <c10/cuda/CUDAStream.h>

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "models/dropout.hpp"
-#include "models/lstm_steps.hpp"
 #include "models/model.hpp"
+#include "nn/dropout.hpp"
+#include "nn/lstm_steps.hpp"
 
 namespace lockstep {
 

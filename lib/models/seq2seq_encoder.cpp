@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/special_tokens.hpp"
-#include "models/packing.hpp"
+#include "nn/packing.hpp"
 
 namespace lockstep {
 

@@ -1,9 +1,9 @@
 // The encoder's layers of the translation model. Flow, batch first: S source positions, E embedding, H units.
 #pragma once
 
-#include "models/dropout.hpp"
-#include "models/lstm_steps.hpp"
 #include "models/model.hpp"
+#include "nn/dropout.hpp"
+#include "nn/lstm_steps.hpp"
 
 namespace lockstep {
 

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/dense.hpp"
-#include "models/dropout.hpp"
-#include "models/text_embedding.hpp"
-#include "models/window_maximum.hpp"
 #include "models/zoo.hpp"
+#include "nn/dense.hpp"
+#include "nn/dropout.hpp"
+#include "nn/text_embedding.hpp"
+#include "nn/window_maximum.hpp"
 
 namespace lockstep {
 

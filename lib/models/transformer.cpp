@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/encoder_layer.hpp"
 #include "models/zoo.hpp"
+#include "nn/encoder_layer.hpp"
 
 namespace lockstep {
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/conv_block.hpp"
-#include "models/dense.hpp"
+#include "models/classifier.hpp"
 #include "models/zoo.hpp"
+#include "nn/conv_block.hpp"
 
 namespace lockstep {
 
@@ -38,7 +38,7 @@ std::shared_ptr<Model> build_vgg11(const HyperParameters& hyper, const ModelInpu
                         pool, channels.size());
   }
   auto model = std::make_shared<Model>("vgg11");
-  FeatureShape shape = image_shape(inputs);
+  FeatureShape shape = image_shape(inputs.sample_shape);
   for (std::int64_t number = 1; const std::int64_t width : channels) {
     const bool pool = std::find(pools.begin(), pools.end(), number) != pools.end();
     auto block = std::make_shared<ConvolutionBlock>(

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "parallel/bucket_plan.hpp"
+#include "plan/bucket_plan.hpp"
 
 namespace lockstep {
 

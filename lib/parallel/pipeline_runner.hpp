@@ -19,9 +19,9 @@
 
 #include "comm/communicator.hpp"
 #include "models/model.hpp"
-#include "parallel/message_lanes.hpp"
-#include "parallel/schedule.hpp"
 #include "parallel/work_log.hpp"
+#include "plan/message_lanes.hpp"
+#include "plan/schedule.hpp"
 
 namespace lockstep {
 

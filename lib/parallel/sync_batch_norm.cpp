@@ -2,7 +2,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "models/batch_norm.hpp"
+#include "nn/batch_norm.hpp"
 
 namespace lockstep {
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "comm/topology.hpp"
 #include "config/load_config.hpp"
+#include "launch/topology.hpp"
 #include "parallel/distributed_data_parallel.hpp"
-#include "parallel/schedule_drawing.hpp"
-#include "parallel/schedule_simulation.hpp"
+#include "plan/schedule_drawing.hpp"
+#include "plan/schedule_simulation.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/setup.hpp"
 

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "comm/world.hpp"
 #include "config/run_config.hpp"
+#include "launch/world.hpp"
 
 namespace lockstep {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/world.hpp"
+#include "launch/world.hpp"
 #include "results/run_data.hpp"
 #include "train/step_columns.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "comm/flight_recorder.hpp"
 #include "data/loader.hpp"
+#include "launch/flight_recorder.hpp"
 #include "train/training_step.hpp"
 
 namespace lockstep {

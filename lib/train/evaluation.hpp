@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <memory>
 
-#include "comm/world.hpp"
 #include "data/dataset.hpp"
+#include "launch/world.hpp"
 #include "models/model.hpp"
+#include "tasks/task.hpp"
 #include "train/strategy.hpp"
-#include "train/task.hpp"
 
 namespace lockstep {
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "comm/device_map.hpp"
+#include "launch/device_map.hpp"
 
 namespace lockstep {
 

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "comm/nvml.hpp"
-#include "comm/world.hpp"
+#include "launch/nvml.hpp"
+#include "launch/world.hpp"
 #include "results/run_data.hpp"
 #include "timing/clock.hpp"
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "comm/registry.hpp"
-#include "parallel/message_lanes.hpp"
+#include "comm/backends.hpp"
+#include "plan/message_lanes.hpp"
 #include "timing/clock.hpp"
 #include "train/flat_optimizer.hpp"
 

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "comm/group.hpp"
 #include "comm/sim_communicator.hpp"
 #include "config/run_config.hpp"
+#include "launch/group.hpp"
 #include "models/model.hpp"
-#include "parallel/partition.hpp"
-#include "parallel/process_grid.hpp"
-#include "parallel/schedule.hpp"
+#include "plan/partition.hpp"
+#include "plan/process_grid.hpp"
+#include "plan/schedule.hpp"
 
 namespace lockstep {
 
@@ -38,7 +38,7 @@ struct Pipeline {
   int stage = 0, replica = 0;
   std::vector<std::shared_ptr<Model>> chunks;  // of this stage, in order
 
-  // Of the ranks of this pipeline, in order of stage: by lane (parallel/message_lanes.hpp), or one that
+  // Of the ranks of this pipeline, in order of stage: by lane (plan/message_lanes.hpp), or one that
   // carries all messages of a kind.
   std::vector<std::unique_ptr<Communicator>> activations, gradients;
   // Where operations occupy the device, also one for what all stages do at once, and one from host to host.

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "comm/session.hpp"
+#include "launch/session.hpp"
 
 namespace lockstep {
 

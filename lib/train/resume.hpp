@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "comm/world.hpp"
+#include "launch/world.hpp"
 #include "train/checkpoint.hpp"
 #include "train/setup.hpp"
 

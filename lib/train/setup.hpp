@@ -12,10 +12,10 @@
 
 #include "comm/communicator.hpp"
 #include "comm/sim_communicator.hpp"
-#include "comm/world.hpp"
 #include "config/run_config.hpp"
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
+#include "launch/world.hpp"
 #include "models/model.hpp"
 #include "results/run_data.hpp"
 #include "train/pipeline_setup.hpp"

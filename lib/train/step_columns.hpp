@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "parallel/schedule.hpp"
+#include "plan/schedule.hpp"
 #include "results/run_data.hpp"
 #include "timing/recorder.hpp"
 

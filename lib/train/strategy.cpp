@@ -23,7 +23,7 @@ torch::ScalarType wire_dtype(ReduceDtype dtype) {
   return torch::kFloat32;
 }
 
-// In bf16 layers of our own add large gradients to their places (models/gradient_sink.hpp).
+// In bf16 layers of our own add large gradients to their places (nn/gradient_sink.hpp).
 constexpr std::int64_t kGatheredBesideSinks = 1 << 18;
 
 ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {

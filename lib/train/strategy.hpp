@@ -10,8 +10,8 @@
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/gradient_reducer.hpp"
+#include "tasks/task.hpp"
 #include "timing/recorder.hpp"
-#include "train/task.hpp"
 
 namespace lockstep {
 

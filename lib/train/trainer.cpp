@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "comm/flight_recorder.hpp"
+#include "launch/flight_recorder.hpp"
 #include "train/checkpoint.hpp"
 #include "train/lr_schedule.hpp"
 #include "train/resume.hpp"

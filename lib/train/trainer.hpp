@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "comm/world.hpp"
 #include "data/loader.hpp"
 #include "data/work_audit.hpp"
+#include "launch/world.hpp"
 #include "results/run_writer.hpp"
+#include "tasks/task.hpp"
 #include "timing/recorder.hpp"
 #include "train/checkpoint.hpp"
 #include "train/comm_log.hpp"
@@ -22,7 +23,6 @@
 #include "train/progress.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
-#include "train/task.hpp"
 #include "train/training_step.hpp"
 #include "train/training_stream.hpp"
 

@@ -11,11 +11,11 @@
 #include "config/run_config.hpp"
 #include "data/loader.hpp"
 #include "data/work_audit.hpp"
+#include "tasks/task.hpp"
 #include "timing/recorder.hpp"
 #include "train/cuda_graph.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/strategy.hpp"
-#include "train/task.hpp"
 #include "train/training_stream.hpp"
 
 namespace lockstep {

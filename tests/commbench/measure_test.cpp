@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "comm/mpi_communicator.hpp"
-#include "comm/session.hpp"
+#include "launch/session.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -1,8 +1,8 @@
 // Perceptron with residual blocks for images. docs/adding-a-model.md shows this file.
 #include <fmt/format.h>
 
-#include "models/dense.hpp"
 #include "models/zoo.hpp"
+#include "nn/dense.hpp"
 
 namespace lockstep {
 

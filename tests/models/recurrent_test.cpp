@@ -2,9 +2,9 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/rnn.h>
 
-#include "models/embedding.hpp"
 #include "models/helpers.hpp"
-#include "models/text.hpp"
+#include "nn/embedding.hpp"
+#include "nn/text.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -1,7 +1,7 @@
 #include <torch/nn/modules/transformerlayer.h>
 
-#include "models/encoder_layer.hpp"
 #include "models/helpers.hpp"
+#include "nn/encoder_layer.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

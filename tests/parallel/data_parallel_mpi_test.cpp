@@ -3,7 +3,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "comm/mpi_communicator.hpp"
-#include "models/batch_norm.hpp"
+#include "nn/batch_norm.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/sync_batch_norm.hpp"
 #include "support/catch.hpp"

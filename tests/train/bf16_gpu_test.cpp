@@ -10,9 +10,9 @@
 #include "models/helpers.hpp"
 #include "support/catch.hpp"
 #include "support/gpu.hpp"
+#include "tasks/task.hpp"
+#include "tasks/token_loss.hpp"
 #include "train/autocast.hpp"
-#include "train/task.hpp"
-#include "train/token_loss.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;

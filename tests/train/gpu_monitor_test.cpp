@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "comm/session.hpp"
+#include "launch/session.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;

@@ -21,8 +21,8 @@
 
 #include "data/registry.hpp"
 #include "models/registry.hpp"
+#include "tasks/task.hpp"
 #include "train/setup.hpp"
-#include "train/task.hpp"
 #include "train/tf32.hpp"
 
 using namespace lockstep;

@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "comm/flight_recorder.hpp"
 #include "comm/mpi_communicator.hpp"
-#include "comm/mpi_group.hpp"
+#include "launch/flight_recorder.hpp"
+#include "launch/mpi_group.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
 #include "train/pipeline_setup.hpp"

@@ -1,6 +1,6 @@
 // Split models train as whole ones do: parameters after 50 SGD steps equal those of sequential training.
-#include "comm/flight_recorder.hpp"
-#include "comm/mpi_group.hpp"
+#include "launch/flight_recorder.hpp"
+#include "launch/mpi_group.hpp"
 #include "reference.hpp"
 
 using namespace lockstep;

@@ -1,0 +1,131 @@
+#include "comm/backends.hpp"
+
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/error.hpp"
+#include "comm/mpi_communicator.hpp"
+#include "comm/nccl_communicator.hpp"
+#include "comm/self_communicator.hpp"
+#include "launch/device_map.hpp"
+#include "launch/mpi_group.hpp"
+#include "launch/mpi_world.hpp"
+
+namespace lockstep {
+namespace {
+
+// Nothing where MPI was not started.
+std::optional<MPI_Comm> mpi_comm(const Group& group) {
+  if (const auto* part = dynamic_cast<const MpiGroup*>(&group)) return part->comm();
+  if (const auto* whole = dynamic_cast<const MpiWorld*>(&group)) return whole->comm();
+  return std::nullopt;
+}
+
+struct Seat {
+  std::string host, device;  // device: "" for the CPU, else what identifies the GPU within its host
+};
+
+std::vector<Seat> gather_seats(const c10::Device& device, Group& group) {
+  std::vector<Seat> seats;
+  for (const std::string& text : group.all_gather(host_name() + "\n" + device_identity(device))) {
+    const std::size_t split = text.find('\n');
+    seats.push_back({text.substr(0, split), text.substr(split + 1)});
+  }
+  return seats;
+}
+
+// Why a back end cannot serve these ranks, with the remedy; empty: it can.
+using Objection = std::string (*)(const std::vector<Seat>&);
+using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&, const SimOptions&);
+
+struct Backend {
+  BackendKind kind;
+  const char* name;
+  Objection objection;
+  Factory make;
+};
+
+std::string shared_gpus(const std::vector<Seat>& seats) {
+  std::map<std::string, std::multiset<std::string>> hosts;
+  for (const Seat& seat : seats) hosts[seat.host].insert(seat.device);
+  for (const auto& [host, devices] : hosts) {
+    const std::set<std::string> distinct(devices.begin(), devices.end());
+    if (distinct.size() == devices.size()) continue;
+    return fmt::format(
+        "{} ranks on this node, {} GPU{}: NCCL needs one GPU per rank; use --set parallel.backend=mpi",
+        devices.size(), distinct.size(), distinct.size() == 1 ? "" : "s");
+  }
+  return {};
+}
+
+std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
+#ifdef LOCKSTEP_WITH_CUDA
+  for (std::size_t rank = 0; rank < seats.size(); ++rank)
+    if (seats[rank].device.empty())
+      return fmt::format(
+          "rank {} computes on the CPU, and NCCL takes tensors on GPUs only; use --set "
+          "parallel.backend=mpi, or parallel.device=cuda where there are GPUs",
+          rank);
+  return shared_gpus(seats);
+#else
+  static_cast<void>(shared_gpus);
+  return "this build has no CUDA, and so no NCCL; use --set parallel.backend=mpi, or configure with "
+         "-DLOCKSTEP_CUDA=ON";
+#endif
+}
+
+std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& device,
+                                        [[maybe_unused]] Group& group, const SimOptions&) {
+#ifdef LOCKSTEP_WITH_CUDA
+  return make_nccl_communicator(group, device);
+#else
+  throw run_error("this build has no NCCL");
+#endif
+}
+
+std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group, const SimOptions&) {
+  return make_mpi_communicator(*mpi_comm(group), ArrivalWait::nap, &group.flight());
+}
+
+std::unique_ptr<Communicator> make_sim(const c10::Device&, Group& group, const SimOptions& sim) {
+  return make_sim_communicator(make_mpi(c10::kCPU, group, sim), sim);
+}
+
+std::string no_objection(const std::vector<Seat>&) { return {}; }
+
+// In order of preference: automatic takes the first without an objection.
+constexpr std::array kBackends = {
+    Backend{BackendKind::nccl, "nccl", nccl_objection, make_nccl},
+    Backend{BackendKind::mpi, "mpi", no_objection, make_mpi},
+    Backend{BackendKind::sim, "sim", no_objection, make_sim},
+};
+
+const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group& group,
+                              const std::string& place) {
+  const std::vector<Seat> seats = gather_seats(device, group);
+  for (const Backend& backend : kBackends) {
+    if (kind != BackendKind::automatic && kind != backend.kind) continue;
+    const std::string objection = backend.objection(seats);
+    if (objection.empty()) return backend;
+    if (kind == backend.kind) throw input_error("{}: {}", place, objection);
+  }
+  throw input_error("{}: no such back end in this build; use --set parallel.backend=mpi", place);
+}
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
+                                                const std::string& place, const SimOptions& sim) {
+  if (!mpi_comm(group)) return make_self_communicator();
+  return choose_backend(kind, device, group, place).make(device, group, sim);
+}
+
+std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
+                            const std::string& place) {
+  if (!mpi_comm(group)) return "self";
+  return choose_backend(kind, device, group, place).name;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,238 @@
+#include "launch/lifeline.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "base/error.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t kTokenLength = 32;
+constexpr std::size_t kGreetingLength = kTokenLength + 8;  // token, rank in 8 hex digits
+constexpr int kHandshakeMilliseconds = 2000;
+constexpr char kWelcome = 'k';
+constexpr const char* kLoopback = "127.0.0.1";
+
+Error system_error(const char* what) { return run_error("lifeline: {}: {}", what, errno_text(errno)); }
+
+std::string random_token() {
+  std::array<unsigned char, kTokenLength / 2> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    throw system_error("getrandom");
+  std::string token;
+  for (const unsigned char byte : bytes) token += fmt::format("{:02x}", byte);
+  return token;
+}
+
+int milliseconds_until(Deadline deadline) {
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+          .count();
+  return static_cast<int>(std::max<decltype(left)>(left, 0));
+}
+
+bool wait_for(int fd, short events, int milliseconds) {
+  pollfd entry{fd, events, 0};
+  return poll(&entry, 1, milliseconds) == 1;
+}
+
+// Reads exactly `length` bytes, or gives up: nothing then.
+std::string read_exactly(int fd, std::size_t length, int milliseconds) {
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  std::string text;
+  std::array<char, 64> buffer{};
+  while (text.size() < length) {
+    if (!wait_for(fd, POLLIN, milliseconds_until(deadline))) return {};
+    const ssize_t got = recv(fd, buffer.data(), std::min(buffer.size(), length - text.size()), 0);
+    if (got <= 0) return {};
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+// A node that loses power closes nothing: probes find out within about 10 s.
+void prepare(int fd) {
+  const int on = 1, idle = 4, interval = 2, probes = 3;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+std::string numeric_host(const sockaddr* address, socklen_t length) {
+  std::array<char, NI_MAXHOST> host{};
+  if (getnameinfo(address, length, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) return {};
+  return host.data();
+}
+
+std::string addresses_of_this_host() {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) throw system_error("getifaddrs");
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, freeifaddrs);
+  std::string text;
+  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
+    if (i->ifa_addr == nullptr || (i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
+      continue;
+    if (i->ifa_addr->sa_family == AF_INET) text += " " + numeric_host(i->ifa_addr, sizeof(sockaddr_in));
+    if (i->ifa_addr->sa_family == AF_INET6) text += " " + numeric_host(i->ifa_addr, sizeof(sockaddr_in6));
+  }
+  return text;
+}
+
+FileDescriptor bound_socket(bool loopback_only) {
+  if (!loopback_only) {
+    FileDescriptor fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int off = 0;
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    if (fd.valid() && setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
+        bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0)
+      return fd;
+  }
+  FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(loopback_only ? INADDR_LOOPBACK : INADDR_ANY);
+  if (!fd.valid() || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    throw system_error("bind");
+  return fd;
+}
+
+int port_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) throw system_error("getsockname");
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port
+                                             : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+}
+
+// One attempt; an invalid descriptor when nobody answers with the welcome.
+FileDescriptor try_connect(const std::string& host, const std::string& port, const std::string& greeting) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  FileDescriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return {};
+  if (connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 &&
+      (errno != EINPROGRESS || !wait_for(fd.get(), POLLOUT, kHandshakeMilliseconds)))
+    return {};
+  if (send(fd.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(greeting.size()))
+    return {};
+  if (read_exactly(fd.get(), 1, kHandshakeMilliseconds) != std::string(1, kWelcome)) return {};
+  return fd;
+}
+
+}  // namespace
+
+LifelineConnection::LifelineConnection(FileDescriptor fd) : fd_(std::move(fd)) {
+  if (fd_.valid()) prepare(fd_.get());
+}
+
+void LifelineConnection::send(LifelineKind kind, const std::string& text) {
+  if (!open()) return;
+  const auto length = static_cast<std::uint16_t>(std::min<std::size_t>(text.size(), 4000));
+  std::string frame(1, static_cast<char>(kind));
+  frame.append({static_cast<char>(length >> 8), static_cast<char>(length & 0xff)});
+  frame.append(text, 0, length);
+  // A frame is far smaller than a socket's buffer, which is empty but for frames.
+  static_cast<void>(::send(fd_.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+std::vector<LifelineMessage> LifelineConnection::receive() {
+  std::array<char, 4096> buffer{};
+  while (open()) {
+    const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got > 0) {
+      pending_.append(buffer.data(), static_cast<std::size_t>(got));
+      continue;
+    }
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    close();
+  }
+  std::vector<LifelineMessage> messages;
+  while (pending_.size() >= 3) {
+    const auto byte = [this](std::size_t i) {
+      return static_cast<std::size_t>(static_cast<unsigned char>(pending_[i]));
+    };
+    const std::size_t length = byte(1) << 8 | byte(2);
+    if (pending_.size() < 3 + length) break;
+    messages.push_back({static_cast<LifelineKind>(pending_[0]), pending_.substr(3, length)});
+    pending_.erase(0, 3 + length);
+  }
+  return messages;
+}
+
+LifelineListener::LifelineListener(bool loopback_only)
+    : fd_(bound_socket(loopback_only)),
+      token_(random_token()),
+      addresses_((loopback_only ? "" : addresses_of_this_host()) + " " + kLoopback),
+      port_(port_of(fd_.get())) {
+  if (listen(fd_.get(), SOMAXCONN) != 0) throw system_error("listen");
+}
+
+std::string LifelineListener::invitation() const { return fmt::format("{} {}{}", token_, port_, addresses_); }
+
+std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline deadline) {
+  std::map<int, FileDescriptor> accepted;
+  while (static_cast<int>(accepted.size()) < peers) {
+    if (!wait_for(fd_.get(), POLLIN, milliseconds_until(deadline)))
+      throw run_error(
+          "lifeline: only {} of {} ranks connected to rank 0 over TCP; does a firewall stand between?",
+          accepted.size(), peers);
+    FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd.valid()) continue;
+    const std::string greeting = read_exactly(fd.get(), kGreetingLength, kHandshakeMilliseconds);
+    if (greeting.size() != kGreetingLength || greeting.compare(0, kTokenLength, token_) != 0) continue;
+    const int rank = std::stoi(greeting.substr(kTokenLength), nullptr, 16);
+    if (rank < 1 || rank > peers || ::send(fd.get(), &kWelcome, 1, MSG_NOSIGNAL) != 1) continue;
+    accepted[rank] = std::move(fd);
+  }
+  std::vector<LifelineConnection> connections;
+  for (auto& [rank, fd] : accepted) connections.emplace_back(std::move(fd));
+  return connections;
+}
+
+LifelineConnection connect_lifeline(const std::string& invitation, bool same_node, int rank,
+                                    Deadline deadline) {
+  std::istringstream words(invitation);
+  std::string token, port, host;
+  words >> token >> port;
+  std::vector<std::string> hosts;
+  while (words >> host)
+    if ((host == kLoopback) == same_node) hosts.push_back(host);
+  const std::string greeting = fmt::format("{}{:08x}", token, rank);
+  do {
+    for (const std::string& candidate : hosts) {
+      FileDescriptor fd = try_connect(candidate, port, greeting);
+      if (fd.valid()) return LifelineConnection(std::move(fd));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  } while (std::chrono::steady_clock::now() < deadline);
+  throw run_error("lifeline: rank {} cannot reach rank 0 over TCP (port {}); does a firewall stand between?",
+                  rank, port);
+}
+
+}  // namespace lockstep

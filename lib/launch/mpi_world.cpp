@@ -1,0 +1,198 @@
+#include "launch/mpi_world.hpp"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <limits>
+#include <thread>
+
+#include "launch/mpi_check.hpp"
+#include "launch/session.hpp"
+#include "timing/clock.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr int kClockTag = 11;
+constexpr int kClockRounds = 50;
+constexpr std::chrono::seconds kLifelineTimeout{30};
+
+double clock_seconds() { return std::chrono::duration<double>(steady_now().time_since_epoch()).count(); }
+
+std::string processor_name() {
+  std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
+  int length = 0;
+  LOCKSTEP_MPI(MPI_Get_processor_name(name.data(), &length));
+  return {name.data(), static_cast<std::size_t>(length)};
+}
+
+MPI_Comm duplicate_world() {
+  MPI_Comm comm = MPI_COMM_NULL;
+  LOCKSTEP_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
+  return comm;
+}
+
+// For tests alone: LOCKSTEP_TEST_STOP="1:training step 3, backward" stops rank 1 there as SIGSTOP does, a
+// second later, so that it has told the others where it is.
+void stop_where_told(FlightRecorder& flight) {
+  const char* const told = std::getenv("LOCKSTEP_TEST_STOP");
+  if (told == nullptr) return;
+  const std::string text = told, mine = std::to_string(flight.rank) + ':';
+  if (!text.starts_with(mine)) return;
+  flight.activity.watch([where = text.substr(mine.size())](const Activity& activity) {
+    if (activity.text() != where) return;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    raise(SIGSTOP);
+  });
+}
+
+}  // namespace
+
+MpiLibrary::MpiLibrary(int argc, char** argv, const TimeLimit& limit)
+    : limit_(limit), launch_(read_launch()) {
+  start_.emplace(limit_, launch_, "to start");
+  int initialized = 0;
+  LOCKSTEP_MPI(MPI_Initialized(&initialized));
+  if (initialized != 0) {
+    LOCKSTEP_MPI(MPI_Query_thread(&level_));
+  } else {
+    // The communication thread shares its core with the computation where ranks have one each: let it yield
+    // inside MPI (a hint to Open MPI, unknown to others). benchmarks/comm_overlap.cpp measures what that is
+    // worth.
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", /*overwrite=*/0);
+    LOCKSTEP_MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level_));
+    ours_ = true;
+  }
+  if (level_ < MPI_THREAD_MULTIPLE)
+    throw run_error(
+        "this MPI gives thread level {} of {}; communication beside computation needs MPI_THREAD_MULTIPLE",
+        level_, static_cast<int>(MPI_THREAD_MULTIPLE));
+}
+
+MpiLibrary::~MpiLibrary() {
+  // Finalising is collective: with an exception on its way out the other ranks may never come.
+  if (!ours_ || std::uncaught_exceptions() > 0) return;
+  const Countdown countdown(limit_, launch_, "to end (MPI_Finalize)");
+  MPI_Finalize();
+}
+
+MpiWorld::MpiWorld(int argc, char** argv, const TimeLimit& limit)
+    : mpi_(argc, argv, limit),
+      group_(duplicate_world(), flight_),
+      comm_(group_.comm()),
+      rank_(group_.rank()),
+      size_(group_.size()) {
+  flight_.rank = rank_;
+  stop_where_told(flight_);
+  find_nodes();
+  WatchdogOptions options;
+  options.program = program_invocation_short_name;
+  options.rank = rank_;
+  options.hosts = all_gather(processor_name());
+  options.peers = connect_ranks(options.hosts);
+  options.end_all = [](int code) { MPI_Abort(MPI_COMM_WORLD, code); };
+  options.limit = limit;
+  options.flight = &flight_;
+  watchdog_ = std::make_unique<Watchdog>(std::move(options));
+  mpi_.started();
+}
+
+void MpiWorld::find_nodes() {
+  MPI_Comm node = MPI_COMM_NULL;
+  LOCKSTEP_MPI(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));
+  LOCKSTEP_MPI(MPI_Comm_rank(node, &local_rank_));
+  LOCKSTEP_MPI(MPI_Comm_size(node, &local_size_));
+  int first = rank_;
+  LOCKSTEP_MPI(MPI_Bcast(&first, 1, MPI_INT, 0, node));
+  beside_root_ = first == 0;
+  LOCKSTEP_MPI(MPI_Comm_free(&node));
+  const int leads = local_rank_ == 0 ? 1 : 0;
+  LOCKSTEP_MPI(MPI_Allreduce(&leads, &nodes_, 1, MPI_INT, MPI_SUM, comm_));
+}
+
+std::vector<LifelineConnection> MpiWorld::connect_ranks(const std::vector<std::string>& hosts) {
+  std::vector<LifelineConnection> peers;
+  if (size_ == 1) return peers;
+  const Deadline deadline = steady_now() + kLifelineTimeout;
+  if (rank_ == 0) {
+    LifelineListener listener(/*loopback_only=*/nodes_ == 1);
+    broadcast(listener.invitation());
+    return listener.accept_all(static_cast<int>(hosts.size()) - 1, deadline);
+  }
+  peers.push_back(connect_lifeline(broadcast({}), beside_root_, rank_, deadline));
+  return peers;
+}
+
+std::string MpiWorld::library() const {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  LOCKSTEP_MPI(MPI_Get_library_version(text.data(), &length));
+  const std::string version(text.data(), static_cast<std::size_t>(length));
+  return version.substr(0, version.find_first_of(",\n"));
+}
+
+std::string MpiWorld::thread_level() const {
+  switch (mpi_.thread_level()) {
+    case MPI_THREAD_MULTIPLE:
+      return "MPI_THREAD_MULTIPLE";
+    case MPI_THREAD_SERIALIZED:
+      return "MPI_THREAD_SERIALIZED";
+    case MPI_THREAD_FUNNELED:
+      return "MPI_THREAD_FUNNELED";
+    default:
+      return "MPI_THREAD_SINGLE";
+  }
+}
+
+World::ClockOffset MpiWorld::measure_clock_offset() {
+  barrier();
+  const FlightRecorder::Call call(&flight_, {.name = "comparison of clocks"});
+  if (rank_ != 0) return answer_clock();
+  for (int peer = 1; peer < size_; ++peer) {
+    const ClockOffset measured = ask_clock(peer);
+    const std::array<double, 2> values = {measured.offset, measured.error};
+    LOCKSTEP_MPI(MPI_Send(values.data(), 2, MPI_DOUBLE, peer, kClockTag, comm_));
+  }
+  return {};
+}
+
+// The shortest round trip tells most: the answer was read somewhere within it.
+World::ClockOffset MpiWorld::ask_clock(int peer) {
+  double shortest = std::numeric_limits<double>::infinity();
+  ClockOffset best;
+  for (int round = 0; round < kClockRounds; ++round) {
+    double theirs = 0;
+    const double sent = clock_seconds();
+    LOCKSTEP_MPI(MPI_Send(&sent, 1, MPI_DOUBLE, peer, kClockTag, comm_));
+    LOCKSTEP_MPI(MPI_Recv(&theirs, 1, MPI_DOUBLE, peer, kClockTag, comm_, MPI_STATUS_IGNORE));
+    const double received = clock_seconds();
+    if (received - sent >= shortest) continue;
+    shortest = received - sent;
+    best = {theirs - (sent + received) / 2, shortest / 2};
+  }
+  return best;
+}
+
+World::ClockOffset MpiWorld::answer_clock() {
+  for (int round = 0; round < kClockRounds; ++round) {
+    double theirs = 0;
+    LOCKSTEP_MPI(MPI_Recv(&theirs, 1, MPI_DOUBLE, 0, kClockTag, comm_, MPI_STATUS_IGNORE));
+    const double mine = clock_seconds();
+    LOCKSTEP_MPI(MPI_Send(&mine, 1, MPI_DOUBLE, 0, kClockTag, comm_));
+  }
+  std::array<double, 2> values{};
+  LOCKSTEP_MPI(MPI_Recv(values.data(), 2, MPI_DOUBLE, 0, kClockTag, comm_, MPI_STATUS_IGNORE));
+  return {values[0], values[1]};
+}
+
+void MpiWorld::on_emergency(std::function<void(const Emergency&)> handler) {
+  watchdog_->on_emergency(std::move(handler));
+}
+
+std::unique_ptr<World> mpi_world(int argc, char** argv, const TimeLimit& limit) {
+  return std::make_unique<MpiWorld>(argc, argv, limit);
+}
+
+}  // namespace lockstep
