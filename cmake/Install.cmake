@@ -5,6 +5,8 @@ set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Lockstep")
 get_property(_layers GLOBAL PROPERTY LOCKSTEP_LAYERS)
 install(TARGETS ${_layers} EXPORT LockstepTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY lib/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep FILES_MATCHING PATTERN "*.hpp")
+# Headers that have moved, under the names they had.
+install(DIRECTORY cmake/moved_headers/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep FILES_MATCHING PATTERN "*.hpp")
 
 foreach(_folder apps analysis)
   if(_folder STREQUAL "apps" AND LOCKSTEP_ANALYSIS_ONLY)

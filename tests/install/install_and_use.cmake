@@ -24,7 +24,7 @@ endforeach()
 run(${CMAKE_COMMAND} -S "${CONSUMER}" -B "${WORK}/build" -G "${GENERATOR}" -DCMAKE_BUILD_TYPE=Release
   -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} -DPROGRAMS=${PROGRAMS} -DVERSION=${VERSION})
 run(${CMAKE_COMMAND} --build "${WORK}/build")
-file(GLOB programs "${PROGRAMS}/*.cpp")
+file(GLOB programs "${PROGRAMS}/*.cpp" "${CONSUMER}/*.cpp")
 foreach(program ${programs})
   get_filename_component(name ${program} NAME_WE)
   run(${LAUNCH} "${WORK}/build/${name}")
