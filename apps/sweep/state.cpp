@@ -1,0 +1,113 @@
+#include "apps/sweep/state.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "results/run_reader.hpp"
+
+namespace lockstep {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const char* const kFailed = "/failed.txt";
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw input_error("--output {}: {}", path, error.message());
+}
+
+std::string first_line_of(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+// A run that can be read and has come to its end; nothing otherwise.
+std::optional<RunState> finished_run(const fs::path& folder) {
+  const std::string file = find_run_file(folder.string());
+  if (file.empty()) return {};
+  try {
+    const RunHeader header = read_header(file);
+    if (header.status != "complete") return {};
+    return RunState{RunState::Kind::done, "", header.wall_seconds, header.uuid, header.valid};
+  } catch (const Error&) {
+    return {};  // cut short while it was written
+  }
+}
+
+}  // namespace
+
+RunState state_of_launch(const std::string& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return {};
+  if (fs::exists(folder + kFailed)) return {RunState::Kind::failed, first_line_of(folder + kFailed)};
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_directory())
+      if (const auto run = finished_run(entry.path())) return *run;
+  return {RunState::Kind::cut_short};
+}
+
+SweepFolder::SweepFolder(std::string path) : path_(std::move(path)) {
+  make_folder(runs());
+  const std::string lock = path_ + "/.lock";
+  // Never closed: the processes that are started inherit it, so that a run which outlives its sweep still
+  // holds the folder.
+  const int descriptor = open(lock.c_str(), O_RDWR | O_CREAT, 0666);
+  if (descriptor < 0) throw input_error("--output {}: {}", path_, errno_text(errno));
+  // A run whose sweep was killed takes some seconds to end.
+  bool held = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  for (int tenths = 0; !held && tenths < 200; ++tenths) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    held = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!held)
+    throw input_error(
+        "{}: another sweep, or a run that it started, is at work here; wait for its end, or give "
+        "another --output",
+        path_);
+}
+
+std::string SweepFolder::launch_folder(const std::string& point, int launch) const {
+  return fmt::format("{}/{}/launch-{}", runs(), point, launch);
+}
+
+RunState SweepFolder::state_of(const std::string& point, int launch) const {
+  return state_of_launch(launch_folder(point, launch));
+}
+
+void SweepFolder::begin(const std::string& point, int launch) const {
+  const std::string folder = launch_folder(point, launch);
+  if (fs::exists(folder)) {
+    make_folder(path_ + "/attempts");
+    std::string aside;
+    for (int n = 1; aside.empty() || fs::exists(aside); ++n)
+      aside = fmt::format("{}/attempts/{}_launch-{}_{}", path_, point, launch, n);
+    fs::rename(folder, aside);
+  }
+  make_folder(folder);
+}
+
+void SweepFolder::record_failure(const std::string& point, int launch, const std::string& why) const {
+  DurableFile file(launch_folder(point, launch) + kFailed);
+  const std::string line = why + '\n';
+  file.write(line.data(), line.size());
+  file.commit();
+}
+
+void SweepFolder::forget_failure(const std::string& point, int launch) const {
+  fs::remove(launch_folder(point, launch) + kFailed);
+}
+
+}  // namespace lockstep
