@@ -11,9 +11,14 @@ namespace lockstep {
 
 namespace {
 
+struct Word {
+  std::string text;
+  bool quoted = false;  // in part at least
+};
+
 // Words as a POSIX shell splits them: quotes and backslashes, no expansion.
-std::vector<std::string> split_words(const std::string& line) {
-  std::vector<std::string> words;
+std::vector<Word> split_words(const std::string& line) {
+  std::vector<Word> words;
   char quote = 0;
   bool inside = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -24,14 +29,15 @@ std::vector<std::string> split_words(const std::string& line) {
     }
     if (!inside) words.emplace_back();
     inside = true;
-    if (quote == 0 && (c == '\'' || c == '"'))
+    if (quote == 0 && (c == '\'' || c == '"')) {
       quote = c;
-    else if (c == quote)
+      words.back().quoted = true;
+    } else if (c == quote)
       quote = 0;
     else if (c == '\\' && quote != '\'' && i + 1 < line.size())
-      words.back() += line[++i];
+      words.back().text += line[++i];
     else
-      words.back() += c;
+      words.back().text += c;
   }
   if (quote != 0) throw input_error("'launcher': a quotation mark is not closed in {}", line);
   return words;
@@ -70,8 +76,8 @@ std::vector<std::string> launch_command(const std::string& words, const SweepPoi
     command.push_back(set);
   }
   std::vector<std::string> all;
-  for (std::string word : split_words(words)) {
-    if (word == "{command}") {
+  for (auto& [word, quoted] : split_words(words)) {
+    if (word == "{command}" && !quoted) {
       all.insert(all.end(), command.begin(), command.end());
       continue;
     }

@@ -9,8 +9,8 @@
 namespace lockstep {
 
 // words: a launcher of a SweepFile. Split as a shell would, without expanding anything; {command} as a word
-// of its own becomes the program and its flags, and within a word their text, quoted for a shell. bin: the
-// folder of the programs; output: where the run's folder is made.
+// of its own becomes the program and its flags; within a word, or in quotes, their text as a shell reads it.
+// bin: the folder of the programs; output: where the run's folder is made.
 std::vector<std::string> launch_command(const std::string& words, const SweepPoint& point,
                                         const std::string& bin, const std::string& output);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # sweep: killed twice and gone on, failures recorded and passed over, time limits, signals, wrong files.
+# shellcheck source=tests/cli/support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 cd "$work" || exit 1
 

@@ -1,6 +1,17 @@
 # shellcheck shell=bash
 # A Slurm of one node (this machine) out of a temporary folder, with its own munge. Sourced by the tests.
 
+# Ends the test with exit code 77 where a part of Slurm is not installed.
+skip_without_slurm() {
+  local tool
+  for tool in munged slurmctld slurmd sbatch srun sinfo; do
+    if ! command -v "$tool" >/dev/null; then
+      echo "skipped: no $tool; install slurm-wlm and munge"
+      exit 77
+    fi
+  done
+}
+
 # start_slurm FOLDER: SLURM_CONF is set afterwards. Non-zero when the daemons do not come up.
 start_slurm() {
   local folder="$1" user host cpus

@@ -9,12 +9,7 @@ source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
 source "$source_folder/tests/slurm/one_node.sh"
 
-for tool in munged slurmctld slurmd sbatch srun sinfo; do
-  if ! command -v "$tool" >/dev/null; then
-    echo "skipped: no $tool; install slurm-wlm and munge"
-    exit 77
-  fi
-done
+skip_without_slurm
 
 work="$(mktemp -d)"
 finish() {

@@ -35,6 +35,14 @@ TEST_CASE("A command within a word is quoted for a shell") {
           "srun /bin/train_ddp --config 'my config.yaml' --output out --quiet --set 'run.name='\\''x'\\'''"});
 }
 
+TEST_CASE("A command in quotes stays one word") {
+  SweepPoint plain = point();
+  plain.config = "c.yaml";
+  plain.sets.clear();
+  CHECK(launch_command("sh -c \"{command}\"", plain, "/bin", "out") ==
+        Words{"sh", "-c", "/bin/train_ddp --config c.yaml --output out --quiet"});
+}
+
 TEST_CASE("Words are split as a shell splits them") {
   CHECK(launch_command("a  'b c' d\\ e \"f \\\" g\" '' h\"i j\"'k'", point(), "", "") ==
         Words{"a", "b c", "d e", "f \" g", "", "hi jk"});
