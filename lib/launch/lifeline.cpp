@@ -12,13 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <sstream>
-#include <thread>
 
 #include "base/error.hpp"
 
@@ -27,7 +27,9 @@ namespace {
 
 constexpr std::size_t kTokenLength = 32;
 constexpr std::size_t kGreetingLength = kTokenLength + 8;  // token, rank in 8 hex digits
-constexpr int kHandshakeMilliseconds = 2000;
+// A stranger who says nothing is shown the door after that; a rank greets as soon as it is connected.
+constexpr std::chrono::seconds kGreetingTime{10};
+constexpr std::chrono::milliseconds kRetry{100};
 constexpr char kWelcome = 'k';
 constexpr const char* kLoopback = "127.0.0.1";
 
@@ -47,25 +49,6 @@ int milliseconds_until(Deadline deadline) {
       std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
           .count();
   return static_cast<int>(std::max<decltype(left)>(left, 0));
-}
-
-bool wait_for(int fd, short events, int milliseconds) {
-  pollfd entry{fd, events, 0};
-  return poll(&entry, 1, milliseconds) == 1;
-}
-
-// Reads exactly `length` bytes, or gives up: nothing then.
-std::string read_exactly(int fd, std::size_t length, int milliseconds) {
-  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
-  std::string text;
-  std::array<char, 64> buffer{};
-  while (text.size() < length) {
-    if (!wait_for(fd, POLLIN, milliseconds_until(deadline))) return {};
-    const ssize_t got = recv(fd, buffer.data(), std::min(buffer.size(), length - text.size()), 0);
-    if (got <= 0) return {};
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  return text;
 }
 
 // A node that loses power closes nothing: probes find out within about 10 s.
@@ -125,8 +108,8 @@ int port_of(int fd) {
                                              : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
-// One attempt; an invalid descriptor when nobody answers with the welcome.
-FileDescriptor try_connect(const std::string& host, const std::string& port, const std::string& greeting) {
+// A connection under way to one of rank 0's addresses; invalid: nobody there.
+FileDescriptor begin_connecting(const std::string& host, const std::string& port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -134,15 +117,57 @@ FileDescriptor try_connect(const std::string& host, const std::string& port, con
   if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return {};
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   FileDescriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return {};
-  if (connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 &&
-      (errno != EINPROGRESS || !wait_for(fd.get(), POLLOUT, kHandshakeMilliseconds)))
+  if (fd.valid() && connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)
     return {};
-  if (send(fd.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(greeting.size()))
-    return {};
-  if (read_exactly(fd.get(), 1, kHandshakeMilliseconds) != std::string(1, kWelcome)) return {};
   return fd;
 }
+
+// One of the ways to rank 0: connecting, then waiting for the welcome, which a busy rank 0 may give late.
+struct Way {
+  std::string host;
+  FileDescriptor fd = {};
+  bool greeted = false;
+  Deadline again = {};  // when to try anew, while there is no connection
+
+  short awaits() const { return greeted ? POLLIN : POLLOUT; }
+  void fail() {
+    fd.reset();
+    greeted = false;
+    again = std::chrono::steady_clock::now() + kRetry;
+  }
+  // To be called when the descriptor is ready. True: rank 0 has said welcome.
+  bool advance(const std::string& greeting) {
+    char answer = 0;
+    if (greeted) {
+      const ssize_t got = recv(fd.get(), &answer, 1, 0);
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+      if (got == 1 && answer == kWelcome) return true;
+      fail();
+      return false;
+    }
+    greeted = send(fd.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) ==
+              static_cast<ssize_t>(greeting.size());
+    if (!greeted) fail();
+    return false;
+  }
+};
+
+// Somebody who has connected to rank 0 and not yet said who he is.
+struct Newcomer {
+  FileDescriptor fd;
+  Deadline until;
+  std::string greeting = {};
+
+  enum class State { waits, greeted, gone };
+  State read() {
+    std::array<char, kGreetingLength> buffer{};
+    const ssize_t got = recv(fd.get(), buffer.data(), kGreetingLength - greeting.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return State::waits;
+    if (got <= 0) return State::gone;
+    greeting.append(buffer.data(), static_cast<std::size_t>(got));
+    return greeting.size() == kGreetingLength ? State::greeted : State::waits;
+  }
+};
 
 }  // namespace
 
@@ -195,24 +220,46 @@ LifelineListener::LifelineListener(bool loopback_only)
 
 std::string LifelineListener::invitation() const { return fmt::format("{} {}{}", token_, port_, addresses_); }
 
+// Newcomers are heard side by side: one who says nothing keeps nobody waiting.
 std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline deadline) {
   std::map<int, FileDescriptor> accepted;
+  std::vector<Newcomer> newcomers;
   while (static_cast<int>(accepted.size()) < peers) {
-    if (!wait_for(fd_.get(), POLLIN, milliseconds_until(deadline)))
+    Deadline next = deadline;
+    std::vector<pollfd> entries = {{fd_.get(), POLLIN, 0}};
+    for (const Newcomer& newcomer : newcomers) {
+      entries.push_back({newcomer.fd.get(), POLLIN, 0});
+      next = std::min(next, newcomer.until);
+    }
+    poll(entries.data(), entries.size(), milliseconds_until(next));
+    const Deadline now = std::chrono::steady_clock::now();
+    for (std::size_t i = newcomers.size(); i-- > 0;) {
+      Newcomer::State state = Newcomer::State::waits;
+      if (entries[i + 1].revents != 0) state = newcomers[i].read();
+      if (state == Newcomer::State::greeted) admit(newcomers[i].greeting, newcomers[i].fd, peers, accepted);
+      if (state != Newcomer::State::waits || now >= newcomers[i].until)
+        newcomers.erase(newcomers.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (entries[0].revents != 0)
+      if (FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); fd.valid())
+        newcomers.push_back({std::move(fd), now + kGreetingTime});
+    if (now >= deadline && static_cast<int>(accepted.size()) < peers)
       throw run_error(
           "lifeline: only {} of {} ranks connected to rank 0 over TCP; does a firewall stand between?",
           accepted.size(), peers);
-    FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd.valid()) continue;
-    const std::string greeting = read_exactly(fd.get(), kGreetingLength, kHandshakeMilliseconds);
-    if (greeting.size() != kGreetingLength || greeting.compare(0, kTokenLength, token_) != 0) continue;
-    const int rank = std::stoi(greeting.substr(kTokenLength), nullptr, 16);
-    if (rank < 1 || rank > peers || ::send(fd.get(), &kWelcome, 1, MSG_NOSIGNAL) != 1) continue;
-    accepted[rank] = std::move(fd);
   }
   std::vector<LifelineConnection> connections;
   for (auto& [rank, fd] : accepted) connections.emplace_back(std::move(fd));
   return connections;
+}
+
+// Of several connections of one rank, by several addresses, the first is welcome.
+void LifelineListener::admit(const std::string& greeting, FileDescriptor& fd, int peers,
+                             std::map<int, FileDescriptor>& accepted) const {
+  if (greeting.compare(0, kTokenLength, token_) != 0) return;
+  const int rank = std::stoi(greeting.substr(kTokenLength), nullptr, 16);
+  if (rank < 1 || rank > peers || accepted.contains(rank)) return;
+  if (::send(fd.get(), &kWelcome, 1, MSG_NOSIGNAL) == 1) accepted[rank] = std::move(fd);
 }
 
 LifelineConnection connect_lifeline(const std::string& invitation, bool same_node, int rank,
@@ -220,16 +267,24 @@ LifelineConnection connect_lifeline(const std::string& invitation, bool same_nod
   std::istringstream words(invitation);
   std::string token, port, host;
   words >> token >> port;
-  std::vector<std::string> hosts;
+  std::vector<Way> ways;
   while (words >> host)
-    if ((host == kLoopback) == same_node) hosts.push_back(host);
+    if ((host == kLoopback) == same_node) ways.push_back({host});
   const std::string greeting = fmt::format("{}{:08x}", token, rank);
   do {
-    for (const std::string& candidate : hosts) {
-      FileDescriptor fd = try_connect(candidate, port, greeting);
-      if (fd.valid()) return LifelineConnection(std::move(fd));
+    std::vector<pollfd> entries;
+    const Deadline now = std::chrono::steady_clock::now();
+    for (Way& way : ways) {
+      if (!way.fd.valid() && now >= way.again) {
+        way.fail();
+        way.fd = begin_connecting(way.host, port);
+      }
+      entries.push_back({way.fd.get(), way.awaits(), 0});  // a descriptor below 0 is passed over
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    poll(entries.data(), entries.size(), std::min<int>(milliseconds_until(deadline), kRetry.count()));
+    for (std::size_t i = 0; i < ways.size(); ++i)
+      if (entries[i].revents != 0 && ways[i].advance(greeting))
+        return LifelineConnection(std::move(ways[i].fd));
   } while (std::chrono::steady_clock::now() < deadline);
   throw run_error("lifeline: rank {} cannot reach rank 0 over TCP (port {}); does a firewall stand between?",
                   rank, port);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -52,18 +53,22 @@ class LifelineListener {
   explicit LifelineListener(bool loopback_only);
   // "token port address..." for the other ranks.
   std::string invitation() const;
-  // The connections of ranks 1..peers, in that order. Error when they have not all come by the deadline.
+  // The connections of ranks 1..peers, in that order. Strangers, silent or not, keep nobody waiting. Error
+  // when the ranks have not all come by the deadline.
   std::vector<LifelineConnection> accept_all(int peers, Deadline deadline);
 
  private:
+  void admit(const std::string& greeting, FileDescriptor& fd, int peers,
+             std::map<int, FileDescriptor>& accepted) const;
+
   FileDescriptor fd_;
   std::string token_;
   std::string addresses_;
   int port_ = 0;
 };
 
-// Tries the addresses of the invitation, on rank 0's own node the loopback alone, until the deadline, then
-// Error.
+// Tries the addresses of the invitation side by side, on rank 0's own node the loopback alone, until the
+// deadline, then Error. A rank 0 that is slow to answer is waited for.
 LifelineConnection connect_lifeline(const std::string& invitation, bool same_node, int rank,
                                     Deadline deadline);
 

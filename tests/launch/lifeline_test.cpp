@@ -41,6 +41,19 @@ std::vector<LifelineMessage> receive_some(LifelineConnection& connection) {
   return {};
 }
 
+FileDescriptor silent_stranger(const LifelineListener& listener) {
+  std::istringstream words(listener.invitation());
+  std::string token, port;
+  words >> token >> port;
+  FileDescriptor stranger(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(connect(stranger.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  return stranger;
+}
+
 }  // namespace
 
 TEST_CASE("messages arrive whole and in order") {
@@ -74,15 +87,7 @@ TEST_CASE("a closed end is noticed, after what it still said") {
 
 TEST_CASE("connections come in order of rank, and a stranger is turned away") {
   LifelineListener listener(/*loopback_only=*/true);
-  std::istringstream words(listener.invitation());
-  std::string token, port;
-  words >> token >> port;
-  const FileDescriptor stranger(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(connect(stranger.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const FileDescriptor stranger = silent_stranger(listener);
   const std::string greeting(40, '0');
   REQUIRE(send(stranger.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) == 40);
 
@@ -104,6 +109,41 @@ TEST_CASE("connections come in order of rank, and a stranger is turned away") {
   }
   char byte = 0;
   REQUIRE(recv(stranger.get(), &byte, 1, 0) <= 0);
+}
+
+TEST_CASE("silent strangers keep no rank waiting") {
+  LifelineListener listener(/*loopback_only=*/true);
+  std::vector<FileDescriptor> strangers;
+  for (int i = 0; i < 20; ++i) strangers.push_back(silent_stranger(listener));
+  std::vector<LifelineConnection> other;
+  std::thread thread([&] { other.push_back(connect_lifeline(listener.invitation(), true, 1, in(8000))); });
+  // Less than a single stranger's time: they are heard side by side.
+  REQUIRE(listener.accept_all(1, in(8000)).size() == 1);
+  thread.join();
+}
+
+TEST_CASE("a rank 0 that is slow to accept is waited for") {
+  LifelineListener listener(/*loopback_only=*/true);
+  std::vector<LifelineConnection> other;
+  std::thread thread([&] { other.push_back(connect_lifeline(listener.invitation(), true, 1, in(20000))); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(3000));
+  std::vector<LifelineConnection> root = listener.accept_all(1, in(10000));
+  thread.join();
+  other.at(0).send(LifelineKind::bye);
+  REQUIRE(receive_some(root.at(0)).at(0).kind == LifelineKind::bye);
+}
+
+TEST_CASE("a rank that comes by several addresses has one connection") {
+  LifelineListener listener(/*loopback_only=*/true);
+  // The loopback three times, as a host with three addresses would be named.
+  const std::string invitation = listener.invitation() + " 127.0.0.1 127.0.0.1";
+  std::vector<LifelineConnection> other;
+  std::thread thread([&] { other.push_back(connect_lifeline(invitation, true, 1, in(10000))); });
+  std::vector<LifelineConnection> root = listener.accept_all(1, in(10000));
+  thread.join();
+  other.at(0).send(LifelineKind::signalled, "7");
+  REQUIRE(receive_some(root.at(0)).at(0).text == "7");
+  REQUIRE(root.at(0).open());
 }
 
 TEST_CASE("ranks that do not come are an error, not a hang") {
