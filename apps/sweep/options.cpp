@@ -160,16 +160,20 @@ SweepOptions parse_sweep_options(int argc, const char* const* argv) {
 
 std::string sweep_help() {
   std::string out =
-      "sweep: runs that are to be compared, one after the other\n\n"
+      "sweep: runs that are to be compared, one after the other\n"
+      "\n"
       "Usage: sweep FILE.yaml [flags]\n"
-      "       sweep compare --config FILE [flags]\n\n"
+      "       sweep compare --config FILE [flags]\n"
+      "\n"
       "FILE.yaml lists what varies: modes, ranks, any key. compare is the short form of what is asked "
       "first:\n"
       "the modes and numbers of ranks of one configuration. Runs are made in random order, so that a drift "
       "of\n"
       "the machine falls on all of them alike. Called again, it goes on where it stopped. In the end "
       "analyze\n"
-      "says what pays.\n\nFlags:\n";
+      "says what pays.\n"
+      "\n"
+      "Flags:\n";
   for (const FlagRow& flag : kFlags)
     out += fmt::format("  {:<20} {}\n", flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name,
                        flag.about);

@@ -1,21 +1,17 @@
 // Communicator: collectives and messages between the ranks of a group, on tensors.
 //
 // Stream semantics, the same for every back end:
-//  * Calls are made by one thread per communicator at a time, in the same order on every rank; that order is
-//  the order
-//    of execution and of the sequence numbers.
-//  * A call is asynchronous: it returns at once with a Work. The tensor must stay alive and untouched until
-//  the Work
+//  * One thread at a time calls a communicator, and every rank makes the same calls in the same order: that is
+//    the order of execution, and of the sequence numbers.
+//  * A call is asynchronous: it returns a Work at once. The tensor must stay alive and untouched until the Work
 //    has been waited for.
-//  * Host tensors (mpi, self): the operation starts when its predecessors have ended; Work::wait blocks the
-//  host.
-//  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at
-//  the call,
-//    runs on the communicator's own high-priority stream, and Work::wait orders the caller's current stream
-//    after it WITHOUT blocking the host.
-//  * Device tensors over mpi are staged through pinned host memory; Work::wait blocks the host until the
-//  result is
-//    enqueued back on the device, and orders the caller's current stream after it.
+//  * Host tensors (mpi, self): the operation starts when the one before it has ended; Work::wait blocks the
+//    host.
+//  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at the
+//    call, and runs on the communicator's own high-priority stream. Work::wait orders the caller's current
+//    stream after it WITHOUT blocking the host.
+//  * Device tensors over mpi are staged through pinned host memory. Work::wait blocks the host until the result
+//    is enqueued back on the device, and orders the caller's current stream after it.
 //  * Destructors never communicate. A failure of the library is thrown from the call or from Work::wait.
 #pragma once
 

@@ -215,14 +215,12 @@ std::vector<Key> parallel_keys() {
           "the link of parallel.link"),
       LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
                    "compute threads per rank; auto: cores of the node / ranks on it, at most those it is "
-                   "bound to; a CPU "
-                   "quota of the control group counts as cores, rounded down"),
+                   "bound to; a CPU quota of the control group counts as cores, rounded down"),
       LOCKSTEP_KEY(parallel.algorithm,
                    one_of<Algorithm>({{"all_reduce", Algorithm::all_reduce},
                                       {"parameter_server", Algorithm::parameter_server}}),
-                   "train_ddp: how ranks share a step; parameter_server: as nn.DataParallel, rank 0 has the "
-                   "batch, the "
-                   "loss and the optimizer, and sends parameters out and takes gradients in"),
+                   "train_ddp: how ranks share a step; parameter_server: as nn.DataParallel, rank 0 has "
+                   "the batch, the loss and the optimizer, and sends parameters out and takes gradients in"),
       LOCKSTEP_KEY(parallel.overlap, boolean(),
                    "reduce a bucket as soon as it is full, while backward goes on"),
       LOCKSTEP_KEY(parallel.sync_batchnorm, boolean(),

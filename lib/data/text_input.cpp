@@ -98,9 +98,8 @@ std::string encoding_note(std::string_view text, const std::string& path, std::i
   const auto at = find_invalid_utf8(text);
   if (!at) return {};
   return fmt::format(
-      "{}:{}: byte 0x{:02x} is no UTF-8, so the file is most likely Latin-1; its bytes are read as they are. "
-      "To "
-      "convert it: iconv -f ISO-8859-1 -t UTF-8",
+      "{}:{}: byte 0x{:02x} is no UTF-8, so the file is most likely Latin-1; its bytes are read as they "
+      "are. To convert it: iconv -f ISO-8859-1 -t UTF-8",
       path, first_line + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*at), '\n'),
       static_cast<unsigned char>(text[*at]));
 }

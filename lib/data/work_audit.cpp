@@ -118,8 +118,8 @@ std::string audit_sentence(const AuditRow& row, std::int64_t dataset_size, std::
   if (ranks > 1 && row.repeated > 0 && all_equal(row))
     return fmt::format(
         "epoch {}: each of the {} ranks trained on the same {} samples, so {} of their {} samples were "
-        "repeats: the "
-        "sampler did not share the data out among the ranks, and more ranks meant more work, not less time",
+        "repeats: the sampler did not share the data out among the ranks, and more ranks meant more work, "
+        "not less time",
         epoch, ranks, with_commas(row.samples[0]), with_commas(row.repeated),
         with_commas(row.samples[0] * static_cast<std::int64_t>(ranks)));
   std::vector<std::string> faults;

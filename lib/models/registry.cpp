@@ -61,8 +61,7 @@ void check_inputs(const ModelRow& row, const ModelInputs& inputs) {
   if (inputs.kind != row.reads) {
     throw input_error(
         "'model.name': {} reads {}, but the data set 'data.name' gives {}, of shape ({}); choose another "
-        "model "
-        "or data set",
+        "model or data set",
         row.name, name_of(row.reads), name_of(inputs.kind), fmt::join(inputs.sample_shape, ", "));
   }
   if (row.task == TaskKind::classification && inputs.classes < 1)

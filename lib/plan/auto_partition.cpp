@@ -106,8 +106,7 @@ std::int64_t fullest_device(const PartitionProblem& problem, const Boundaries& b
 [[nodiscard]] Error too_large(const PartitionProblem& problem, std::int64_t least) {
   return input_error(
       "no partition into {} stages fits: the fullest device needs {:.1f} MiB at least, a device has {:.1f} "
-      "MiB; use "
-      "more stages or smaller micro-batches",
+      "MiB; use more stages or smaller micro-batches",
       problem.schedule.size(), static_cast<double>(least) / kMiB,
       static_cast<double>(*problem.memory_limit) / kMiB);
 }

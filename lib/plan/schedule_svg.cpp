@@ -166,8 +166,7 @@ class Picture {
     if (!cut()) return;
     out_ += fmt::format(
         "<path d=\"M{} {}V{}\" stroke=\"#d55e00\" stroke-width=\"3\" stroke-dasharray=\"6 3\"/><text "
-        "class=\"e\" "
-        "x=\"{}\" y=\"{}\">cut: the first {:.1f} % of the step</text>\n",
+        "class=\"e\" x=\"{}\" y=\"{}\">cut: the first {:.1f} % of the step</text>\n",
         px(x(shown_)), px(kTop - 6), px(bottom), px(x(shown_)), px(kTop - 10),
         100 * shown_ / timeline_.makespan);
   }
