@@ -1,5 +1,12 @@
 # shellcheck shell=bash
-# What the job scripts share: finding the programs and launching ranks. Sourced, never run.
+# What the job scripts share: settings, finding the programs, launching ranks. Sourced, never run.
+
+# To edit here, or to give in the environment of sbatch.
+modules="${LOCKSTEP_MODULES:-}"        # for example "cuda/13.0 openmpi/5.0 hdf5"; empty: none
+programs="${LOCKSTEP_PROGRAMS:-}"      # folder of the programs; empty: build/release/bin, build/cpu/bin, PATH
+config="${LOCKSTEP_CONFIG:-}"          # empty: what the job script names
+output="${LOCKSTEP_OUTPUT:-experiments}"
+launcher="${LOCKSTEP_LAUNCHER:-srun}"  # or mpirun, where Slurm has no PMIx
 
 die() {
   printf '%s: %s\n' "${SLURM_JOB_NAME:-${0##*/}}" "$*" >&2
@@ -64,4 +71,17 @@ launch_ranks() {
 launch_alone() {
   need_job
   srun --mpi=none --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --cpu-bind=cores "$@"
+}
+
+# run_job PROGRAM CONFIG FLAG...: all that a job script does. train_seq is one process, the others as many as tasks.
+run_job() {
+  local name="$1" program
+  local -a arguments=(--config "${config:-$2}" --output "$output" "${@:3}")
+  load_modules "$modules"
+  program="$(find_program "$name" "$programs")"
+  if [[ $name == train_seq ]]; then
+    launch_alone "$program" "${arguments[@]}"
+  else
+    launch_ranks "$launcher" "$program" "${arguments[@]}"
+  fi
 }

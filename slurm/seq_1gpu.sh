@@ -11,22 +11,10 @@
 #SBATCH --output=%x-%j.log
 set -euo pipefail
 
-# To edit here, or to give in the environment of sbatch.
-modules="${LOCKSTEP_MODULES:-}"    # for example "cuda/13.0 hdf5"; empty: none
-programs="${LOCKSTEP_PROGRAMS:-}"  # folder of train_seq; empty: build/release/bin, build/cpu/bin, PATH
-config="${LOCKSTEP_CONFIG:-configs/ag_news_transformer.yaml}"
-output="${LOCKSTEP_OUTPUT:-experiments}"
-
 # Slurm runs a copy of this file: the repository is where sbatch was called.
 cd "${LOCKSTEP_ROOT:-${SLURM_SUBMIT_DIR:-$PWD}}"
-if [[ ! -f slurm/common.sh ]]; then
-  echo "seq_1gpu: no slurm/common.sh in $PWD; call sbatch from the root of the repository" >&2
-  exit 2
-fi
+[[ -f slurm/common.sh ]] || { echo "seq_1gpu: no slurm/common.sh in $PWD; call sbatch from the root of the repository" >&2; exit 2; }
 # shellcheck source=slurm/common.sh
 source slurm/common.sh
 
-load_modules "$modules"
-program="$(find_program train_seq "$programs")"
-launch_alone "$program" --config "$config" --output "$output" \
-  --set parallel.device=cuda "$@"
+run_job train_seq configs/ag_news_transformer.yaml --set parallel.device=cuda "$@"
