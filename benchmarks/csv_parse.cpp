@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < repeats; ++i) {
       const auto begin = lockstep::steady_now();
       const lockstep::MappedFile file(path);
-      const auto table = lockstep::parse_csv(file.bytes(), path, 0, threads);
+      const auto table = lockstep::parse_csv(file.bytes(), path, 0);
       const auto encoded = lockstep::encode_texts(lockstep::labelled_texts(table), *encoder, 128, threads);
       best = std::min(best, lockstep::seconds_between(begin, lockstep::steady_now()));
       rows = encoded.rows;

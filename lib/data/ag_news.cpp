@@ -66,10 +66,10 @@ std::vector<std::string> number_classes(const CsvTable& train) {
 EncodedData build(const RunConfig& config, const Files& files, int threads) {
   std::vector<std::string> names = class_names(files.classes, config.data.path + "/classes.txt");
   const CsvTable train =
-      parse_csv(files.train.bytes(), files.train.path(), static_cast<std::int64_t>(names.size()), threads);
+      parse_csv(files.train.bytes(), files.train.path(), static_cast<std::int64_t>(names.size()));
   if (names.empty()) names = number_classes(train);
   const auto classes = static_cast<std::int64_t>(names.size());
-  const CsvTable test = parse_csv(files.test.bytes(), files.test.path(), classes, threads);
+  const CsvTable test = parse_csv(files.test.bytes(), files.test.path(), classes);
   if (test.text_fields != train.text_fields)
     throw input_error("'{}' has {} fields a row, but '{}' has {}", test.path, test.text_fields + 1,
                       train.path, train.text_fields + 1);

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "base/parallel_for.hpp"
 #include "data/text_input.hpp"
 
 namespace lockstep {
@@ -49,7 +48,7 @@ struct Fault {
   std::string what;
 };
 
-// Walks the records of a piece of the file.
+// Walks the records of the file.
 class Scanner {
  public:
   Scanner(std::string_view file, std::size_t at, int text_fields, std::int64_t classes)
@@ -193,56 +192,6 @@ class Scanner {
   bool ended_ = false;  // the field read last was its record's last
 };
 
-// The records that begin in [begin, end), read on the assumption that one begins at `begin`.
-struct Piece {
-  std::size_t begin = 0, end = 0;
-  std::size_t stopped = 0;  // where the record after the last one begins
-  std::vector<CsvRow> rows;
-  std::int32_t largest = 0;
-  std::optional<Fault> fault;
-};
-
-void read_piece(std::string_view file, int text_fields, std::int64_t classes, Piece& piece) {
-  Scanner scanner(file, piece.begin, text_fields, classes);
-  piece.rows.clear();
-  piece.fault.reset();
-  piece.largest = 0;
-  piece.rows.reserve((piece.end - piece.begin) / 200 + 16);
-  try {
-    for (scanner.skip_empty_lines(); scanner.at() < piece.end; scanner.skip_empty_lines()) {
-      piece.rows.push_back(scanner.record());
-      piece.largest = std::max(piece.largest, piece.rows.back().label);
-    }
-  } catch (Fault& fault) {
-    piece.fault = std::move(fault);
-  }
-  piece.stopped = scanner.at();
-}
-
-// The first place behind `at` where a line begins with a class.
-std::size_t likely_record(std::string_view file, std::size_t at) {
-  while ((at = file.find('\n', at)) != std::string_view::npos) {
-    ++at;
-    if (at < file.size() && (file[at] == '"' || (file[at] >= '0' && file[at] <= '9'))) return at;
-  }
-  return file.size();
-}
-
-// Pieces of about equal size that begin where a line does: most likely, but not surely, where a record does.
-std::vector<Piece> cut_at_lines(std::string_view file, std::size_t from, std::size_t count) {
-  std::vector<Piece> pieces;
-  std::size_t begin = from;
-  for (std::size_t i = 1; i <= count && begin < file.size(); ++i) {
-    std::size_t end = file.size();
-    if (i < count) {
-      end = likely_record(file, std::max(begin, from + (file.size() - from) * i / count));
-    }
-    pieces.push_back({begin, end, begin, {}, 0, std::nullopt});
-    begin = end;
-  }
-  return pieces;
-}
-
 std::int64_t count_lines(std::string_view file, std::size_t before) {
   return 1 + std::count(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(before), '\n');
 }
@@ -289,33 +238,17 @@ int look_at_first_row(std::string_view file, const std::string& path, std::size_
 
 }  // namespace
 
-CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes, int threads) {
-  constexpr std::size_t kSmallestPiece = 1 << 16;
+CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes) {
   CsvTable table{path, bytes, 0, {}, 0};
   require_plain_text(bytes, path);
   std::size_t at = bytes.size() - without_mark(bytes).size();
   try {
     table.text_fields = look_at_first_row(bytes, path, at);
-    const std::size_t most = (bytes.size() - at) / kSmallestPiece + 1;
-    auto pieces = cut_at_lines(bytes, at, std::min(most, static_cast<std::size_t>(std::max(threads, 1))));
-    parallel_for(pieces.size(), threads, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) read_piece(bytes, table.text_fields, classes, pieces[i]);
-    });
-    for (Piece& piece : pieces) {
-      // A piece that began inside a field of the one before was read wrongly: it is read again from where
-      // that ended.
-      if (piece.begin != at) {
-        piece.begin = at;
-        read_piece(bytes, table.text_fields, classes, piece);
-      }
-      if (piece.fault) throw *piece.fault;
-      at = std::max(at, piece.stopped);
-      table.largest_label = std::max(table.largest_label, piece.largest);
-      if (table.rows.empty())
-        table.rows = std::move(piece.rows);
-      else
-        table.rows.insert(table.rows.end(), piece.rows.begin(), piece.rows.end());
-      piece.rows = {};
+    table.rows.reserve((bytes.size() - at) / 200 + 16);
+    Scanner scanner(bytes, at, table.text_fields, classes);
+    for (scanner.skip_empty_lines(); scanner.at() < bytes.size(); scanner.skip_empty_lines()) {
+      table.rows.push_back(scanner.record());
+      table.largest_label = std::max(table.largest_label, table.rows.back().label);
     }
   } catch (const Fault& fault) {
     throw input_error("{}:{}: {}", path, count_lines(bytes, fault.at), fault.what);

@@ -33,14 +33,14 @@ struct CsvTable {
   std::int64_t line_of(std::size_t row) const;
 };
 
-// Reads the rows on `threads` threads; the result does not depend on their number. A first row whose first
-// field is `Class Index` is a header. In quotes, "" is one quote, and so is \" unless the field ends there; a
-// backslash before anything else is itself (which is how the published files mean it); line breaks are text.
+// Reads the rows. A first row whose first field is `Class Index` is a header. In quotes, "" is one quote, and
+// so is \" unless the field ends there; a backslash before anything else is itself (which is how the
+// published files mean it); line breaks are text.
 // Empty lines are skipped, and so are spaces around quotes, and around a class. Lines end with \n or \r\n.
 // Error(bad_input) naming file and line: no rows, another number of fields than the first row, a class that
 // is no whole number from 1 to `classes` (0: to 1,000,000), a quote that is not closed, text after a closing
 // quote, a lone \r outside of quotes, a text that is too long, another encoding (data/text_input.hpp).
-CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes, int threads);
+CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t classes);
 
 // Appends the text of a field, its quotes decoded.
 void append_text(std::string_view file, const CsvText& text, std::string& out);

@@ -63,7 +63,7 @@ void same_compressed(std::string_view bytes, const std::function<std::string(con
 
 void read_csv(std::string_view bytes) {
   outcome([&] {
-    const CsvTable table = parse_csv(bytes, "f.csv", 0, 1);
+    const CsvTable table = parse_csv(bytes, "f.csv", 0);
     std::string text;
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
       if (table.rows[row].label < 1 || table.line_of(row) < 1) std::abort();
