@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "data/wide_lanes.hpp"
+#include "base/vector_clones.hpp"
 
 namespace lockstep {
 
@@ -64,8 +64,8 @@ template <typename T, typename Convert>
   std::fill(out + rows.end * width, out + shape.plane(), outside);
 }
 
-LOCKSTEP_WIDE_LANES void blend_rows(const float* __restrict above, const float* __restrict below,
-                                    float weight, Scaled scaled, std::size_t count, float* __restrict out) {
+LOCKSTEP_CLONES void blend_rows(const float* __restrict above, const float* __restrict below, float weight,
+                                Scaled scaled, std::size_t count, float* __restrict out) {
   for (std::size_t i = 0; i < count; ++i)
     out[i] = (above[i] + (below[i] - above[i]) * weight) * scaled.scale + scaled.shift;
 }
@@ -92,8 +92,8 @@ ImageChange draw_change(const Augmentation& augmentation, std::uint64_t seed, st
   return change;
 }
 
-LOCKSTEP_WIDE_LANES void crop_flip_normalise(const std::uint8_t* pixels, const ImageShape& shape,
-                                             const ImageChange& change, const PixelScale& scale, float* out) {
+LOCKSTEP_CLONES void crop_flip_normalise(const std::uint8_t* pixels, const ImageShape& shape,
+                                         const ImageChange& change, const PixelScale& scale, float* out) {
   for (std::size_t c = 0; c < shape.channels; ++c)
     crop_flip_plane(pixels + c * shape.plane(), shape, change, Scaled{scale.scale[c], scale.shift[c]},
                     out + c * shape.plane());

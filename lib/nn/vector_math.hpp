@@ -1,18 +1,12 @@
-// What the files of vectorised loops share: how a loop is built for each instruction set, and functions that
-// can be inlined into one. For those files alone.
+// What the files of vectorised loops share: functions that can be inlined into one. For those files alone.
 #pragma once
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
 
-// One copy of each loop for every instruction set worth it, chosen when the program is loaded. The resolvers
-// run before a sanitizer is ready.
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define LOCKSTEP_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LOCKSTEP_CLONES
-#endif
+#include "base/vector_clones.hpp"
+
 #define LOCKSTEP_INLINE inline __attribute__((always_inline))
 
 namespace lockstep::kernels {
