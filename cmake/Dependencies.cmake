@@ -32,8 +32,9 @@ if(NOT LOCKSTEP_ANALYSIS_ONLY)
   lockstep_find(MPI libopenmpi-dev COMPONENTS CXX)
 endif()
 set(_lockstep_remedy "install them")
-if(PROJECT_NAME STREQUAL "Lockstep")  # used in this tree, by no layer that is installed
+if(PROJECT_NAME STREQUAL "Lockstep")  # used in this tree: who links an installed layer needs neither
   lockstep_find(nlohmann_json nlohmann-json3-dev 3.9)
+  lockstep_find(xxHash libxxhash-dev 0.8)
   set(_lockstep_remedy "scripts/bootstrap installs them")
   if(LOCKSTEP_TESTS)
     lockstep_find(Catch2 catch2)

@@ -8,6 +8,7 @@
 
 #include "analysis/checks/rule_functions.hpp"
 #include "analysis/metrics/statistics.hpp"
+#include "base/digest.hpp"
 
 namespace lockstep::checks {
 
@@ -30,6 +31,10 @@ void compare(std::string& differences, const std::string& what, const std::strin
 }
 void compare(std::string& differences, const std::string& what, std::int64_t here, std::int64_t there) {
   compare(differences, what, std::to_string(here), std::to_string(there));
+}
+void compare_digests(std::string& differences, const std::string& what, const std::string& here,
+                     const std::string& there) {
+  if (comparable_digests(here, there)) compare(differences, what, here, there);
 }
 Detail unless_empty(const std::string& text) { return text.empty() ? Detail() : Detail(text); }
 
@@ -119,9 +124,18 @@ Detail simulated_link(const LaunchGroup& group) {
   return unless_empty(text);
 }
 
+// An earlier version's digests differ from this one's for the same hardware and data.
+Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const Launch &here = group.any(), &there = baseline.any();
+  if (comparable_digests(here.fingerprint, there.fingerprint) &&
+      comparable_digests(here.data.digest, there.data.digest))
+    return {};
+  return fmt::format("{} here, {} there", here.fingerprint, there.fingerprint);
+}
+
 Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
-  compare(differences, "fingerprint", group.any().fingerprint, baseline.any().fingerprint);
+  compare_digests(differences, "fingerprint", group.any().fingerprint, baseline.any().fingerprint);
   compare(differences, "device", group.any().setting("parallel.device"),
           baseline.any().setting("parallel.device"));
   return unless_empty(differences);
@@ -140,7 +154,7 @@ Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   for (const Launch* mine : group.launches)
     if (const Launch* theirs = with_seed(baseline, mine->setting("run.seed")); theirs && differences.empty())
-      compare(differences, "data digest", mine->data.digest, theirs->data.digest);
+      compare_digests(differences, "data digest", mine->data.digest, theirs->data.digest);
   compare(differences, "training rows", here.data.train_rows, there.data.train_rows);
   compare(differences, "parameters", here.parameters, there.parameters);
   compare_settings(differences, here, there);

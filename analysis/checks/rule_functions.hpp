@@ -22,6 +22,7 @@ Detail no_training(const LaunchGroup& group);
 Detail resumed(const LaunchGroup& group);
 Detail simulated_link(const LaunchGroup& group);
 
+Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail weak_as_strong(const LaunchGroup& group, const LaunchGroup& baseline);

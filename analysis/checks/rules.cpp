@@ -44,6 +44,12 @@ constexpr Rule kRules[] = {
      .refuses = Claim::budget,
      .sentence = "the phases do not explain the wall time: {}",
      .on_run = checks::budget_open},
+    {.code = "different-versions",
+     .refuses = Claim::speedup,
+     .sentence =
+         "two versions of Lockstep wrote the runs, and their digests of hardware and data cannot be compared "
+         "({}): run both with one version",
+     .on_pair = checks::other_digests},
     {.code = "cross-hardware",
      .refuses = Claim::speedup,
      .sentence = "the two ran on different hardware: {}",

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/digest.hpp"
 #include "base/random.hpp"
 
 namespace lockstep {
@@ -73,7 +72,8 @@ TargetTime time_of(const GroupSummary& group, double target) {
     points.push_back(first_at_target(launch->curve, target, launch->higher_is_better));
     time.reached += points.back() ? 1 : 0;
   }
-  const std::uint64_t seed = Digest().add(group.group->label).add_value(target).value();
+  const std::uint64_t seed =
+      seed_of({group.group->label}, {reinterpret_cast<const char*>(&target), sizeof target});
   time.seconds = median_of(points, &LearningPoint::seconds, seed);
   time.samples = median_of(points, &LearningPoint::samples, seed);
   return time;

@@ -9,7 +9,6 @@
 #include "analysis/metrics/bandwidth.hpp"
 #include "analysis/metrics/bootstrap.hpp"
 #include "analysis/runs/launch.hpp"
-#include "base/digest.hpp"
 #include "base/random.hpp"
 
 namespace lockstep {
@@ -66,7 +65,7 @@ std::optional<BenchLink> link_of(const std::vector<Sized>& sized, Fit fit, std::
                                  const std::string& uuid) {
   const auto point = fitted(sized, fit, ranks);
   if (!point) return {};
-  RandomStream random({Digest().add(uuid).add("link").value()});
+  RandomStream random({seed_of({uuid, "link"})});
   std::vector<double> latencies, bandwidths;
   std::size_t fewest = std::numeric_limits<std::size_t>::max();
   for (const Sized& s : sized) fewest = std::min(fewest, s.seconds.size());

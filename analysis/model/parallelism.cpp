@@ -6,7 +6,7 @@
 
 #include "analysis/metrics/pop.hpp"
 #include "analysis/metrics/utilisation.hpp"
-#include "base/digest.hpp"
+#include "base/random.hpp"
 
 namespace lockstep {
 
@@ -71,7 +71,7 @@ std::optional<LinkSummary> link_of(const LaunchGroup& group) {
     sizes = std::ssize(launch->all_reduces);
   }
   if (latencies.empty()) return {};
-  const std::uint64_t seed = Digest().add(group.label).add("link").value();
+  const std::uint64_t seed = seed_of({group.label, "link"});
   constexpr double kUnbounded = std::numeric_limits<double>::infinity();
   return LinkSummary{within(estimate_launches(latencies, seed), 0, kUnbounded),
                      within(estimate_launches(bandwidths, seed), 0, kUnbounded), sizes};

@@ -6,7 +6,6 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
-#include "base/digest.hpp"
 #include "base/random.hpp"
 
 namespace lockstep {
@@ -147,7 +146,7 @@ Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) con
     draws = std::min(draws, relative->steps.draws.size());
     launches = std::min(launches, relative->steps.launches);
   }
-  RandomStream random({Digest().add(source_->group->label).add("predict").value()});
+  RandomStream random({seed_of({source_->group->label, "predict"})});
   std::vector<double> values;
   std::vector<Quantities> relatives(relatives_.size());
   for (std::size_t d = 0; d < draws; ++d) {

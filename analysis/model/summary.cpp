@@ -8,7 +8,7 @@
 #include "analysis/metrics/bandwidth.hpp"
 #include "analysis/metrics/budget.hpp"
 #include "analysis/model/compare.hpp"
-#include "base/digest.hpp"
+#include "base/random.hpp"
 
 namespace lockstep {
 
@@ -111,7 +111,7 @@ GroupSummary summarise_group(const LaunchGroup& group) {
   if (!s.measured()) return s;
   collect_findings(s);
   const auto steps = steady_steps(group);
-  s.steps = estimate_steps(steps, Digest().add(group.label).value());
+  s.steps = estimate_steps(steps, seed_of({group.label}));
   s.budget = mean_step(steps);
   summarise_times(s, steps);
   summarise_communication(s);

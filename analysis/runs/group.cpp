@@ -36,7 +36,8 @@ Identity identity_of(const Launch& l) {
   if (!l.on_gpu()) id["threads"] = std::to_string(l.threads);
   id["rows"] = std::to_string(l.data.train_rows);
   if (l.header.resumed) id["epochs before"] = std::to_string(l.epochs_before());
-  id["hardware"] = l.fingerprint.substr(0, 8);
+  // Its kind, where it names one, and 8 digits.
+  id["hardware"] = l.fingerprint.substr(0, l.fingerprint.find('-') + 1 + 8);
   if (!l.usable()) return id;  // an interrupted run belongs to those that went on
   id["steps"] = std::to_string(l.steps.size());
   id["batch"] = std::to_string(l.global_batch);

@@ -1,11 +1,38 @@
 #include "base/random.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <numbers>
 #include <numeric>
 #include <utility>
 
 namespace lockstep {
+
+namespace {
+
+// FNV-1a over words of eight bytes; words, unlike bytes, need their high half brought down.
+std::uint64_t mixed(std::uint64_t state, std::string_view bytes) {
+  constexpr std::uint64_t kPrime = 0x100000001b3ULL;
+  for (; bytes.size() >= sizeof state; bytes.remove_prefix(sizeof state)) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    state = (state ^ word) * kPrime;
+    state ^= state >> 29;
+  }
+  for (const char c : bytes) state = (state ^ static_cast<unsigned char>(c)) * kPrime;
+  return state;
+}
+
+}  // namespace
+
+std::uint64_t seed_of(std::initializer_list<std::string_view> texts, std::string_view last) {
+  std::uint64_t state = 0xcbf29ce484222325ULL;
+  for (const std::string_view text : texts) {
+    const std::uint64_t length = text.size();
+    state = mixed(mixed(state, text), {reinterpret_cast<const char*>(&length), sizeof length});
+  }
+  return splitmix64(mixed(state, last));
+}
 
 RandomStream::RandomStream(std::initializer_list<std::uint64_t> keys) : key_(0x4c6f636b73746570ULL) {
   for (const std::uint64_t key : keys) key_ = splitmix64(key_ ^ splitmix64(key));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <string_view>
 #include <vector>
 
 namespace lockstep {
@@ -15,6 +16,10 @@ constexpr std::uint64_t splitmix64(std::uint64_t x) {
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
   return x ^ (x >> 31);
 }
+
+// A seed that follows from texts, and from `last` as it is. Not a Digest: what is drawn keeps its digits when
+// the function of digests changes.
+std::uint64_t seed_of(std::initializer_list<std::string_view> texts, std::string_view last = {});
 
 // One stream for one purpose: RandomStream({seed, kPurpose, epoch, id}). Copyable, no shared state.
 class RandomStream {

@@ -24,7 +24,7 @@ namespace {
 // Layout, in the byte order of the machine: Header, description (numbers as int64, strings behind their
 // length), then the four arrays, each at a multiple of kAlign.
 constexpr std::array<char, 16> kMagic = {'l', 'o', 'c', 'k', 's', 't', 'e', 'p', ' ', 'r', 'o', 'w', 's'};
-constexpr std::uint64_t kFormat = 2;  // raise when the layout or the meaning of the rows changes
+constexpr std::uint64_t kFormat = 3;  // raise when the layout or the meaning of the rows changes
 constexpr std::size_t kAlign = 64;
 
 struct Header {

@@ -8,8 +8,8 @@
 
 namespace lockstep {
 
-// 16 hex digits, equal for runs on the same kind of hardware whatever the number of ranks and the names of
-// the hosts: a digest of the set of distinct (cpu model and its count of logical CPUs, device model, memory
+// Equal for runs on the same kind of hardware whatever the number of ranks and the names of the hosts:
+// Digest::hex() of the set of distinct (cpu model and its count of logical CPUs, device model, memory
 // to within 6 %, CPU quota where there is one and the CPU computes). It does not cover the network, clocks,
 // binding, driver or library versions.
 std::string hardware_fingerprint(const std::vector<RankEnvironment>& ranks);

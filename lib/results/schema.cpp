@@ -60,7 +60,9 @@ constexpr SchemaEntry kSchema[] = {
     {"/env/clock_offset", "[ranks]", "f8", "s",
      "the rank's clock minus rank 0's, already taken out of all times", false},
     {"/env/clock_error", "[ranks]", "f8", "s", "bound of the error of clock_offset", false},
-    {"/env@fingerprint", "", "string", "1", "digest of the hardware; runs are comparable when it is equal",
+    {"/env@fingerprint", "", "string", "1",
+     "digest of the hardware; runs are comparable when it is equal; xxh3- (XXH3), or 16 digits of earlier "
+     "versions",
      false},
     {"/env@<name>", "", "string", "1",
      "versions: libtorch, cuda, mpi, nccl, program, commit, compiler, flags", false},
@@ -177,7 +179,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/data@validation_rows", "", "i8", "1", "rows of the validation split", false},
     {"/data@test_rows", "", "i8", "1", "rows of the test split", false},
     {"/data@classes", "", "i8", "1", "classes; 0 where the targets are none", false},
-    {"/data@digest", "", "string", "1", "digest of content and settings; equal: the same rows", false},
+    {"/data@digest", "", "string", "1",
+     "digest of content and settings; equal: the same rows; xxh3- as above", false},
 
     {"/bench@backend", "", "string", "1", "commbench: back end that carried the messages", false},
     {"/bench@dtype", "", "string", "1", "commbench: type of the elements", false},

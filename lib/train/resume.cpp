@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/digest.hpp"
 #include "base/error.hpp"
 #include "config/load_config.hpp"
 
@@ -80,6 +81,11 @@ void compare_work(const Checkpoint& checkpoint, const Setup& setup) {
         c.place(c.training.global_batch ? "training.global_batch" : "training.micro_batch"),
         setup.batches.global_batch, facts.global_batch, checkpoint.path());
   const std::string digest = plain_text(setup.data.train->info().digest);
+  if (!comparable_digests(digest, facts.data_digest))
+    throw input_error(
+        "{}: another version of Lockstep wrote it, whose digest of the data cannot be compared with this "
+        "version's; go on with that version, or start afresh, without --resume",
+        checkpoint.path());
   if (digest != facts.data_digest)
     throw input_error(
         "{}: the data is not that of the run of {}: its digest is {}, not {}; give that data, or start "

@@ -25,7 +25,22 @@ TEST_CASE("a digest depends on content, length and order") {
   CHECK(seen.size() == 8);
   CHECK(Digest().add("ab").value() == Digest().add("ab").value());
   CHECK(Digest().add("a").add("b").value() != Digest().add("ab").value());
-  CHECK(Digest().add("x").hex().size() == 16);
+}
+
+TEST_CASE("a digest is XXH3's, seeded by what came before") {
+  // Of xxhsum -H3: an empty input, and "abc".
+  CHECK(Digest().add("", 0).hex() == "xxh3-2d06800538d394c2");
+  CHECK(Digest().add("abc", 3).hex() == "xxh3-78af5f94892f3950");
+  CHECK(Digest().add("a").value() == Digest().add("a", 1).add_value(std::size_t{1}).value());
+}
+
+TEST_CASE("digests of different functions are not compared") {
+  const std::string now = Digest().add("x").hex(), before = "00112233aabbccdd";
+  CHECK(comparable_digests(now, Digest().add("y").hex()));
+  CHECK(comparable_digests(before, "ffeeddccbbaa9988"));
+  CHECK_FALSE(comparable_digests(now, before));
+  CHECK_FALSE(comparable_digests(before, now));
+  CHECK(comparable_digests(now, ""));
 }
 
 TEST_CASE("flipping any bit of a block changes its digest") {

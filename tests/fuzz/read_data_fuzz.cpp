@@ -99,7 +99,7 @@ void read_cache(std::string_view description) {
   Digest content;
   for (const std::string_view piece : {std::string_view(behind)})
     content.add_value(Digest().add(piece).value());
-  const std::uint64_t numbers[] = {2,
+  const std::uint64_t numbers[] = {3,
                                    Digest().add(std::string("key")).value(),
                                    64 + description.size() + behind.size(),
                                    description.size(),

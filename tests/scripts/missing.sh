@@ -15,11 +15,11 @@ says() {
   [[ -n "$line" && "$(wc -l <<<"$line")" == 1 ]] || fail "no line that says: $*"
 }
 
-libraries=(HDF5 fmt yaml-cpp Boost ZLIB PNG MPI nlohmann_json Catch2)
+libraries=(HDF5 fmt yaml-cpp Boost ZLIB PNG MPI nlohmann_json xxHash Catch2)
 mapfile -t disabled < <(printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' "${libraries[@]}")
 configure -DLOCKSTEP_CUDA=OFF -DLOCKSTEP_TESTS=ON -DLOCKSTEP_PGREP=OFF -DLOCKSTEP_H5DUMP=OFF "${disabled[@]}"
 says "HDF5 (libhdf5-dev)" "fmt (libfmt-dev)" "yaml-cpp (libyaml-cpp-dev)" "Boost (libboost-program-options-dev)" "ZLIB (zlib1g-dev)" \
-  "PNG (libpng-dev)" "MPI (libopenmpi-dev)" "nlohmann_json (nlohmann-json3-dev)" "Catch2 (catch2)" "h5dump (hdf5-tools)" "pgrep (procps)" \
+  "PNG (libpng-dev)" "MPI (libopenmpi-dev)" "nlohmann_json (nlohmann-json3-dev)" "xxHash (libxxhash-dev)" "Catch2 (catch2)" "h5dump (hdf5-tools)" "pgrep (procps)" \
   "scripts/bootstrap --tests installs them"
 
 configure -DLOCKSTEP_ANALYSIS_ONLY=ON -DLOCKSTEP_TESTS=ON -DCMAKE_DISABLE_FIND_PACKAGE_Catch2=ON

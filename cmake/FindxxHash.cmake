@@ -1,0 +1,15 @@
+# xxHash's header, from which lib/base/digest.cpp compiles the function that it needs: there is no library to link.
+# XXH3 is fixed since 0.8. Debian's package brings no CMake files.
+find_path(xxHash_INCLUDE_DIR xxhash.h DOC "the folder of xxhash.h")
+mark_as_advanced(xxHash_INCLUDE_DIR)
+if(xxHash_INCLUDE_DIR)
+  file(STRINGS "${xxHash_INCLUDE_DIR}/xxhash.h" _numbers REGEX "^#define XXH_VERSION_(MAJOR|MINOR|RELEASE)")
+  string(REGEX REPLACE "[^0-9;]" "" _numbers "${_numbers}")
+  list(JOIN _numbers "." xxHash_VERSION)
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(xxHash REQUIRED_VARS xxHash_INCLUDE_DIR VERSION_VAR xxHash_VERSION)
+if(xxHash_FOUND AND NOT TARGET xxHash::header)
+  add_library(xxHash::header INTERFACE IMPORTED)
+  target_include_directories(xxHash::header INTERFACE "${xxHash_INCLUDE_DIR}")
+endif()
