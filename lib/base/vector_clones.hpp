@@ -1,5 +1,5 @@
-// Marks a loop that is compiled once for each instruction set worth it; the copy is chosen when the program is
-// loaded. The resolvers run before a sanitizer is ready.
+// Marks a loop that is compiled once for each instruction set worth it; the copy is chosen when the program
+// is loaded. The resolvers run before a sanitizer is ready.
 #pragma once
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
