@@ -1,4 +1,5 @@
-// The command line of analyze. Its help text is made from the tables that it is parsed by.
+// The command line of analyze. Its help text is made from the tables that it is parsed by: its own parser, so
+// that analyze builds without Boost.
 #pragma once
 
 #include <string>
