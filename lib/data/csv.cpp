@@ -274,11 +274,8 @@ void append_text(std::string_view file, const CsvText& text, std::string& out) {
     return;
   }
   for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] == '"' && i + 1 < raw.size() && raw[i + 1] == '"')
-      ++i;
-    else if (raw[i] == '\\' && i + 1 < raw.size() && raw[i + 1] == '"' &&
-             !(i + 2 < raw.size() && raw[i + 2] == '"'))
-      ++i;
+    const std::string_view rest = raw.substr(i);
+    if (rest.starts_with(R"("")") || (rest.starts_with(R"(\")") && !rest.starts_with(R"(\"")"))) ++i;
     out.push_back(raw[i]);
   }
 }

@@ -33,7 +33,7 @@ TEST_CASE("the fingerprint knows the kind of hardware, not the number of ranks o
   b.threads = 4;
   b.cores_bound = 7;
   const std::string one = hardware_fingerprint({a});
-  REQUIRE(one.size() == 16);
+  REQUIRE(one.starts_with("xxh3-"));
   REQUIRE(hardware_fingerprint({a, b, b, a}) == one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (32 logical CPUs)", "NVIDIA H200", 512)}) != one);
   REQUIRE(hardware_fingerprint({machine("n1", "Xeon (64 logical CPUs)", "NVIDIA H100", 512)}) != one);
