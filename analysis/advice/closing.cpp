@@ -67,13 +67,15 @@ std::string it_pays(const Compared& c, const Analysis& analysis) {
   Groups unknown;
   for (const GroupSummary* group : c.undecided)
     if (speedup_of(group, analysis) > speedup_of(best, analysis)) unknown.push_back(group);
-  const std::string rest =
-      unknown.empty() ? "" : fmt::format("; not counted, as nothing is certain of it: {}", names_of(unknown, analysis));
+  const std::string rest = unknown.empty() ? ""
+                                           : fmt::format("; not counted, as nothing is certain of it: {}",
+                                                         names_of(unknown, analysis));
   if (first.size() == 1)
     return fmt::format("Parallel training pays here: {} is the fastest, {} times{}.", best->group->label,
                        number(speedup_of(best, analysis)), rest);
-  return fmt::format("Parallel training pays here: the fastest {} are equally fast by what was measured: {}{}.",
-                     first.size(), names_of(first, analysis), rest);
+  return fmt::format(
+      "Parallel training pays here: the fastest {} are equally fast by what was measured: {}{}.",
+      first.size(), names_of(first, analysis), rest);
 }
 
 std::string not_yet(const Compared& c, const WorkloadSummary& workload, const Analysis& analysis) {
@@ -97,8 +99,10 @@ std::string closing_sentence(const WorkloadSummary& workload, const Analysis& an
     parallel = true;
     measured = measured || group.measured();
   }
-  if (measured) return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
-  if (parallel) return "Whether parallel training pays cannot be said: no run on more than one rank can be used.";
+  if (measured)
+    return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
+  if (parallel)
+    return "Whether parallel training pays cannot be said: no run on more than one rank can be used.";
   return fmt::format("Nothing {}ran on more than one rank, so there is no speedup to speak of.",
                      analysis.runs.unreadable.empty() ? "" : "that could be read ");
 }

@@ -7,8 +7,8 @@
 
 namespace lockstep {
 
-// Three answers: it pays, with the fastest groups, those that differ by nothing certain being named together; it
-// does not; or it cannot be said yet, with what would decide.
+// Three answers: it pays, with the fastest groups, those that differ by nothing certain being named together;
+// it does not; or it cannot be said yet, with what would decide.
 std::string closing_sentence(const WorkloadSummary& workload, const Analysis& analysis);
 
 }  // namespace lockstep

@@ -73,6 +73,7 @@ struct Repeated {
 };
 
 std::optional<Estimate::Bounds> bounds_of(Repeated repeated, Scale scale) {
+  const double value = repeated.value;
   for (const auto& source : repeated.sources)
     if (source.size() < 2) return {};
   const bool logarithms = scale == Scale::positive && repeated.all_positive();
@@ -84,7 +85,8 @@ std::optional<Estimate::Bounds> bounds_of(Repeated repeated, Scale scale) {
     scatters.push_back({0, error * error});
   }
   auto bounds = bounds_around(repeated.value, scatters);
-  if (bounds && logarithms) bounds = {std::exp(bounds->low), std::exp(bounds->high)};
+  if (bounds && logarithms)  // exp(log(v)) may miss v by a rounding
+    bounds = {std::min(value, std::exp(bounds->low)), std::max(value, std::exp(bounds->high))};
   if (bounds && scale == Scale::positive) bounds->low = std::max(0.0, bounds->low);
   return bounds;
 }

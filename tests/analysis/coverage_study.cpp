@@ -13,7 +13,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "coverage_study: '{}' is no number of experiments; give one above 0\n", argv[1]);
     return 2;
   }
-  fmt::print("| launches | noise | S 1 | 1.1 | 1.47 | 3 | width / S | by Welch's |\n|---|---|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| launches | noise | S 1 | 1.1 | 1.47 | 3 | width / S | by Welch's "
+      "|\n|---|---|---|---|---|---|---|---|\n");
   for (const Noise noise : kNoises)
     for (const std::size_t launches : {3, 5, 10}) {
       fmt::print("| {} | {} |", launches, name_of(noise));

@@ -29,8 +29,8 @@ Analysis launches_of(int launches, double step, int first_seed) {
 Difference found(int launches, double factor, int trial) {
   PageOptions options;
   options.paths = {"before", "after"};
-  return difference(launches_of(launches, 30e-3, 1000 * trial), launches_of(launches, factor * 30e-3, 1000 * trial + 500),
-                    options);
+  return difference(launches_of(launches, 30e-3, 1000 * trial),
+                    launches_of(launches, factor * 30e-3, 1000 * trial + 500), options);
 }
 
 int regressions(int launches, double factor) {

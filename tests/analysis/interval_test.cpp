@@ -28,7 +28,8 @@ StepEstimates launches_that_take(const std::vector<double>& seconds) {
 
 TEST_CASE("one launch has no interval, and its own steps are called so") {
   const Experiment one{.launches = 1}, three{.launches = 3};
-  const StepEstimates single = estimates_of(launches_of(one, 1, 1)), several = estimates_of(launches_of(three, 2, 2));
+  const StepEstimates single = estimates_of(launches_of(one, 1, 1)),
+                      several = estimates_of(launches_of(three, 2, 2));
   CHECK(single.repeats.size() == kBatches);
   CHECK_FALSE(estimate(single, wall).interval);
   CHECK(estimate(single, wall).within_launch);

@@ -15,7 +15,8 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Launches of seq and of a faster ddp x2, a pair a seed.
-std::vector<RunData> pairs(const std::vector<double>& seq, const std::vector<double>& ddp, int first_seed = 1) {
+std::vector<RunData> pairs(const std::vector<double>& seq, const std::vector<double>& ddp,
+                           int first_seed = 1) {
   std::vector<RunData> runs;
   for (std::size_t i = 0; i < seq.size(); ++i) {
     SyntheticRun run = usual_seq(static_cast<int>(i) + 1);
@@ -46,8 +47,9 @@ TEST_CASE("a group that learned significantly less has no speedup") {
   const Analysis analysis = analyse(pairs({0.95, 0.95, 0.95}, {0.60, 0.61, 0.59}));
   std::string text;
   for (const std::string& sentence : verdict(analysis)) text += sentence + "\n";
-  CHECK(says(text, "No speedup is claimed for ddp x2: speed counts only where as much is learned: accuracy of "
-                   "'ddp x2' is 0.6000, of 'seq' 0.9500, with the same seeds (3)"));
+  CHECK(says(text,
+             "No speedup is claimed for ddp x2: speed counts only where as much is learned: accuracy of "
+             "'ddp x2' is 0.6000, of 'seq' 0.9500, with the same seeds (3)"));
   CHECK(lacks(text, "pays here"));
 }
 
@@ -87,7 +89,8 @@ TEST_CASE("a metric or a loss that is no number at the end") {
   SECTION("the loss of the last step, on all ranks") {
     std::vector<RunData> runs = pairs({0.95, 0.95, 0.95}, {0.95, 0.95, 0.95});
     Matrix<float>& loss = runs.back().steps.loss;
-    for (std::int64_t r = 0; r < loss.rows; ++r) loss.at(r, loss.columns - 1) = std::numeric_limits<float>::quiet_NaN();
+    for (std::int64_t r = 0; r < loss.rows; ++r)
+      loss.at(r, loss.columns - 1) = std::numeric_limits<float>::quiet_NaN();
     CHECK(refusal_of(runs) == "learned-less");
   }
   SECTION("the loss of the last epoch") {

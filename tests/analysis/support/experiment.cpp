@@ -30,7 +30,8 @@ std::vector<Quantities> launch_of(Noise noise, double seconds, RandomStream& ran
   for (Quantities& step : steps) {
     step[Quantity::samples] = 64;
     step[Quantity::wall] = level * std::exp(kSpread * own);
-    own = noise == Noise::ar1 ? kKept * own + std::sqrt(1 - kKept * kKept) * random.normal() : random.normal();
+    own =
+        noise == Noise::ar1 ? kKept * own + std::sqrt(1 - kKept * kKept) * random.normal() : random.normal();
   }
   return steps;
 }
@@ -49,8 +50,7 @@ Moments moments_of(const std::vector<std::vector<Quantities>>& launches) {
   Moments m;
   const double n = static_cast<double>(launches.size());
   for (const auto& launch : launches) m.mean += log_mean_wall(launch) / n;
-  for (const auto& launch : launches)
-    m.variance += std::pow(log_mean_wall(launch) - m.mean, 2) / (n - 1) / n;
+  for (const auto& launch : launches) m.variance += std::pow(log_mean_wall(launch) - m.mean, 2) / (n - 1) / n;
   return m;
 }
 
@@ -81,7 +81,8 @@ std::string name_of(Noise noise) {
 
 std::vector<std::vector<Quantities>> launches_of(const Experiment& experiment, double seconds,
                                                  std::uint64_t seed) {
-  RandomStream random({seed});
+  RandomStream random({seed, experiment.launches, static_cast<std::uint64_t>(experiment.noise),
+                       static_cast<std::uint64_t>(100 * experiment.speedup)});
   std::vector<std::vector<Quantities>> launches;
   for (std::size_t i = 0; i < experiment.launches; ++i)
     launches.push_back(launch_of(experiment.noise, seconds, random));
@@ -98,10 +99,11 @@ Coverage coverage_of(const Experiment& experiment, int experiments) {
     const auto seed = static_cast<std::uint64_t>(2 * i + 1);
     const auto base = launches_of(experiment, experiment.speedup, seed),
                group = launches_of(experiment, 1, seed + 1);
-    const Estimate s = estimate(estimates_of(group), estimates_of(base), [](const auto& here, const auto& there) {
-      return there[Quantity::wall] / here[Quantity::wall];
-    });
-    const bool holds = s.interval && s.interval->low <= experiment.speedup && experiment.speedup <= s.interval->high;
+    const Estimate s = estimate(
+        estimates_of(group), estimates_of(base),
+        [](const auto& here, const auto& there) { return there[Quantity::wall] / here[Quantity::wall]; });
+    const bool holds =
+        s.interval && s.interval->low <= experiment.speedup && experiment.speedup <= s.interval->high;
     result.held += (holds ? 1.0 : 0.0) / experiments;
     if (s.interval) result.width += (s.interval->high - s.interval->low) / s.value / experiments;
     result.welch_width += welch_width(base, group) / s.value / experiments;

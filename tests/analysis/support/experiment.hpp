@@ -26,14 +26,16 @@ struct Experiment {
 
 // What the intervals of so many experiments came to.
 struct Coverage {
-  double held = 0;        // share of the intervals that hold the truth
-  double width = 0;       // mean of the interval's width by its value
-  double welch_width = 0;  // of the textbook's interval (Welch 1947) on the logarithms of the same launch means
+  double held = 0;   // share of the intervals that hold the truth
+  double width = 0;  // mean of the interval's width by its value
+  double welch_width =
+      0;  // of the textbook's interval (Welch 1947) on the logarithms of the same launch means
 };
 Coverage coverage_of(const Experiment& experiment, int experiments);
 
 // The steps of one group of launches, whose true step takes `seconds`.
-std::vector<std::vector<Quantities>> launches_of(const Experiment& experiment, double seconds, std::uint64_t seed);
+std::vector<std::vector<Quantities>> launches_of(const Experiment& experiment, double seconds,
+                                                 std::uint64_t seed);
 StepEstimates estimates_of(const std::vector<std::vector<Quantities>>& launches);
 
 }  // namespace lockstep::test
