@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/advice/closing.hpp"
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/lost.hpp"
 #include "analysis/quantities/numbers.hpp"
@@ -14,11 +15,10 @@ namespace lockstep {
 
 namespace {
 
-constexpr double kSingleMargin = 0.05;  // what a single launch must differ by
-constexpr double kWorthNaming = 0.2;    // share of the lost time of a second reason
-constexpr double kSameTime = 0.02;      // by which a late rank's phase may be longer and be called the same
-constexpr double kOwnTime = 0.05;       // share of the lost time: a late rank's own
-constexpr double kNothingLost = 0.01;   // of the ideal step
+constexpr double kWorthNaming = 0.2;   // share of the lost time of a second reason
+constexpr double kSameTime = 0.02;     // by which a late rank's phase may be longer and be called the same
+constexpr double kOwnTime = 0.05;      // share of the lost time: a late rank's own
+constexpr double kNothingLost = 0.01;  // of the ideal step
 
 const std::map<std::string, std::string> kReasons = {
     {"data", "waiting for the loader"},
@@ -31,14 +31,11 @@ const std::map<std::string, std::string> kReasons = {
     {"other", "what no phase accounts for"},
 };
 
+// What is known of an estimate, as the tables show it.
 std::string certainty(const Estimate& e) {
-  if (!e.interval) return "single launches, no interval";
-  return fmt::format("95 % interval {} to {}", number(e.interval->low), number(e.interval->high));
-}
-
-std::string certainty_of_inverse(const Estimate& e) {
-  if (!e.interval) return certainty(e);
-  return fmt::format("95 % interval {} to {}", number(1 / e.interval->high), number(1 / e.interval->low));
+  if (e.interval) return "95 % interval " + bounds_of(e, *e.interval);
+  if (!e.within_launch) return "single launches, no interval";
+  return fmt::format("single launches; by their own steps {}", bounds_of(e, *e.within_launch));
 }
 
 // What the two sides took, in the unit that is the same work for both.
@@ -46,19 +43,19 @@ std::string absolute_times(const GroupSummary& group, const GroupSummary& baseli
   if (group.group->any().weak_scaling())
     return fmt::format("{} instead of {} samples/s", number(group.throughput.value),
                        number(baseline.throughput.value));
-  return fmt::format("{} s of training instead of {} s", number(group.steady_training_seconds.value),
-                     number(baseline.steady_training_seconds.value));
+  return fmt::format("{} ms a step instead of {} ms", milliseconds(group.step_seconds.value),
+                     milliseconds(baseline.step_seconds.value));
 }
 
 // What a late rank does that the others do not do.
 std::string fault_of(const LateRank& late) {
   if (late.seconds <= (1 + kSameTime) * late.others) return "";
-  const std::string longer = late.others > 0 ? fmt::format("{} % ", number(100 * late.longer())) : "";
-  if (late.phase == "data") return fmt::format(", which loads its data {}slower", longer);
-  if (late.phase == "h2d") return fmt::format(", whose copies to the device take {}longer", longer);
-  if (late.phase == "compute")
-    return fmt::format(", whose forward and backward passes take {}longer", longer);
-  if (late.phase == "optimizer") return fmt::format(", whose optimizer takes {}longer", longer);
+  const std::string times = fmt::format("{} ms of a step, those of the others {} ms",
+                                        milliseconds(late.seconds), milliseconds(late.others));
+  if (late.phase == "data") return ", whose loader takes " + times;
+  if (late.phase == "h2d") return ", whose copies to the device take " + times;
+  if (late.phase == "compute") return ", whose forward and backward passes take " + times;
+  if (late.phase == "optimizer") return ", whose optimizer takes " + times;
   return fmt::format(", which spends {} ms of a step on what no phase accounts for, the others {} ms",
                      milliseconds(late.seconds), milliseconds(late.others));
 }
@@ -73,26 +70,36 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
       return "waiting in collectives for whichever rank is late, now one and now another";
     default:
       return fmt::format("waiting in collectives for late ranks, {} % of it for rank {}",
-                         number(100 * late.lateness.share), late.lateness.rank);
+                         percent(late.lateness.share), late.lateness.rank);
   }
+}
+
+// A part of the lost time: its share; in ms where a part is larger than the whole, as others are below 0.
+std::string amount_of(const LostTime::Part& part, const LostTime& lost) {
+  if (lost.has_shares()) return percent(part.seconds / lost.total) + " %";
+  return milliseconds(part.seconds) + " ms";
 }
 
 // The second reason where it is worth naming; the link always where waiting is the first.
-std::string second_reason(const std::vector<LostTime::Part>& parts, double total, const GroupSummary& group) {
+std::string second_reason(const std::vector<LostTime::Part>& parts, const LostTime& lost,
+                          const GroupSummary& group) {
   if (parts[0].name == "comm_wait") {
     const auto link = std::find_if(parts.begin(), parts.end(),
                                    [](const LostTime::Part& part) { return part.name == "comm_transfer"; });
-    return fmt::format("; the link itself costs {} %", number(100 * link->seconds / total));
+    return fmt::format("; the link itself costs {}", amount_of(*link, lost));
   }
-  if (parts[1].seconds <= kWorthNaming * total) return "";
-  return fmt::format(", {} % into {}", number(100 * parts[1].seconds / total), reason_of(parts[1], group));
+  if (parts[1].seconds <= kWorthNaming * lost.total) return "";
+  return fmt::format(", {} into {}", amount_of(parts[1], lost), reason_of(parts[1], group));
 }
 
-std::string learning_sentence(const GroupSummary& group, const GroupSummary& baseline) {
-  const double here = group.test_metric.median, there = baseline.test_metric.median;
-  if (std::isnan(here) || std::isnan(there)) return "";
-  return fmt::format("Test {} is {:.3f}; of {} {:.3f}.", group.group->any().metric, here,
-                     baseline.group->label, there);
+// Of the same seeds where there are such, as what is learned differs from seed to seed.
+std::string learning_sentence(const GroupSummary& group, const Comparison& comparison) {
+  if (!comparison.quality) return "";
+  const Quality& q = *comparison.quality;
+  const std::string seeds =
+      q.seeds > 0 ? fmt::format("With the same seeds ({}) ", q.seeds) : std::string("With different seeds ");
+  return fmt::format("{}the {} is {:.4f}, that of {} {:.4f}.", seeds, group.group->any().metric, q.here,
+                     comparison.baseline->label, q.there);
 }
 
 void add(std::vector<std::string>& sentences, const std::string& prefix, const std::string& sentence) {
@@ -109,46 +116,45 @@ void judge_group(std::vector<std::string>& sentences, const std::string& prefix,
   const GroupSummary& baseline = *summary_of(workload, comparison.baseline);
   add(sentences, prefix, speedup_sentence(group, comparison, baseline));
   if (group.group->any().ranks > 1) add(sentences, prefix, lost_time_sentence(group, baseline));
-  add(sentences, prefix, learning_sentence(group, baseline));
+  add(sentences, prefix, learning_sentence(group, comparison));
 }
 
-std::string closing_sentence(const WorkloadSummary& workload, const Analysis& analysis) {
-  const GroupSummary* best = nullptr;
-  bool compared = false, parallel = false;
+// What ran on several ranks and cannot be used is said before anything is said of the rest.
+void say_what_is_missing(std::vector<std::string>& sentences, const std::string& prefix,
+                         const WorkloadSummary& workload) {
   for (const GroupSummary& group : workload.groups) {
-    const Comparison& c = analysis.comparison(group);
-    parallel = parallel || (group.measured() && group.group->any().ranks > 1);
-    if (!c.speedup || group.group->any().ranks < 2) continue;
-    compared = true;
-    if (outcome_of(*c.speedup) != Outcome::faster) continue;
-    if (!best || c.speedup->value > analysis.comparison(*best).speedup->value) best = &group;
+    if (group.measured() || group.group->any().ranks < 2) continue;
+    const Finding* why = refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
+    add(sentences, prefix,
+        fmt::format("{} ran, and no run of it can be used: {} [{}].", group.group->label, why->sentence,
+                    why->rule->code));
   }
-  if (best) {
-    const Estimate& most = *analysis.comparison(*best).speedup;
-    return fmt::format("Parallel training pays here: {} is the fastest, {} times{}.", best->group->label,
-                       number(most.value), most.interval ? "" : " (single launches)");
-  }
-  if (compared) return "Parallel training does not pay here: no number of ranks that was tried is faster.";
-  if (!parallel) return "Nothing ran on more than one rank, so there is no speedup to speak of.";
-  return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
 }
 
 }  // namespace
 
 Outcome outcome_of(const Estimate& speedup) {
-  const double low = speedup.interval ? speedup.interval->low : speedup.value - kSingleMargin;
-  const double high = speedup.interval ? speedup.interval->high : speedup.value + kSingleMargin;
-  if (low > 1) return Outcome::faster;
-  return high < 1 ? Outcome::slower : Outcome::undecided;
+  if (!speedup.interval) return Outcome::undecided;
+  if (speedup.interval->low > 1) return Outcome::faster;
+  return speedup.interval->high < 1 ? Outcome::slower : Outcome::undecided;
+}
+
+std::string what_would_decide(const GroupSummary& group, const Comparison& comparison,
+                              const GroupSummary& baseline) {
+  const auto launches = static_cast<std::int64_t>(std::min(group.steps.launches, baseline.steps.launches));
+  if (launches < 2) return "two more launches of each single one would give an interval";
+  if (!comparison.launches_to_decide)
+    return fmt::format("not even {} launches of each would decide", kMostLaunches);
+  const std::int64_t more = std::max<std::int64_t>(1, *comparison.launches_to_decide - launches);
+  return fmt::format("about {} more launch{} of each would decide", more, more == 1 ? "" : "es");
 }
 
 std::string speedup_sentence(const GroupSummary& group, const Comparison& comparison,
                              const GroupSummary& baseline) {
-  const Estimate& s = *comparison.speedup;
+  const Estimate &s = *comparison.speedup, &slower = *comparison.slowdown;
   const std::string here = group.group->label, there = baseline.group->label;
   const std::string times = absolute_times(group, baseline);
-  const std::string efficiency =
-      fmt::format("an efficiency of {} %", number(100 * comparison.efficiency->value));
+  const std::string efficiency = fmt::format("an efficiency of {} %", percent(comparison.efficiency->value));
   const bool weak = group.group->any().weak_scaling();
   switch (outcome_of(s)) {
     case Outcome::faster:
@@ -158,11 +164,11 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
                          there, certainty(s), times, efficiency);
     case Outcome::slower:
       return fmt::format("{} is slower than {}: it takes {} times as long ({}): {}, {}.", here, there,
-                         number(1 / s.value), certainty_of_inverse(s), times, efficiency);
+                         number(slower.value), certainty(slower), times, efficiency);
     case Outcome::undecided:
       return fmt::format(
-          "{} is neither faster nor slower than {} by what was measured: {} times ({}): {}, {}.", here, there,
-          number(s.value), certainty(s), times, efficiency);
+          "Whether {} is faster than {} cannot be said yet: {} times as fast ({}): {}, {}; {}.", here, there,
+          number(s.value), certainty(s), times, efficiency, what_would_decide(group, comparison, baseline));
   }
   return "";
 }
@@ -175,18 +181,22 @@ std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& ba
   std::vector<LostTime::Part> parts = lost->time.parts;
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   const bool own = parts[0].name == "comm_wait" && lost->late_rank_itself > kOwnTime * total;
-  return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} % goes into {}{}{}.",
-                     milliseconds(total), milliseconds(lost->ideal), number(100 * parts[0].seconds / total),
-                     reason_of(parts[0], group), own ? " (its own extra time included)" : "",
-                     second_reason(parts, total, group));
+  return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} {} into {}{}{}.",
+                     milliseconds(total), milliseconds(lost->ideal), amount_of(parts[0], lost->time),
+                     lost->time.has_shares() ? "goes" : "(others take less) go", reason_of(parts[0], group),
+                     own ? " (its own extra time included)" : "", second_reason(parts, lost->time, group));
 }
 
 std::vector<std::string> verdict(const Analysis& analysis) {
   std::vector<std::string> sentences;
+  if (const auto n = analysis.runs.unreadable.size(); n > 0)
+    sentences.push_back(fmt::format("{} file{} cannot be read, and what {} is missing here.", n,
+                                    n == 1 ? "" : "s", n == 1 ? "it holds" : "they hold"));
   for (const WorkloadSummary& workload : analysis.summaries) {
     const bool several = analysis.summaries.size() > 1;
     const std::string prefix =
         several ? fmt::format("{} on {}: ", workload.workload->model, workload.workload->data) : "";
+    say_what_is_missing(sentences, prefix, workload);
     for (const GroupSummary& group : workload.groups)
       if (group.measured()) judge_group(sentences, prefix, group, analysis.comparison(group), workload);
     add(sentences, prefix, closing_sentence(workload, analysis));

@@ -11,9 +11,12 @@ namespace lockstep {
 
 enum class Outcome { faster, slower, undecided };
 
-// By the interval where there is one: it lies above 1, below 1, or holds it. For single launches a difference
-// of 5 % decides.
+// By the interval: it lies above 1, below 1, or holds it. A single launch on either side decides nothing.
 Outcome outcome_of(const Estimate& speedup);
+
+// "about 4 more launches of each would decide": of an undecided comparison.
+std::string what_would_decide(const GroupSummary& group, const Comparison& comparison,
+                              const GroupSummary& baseline);
 
 // "ddp x2 is 1.42 times as fast as seq ..."
 std::string speedup_sentence(const GroupSummary& group, const Comparison& comparison,

@@ -9,6 +9,7 @@
 #include "analysis/checks/rule_functions.hpp"
 #include "analysis/metrics/statistics.hpp"
 #include "base/digest.hpp"
+#include "analysis/runs/quality.hpp"
 
 namespace lockstep::checks {
 
@@ -57,10 +58,6 @@ bool same_batch_per_rank(const Launch& here, const Launch& there) {
   return here.global_batch * there.ranks == there.global_batch * here.ranks;
 }
 
-double learned(const Launch& launch) {
-  return std::isnan(launch.test_metric) ? launch.validation_metric : launch.test_metric;
-}
-
 double median_learned(const LaunchGroup& group) {
   std::vector<double> values;
   for (const Launch* l : group.launches)
@@ -81,12 +78,21 @@ double clearly_better_than_chance(const Launch& launch) {
 }
 
 Detail below_chance(const LaunchGroup& group) {
+  std::vector<double> at_chance;
+  for (const Launch* launch : group.launches) {
+    const double value = learned(*launch), bound = clearly_better_than_chance(*launch);
+    if (std::isnan(launch->chance) || std::isnan(value)) continue;
+    if (launch->higher_is_better ? value <= bound : value >= bound) at_chance.push_back(value);
+  }
+  if (at_chance.empty()) return {};
   const Launch& launch = group.any();
-  const double value = median_learned(group), bound = clearly_better_than_chance(launch);
-  if (std::isnan(launch.chance) || std::isnan(value)) return {};
-  if (launch.higher_is_better ? value > bound : value < bound) return {};
-  return fmt::format("{} of '{}' is {:.3f}, chance is {:.3f}, clearly {} it begins at {:.3f}", launch.metric,
-                     group.label, value, launch.chance, launch.higher_is_better ? "above" : "below", bound);
+  const std::string which =
+      at_chance.size() == group.launches.size()
+          ? ""
+          : fmt::format(" in {} of {} launches", at_chance.size(), group.launches.size());
+  return fmt::format("{} of '{}' is {:.3f}{}, chance is {:.3f}, clearly {} it begins at {:.3f}",
+                     launch.metric, group.label, median(at_chance), which, launch.chance,
+                     launch.higher_is_better ? "above" : "below", clearly_better_than_chance(launch));
 }
 
 }  // namespace

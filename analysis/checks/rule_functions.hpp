@@ -26,6 +26,7 @@ Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail weak_as_strong(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail learned_less(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail at_chance(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_metric(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline);

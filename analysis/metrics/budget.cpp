@@ -1,19 +1,10 @@
 #include "analysis/metrics/budget.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace lockstep {
-
-Quantities mean_step(std::span<const std::span<const Quantities>> launches) {
-  Quantities sum;
-  double steps = 0;
-  for (const auto& launch : launches) {
-    for (const Quantities& step : launch) sum += step;
-    steps += static_cast<double>(launch.size());
-  }
-  return sum *= 1 / steps;
-}
 
 double budget_gap(const Quantities& step) {
   const double parts = std::accumulate(step.values.begin(), step.values.begin() + kBudgetParts, 0.0);
@@ -26,6 +17,11 @@ double exposed_transfer(const Quantities& step) {
     return std::clamp(step[Quantity::wall] - step[Quantity::ideal], 0.0, exposed);
   const double in_collectives = step[Quantity::wait] + step[Quantity::transfer];
   return in_collectives > 0 ? exposed * step[Quantity::transfer] / in_collectives : exposed;
+}
+
+bool LostTime::has_shares() const {
+  return total > 0 && std::all_of(parts.begin(), parts.end(),
+                                  [&](const Part& part) { return std::abs(part.seconds) <= total; });
 }
 
 LostTime lost_time(const Quantities& step, const Quantities& baseline, std::int64_t ranks, bool strong) {

@@ -2,17 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "analysis/quantities/quantities.hpp"
 
 namespace lockstep {
-
-// The mean step of several launches: sums over all of their steps, divided once, so that the parts add up to
-// wall.
-Quantities mean_step(std::span<const std::span<const Quantities>> launches);
 
 // (sum of the parts - wall) / wall: 0 when the budget closes, above 0 when something is counted twice.
 double budget_gap(const Quantities& step);
@@ -31,6 +26,9 @@ struct LostTime {
     double seconds = 0;
   };
   std::vector<Part> parts;
+  // Whether shares of the total mean anything: something is lost, and no part is more than the whole, as it
+  // is where other parts are below 0.
+  bool has_shares() const;
 };
 
 // strong: the ideal step is the baseline's divided by ranks; weak: the baseline's. The baseline is taken to

@@ -23,26 +23,42 @@ double cost(std::span<const Observation> observations, const Coefficients& c) {
   return sum;
 }
 
-}  // namespace
+// Weighted sums of products: of x1 (a), x2 (b) and y.
+struct Sums {
+  double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
+  double determinant() const { return aa * bb - ab * ab; }
+  bool independent() const { return determinant() > 1e-12 * aa * bb; }
+};
 
-Coefficients non_negative_least_squares(std::span<const Observation> observations) {
-  double s11 = 0, s12 = 0, s22 = 0, s1y = 0, s2y = 0;
+Sums sums_of(std::span<const Observation> observations) {
+  Sums s;
   for (const Observation& o : observations) {
     const double w = o.weight * o.weight;
-    s11 += w * o.x1 * o.x1;
-    s12 += w * o.x1 * o.x2;
-    s22 += w * o.x2 * o.x2;
-    s1y += w * o.x1 * o.y;
-    s2y += w * o.x2 * o.y;
+    s.aa += w * o.x1 * o.x1;
+    s.ab += w * o.x1 * o.x2;
+    s.bb += w * o.x2 * o.x2;
+    s.ay += w * o.x1 * o.y;
+    s.by += w * o.x2 * o.y;
   }
-  const double determinant = s11 * s22 - s12 * s12;
-  if (determinant > 1e-12 * s11 * s22) {
-    const Coefficients free{(s1y * s22 - s2y * s12) / determinant, (s2y * s11 - s1y * s12) / determinant};
-    if (free.a >= 0 && free.b >= 0) return free;
-  }
-  const Coefficients second{0, s22 > 0 ? std::max(0.0, s2y / s22) : 0};
-  if (!(determinant > 1e-12 * s11 * s22)) return second;
-  const Coefficients first{std::max(0.0, s1y / s11), 0};
+  return s;
+}
+
+}  // namespace
+
+std::optional<Coefficients> least_squares(std::span<const Observation> observations) {
+  const Sums s = sums_of(observations);
+  if (!s.independent()) return {};
+  return Coefficients{(s.ay * s.bb - s.by * s.ab) / s.determinant(),
+                      (s.by * s.aa - s.ay * s.ab) / s.determinant()};
+}
+
+Coefficients non_negative_least_squares(std::span<const Observation> observations) {
+  const auto free = least_squares(observations);
+  if (free && free->a >= 0 && free->b >= 0) return *free;
+  const Sums s = sums_of(observations);
+  const Coefficients second{0, s.bb > 0 ? std::max(0.0, s.by / s.bb) : 0};
+  if (!s.independent()) return second;
+  const Coefficients first{std::max(0.0, s.ay / s.aa), 0};
   return cost(observations, first) < cost(observations, second) ? first : second;
 }
 

@@ -1,6 +1,7 @@
 // Least squares with two coefficients, which is all that the models here need. Pure.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct Observation {
 struct Coefficients {
   double a = 0, b = 0;
 };
+
+// The best a and b, whatever their signs; nothing where x1 and x2 are proportional.
+std::optional<Coefficients> least_squares(std::span<const Observation> observations);
 
 // The best a >= 0 and b >= 0: the free solution where it is non-negative, else the better of the two with one
 // of them 0. Where x1 and x2 are proportional, all is given to b.

@@ -9,6 +9,19 @@
 
 namespace lockstep {
 
+namespace {
+
+std::vector<Observation> observations_of(std::span<const ScalingPoint> points) {
+  std::vector<Observation> observations;
+  for (const ScalingPoint& point : points) {
+    const double p = static_cast<double>(point.ranks);
+    if (p > 1) observations.push_back({p - 1, p * (p - 1), p / point.speedup - 1, point.speedup / p});
+  }
+  return observations;
+}
+
+}  // namespace
+
 std::int64_t rank_counts(std::span<const ScalingPoint> points) {
   std::set<std::int64_t> counts{1};
   for (const ScalingPoint& point : points) counts.insert(point.ranks);
@@ -55,13 +68,14 @@ std::optional<double> UslFit::best_ranks() const {
 
 std::optional<UslFit> usl_fit(std::span<const ScalingPoint> points) {
   if (rank_counts(points) < kFewestRankCounts) return {};
-  std::vector<Observation> observations;
-  for (const ScalingPoint& point : points) {
-    const double p = static_cast<double>(point.ranks);
-    if (p > 1) observations.push_back({p - 1, p * (p - 1), p / point.speedup - 1, point.speedup / p});
-  }
-  const auto [sigma, kappa] = non_negative_least_squares(observations);
+  const auto [sigma, kappa] = non_negative_least_squares(observations_of(points));
   return UslFit{sigma, kappa};
+}
+
+std::optional<UslFit> usl_least_squares(std::span<const ScalingPoint> points) {
+  const auto free = least_squares(observations_of(points));
+  if (!free) return {};
+  return UslFit{free->a, free->b};
 }
 
 }  // namespace lockstep

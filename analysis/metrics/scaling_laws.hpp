@@ -21,7 +21,7 @@ inline constexpr std::int64_t kFewestRankCounts = 3;
 // 1/S against 1 - 1/p: f = sum xy / sum xx. Nothing with fewer than three rank counts, where a speedup is
 // below 1, or where f leaves [0, 1].
 std::optional<double> amdahl_fit(std::span<const ScalingPoint> points);
-// The same without a refusal, for the draws of an interval: may lie outside [0, 1].
+// The same without a refusal, for intervals: may lie outside [0, 1].
 double amdahl_least_squares(std::span<const ScalingPoint> points);
 
 // Gustafson 1988, for weak scaling: S = p - (p - 1) s, s the serial share of a rank's time, by least squares.
@@ -40,5 +40,7 @@ struct UslFit {
 // Non-negative least squares of p/S - 1 = sigma (p - 1) + kappa p (p - 1), weighted by (S/p)^2 so that equal
 // relative errors weigh equally. Nothing with fewer than three rank counts.
 std::optional<UslFit> usl_fit(std::span<const ScalingPoint> points);
+// The same without bounds, for intervals: a kappa that may as well be below 0 is not known to be above.
+std::optional<UslFit> usl_least_squares(std::span<const ScalingPoint> points);
 
 }  // namespace lockstep

@@ -21,8 +21,9 @@ double percentile(std::span<const double> values, double share);
 // Several percentiles for the price of one sort.
 std::vector<double> percentiles(std::span<const double> values, std::span<const double> shares);
 
-// The 97.5 percentile of Student's t distribution; within 0.1 % for every whole number of degrees of freedom.
-double student_t(std::size_t degrees_of_freedom);
+// The 97.5 percentile of Student's t distribution, which holds 95 % between its negative and itself; infinite
+// for 0 degrees of freedom. They need not be a whole number, which Welch's are not. Within 1e-5 from 1 on.
+double student_t(double degrees_of_freedom);
 
 // The mean of the largest of n standard normal numbers (Blom 1958; within 2 %); 0 for n = 1.
 double expected_largest_normal(double n);

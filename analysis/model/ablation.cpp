@@ -58,13 +58,20 @@ void name_phase(AblationComparison& c) {
   }
 }
 
+// By what share it takes longer in the whole step than alone.
+Estimate slowdown(const GroupSummary& whole, const GroupSummary& alone,
+                  double (*seconds)(const Quantities&)) {
+  const Estimate ratio = estimate(
+      whole.steps, alone.steps,
+      [seconds](const Quantities& here, const Quantities& there) { return seconds(here) / seconds(there); });
+  return mapped(ratio, [](double times) { return times - 1; });
+}
+
 void compare_exposed(AblationComparison& c) {
-  c.exposed_by_ablation =
-      estimate(c.whole->steps, c.no_comm->steps,
-               [](const auto& whole, const auto& without) { return whole[Q::wall] - without[Q::wall]; });
-  c.compute_slowdown = estimate(c.whole->steps, c.no_comm->steps, [](const auto& whole, const auto& without) {
-    return whole.compute() / without.compute() - 1;
-  });
+  c.exposed_by_ablation = estimate(
+      c.whole->steps, c.no_comm->steps,
+      [](const auto& whole, const auto& without) { return whole[Q::wall] - without[Q::wall]; }, Scale::any);
+  c.compute_slowdown = slowdown(*c.whole, *c.no_comm, [](const Quantities& q) { return q.compute(); });
   const double events = c.whole->steps.point[Q::comm_exposed], ablation = c.exposed_by_ablation->value;
   c.difference = ablation - events;
   name_phase(c);
@@ -75,9 +82,7 @@ void compare_exposed(AblationComparison& c) {
 void compare_alone(AblationComparison& c) {
   c.comm_alone = estimate(c.comm_only->steps, [](const Quantities& q) { return q[Q::comm]; });
   if (!(c.comm_alone->value > 0)) return;
-  c.comm_slowdown = estimate(c.whole->steps, c.comm_only->steps, [](const auto& whole, const auto& alone) {
-    return whole[Q::comm] / alone[Q::comm] - 1;
-  });
+  c.comm_slowdown = slowdown(*c.whole, *c.comm_only, [](const Quantities& q) { return q[Q::comm]; });
 }
 
 }  // namespace

@@ -40,13 +40,11 @@ void claim(Comparison& c, const GroupSummary& group, const GroupSummary& base) {
     return scale * speedup(there[Quantity::wall], here[Quantity::wall]);
   };
   c.speedup = estimate(group.steps, base.steps, s);
-  c.efficiency = estimate(group.steps, base.steps, [=](const Quantities& here, const Quantities& there) {
-    return efficiency(s(here, there), p);
-  });
+  c.launches_to_decide = launches_to_decide(group.steps, base.steps, s);
+  c.slowdown = mapped(*c.speedup, [](double value) { return 1 / value; });
+  c.efficiency = mapped(*c.speedup, [=](double value) { return efficiency(value, p); });
   if (p < 2 || launch.weak_scaling()) return;
-  c.karp_flatt = estimate(group.steps, base.steps, [=](const Quantities& here, const Quantities& there) {
-    return karp_flatt(s(here, there), p);
-  });
+  c.karp_flatt = mapped(*c.speedup, [=](double value) { return karp_flatt(value, p); });
   for (Finding& finding : check_speedup(c.speedup->value, p)) c.findings.push_back(std::move(finding));
   c.amdahl_parallel_share = amdahl_parallel_share(c.speedup->value, p);
 }
@@ -68,6 +66,7 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   }
   if (!best) return result;
   result.baseline = best->group;
+  result.quality = compare_quality(*group.group, *best->group);
   if (!result.refused()) claim(result, group, *best);
   return result;
 }

@@ -5,13 +5,9 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/random.hpp"
-
 namespace lockstep {
 
 namespace {
-
-constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 std::optional<double> best_metric(const WorkloadSummary& workload) {
   std::optional<double> best;
@@ -45,37 +41,48 @@ void choose_targets(Convergence& convergence, const WorkloadSummary& workload) {
     convergence.targets = {target_near(*best, chance_of(*any, *best))};
 }
 
-// Of one member of the points at which the launches reach the target.
-std::optional<Estimate> median_of(const std::vector<const LearningPoint*>& points,
-                                  double LearningPoint::*member, std::uint64_t seed) {
-  std::vector<std::optional<double>> values;
-  for (const LearningPoint* point : points)
+// One member of the points at which the launches reach the target; nothing for those that do not.
+using Reached = std::vector<std::optional<double>>;
+
+Reached reached(const GroupSummary& group, double target, double LearningPoint::*member) {
+  Reached values;
+  for (const Launch* launch : group.group->launches) {
+    const LearningPoint* point = first_at_target(launch->curve, target, launch->higher_is_better);
     values.push_back(point ? std::optional(point->*member) : std::nullopt);
+  }
+  return values;
+}
+
+std::vector<double> known(const Reached& reached) {
+  std::vector<double> values;
+  for (const auto& value : reached)
+    if (value) values.push_back(*value);
+  return values;
+}
+
+// With an interval where every launch reaches the target.
+std::optional<Estimate> median_of(const Reached& values) {
   const auto median = censored_median(values);
   if (!median) return {};
-  std::vector<double> draws;
-  std::vector<std::optional<double>> drawn(values.size());
-  RandomStream random({seed});
-  for (int d = 0; d < kDraws && values.size() > 1; ++d) {
-    for (auto& value : drawn) value = values[random.below(values.size())];
-    draws.push_back(censored_median(drawn).value_or(kNothing));  // then there is no interval
-  }
-  return with_interval(*median, draws, values.size());
+  const std::vector<double> all = known(values);
+  return all.size() == values.size() ? estimate_launches(all) : Estimate{*median, {}};
+}
+
+std::optional<Estimate> ratio_of(const Reached& above, const Reached& below) {
+  const auto a = median_of(above), b = median_of(below);
+  if (!a || !b) return {};
+  if (!a->interval || !b->interval) return Estimate{a->value / b->value, {}};
+  return estimate_ratio(known(above), known(below));
 }
 
 TargetTime time_of(const GroupSummary& group, double target) {
   TargetTime time;
   time.group = &group;
   time.target = target;
-  std::vector<const LearningPoint*> points;
-  for (const Launch* launch : group.group->launches) {
-    points.push_back(first_at_target(launch->curve, target, launch->higher_is_better));
-    time.reached += points.back() ? 1 : 0;
-  }
-  const std::uint64_t seed =
-      seed_of({group.group->label}, {reinterpret_cast<const char*>(&target), sizeof target});
-  time.seconds = median_of(points, &LearningPoint::seconds, seed);
-  time.samples = median_of(points, &LearningPoint::samples, seed);
+  const Reached seconds = reached(group, target, &LearningPoint::seconds);
+  time.reached = std::ssize(known(seconds));
+  time.seconds = median_of(seconds);
+  time.samples = median_of(reached(group, target, &LearningPoint::samples));
   return time;
 }
 
@@ -84,10 +91,11 @@ void compare(TargetTime& time, const WorkloadSummary& workload, Baseline baselin
   if (!c.baseline || c.refused()) return;
   for (const GroupSummary& group : workload.groups)
     if (group.group == c.baseline) time.baseline = &group;
-  const TargetTime base = time_of(*time.baseline, time.target);
-  if (!base.seconds || !time.seconds) return;
-  time.speedup = base.seconds->value / time.seconds->value;
-  time.statistical_efficiency = statistical_efficiency(base.samples->value, time.samples->value);
+  const auto against_base = [&](double LearningPoint::*member) {
+    return ratio_of(reached(*time.baseline, time.target, member), reached(*time.group, time.target, member));
+  };
+  time.speedup = against_base(&LearningPoint::seconds);
+  time.statistical_efficiency = against_base(&LearningPoint::samples);
 }
 
 }  // namespace

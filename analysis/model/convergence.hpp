@@ -17,7 +17,7 @@ struct TargetTime {
   std::int64_t reached = 0;                  // launches that do
   std::optional<Estimate> seconds, samples;  // of training, evaluation left out
   const GroupSummary* baseline = nullptr;    // null: none, or the comparison is refused
-  std::optional<double> speedup,
+  std::optional<Estimate> speedup,
       statistical_efficiency;  // against it; nothing where one of the two never does
 };
 

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "analysis/metrics/bandwidth.hpp"
-#include "analysis/metrics/bootstrap.hpp"
+#include "analysis/metrics/repetition.hpp"
 #include "analysis/runs/launch.hpp"
 #include "base/random.hpp"
 
@@ -74,10 +74,8 @@ std::optional<BenchLink> link_of(const std::vector<Sized>& sized, Fit fit, std::
       latencies.push_back(link->latency);
       bandwidths.push_back(link->bandwidth);
     }
-  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
-  return BenchLink{within(with_interval(point->latency, latencies, fewest), 0, kUnbounded),
-                   within(with_interval(point->bandwidth, bandwidths, fewest), 0, kUnbounded),
-                   std::ssize(sized)};
+  return BenchLink{estimate_from_draws(point->latency, latencies, fewest),
+                   estimate_from_draws(point->bandwidth, bandwidths, fewest), std::ssize(sized)};
 }
 
 bool is_exact(const CommBench& bench) {

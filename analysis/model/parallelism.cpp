@@ -1,12 +1,10 @@
 #include "analysis/model/parallelism.hpp"
 
 #include <cmath>
-#include <limits>
 #include <map>
 
 #include "analysis/metrics/pop.hpp"
 #include "analysis/metrics/utilisation.hpp"
-#include "base/random.hpp"
 
 namespace lockstep {
 
@@ -71,10 +69,7 @@ std::optional<LinkSummary> link_of(const LaunchGroup& group) {
     sizes = std::ssize(launch->all_reduces);
   }
   if (latencies.empty()) return {};
-  const std::uint64_t seed = seed_of({group.label, "link"});
-  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
-  return LinkSummary{within(estimate_launches(latencies, seed), 0, kUnbounded),
-                     within(estimate_launches(bandwidths, seed), 0, kUnbounded), sizes};
+  return LinkSummary{estimate_launches(latencies), estimate_launches(bandwidths), sizes};
 }
 
 Parallelism parallelism_of(const LaunchGroup& group, const StepEstimates& steps) {

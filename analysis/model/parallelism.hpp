@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "analysis/metrics/bootstrap.hpp"
 #include "analysis/metrics/bucket_times.hpp"
+#include "analysis/metrics/repetition.hpp"
 #include "analysis/model/late_rank.hpp"
 #include "analysis/runs/group.hpp"
 

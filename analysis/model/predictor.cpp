@@ -6,7 +6,6 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
-#include "base/random.hpp"
 
 namespace lockstep {
 
@@ -45,13 +44,6 @@ double spread_over_steps(const LaunchGroup& group) {
 bool is_usable(const GroupSummary& group) {
   if (!group.measured() || refusal_of(group.findings, Claim::budget)) return false;
   return group.steps.point[Q::samples] > 0 && group.group->any().ablation().empty();
-}
-
-// A draw of an uncertain number that cannot be negative.
-double drawn(const Estimate& e, RandomStream& random) {
-  if (!e.interval) return e.value;
-  const double error = (e.interval->high - e.value) / 1.96;
-  return std::max(1e-3 * e.value, e.value + error * random.normal());
 }
 
 }  // namespace
@@ -138,25 +130,37 @@ StepModel Predictor::model() const {
   return model_of(source_->steps.point, relatives);
 }
 
+// The metric at both ends of what the link may be.
+std::vector<Estimate::Bounds> Predictor::at_bounds_of_link(
+    const std::function<double(const Link&)>& metric) const {
+  std::vector<Estimate::Bounds> bounds;
+  if (!link_) return bounds;
+  const Link known = link();
+  const auto with = [&](double Link::*member, double value) {
+    Link other = known;
+    other.*member = value;
+    return metric(other);
+  };
+  if (const auto& b = link_->latency.interval)
+    bounds.push_back({with(&Link::latency, b->low), with(&Link::latency, b->high)});
+  if (const auto& b = link_->bandwidth.interval; b && b->low > 0)
+    bounds.push_back({with(&Link::bandwidth, b->low), with(&Link::bandwidth, b->high)});
+  return bounds;
+}
+
 Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) const {
-  const GroupSummary& other = also ? *also : *source_;
-  std::size_t draws = std::min(source_->steps.draws.size(), other.steps.draws.size());
-  std::size_t launches = std::min(source_->steps.launches, other.steps.launches);
-  for (const GroupSummary* relative : relatives_) {
-    draws = std::min(draws, relative->steps.draws.size());
-    launches = std::min(launches, relative->steps.launches);
-  }
-  RandomStream random({seed_of({source_->group->label, "predict"})});
-  std::vector<double> values;
-  std::vector<Quantities> relatives(relatives_.size());
-  for (std::size_t d = 0; d < draws; ++d) {
-    for (std::size_t i = 0; i < relatives.size(); ++i) relatives[i] = relatives_[i]->steps.draws[d];
-    Link link;
-    if (link_) link = {drawn(link_->latency, random), drawn(link_->bandwidth, random)};
-    values.push_back(metric(model_of(source_->steps.draws[d], relatives), link, other.steps.draws[d]));
-  }
+  std::vector<const StepEstimates*> groups = {&source_->steps, also ? &also->steps : &source_->steps};
+  for (const GroupSummary* relative : relatives_) groups.push_back(&relative->steps);
+  const auto told = [&](std::span<const Quantities> points, const Link& link) {
+    const std::vector<Quantities> relatives(points.begin() + 2, points.end());
+    return metric(model_of(points[0], relatives), link, points[1]);
+  };
+  std::vector<Quantities> points;
+  for (const StepEstimates* group : groups) points.push_back(group->point);
   const Link link = has_link() ? this->link() : Link{};
-  return with_interval(metric(model(), link, other.steps.point), values, launches);
+  const auto of_link = at_bounds_of_link([&](const Link& other) { return told(points, other); });
+  return lockstep::estimate(
+      groups, [&](std::span<const Quantities> q) { return told(q, link); }, Scale::positive, of_link);
 }
 
 std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline) {

@@ -17,8 +17,8 @@ class Predictor {
   // what part of it does not grow with the batch; may hold the source.
   Predictor(const GroupSummary& source, const std::vector<const GroupSummary*>& relatives);
 
-  // A number made of the model, with its interval from the draws of the source, the relatives and, where it
-  // is uncertain, the link. `also`: the step of one more group of the same draw, or of the source itself.
+  // A positive number made of the model, with its interval from the launches of the source, the relatives
+  // and, where it is uncertain, the link. `also`: the step of one more group, or of the source itself.
   using Metric = std::function<double(const StepModel&, const Link&, const Quantities& also)>;
   Estimate estimate(const Metric& metric, const GroupSummary* also = nullptr) const;
 
@@ -40,6 +40,7 @@ class Predictor {
   StepModel model_of(const Quantities& source, const std::vector<Quantities>& relatives) const;
   void add_buckets(StepModel& model, double backward) const;
   void add_spread(StepModel& model, const Quantities& q) const;
+  std::vector<Estimate::Bounds> at_bounds_of_link(const std::function<double(const Link&)>& metric) const;
 
   const GroupSummary* source_;
   std::vector<const GroupSummary*> relatives_;

@@ -34,58 +34,79 @@ double speedup_of(const ScalingSeries& series, const GroupSummary& group, const 
   return scale * speedup(there[Q::wall], here[Q::wall]);
 }
 
-// The speedups of the medians, and of each draw: the baseline's draw is the same for all of them.
-struct Speedups {
-  Points point;
-  std::vector<Points> draws;
-  std::size_t launches = 0;  // of the group that has fewest
-};
+// The steps of the series' groups and, last, of the baseline.
+std::vector<const StepEstimates*> steps_of(const ScalingSeries& series, const GroupSummary& base) {
+  std::vector<const StepEstimates*> steps;
+  for (const GroupSummary* group : series.groups) steps.push_back(&group->steps);
+  steps.push_back(&base.steps);
+  return steps;
+}
 
-Speedups speedups_of(const ScalingSeries& series, const GroupSummary& base) {
-  Speedups result;
-  result.launches = base.steps.launches;
-  std::size_t draws = base.steps.draws.size();
-  for (const GroupSummary* group : series.groups) {
-    draws = std::min(draws, group->steps.draws.size());
-    result.launches = std::min(result.launches, group->steps.launches);
-  }
-  result.draws.resize(draws);
-  for (const GroupSummary* group : series.groups) {
-    const std::int64_t p = group->group->any().ranks;
-    result.point.push_back({p, speedup_of(series, *group, group->steps.point, base.steps.point)});
-    for (std::size_t d = 0; d < draws; ++d)
-      result.draws[d].push_back({p, speedup_of(series, *group, group->steps.draws[d], base.steps.draws[d])});
-  }
+Points points_of(const ScalingSeries& series, std::span<const Quantities> steps) {
+  Points points;
+  for (std::size_t i = 0; i < series.groups.size(); ++i)
+    points.push_back({series.groups[i]->group->any().ranks,
+                      speedup_of(series, *series.groups[i], steps[i], steps.back())});
+  return points;
+}
+
+Points points_of(const ScalingSeries& series, const GroupSummary& base) {
+  std::vector<Quantities> steps;
+  for (const StepEstimates* group : steps_of(series, base)) steps.push_back(group->point);
+  return points_of(series, steps);
+}
+
+using Fit = std::function<double(const Points&)>;
+
+// A coefficient of the law that lies between `least` and `most`: by `fit`, and its interval by `free`, which
+// knows no bounds, so that it is as wide as the launches lie apart.
+Estimate fitted(const ScalingSeries& series, const GroupSummary& base, const Fit& fit, const Fit& free,
+                double least, double most) {
+  const auto metric = [&](std::span<const Quantities> steps) { return free(points_of(series, steps)); };
+  Estimate result = within(estimate(steps_of(series, base), metric, Scale::any), least, most);
+  result.value = fit(points_of(series, base));
+  for (auto* bounds : {&result.interval, &result.within_launch})
+    if (*bounds) *bounds = {std::min((*bounds)->low, result.value), std::max((*bounds)->high, result.value)};
   return result;
 }
 
-// A coefficient of the law that lies between `least` and `most`, and its interval.
-Estimate fitted(const Speedups& speedups, const std::function<double(const Points&)>& fit, double least,
-                double most) {
-  std::vector<double> draws;
-  for (const Points& draw : speedups.draws) draws.push_back(fit(draw));
-  return within(with_interval(fit(speedups.point), draws, speedups.launches), least, most);
+// Where the universal law has its peak: sqrt((1 - sigma) / kappa), which falls in kappa. Only where kappa is
+// known to be above 0, and not far beyond what was measured.
+std::optional<Estimate> peak_of(const ScalingSeries& series) {
+  constexpr double kReach = 2;  // times the most ranks that were measured
+  const auto& kappa = series.usl_kappa->interval;
+  if (!kappa || !(kappa->low > 0)) return {};
+  const double sigma = series.usl_sigma->value;
+  const Estimate peak = mapped(*series.usl_kappa, [sigma](double k) {
+    return *UslFit{sigma, k}.best_ranks();
+  });
+  if (peak.value > kReach * static_cast<double>(series.groups.back()->group->any().ranks)) return {};
+  return peak;
 }
 
 void fit_laws(ScalingSeries& series, const GroupSummary& base) {
   constexpr double kUnbounded = std::numeric_limits<double>::infinity();
-  const Speedups speedups = speedups_of(series, base);
   if (series.weak) {
-    series.gustafson_serial_share = fitted(speedups, gustafson_serial_share, -kUnbounded, 1);
+    series.gustafson_serial_share =
+        fitted(series, base, gustafson_serial_share, gustafson_serial_share, -kUnbounded, 1);
     return;
   }
-  series.findings = check_series(speedups.point);
+  series.findings = check_series(points_of(series, base));
   if (!refusal_of(series.findings, Claim::amdahl))
-    series.amdahl_parallel_share = fitted(speedups, amdahl_least_squares, 0, 1);
+    series.amdahl_parallel_share = fitted(series, base, amdahl_least_squares, amdahl_least_squares, 0, 1);
   if (refusal_of(series.findings, Claim::usl)) return;
   const auto coefficient = [&](double UslFit::*member) {
     return fitted(
-        speedups, [member](const Points& p) { return (*usl_fit(p)).*member; }, 0, kUnbounded);
+        series, base, [member](const Points& p) { return (*usl_fit(p)).*member; },
+        [member](const Points& p) {
+          const auto free = usl_least_squares(p);
+          return free ? (*free).*member : std::numeric_limits<double>::quiet_NaN();
+        },
+        0, kUnbounded);
   };
   series.usl_sigma = coefficient(&UslFit::sigma);
   series.usl_kappa = coefficient(&UslFit::kappa);
-  const auto best = [=](const Points& p) { return usl_fit(p)->best_ranks().value_or(kUnbounded); };
-  if (usl_fit(speedups.point)->best_ranks()) series.usl_best_ranks = fitted(speedups, best, 1, kUnbounded);
+  series.usl_best_ranks = peak_of(series);
 }
 
 }  // namespace

@@ -18,7 +18,10 @@ struct ScalingSeries {
   std::vector<const GroupSummary*> groups;  // with a speedup, ascending in ranks
   std::vector<Finding> findings;            // of the series as a whole
   // Strong scaling; refused ones are empty.
-  std::optional<Estimate> amdahl_parallel_share, usl_sigma, usl_kappa, usl_best_ranks;
+  std::optional<Estimate> amdahl_parallel_share, usl_sigma, usl_kappa;
+  // Only where the interval of kappa leaves out 0 and the peak lies within twice the ranks that were
+  // measured.
+  std::optional<Estimate> usl_best_ranks;
   std::optional<Estimate> gustafson_serial_share;  // weak scaling
 };
 

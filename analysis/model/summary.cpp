@@ -6,9 +6,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/bandwidth.hpp"
-#include "analysis/metrics/budget.hpp"
 #include "analysis/model/compare.hpp"
-#include "base/random.hpp"
 
 namespace lockstep {
 
@@ -111,8 +109,8 @@ GroupSummary summarise_group(const LaunchGroup& group) {
   if (!s.measured()) return s;
   collect_findings(s);
   const auto steps = steady_steps(group);
-  s.steps = estimate_steps(steps, seed_of({group.label}));
-  s.budget = mean_step(steps);
+  s.steps = estimate_steps(steps);
+  s.budget = s.steps.point;
   summarise_times(s, steps);
   summarise_communication(s);
   if (!refusal_of(s.findings, Claim::budget)) s.parallel = parallelism_of(group, s.steps);

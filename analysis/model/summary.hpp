@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "analysis/metrics/bootstrap.hpp"
+#include "analysis/metrics/repetition.hpp"
 #include "analysis/metrics/statistics.hpp"
 #include "analysis/model/parallelism.hpp"
 #include "analysis/runs/group.hpp"
+#include "analysis/runs/quality.hpp"
 
 namespace lockstep {
 
@@ -17,8 +18,12 @@ struct Comparison {
   const LaunchGroup* baseline = nullptr;  // null: there is none
   std::vector<Finding> findings;
   // Without a refusal; efficiency of weak scaling is T_1 / T_p, its speedup that times the ranks.
-  std::optional<Estimate> speedup, efficiency, karp_flatt;
+  std::optional<Estimate> speedup, slowdown, efficiency, karp_flatt;  // slowdown: 1 / speedup
   std::optional<double> amdahl_parallel_share;
+  // Of both, whatever is refused; nothing where one of them has no metric.
+  std::optional<Quality> quality;
+  // Launches of each until the speedup's interval leaves out 1; nothing beyond kMostLaunches.
+  std::optional<std::int64_t> launches_to_decide;
   const Finding* refused() const;  // why there is no speedup, or null
 };
 
@@ -31,7 +36,7 @@ struct GroupSummary {
   bool measured() const { return !group->launches.empty(); }  // what follows has no meaning otherwise
   std::vector<Finding> findings;                              // of the group and its usable runs
   StepEstimates steps;
-  Quantities budget;                                // mean step of all launches: its parts add up to its wall
+  Quantities budget;                                // of the median launch: its parts add up to its wall
   double step_p50 = 0, step_p95 = 0, step_p99 = 0;  // seconds, steady steps of all launches
   Estimate step_seconds, throughput;                // mean steady step; samples per second
   Estimate steady_training_seconds;                 // mean steady step times steps

@@ -13,21 +13,53 @@ namespace {
 
 constexpr std::int64_t kMostClasses = 40, kMostAnnotated = 12;
 
-std::size_t epochs_of(const GroupDetail& group) {
+using Runs = std::vector<const RunDetail*>;
+
+bool has_seed(const GroupDetail& group, const std::string& seed) {
+  return std::any_of(group.runs.begin(), group.runs.end(),
+                     [&](const RunDetail& run) { return run.launch->setting("run.seed") == seed; });
+}
+
+// The group's runs with seeds that all groups have, so that no picture shows one seed beside another; all of
+// them where there is none in common.
+Runs comparable(const PictureInput& input, const GroupDetail& group) {
+  Runs all, common;
+  for (const RunDetail& run : group.runs) {
+    all.push_back(&run);
+    const std::string seed = run.launch->setting("run.seed");
+    if (std::all_of(input.groups.begin(), input.groups.end(),
+                    [&](const GroupDetail& other) { return other.runs.empty() || has_seed(other, seed); }))
+      common.push_back(&run);
+  }
+  return common.empty() ? all : common;
+}
+
+// One of them: with the first of the seeds that all have.
+const RunDetail* one_run(const PictureInput& input, const GroupDetail& group) {
+  const Runs runs = comparable(input, group);
+  const auto first = std::min_element(runs.begin(), runs.end(), [](const RunDetail* a, const RunDetail* b) {
+    return a->launch->setting("run.seed") < b->launch->setting("run.seed");
+  });
+  return first == runs.end() ? nullptr : *first;
+}
+
+std::size_t epochs_of(const Runs& runs) {
   std::size_t epochs = 0;
-  for (const RunDetail& run : group.runs) epochs = std::max(epochs, run.epochs.size());
+  for (const RunDetail* run : runs) epochs = std::max(epochs, run->epochs.size());
   return epochs;
 }
 
 // Median over the launches with smallest and largest, of each epoch that at least one launch has measured.
-Curve epoch_curve(const GroupDetail& group, std::size_t series, double EpochRow::*member) {
+Curve epoch_curve(const PictureInput& input, std::size_t series, double EpochRow::*member) {
+  const GroupDetail& group = input.groups[series];
+  const Runs runs = comparable(input, group);
   Curve curve{group.summary->group->label, series, {}};
   const auto first = static_cast<double>(group.summary->group->any().epochs_before());
-  for (std::size_t e = 0; e < epochs_of(group); ++e) {
+  for (std::size_t e = 0; e < epochs_of(runs); ++e) {
     std::vector<double> values;
-    for (const RunDetail& run : group.runs)
-      if (e < run.epochs.size() && std::isfinite(run.epochs[e].*member))
-        values.push_back(run.epochs[e].*member);
+    for (const RunDetail* run : runs)
+      if (e < run->epochs.size() && std::isfinite(run->epochs[e].*member))
+        values.push_back(run->epochs[e].*member);
     if (values.empty()) continue;
     CurvePoint point{first + static_cast<double>(e + 1), median(values)};
     if (values.size() > 1) point.interval = {percentile(values, 0), percentile(values, 1)};
@@ -41,7 +73,7 @@ Panel epoch_panel(const PictureInput& input, const std::string& title, const std
   Panel panel{.title = title, .x = {.label = "epoch"}, .y = {.label = unit}};
   double last = 1;
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
-    Curve curve = epoch_curve(input.groups[i], i, member);
+    Curve curve = epoch_curve(input, i, member);
     if (curve.points.empty()) continue;
     last = std::max(last, curve.points.back().x);
     panel.curves.push_back(std::move(curve));
@@ -77,14 +109,15 @@ Panel curves_panel(const PictureInput& input, Axis x, Axis y, Curve::Style style
 }
 
 // Medians over the launches of both: of the time until the end of an epoch, and of the metric then.
-std::vector<CurvePoint> metric_over_time(const GroupDetail& group) {
+std::vector<CurvePoint> metric_over_time(const PictureInput& input, const GroupDetail& group) {
+  const Runs runs = comparable(input, group);
   std::vector<CurvePoint> points;
   if (group.summary->group->any().header.resumed) return points;
-  std::vector<double> seconds(group.runs.size(), 0);
-  for (std::size_t e = 0; e < epochs_of(group); ++e) {
+  std::vector<double> seconds(runs.size(), 0);
+  for (std::size_t e = 0; e < epochs_of(runs); ++e) {
     std::vector<double> metrics, times;
-    for (std::size_t run = 0; run < group.runs.size(); ++run) {
-      const std::vector<EpochRow>& epochs = group.runs[run].epochs;
+    for (std::size_t run = 0; run < runs.size(); ++run) {
+      const std::vector<EpochRow>& epochs = runs[run]->epochs;
       if (e >= epochs.size()) continue;
       seconds[run] += epochs[e].train_seconds;
       if (!std::isfinite(epochs[e].validation_metric)) continue;
@@ -97,9 +130,9 @@ std::vector<CurvePoint> metric_over_time(const GroupDetail& group) {
 }
 
 Figure loss_figure(const PictureInput& input, const char* x_label, double LossPoint::*x) {
-  const auto points_of = [x](const GroupDetail& group) {
+  const auto points_of = [&, x](const GroupDetail& group) {
     std::vector<CurvePoint> points;
-    const RunDetail* run = group.typical();
+    const RunDetail* run = one_run(input, group);
     if (group.summary->group->any().header.resumed) return points;
     for (const LossPoint& p : run ? run->loss : std::vector<LossPoint>())
       if (std::isfinite(p.loss)) points.push_back({p.*x, p.loss});
@@ -167,7 +200,7 @@ Figure accuracy_figure(const PictureInput& input) {
 Figure accuracy_time_figure(const PictureInput& input) {
   return single(curves_panel(input, {.label = "training time, s", .low = 0},
                              {.label = "validation " + metric_of(input)}, Curve::Style::line_with_points,
-                             metric_over_time));
+                             [&](const GroupDetail& group) { return metric_over_time(input, group); }));
 }
 
 Figure loss_samples_figure(const PictureInput& input) {
@@ -178,8 +211,8 @@ Figure loss_time_figure(const PictureInput& input) {
   return loss_figure(input, "s since the first step", &LossPoint::seconds);
 }
 
-Figure confusion_figure(const PictureInput&, const GroupDetail& group) {
-  const RunDetail* run = group.typical();
+Figure confusion_figure(const PictureInput& input, const GroupDetail& group) {
+  const RunDetail* run = one_run(input, group);
   Figure figure;
   if (!run || run->confusion.rows < 2 || run->confusion.rows > kMostClasses) return figure;
   const Matrix<std::int64_t>& m = run->confusion;

@@ -36,6 +36,13 @@ std::string percent(double share) {
 
 std::string percent(const std::optional<double>& share) { return share ? percent(*share) : kNothing; }
 
+std::string bounds_of(const Estimate& estimate, const Estimate::Bounds& bounds, double factor,
+                      const char* between) {
+  const int decimals = decimals_of(factor * estimate.value);
+  return fmt::format("{:.{}f}{}{:.{}f}", factor * bounds.low, decimals, between, factor * bounds.high,
+                     decimals);
+}
+
 std::string with_interval(const Estimate& estimate, double factor) {
   const double value = factor * estimate.value;
   if (!estimate.interval || !std::isfinite(value)) return number(value);

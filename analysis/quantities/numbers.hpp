@@ -14,6 +14,9 @@ std::string number(const std::optional<double>& value);
 std::string milliseconds(double seconds);  // as number(), without the unit
 std::string percent(double share);         // one decimal, without the sign
 std::string percent(const std::optional<double>& share);
+// "1.38 to 1.47", with the decimals that with_interval gives the value's bounds.
+std::string bounds_of(const Estimate& estimate, const Estimate::Bounds& bounds, double factor = 1,
+                      const char* between = " to ");
 // "1.42 [1.38, 1.47]", or "1.42" without an interval. factor: of the unit.
 std::string with_interval(const Estimate& estimate, double factor = 1);
 std::string with_interval(const std::optional<Estimate>& estimate, double factor = 1);

@@ -240,6 +240,26 @@ GpuUse gpu_use_of(const RunData& run) {
   return use;
 }
 
+// Of the values in their order: some are numbers, the last is none.
+bool ends_without_number(const std::vector<double>& values) {
+  const auto finite = [](double v) { return std::isfinite(v); };
+  return !values.empty() && !finite(values.back()) && std::any_of(values.begin(), values.end(), finite);
+}
+
+// A step has a loss where one rank has one: of a split model the last stage alone.
+bool loses_its_loss(const RunData& run) {
+  std::vector<double> of_epochs, of_steps;
+  for (const EpochRow& epoch : run.epochs) of_epochs.push_back(epoch.train_loss);
+  const Matrix<float>& loss = run.steps.loss;
+  for (std::int64_t step = 0; step < loss.columns; ++step) {
+    double any = kUnknown;
+    for (std::int64_t r = 0; r < loss.rows; ++r)
+      if (std::isfinite(loss.at(r, step))) any = static_cast<double>(loss.at(r, step));
+    of_steps.push_back(any);
+  }
+  return ends_without_number(of_epochs) || ends_without_number(of_steps);
+}
+
 }  // namespace
 
 Launch make_launch(const RunData& run, const std::string& path) {
@@ -267,6 +287,7 @@ Launch make_launch(const RunData& run, const std::string& path) {
     launch.test_metric = run.epochs.back().test_metric;
     launch.validation_metric = run.epochs.back().validation_metric;
   }
+  launch.loss_lost = loses_its_loss(run);
   launch.rows_trained = rows_of(run.audit);
   read_steps(launch, run.steps);
   find_warmup(launch);

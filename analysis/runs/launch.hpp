@@ -46,6 +46,7 @@ struct Launch {
   double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
   double chance = 0;                              // the metric of a guess; NaN: not known
   bool higher_is_better = true;
+  bool loss_lost = false;            // it was a number, and at the end is none
   std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
   std::vector<LearningPoint> curve;  // one an epoch
   GpuUse gpu;

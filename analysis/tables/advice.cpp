@@ -21,14 +21,22 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
     for (Predictor& predictor : predictors_of(workload, analysis.baseline)) {
       choose_link(predictor, analysis, options);
       const std::string name = subject(analysis, workload, predictor.source().group->label);
-      const std::vector<Advice> all = advice_for(predictor, workload);
+      std::vector<Advice> all = advice_for(predictor, workload);
+      for (const Advice& a : all)
+        if (!a.is_gain())
+          page.notes.push_back(
+              fmt::format("{}: {} may gain or lose ({}), so it is no advice; more launches would tell.", name,
+                          a.what, with_interval(a.gain)));
+      std::erase_if(all, [](const Advice& a) { return !a.is_gain(); });
       for (std::size_t i = 0; i < all.size(); ++i) {
         const Advice& a = all[i];
         table.rows.push_back({name, a.gain, std::string(a.keeps_training ? "yes" : "no"), a.what, a.because});
         page.lead.push_back(fmt::format("{}, {}. {} (gain {}), because {}.", name, i + 1, a.what,
-                                        with_interval(a.gain), a.because));
+                                        with_interval(a.gain) + (a.gain.interval ? "" : ", single launches"),
+                                        a.because));
       }
-      if (all.empty()) page.lead.push_back(name + ": nothing that is known here would gain 1 % or more.");
+      if (all.empty())
+        page.lead.push_back(name + ": nothing that is known here would surely gain 1 % or more.");
       if (predictor.has_link())
         page.notes.push_back(fmt::format("{}: link of {} GB/s and {} us, {}.", name,
                                          number(predictor.link().bandwidth / 1e9),

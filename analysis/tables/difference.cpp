@@ -14,8 +14,6 @@ namespace {
 
 using Q = Quantity;
 
-constexpr double kSingleMargin = 0.05;  // of the step: what single launches must differ by
-
 struct Pair {
   std::string name;
   const GroupSummary *before = nullptr, *after = nullptr;
@@ -48,20 +46,29 @@ std::vector<Pair> pairs_of(const Analysis& before, const Analysis& after, std::v
 struct Change {
   Q phase;
   double before, after;
-  Estimate difference;  // seconds
-  bool significant;
+  Estimate difference;                                            // seconds
+  bool known() const { return difference.interval.has_value(); }  // single launches tell nothing
+  bool significant() const {
+    return known() && (difference.interval->low > 0 || difference.interval->high < 0);
+  }
 };
+
+// By the ratio of the two, as that of a speedup: a step is positive. Parts may be 0, so theirs is of
+// differences.
+Estimate difference_of(const Pair& pair, Q phase) {
+  const auto ratio = [](const Quantities& a, const Quantities& b) { return a[Q::wall] / b[Q::wall]; };
+  const double before = pair.before->steps.point[phase];
+  if (phase == Q::wall)
+    return mapped(estimate(pair.after->steps, pair.before->steps, ratio),
+                  [before](double times) { return before * (times - 1); });
+  return estimate(
+      pair.after->steps, pair.before->steps,
+      [phase](const Quantities& a, const Quantities& b) { return a[phase] - b[phase]; }, Scale::any);
+}
 
 Change change_of(const Pair& pair, Q phase) {
   const Quantities &before = pair.before->steps.point, &after = pair.after->steps.point;
-  Change c{phase, before[phase], after[phase],
-           estimate(pair.after->steps, pair.before->steps,
-                    [phase](const Quantities& a, const Quantities& b) { return a[phase] - b[phase]; }),
-           false};
-  const auto& interval = c.difference.interval;
-  c.significant = interval ? interval->low > 0 || interval->high < 0
-                           : std::abs(c.difference.value) > kSingleMargin * before[Q::wall];
-  return c;
+  return {phase, before[phase], after[phase], difference_of(pair, phase)};
 }
 
 std::vector<Change> changes_of(const Pair& pair) {
@@ -76,7 +83,13 @@ std::vector<Change> changes_of(const Pair& pair) {
 std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
   const Change& wall = changes.front();
   const double percent = 100 * wall.difference.value / wall.before;
-  if (!wall.significant)
+  if (!wall.known())
+    return fmt::format(
+        "{}: whether the step has changed cannot be said ({} -> {} ms): it takes two launches or more on "
+        "both "
+        "sides.",
+        pair.name, milliseconds(wall.before), milliseconds(wall.after));
+  if (!wall.significant())
     return fmt::format("{}: no significant change of the step ({} -> {} ms).", pair.name,
                        milliseconds(wall.before), milliseconds(wall.after));
   // The phase that explains most of it.
@@ -84,11 +97,10 @@ std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
       *std::max_element(changes.begin() + 1, changes.end(), [&](const Change& a, const Change& b) {
         return (percent > 0 ? 1 : -1) * (a.difference.value - b.difference.value) < 0;
       });
-  return fmt::format("{}: the step takes {} % {} ({} -> {} ms{}); most of it is {}: {} -> {} ms.", pair.name,
+  return fmt::format("{}: the step takes {} % {} ({} -> {} ms); most of it is {}: {} -> {} ms.", pair.name,
                      number(std::abs(percent)), percent > 0 ? "longer" : "less", milliseconds(wall.before),
-                     milliseconds(wall.after), wall.difference.interval ? "" : ", single launches",
-                     kQuantityNames[static_cast<std::size_t>(most.phase)], milliseconds(most.before),
-                     milliseconds(most.after));
+                     milliseconds(wall.after), kQuantityNames[static_cast<std::size_t>(most.phase)],
+                     milliseconds(most.before), milliseconds(most.after));
 }
 
 }  // namespace
@@ -116,10 +128,12 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
     for (const Change& c : changes)
       table.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
                             c.before, c.after, c.difference, c.difference.value / changes.front().before,
-                            std::string(c.significant ? "yes" : "no")});
+                            std::string(!c.known()        ? "single"
+                                        : c.significant() ? "yes"
+                                                          : "no")});
     page.lead.push_back(sentence_of(pair, changes));
     const Change& wall = changes.front();
-    if (!wall.significant || wall.difference.value <= options.threshold * wall.before) continue;
+    if (!wall.significant() || wall.difference.value <= options.threshold * wall.before) continue;
     result.regression = true;
     page.lead.push_back(
         fmt::format("{}: a regression of more than {} %.", pair.name, number(100 * options.threshold)));
@@ -127,8 +141,9 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
   if (table.rows.empty()) page.lead.emplace_back("No configuration is in both.");
   page.tables.push_back(std::move(table));
   page.notes.emplace_back(
-      "Significant: the 95 % interval of the difference does not hold 0; for single launches, more than 5 % "
-      "of the step.");
+      "Significant: the 95 % interval of the difference does not hold 0. A single launch on either side "
+      "tells "
+      "nothing of the next one.");
   return result;
 }
 

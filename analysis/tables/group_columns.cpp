@@ -112,6 +112,7 @@ void add_comparison(Columns& c, Comparison S::*against, const std::string& suffi
     return base ? Cell(base->label) : Cell();
   });
   for (const auto& [key, member] : {std::pair("speedup", &Comparison::speedup),
+                                    {"slowdown", &Comparison::slowdown},
                                     {"efficiency", &Comparison::efficiency},
                                     {"karp_flatt", &Comparison::karp_flatt}})
     estimated(

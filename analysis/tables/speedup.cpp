@@ -19,8 +19,7 @@ Table points_table(const Analysis& analysis) {
   return group_table(
       "points", "Times and speedups", groups_of(analysis),
       {metric("ranks", "ranks"), metric("scaling", "scaling"), metric("step_seconds", "ms/step", 1000),
-       metric("training_seconds_steady", "training s"),
-       metric_as("baseline", metric("baseline" + lead, "vs")),
+       metric("training_seconds", "training s"), metric_as("baseline", metric("baseline" + lead, "vs")),
        metric_as("speedup", metric("speedup" + lead, "speedup")),
        metric_as("efficiency", metric("efficiency" + lead, "effic. %", 100)),
        metric_as("karp_flatt", metric("karp_flatt" + lead, "Karp-Flatt"))},
@@ -58,10 +57,12 @@ std::string karp_flatt_sentence(const std::string& name, const Analysis& analysi
   if (!first || !last) return "";
   const bool known = first->interval && last->interval;
   const bool rises = known ? last->interval->low > first->interval->high : last->value > 1.2 * first->value;
-  const char* meaning = last->value > 1 ? "above 1: the ranks do extra work"
-                        : rises         ? "rising: overhead that grows with the ranks"
-                                        : "not clearly rising: it behaves as a serial part";
-  return fmt::format("{}: the serial fraction of Karp and Flatt goes from {} on {} ranks to {} on {}, {}{}.",
+  // Where the universal law has a peak, something grows with the ranks.
+  const char* meaning = last->value > 1         ? ", above 1: the ranks do extra work"
+                        : rises                 ? ", rising: overhead that grows with the ranks"
+                        : series.usl_best_ranks ? ""
+                                                : ", not clearly rising: it behaves as a serial part";
+  return fmt::format("{}: the serial fraction of Karp and Flatt goes from {} on {} ranks to {} on {}{}{}.",
                      name, number(first->value), series.groups.front()->group->any().ranks,
                      number(last->value), series.groups.back()->group->any().ranks, meaning,
                      known ? "" : " (single launches)");

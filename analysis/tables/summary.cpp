@@ -192,25 +192,33 @@ Table budget(const W& workload) {
                      groups_of(workload), columns, unless_refused(Claim::budget, "budget"));
 }
 
-Table lost_time(const W& workload, const Analysis& analysis) {
-  Table table{"lost",
-              "What a step takes beyond the ideal one, in % of the lost time",
+// shares: of the groups whose lost time has them, in %; otherwise of the others, in ms.
+Table lost_time(const W& workload, const Analysis& analysis, bool shares) {
+  Table table{shares ? "lost" : "lost_seconds",
+              shares ? "What a step takes beyond the ideal one, in % of the lost time"
+                     : "The same in ms, where a part is more than the whole, as others are below 0",
               {{"group", "", ""}, {"ideal", "s", "ideal ms", 1000}, {"lost", "s", "lost ms", 1000}}};
   for (const char* part : {"data", "h2d", "compute", "optimizer", "waiting", "transfer", "bubble", "other"})
-    table.columns.push_back({.key = "", .unit = "1", .header = part, .style = Style::percent});
+    table.columns.push_back({.key = "",
+                             .unit = shares ? "1" : "s",
+                             .header = part,
+                             .factor = shares ? 1.0 : 1000.0,
+                             .style = shares ? Style::percent : Style::number});
   const auto compared = [&](const S& s) {
     const Comparison& c = analysis.comparison(s);
     return is_parallel(s) && c.baseline && !c.refused();
   };
   for (const auto& [name, w, s] : groups_of(workload, compared)) {
-    std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
     const std::optional<Lost> lost = lost_by(*s, *summary_of(*w, analysis.comparison(*s).baseline));
+    if (lost ? lost->time.has_shares() != shares : !shares) continue;
+    std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
     if (!lost) {
       row.emplace_back(Refused{"", "the budget is refused"});
       continue;
     }
     row.insert(row.end(), {lost->ideal, lost->time.total});
-    for (const LostTime::Part& part : lost->time.parts) row.emplace_back(part.seconds / lost->time.total);
+    for (const LostTime::Part& part : lost->time.parts)
+      row.emplace_back(part.seconds / (shares ? lost->time.total : 1));
   }
   return table;
 }
@@ -227,11 +235,31 @@ Table learned(const W& workload) {
        words("warm-up left out", warmup_of, "warmup_steps_max")});
 }
 
+// Seed by seed, as the verdict says it.
+Table quality(const W& workload, const Analysis& analysis) {
+  Table table{"quality",
+              "What was learned beside the baseline, means over the seeds that both have",
+              {{"group", "", ""},
+               {.key = "", .unit = "", .header = "vs"},
+               {.key = "", .unit = "1", .header = "seeds"},
+               {.key = "", .unit = "1", .header = "metric", .style = Style::decimals},
+               {.key = "", .unit = "1", .header = "baseline's", .style = Style::decimals},
+               {.key = "", .unit = "1", .header = "difference", .style = Style::decimals}}};
+  for (const auto& [name, w, s] : groups_of(workload)) {
+    const Comparison& c = analysis.comparison(*s);
+    if (!c.quality) continue;
+    const Quality& q = *c.quality;
+    table.rows.push_back(
+        {name, c.baseline->label, q.seeds > 0 ? Cell(q.seeds) : Cell("none"), q.here, q.there, q.difference});
+  }
+  return table;
+}
+
 void add_workload(Page& page, const W& workload, const Analysis& analysis) {
   page.tables.push_back(times(workload));
-  for (Table table :
-       {speedups(workload, analysis), gpus(workload), communication(workload), ratios(workload),
-        waiting(workload), pop(workload), budget(workload), lost_time(workload, analysis), learned(workload)})
+  for (Table table : {speedups(workload, analysis), gpus(workload), communication(workload), ratios(workload),
+                      waiting(workload), pop(workload), budget(workload), lost_time(workload, analysis, true),
+                      lost_time(workload, analysis, false), learned(workload), quality(workload, analysis)})
     if (!table.rows.empty()) page.tables.push_back(std::move(table));
 }
 
@@ -292,8 +320,8 @@ Table short_table(const Analysis& analysis, const W& workload) {
   return group_table(
       "short", fmt::format("{} on {}", workload.workload->model, workload.workload->data),
       groups_of(workload, [](const S&) { return true; }),
-      {metric("ranks", "ranks"), metric("launches", "launches"),
-       metric("training_seconds_steady", "training s"), metric("throughput", "samples/s", 1, Style::value),
+      {metric("ranks", "ranks"), metric("launches", "launches"), metric("training_seconds", "training s"),
+       metric("throughput", "samples/s", 1, Style::value),
        claimed(analysis, "speedup", &Comparison::speedup, 1, "1"),
        claimed(analysis, "effic. %", &Comparison::efficiency, 100, "100"),
        metric("test_metric", "test " + (name.empty() ? "metric" : name), 1, Style::decimals)},

@@ -23,9 +23,13 @@ struct CellText {
     return number(column.factor * value);
   }
   std::string operator()(const Estimate& value) const {
+    if (column.style == Style::decimals && value.interval)
+      return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.value, value.interval->low, value.interval->high);
     if (column.style != Style::number && column.style != Style::marked) return (*this)(value.value);
-    const bool single = column.style == Style::marked && !value.interval;
-    return with_interval(value, column.factor) + (single ? " single" : "");
+    if (column.style == Style::number || value.interval) return with_interval(value, column.factor);
+    const auto& within = value.within_launch;
+    return number(column.factor * value.value) + " single" +
+           (within ? fmt::format(" ({})", bounds_of(value, *within, column.factor, "-")) : "");
   }
   std::string operator()(const Refused& refused) const {
     if (refused.code.empty()) return refused.sentence;

@@ -34,7 +34,8 @@ Cell cell(const std::optional<T>& value) {
 }
 
 // How people read a number: three significant digits, with the interval where there is one; the same without
-// it; with the word "single" where there is none; as a percentage with one decimal; with four decimals.
+// it; with the word "single" where there is none, and what its own steps say in brackets; as a percentage
+// with one decimal; with four decimals.
 enum class Style { number, value, marked, percent, decimals };
 
 struct Column {

@@ -2,12 +2,12 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/metrics/bootstrap.hpp"
 #include "analysis/metrics/learning.hpp"
 #include "analysis/metrics/least_squares.hpp"
 #include "analysis/metrics/link_model.hpp"
 #include "analysis/metrics/pipeline.hpp"
 #include "analysis/metrics/scaling_laws.hpp"
+#include "analysis/metrics/statistics.hpp"
 #include "analysis/metrics/utilisation.hpp"
 #include "support/catch.hpp"
 

@@ -147,15 +147,19 @@ Quantities step_of(double compute, double exposed, double transfer = 0, double w
 
 }  // namespace
 
-TEST_CASE("the mean step of launches of unequal length closes") {
-  const std::vector<Quantities> one = {step_of(1, 1)}, two = {step_of(4, 1), step_of(4, 1)};
-  const std::span<const Quantities> launches[] = {one, two};
-  const Quantities mean = mean_step(launches);
-  CHECK(mean[Q::wall] == Approx(4));
-  CHECK(budget_gap(mean) == Approx(0).margin(1e-12));
-  Quantities counted_twice = mean;
-  counted_twice[Q::other] += 0.4;
+TEST_CASE("a budget that counts a part twice does not close") {
+  const Quantities step = step_of(4, 1);
+  CHECK(budget_gap(step) == Approx(0).margin(1e-12));
+  Quantities counted_twice = step;
+  counted_twice[Q::other] += 0.5;
   CHECK(budget_gap(counted_twice) == Approx(0.1));
+}
+
+TEST_CASE("shares of lost time exist where no part is more than the whole") {
+  CHECK(lost_time(step_of(6, 3, 1, 2), step_of(10, 0), 2, true).has_shares());
+  // 4 of compute instead of 5, and 3 of communication: 2 are lost, of which 3 are communication.
+  CHECK_FALSE(lost_time(step_of(4, 3), step_of(10, 0), 2, true).has_shares());
+  CHECK_FALSE(lost_time(step_of(4, 0.5), step_of(10, 0), 2, true).has_shares());
 }
 
 TEST_CASE("lost time is what a step takes beyond the ideal, part by part") {
