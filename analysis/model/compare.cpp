@@ -1,5 +1,7 @@
 #include "analysis/model/compare.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 
@@ -32,6 +34,19 @@ auto preference(const GroupSummary& candidate, const GroupSummary& group,
   return std::tuple(refusals, std::ssize(findings), differing, candidate.step_seconds.value);
 }
 
+// What a run of one of the two does not allow to be claimed, is not claimed of both.
+void add_refusals_of_runs(std::vector<Finding>& findings, const GroupSummary& group) {
+  for (const Finding& finding : group.findings)
+    if (finding.rule->refuses == Claim::speedup)
+      findings.push_back({finding.rule, fmt::format("{} (in '{}')", finding.sentence, group.group->label)});
+}
+
+// Weak scaling has no Amdahl share that could be refused.
+void add_findings(Comparison& c, std::int64_t ranks, bool strong) {
+  for (Finding& finding : check_speedup(*c.speedup, ranks))
+    if (strong || finding.rule->refuses == Claim::speedup) c.findings.push_back(std::move(finding));
+}
+
 void claim(Comparison& c, const GroupSummary& group, const GroupSummary& base) {
   const Launch& launch = group.group->any();
   const std::int64_t p = launch.ranks;
@@ -43,11 +58,12 @@ void claim(Comparison& c, const GroupSummary& group, const GroupSummary& base) {
   c.efficiency = estimate(group.steps, base.steps, [=](const Quantities& here, const Quantities& there) {
     return efficiency(s(here, there), p);
   });
-  if (p < 2 || launch.weak_scaling()) return;
+  if (p < 2) return;
+  add_findings(c, p, !launch.weak_scaling());
+  if (launch.weak_scaling()) return;
   c.karp_flatt = estimate(group.steps, base.steps, [=](const Quantities& here, const Quantities& there) {
     return karp_flatt(s(here, there), p);
   });
-  for (Finding& finding : check_speedup(c.speedup->value, p)) c.findings.push_back(std::move(finding));
   c.amdahl_parallel_share = amdahl_parallel_share(c.speedup->value, p);
 }
 
@@ -60,6 +76,8 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   for (const GroupSummary& candidate : candidates) {
     if (!is_candidate(candidate, group, kind)) continue;
     std::vector<Finding> findings = check_pair(*group.group, *candidate.group);
+    add_refusals_of_runs(findings, group);
+    add_refusals_of_runs(findings, candidate);
     if (best &&
         preference(*best, group, result.findings, kind) <= preference(candidate, group, findings, kind))
       continue;
@@ -69,7 +87,11 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   if (!best) return result;
   result.baseline = best->group;
   if (!result.refused()) claim(result, group, *best);
-  return result;
+  if (!result.refused()) return result;
+  Comparison refused;
+  refused.baseline = result.baseline;
+  refused.findings = std::move(result.findings);
+  return refused;
 }
 
 }  // namespace lockstep

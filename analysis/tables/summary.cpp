@@ -206,7 +206,7 @@ Table lost_time(const W& workload, const Analysis& analysis) {
     std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
     const std::optional<Lost> lost = lost_by(*s, *summary_of(*w, analysis.comparison(*s).baseline));
     if (!lost) {
-      row.emplace_back(Refused{"", "the budget is refused"});
+      row.emplace_back(Refused{"", "the budget or the waiting is refused"});
       continue;
     }
     row.insert(row.end(), {lost->ideal, lost->time.total});
