@@ -16,11 +16,11 @@ namespace lockstep::checks {
 
 namespace {
 
-constexpr double kOutlier = 1.3;        // times the median of the other launches, and
-constexpr double kOutlierSpreads = 4;   // times what lies between these
-constexpr double kStarved = 0.1;        // of a step
-constexpr double kFarApart = 7;         // days
-constexpr double kOtherLoss = 0.25;     // of the baseline's loss after its first epoch
+constexpr double kOutlier = 1.3;       // times the median of the other launches, and
+constexpr double kOutlierSpreads = 4;  // times what lies between these
+constexpr double kStarved = 0.1;       // of a step
+constexpr double kFarApart = 7;        // days
+constexpr double kOtherLoss = 0.25;    // of the baseline's loss after its first epoch
 
 double mean_wall(const Launch& launch) {
   double sum = 0;
@@ -51,7 +51,7 @@ std::string said(const LaunchGroup& group, const std::string& key) {
 Detail unlike(const LaunchGroup& group, const LaunchGroup& baseline, const std::string& key) {
   const std::string here = said(group, key), there = said(baseline, key);
   if (here == there) return {};
-  return fmt::format("{} {}, baseline {}", key, here, there);
+  return fmt::format("{} {}, baseline {}; set it alike", key, here, there);
 }
 
 // Days since 1970, of "2026-01-31T12:00:00Z"; nothing for other texts.
@@ -69,23 +69,26 @@ std::optional<double> day_of(const std::string& started) {
   return static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 
-// Compute threads and cores of one host. `cores`: those by name; count: where a rank has no list of them, and
-// the ranks are taken to share.
+// Compute threads and cores of one host.
 struct Host {
-  std::int64_t ranks = 0, threads = 0, count = 0;
+  std::int64_t ranks = 0, threads = 0, most_threads = 0, most_cores = 0;  // most: of a rank
   std::set<std::string> cores;
   bool listed = true;
   double quota = 0;
+  // Without names of cores, ranks that have more of them than threads are taken to share them: those that are
+  // bound have as many.
   double room() const {
-    const double all = listed ? static_cast<double>(cores.size()) : static_cast<double>(count);
-    return quota > 0 ? std::min(all, std::max(1.0, quota)) : all;
+    const bool shared = most_cores > most_threads;
+    const auto all = listed ? std::ssize(cores) : shared ? most_cores : ranks * most_cores;
+    return quota > 0 ? std::min(static_cast<double>(all), std::max(1.0, quota)) : static_cast<double>(all);
   }
 };
 
 void add(Host& host, const RankEnvironment& rank) {
   ++host.ranks;
   host.threads += rank.threads;
-  host.count = std::max(host.count, rank.cores_bound);
+  host.most_threads = std::max(host.most_threads, rank.threads);
+  host.most_cores = std::max(host.most_cores, rank.cores_bound);
   host.listed = host.listed && !rank.cores.empty();
   host.quota = std::max(host.quota, rank.cpu_quota);
   for (std::size_t at = 0; at < rank.cores.size();) {
@@ -103,9 +106,10 @@ Detail oversubscribed(const RunData& run, const Launch& launch) {
   for (const RankEnvironment& rank : run.ranks) add(hosts[rank.host], rank);
   for (const auto& [name, host] : hosts)
     if (host.room() > 0 && static_cast<double>(host.threads) > host.room())
-      return fmt::format("{} threads of {} ranks on {} of '{}'; start fewer ranks there, or set parallel.threads",
-                         host.threads, host.ranks,
-                         host.room() == 1 ? "1 core" : number(host.room()) + " cores", name);
+      return fmt::format(
+          "{} threads of {} ranks on {} of '{}'; start fewer ranks there, or set parallel.threads",
+          host.threads, host.ranks, host.room() == 1 ? "1 core" : fmt::format("{:g} cores", host.room()),
+          name);
   return {};
 }
 
@@ -115,7 +119,8 @@ Detail copied(const Launch& launch, std::span<const Launch> earlier) {
   for (const Launch& other : earlier)
     if (other.times_digest == launch.times_digest && other.data.digest == launch.data.digest &&
         other.header.uuid != launch.header.uuid && other.usable())
-      return fmt::format("all step times are those of {}, to the last digit; launch the program again", other.path);
+      return fmt::format("all step times are those of {}, to the last digit; launch the program again",
+                         other.path);
   return {};
 }
 
@@ -129,8 +134,9 @@ Detail outlier_launch(const LaunchGroup& group) {
     const double away = std::abs(std::log(mean_wall(*one)) - median(others));
     const double spread = percentile(others, 1) - percentile(others, 0);
     if (!(away > std::log(kOutlier)) || !(away > kOutlierSpreads * spread)) continue;
-    return fmt::format("a step of {} takes {} ms, of the {} others {} ms; see what ran beside it, and launch more",
-                       one->path, milliseconds(mean_wall(*one)), n - 1, milliseconds(std::exp(median(others))));
+    return fmt::format(
+        "a step of {} takes {} ms, of the {} others {} ms; see what ran beside it, and launch more",
+        one->path, milliseconds(mean_wall(*one)), n - 1, milliseconds(std::exp(median(others))));
   }
   return {};
 }
@@ -139,14 +145,13 @@ Detail no_fingerprint(const LaunchGroup& group, const LaunchGroup& baseline) {
   for (const LaunchGroup* g : {&group, &baseline})
     for (const Launch* launch : g->launches)
       if (launch->fingerprint.empty())
-        return fmt::format("'{}' has no fingerprint of the hardware; run it again with this version", g->label);
+        return fmt::format("'{}' has no fingerprint of the hardware; run it again with this version",
+                           g->label);
   return {};
 }
 
 Detail other_warmup(const LaunchGroup& group, const LaunchGroup& baseline) {
-  const Detail detail = unlike(group, baseline, "measure.warmup");
-  if (!detail) return {};
-  return *detail + "; set it alike";
+  return unlike(group, baseline, "measure.warmup");
 }
 
 Detail data_starved(const LaunchGroup& group, const LaunchGroup& baseline) {
@@ -181,7 +186,8 @@ Detail other_messages(const LaunchGroup& group, const LaunchGroup& baseline) {
   for (const Launch* launch : group.launches) {
     const std::string dtype = launch->setting("parallel.reduce_dtype");
     if (dtype.empty() || dtype == "fp32" || launch->setting("training.precision") == dtype) continue;
-    return fmt::format("parallel.reduce_dtype is {}; compare what is learned with that of '{}'", dtype, baseline.label);
+    return fmt::format("parallel.reduce_dtype is {}; compare what is learned with that of '{}'", dtype,
+                       baseline.label);
   }
   return {};
 }
@@ -197,16 +203,18 @@ Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline) {
   double scale = 0;
   for (const Launch* mine : group.launches)
     for (const Launch* theirs : baseline.launches)
-      if (mine->setting("run.seed") == theirs->setting("run.seed") && mine->train_loss && theirs->train_loss) {
+      if (mine->setting("run.seed") == theirs->setting("run.seed") && mine->train_loss &&
+          theirs->train_loss) {
         differences.push_back(*mine->train_loss - *theirs->train_loss);
         scale = std::max(scale, theirs->first_train_loss);
       }
   if (differences.empty() || !(scale > 0)) return {};
   const double difference = median(differences);
   if (!(std::abs(difference) > kOtherLoss * scale)) return {};
-  return fmt::format("with equal seeds it ends {} {} than the baseline's, which began at {}; look for keys and data "
-                     "that differ",
-                     number(std::abs(difference)), difference > 0 ? "higher" : "lower", number(scale));
+  return fmt::format(
+      "with equal seeds it ends {} {} than the baseline's, which began at {}; look for keys and data "
+      "that differ",
+      number(std::abs(difference)), difference > 0 ? "higher" : "lower", number(scale));
 }
 
 }  // namespace lockstep::checks

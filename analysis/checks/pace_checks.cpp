@@ -73,7 +73,8 @@ Detail stalled_steps(const RunData&, const Launch& launch) {
     if (step[Quantity::wall] > limit) excess += step[Quantity::wall] - usual, ++stalls;
   if (!(excess > kStalledShare * total)) return {};
   return fmt::format(
-      "{} of {} steady steps take more than {} ms, where {} ms is usual, and stand for {} % of the time; see what "
+      "{} of {} steady steps take more than {} ms, where {} ms is usual, and stand for {} % of the time; see "
+      "what "
       "else runs or writes then",
       stalls, logs.size(), milliseconds(limit), milliseconds(usual), number(100 * excess / total));
 }
@@ -90,7 +91,8 @@ Detail gaps_between_steps(const RunData& run, const Launch& launch) {
   }
   if (!(gaps > kGapShare * launch.training_seconds)) return {};
   return fmt::format(
-      "{} s lie between steps of one epoch, {} s are in steps; the longest, of {} s, is before step {}; the run took "
+      "{} s lie between steps of one epoch, {} s are in steps; the longest, of {} s, is before step {}; the "
+      "run took "
       "{} s: compare wall_seconds, and see what stopped it",
       number(gaps), number(launch.training_seconds), number(largest), before,
       number(run.header.wall_seconds));
@@ -100,7 +102,8 @@ Detail clocks_apart(const RunData&, const Launch& launch) {
   if (!launch.clock_gap) return {};
   const ClockGap& gap = *launch.clock_gap;
   return fmt::format(
-      "by rank {}'s, collectives end {} ms {} than by rank {}'s, and {} ms can be explained; synchronise the nodes' "
+      "by rank {}'s, collectives end {} ms {} than by rank {}'s, and {} ms can be explained; synchronise the "
+      "nodes' "
       "clocks and run it again",
       gap.rank, milliseconds(std::abs(gap.seconds)), gap.seconds > 0 ? "later" : "earlier", gap.other,
       milliseconds(gap.bound));
@@ -119,9 +122,10 @@ Detail idle_rank(const RunData&, const Launch& launch) {
   const double usual = percentile(seconds, 1);
   for (std::size_t r = 0; r < seconds.size(); ++r)
     if (usual > 0 && seconds[r] < kIdle * usual)
-      return fmt::format("rank {} computes for {} ms of a step, the busiest for {} ms; start one rank fewer, or give "
-                         "it work",
-                         r, milliseconds(seconds[r]), milliseconds(usual));
+      return fmt::format(
+          "rank {} computes for {} ms of a step, the busiest for {} ms; start one rank fewer, or give "
+          "it work",
+          r, milliseconds(seconds[r]), milliseconds(usual));
   return {};
 }
 
@@ -137,8 +141,9 @@ Detail uneven_work(const RunData& run, const Launch& launch) {
   const auto [least, most] = std::minmax_element(sums.begin(), sums.end());
   // A batch that the ranks do not divide leaves them a sample apart.
   if (*most - *least <= static_cast<double>(samples.columns) || *most <= kUneven * *least) return {};
-  return fmt::format("rank {} trained on {:.0f} samples, rank {} on {:.0f}; let the ranks divide the global batch",
-                     most - sums.begin(), *most, least - sums.begin(), *least);
+  return fmt::format(
+      "rank {} trained on {:.0f} samples, rank {} on {:.0f}; let the ranks divide the global batch",
+      most - sums.begin(), *most, least - sums.begin(), *least);
 }
 
 Detail not_a_number(const RunData& run, const Launch& launch) {
@@ -146,12 +151,15 @@ Detail not_a_number(const RunData& run, const Launch& launch) {
   const std::int64_t last = loss.columns - 1;
   bool any = loss.rows == 0 || last < 0;  // of a split model one rank alone may know the loss
   for (std::int64_t r = 0; r < loss.rows && !any; ++r) any = std::isfinite(loss.at(r, last));
-  if (!any) return fmt::format("the loss of step {} is none; lower training.optimizer.lr or clip the gradients", last);
+  if (!any)
+    return fmt::format(
+        "the loss of step {} is not a number; lower training.optimizer.lr or clip the gradients", last);
   if (launch.metric.empty() || run.epochs.empty()) return {};
   const EpochRow& end = run.epochs.back();
   const bool measured = run.data.validation_rows > 0 || run.data.test_rows > 0;
   if (!measured || std::isfinite(end.validation_metric) || std::isfinite(end.test_metric)) return {};
-  return fmt::format("{} after the last epoch is none, though there are rows to measure it on", launch.metric);
+  return fmt::format("{} after the last epoch is not a number, though there are rows to measure it on",
+                     launch.metric);
 }
 
 }  // namespace lockstep::checks

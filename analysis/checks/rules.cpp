@@ -102,9 +102,10 @@ constexpr Rule kRules[] = {
      .on_pair = checks::other_warmup},
     {.code = "superlinear",
      .refuses = Claim::speedup,
-     .sentence = "ranks that share the work cannot be faster than their number without a cause, which the files do "
-                 "not show; look at the baseline's loader, cores and memory, and compare with one rank of the same "
-                 "mode: {}",
+     .sentence =
+         "ranks that share the work cannot be faster than their number without a cause, which the files do "
+         "not show; look at the baseline's loader, cores and memory, and compare with one rank of the same "
+         "mode: {}",
      .on_speedup = checks::without_a_cause},
     {.code = "amdahl-slowdown",
      .refuses = Claim::amdahl,

@@ -27,7 +27,8 @@ Detail without_a_cause(const Estimate& speedup, std::int64_t ranks) {
   const double efficiency = speedup.value / static_cast<double>(ranks);
   const double least = speedup.interval ? speedup.interval->low : speedup.value;
   if (!(efficiency > kSuperlinear) || !(least > static_cast<double>(ranks))) return {};
-  return fmt::format("{:.3f} times on {} ranks, an efficiency of {:.0f} %", speedup.value, ranks, 100 * efficiency);
+  return fmt::format("{:.3f} times on {} ranks, an efficiency of {:.0f} %", speedup.value, ranks,
+                     100 * efficiency);
 }
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points) {

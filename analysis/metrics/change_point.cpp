@@ -18,7 +18,7 @@ constexpr double kLevelClip = 5;          // sigmas
 constexpr double kSmallestSpread = 1e-6;  // of the median: the clock's grain on equal values
 constexpr double kLeastChange = 0.05;     // of a level
 constexpr std::size_t kFewestOfLevel = 10;
-constexpr double kFewestIndependent = 8;  // steps; a slow change of fewer is no news
+constexpr double kFewestIndependent = 15;  // steps; a slow change of fewer is no news
 
 // Length of the slower beginning, at most `most`; 0 for none. Values are in sigmas.
 std::size_t slower_beginning(std::span<const double> values, std::size_t most, const SeriesNoise& noise) {

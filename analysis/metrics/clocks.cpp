@@ -26,7 +26,8 @@ using EndsOfPairs = std::map<std::pair<std::int32_t, std::int32_t>, Ends>;  // b
 // Of gradient buckets, which nobody's program stands still for: the end of others is that of a wait.
 bool ends_together(const CommTable& comm, Collectives::Event event) {
   const std::string& kind = comm.kind[event];
-  return comm.bucket[event] >= 0 && (kind == "all_reduce" || kind == "all_gather" || kind == "reduce_scatter");
+  return comm.bucket[event] >= 0 &&
+         (kind == "all_reduce" || kind == "all_gather" || kind == "reduce_scatter");
 }
 
 void add(EndsOfPairs& pairs, const CommTable& comm, std::span<const Collectives::Event> members) {

@@ -43,7 +43,8 @@ bool splits_the_model(const Launch& launch) {
 
 // Rank 0 of a parameter server sums all gradients and updates the parameters, alone.
 bool is_the_server(const Launch& launch, const LateRank& late) {
-  return launch.header.mode == "ps" && late.lateness.rank == 0 && late.phase != "data" && late.phase != "compute";
+  return launch.header.mode == "ps" && late.lateness.rank == 0 && late.phase != "data" &&
+         late.phase != "compute";
 }
 
 }  // namespace

@@ -43,9 +43,9 @@ struct Launch {
 
   std::vector<Quantities> steps;  // mean over ranks, warm-up included
   std::int64_t warmup = 0;
-  bool warmup_given = false;  // by measure.warmup; otherwise by the change-point test
+  bool warmup_given = false;                // by measure.warmup; otherwise by the change-point test
   std::optional<LevelChange> level_change;  // of the steady steps, counted from the first of them
-  std::uint64_t times_digest = 0;           // of all ranks' step times; 0: they are too much alike to tell runs apart
+  std::uint64_t times_digest = 0;  // of all ranks' step times; 0: they are too much alike to tell runs apart
 
   double training_seconds = 0;                    // of all steps
   double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured

@@ -166,15 +166,16 @@ std::optional<GpuFacts> gpu_from(const std::string& text) {
 
 std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine) {
   const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu,
-                  mine.driver, mine.cores, text_of(mine.gpu), mine.cores_bound, mine.threads, mine.memory_bytes,
-                  mine.cpu_quota, mine.clock_offset, mine.clock_error);
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device,
+                  mine.cpu, mine.driver, mine.cores, text_of(mine.gpu), mine.cores_bound, mine.threads,
+                  mine.memory_bytes, mine.cpu_quota, mine.clock_offset, mine.clock_error);
   std::vector<RankEnvironment> ranks;
   for (const std::string& entry : world.all_gather(text)) {
     std::istringstream in(entry);
     RankEnvironment& e = ranks.emplace_back();
     std::string gpu;
-    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &e.cores, &gpu}) std::getline(in, *field);
+    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &e.cores, &gpu})
+      std::getline(in, *field);
     e.gpu = gpu_from(gpu);
     in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.cpu_quota >> e.clock_offset >> e.clock_error;
     if (!in) throw run_error("a rank described its environment in words that are not understood");
