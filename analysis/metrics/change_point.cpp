@@ -130,7 +130,7 @@ std::optional<LevelChange> level_change(std::span<const double> step_seconds) {
                           (noise.variance_of_mean(static_cast<double>(split)) +
                            noise.variance_of_mean(static_cast<double>(n - split)));
   const double size = static_cast<double>(n);
-  if (step * step <= noise.critical(6 * std::log(size), size) * variance) return {};
+  if (step * step <= noise.critical(8 * std::log(size), size) * variance) return {};
   return change;
 }
 
