@@ -26,7 +26,7 @@ struct LevelChange {
 
 // The split in which the logarithms of the two parts differ most (a tenth of the steps in each at the least,
 // and 10); nothing where their medians differ by less than 5 %, or their means by what AR(1) noise would do:
-// the square of the difference below 6 ln(n) times its variance. Drift is a change of level, too. Nothing
+// the square of the difference below 8 ln(n) times its variance. Drift is a change of level, too. Nothing
 // also where neighbours resemble each other so much that there are fewer than 15 independent steps.
 std::optional<LevelChange> level_change(std::span<const double> step_seconds);
 
