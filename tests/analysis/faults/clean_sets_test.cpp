@@ -22,8 +22,12 @@ struct CleanSet {
 CleanSet clean_set(int number) {
   constexpr int kRanks[] = {2, 4, 8}, kLaunches[] = {3, 5}, kSteps[] = {60, 120, 200};
   constexpr double kSizes[] = {0.5, 1, 3, 10};
-  return {number,           kRanks[number % 3],     kLaunches[number / 3 % 2], kSteps[number / 6 % 3],
-          kSizes[number % 4], static_cast<Noise>(number % 7 % 3)};
+  return {number,
+          kRanks[number % 3],
+          kLaunches[number / 3 % 2],
+          kSteps[number / 6 % 3],
+          kSizes[number % 4],
+          static_cast<Noise>(number % 7 % 3)};
 }
 
 // Three steps of warm-up, and noise that all ranks share.
@@ -32,7 +36,8 @@ void add_noise(RunData& run, const CleanSet& set, RandomStream& random) {
   std::vector<double> noise(n, 1);
   if (set.noise == Noise::lognormal) noise = lognormal_noise(random, n, 0.1);
   if (set.noise == Noise::correlated) noise = correlated_noise(random, n, 0.04, 0.7);
-  set_pace(run, [&](std::int64_t step) { return (step < 3 ? 3 : 1) * noise[static_cast<std::size_t>(step)]; });
+  set_pace(run,
+           [&](std::int64_t step) { return (step < 3 ? 3 : 1) * noise[static_cast<std::size_t>(step)]; });
 }
 
 std::vector<RunData> runs_of(const CleanSet& set) {

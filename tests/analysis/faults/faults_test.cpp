@@ -1,5 +1,5 @@
-// Runs with one fault each, put into launches that are good: each has a finding, with its code and a sentence.
-// faults.md lists them; it is made by this test (support/golden.hpp says how).
+// Runs with one fault each, put into launches that are good: each has a finding, with its code and a
+// sentence. faults.md lists them; it is made by this test (support/golden.hpp says how).
 #include <fmt/format.h>
 
 #include <cmath>
@@ -102,8 +102,10 @@ const Fault kFaults[] = {
        ddp(r).header.valid = false;
        ddp(r).header.invalid_reasons = {"replicas diverged after epoch 1: rank 2 differs"};
      }},
-    {"data that is not sharded: rows are repeated", "work-audit", [](Runs& r) { ddp(r).audit[0].repeated = 9600; }},
-    {"the audit counts other samples than the steps", "work-audit", [](Runs& r) { ddp(r).audit[0].samples[2] = 7; }},
+    {"data that is not sharded: rows are repeated", "work-audit",
+     [](Runs& r) { ddp(r).audit[0].repeated = 9600; }},
+    {"the audit counts other samples than the steps", "work-audit",
+     [](Runs& r) { ddp(r).audit[0].samples[2] = 7; }},
     {"two steps are swapped", "step-order", [](Runs& r) { swap_steps(ddp(r), 50, 51); }},
     {"the epochs go back", "step-order", [](Runs& r) { ddp(r).steps.epoch.at(0, 20) = 1; }},
     {"one file, given twice", "duplicate-run", [](Runs& r) { r.push_back(ddp(r)); }},
@@ -151,7 +153,8 @@ const Fault kFaults[] = {
     {"a rank has twice the samples of another", "uneven-work",
      [](Runs& r) {
        in_all(r, "ddp", [](RunData& run) {
-         for (std::int64_t k = 0; k < kSteps; ++k) run.steps.samples.at(0, k) = 24, run.steps.samples.at(1, k) = 8;
+         for (std::int64_t k = 0; k < kSteps; ++k)
+           run.steps.samples.at(0, k) = 24, run.steps.samples.at(1, k) = 8;
          run.audit[0].samples = {24 * kSteps, 8 * kSteps, 16 * kSteps, 16 * kSteps};
        });
      }},
@@ -160,7 +163,9 @@ const Fault kFaults[] = {
     {"the parallel run is throttled from half way on", "drift",
      [](Runs& r) { pace(r, "ddp", [](std::int64_t k) { return k < 100 ? 1.0 : 1.5; }); }},
     {"one launch becomes slower and slower", "drift",
-     [](Runs& r) { set_pace(ddp(r), [](std::int64_t k) { return 1 + 0.6 * static_cast<double>(k) / kSteps; }); }},
+     [](Runs& r) {
+       set_pace(ddp(r), [](std::int64_t k) { return 1 + 0.6 * static_cast<double>(k) / kSteps; });
+     }},
     {"a baseline that slows down by a tenth", "unsteady",
      [](Runs& r) { pace(r, "seq", [](std::int64_t k) { return k < 120 ? 1.0 : 1.1; }); }},
     {"the first 120 of 200 steps are slow", "slow-start",
@@ -221,7 +226,8 @@ const Fault kFaults[] = {
        for (RunData& run : r) run.epochs[0].train_loss = run.header.mode == "seq" ? 0.3 : 1.0;
      }},
     {"a run with parts left out", "ablation", [](Runs& r) { set(r, "ddp", "parallel.ablation", "no_comm"); }},
-    {"another warm-up is left out", "different-warmup", [](Runs& r) { set(r, "ddp", "measure.warmup", "150"); }},
+    {"another warm-up is left out", "different-warmup",
+     [](Runs& r) { set(r, "ddp", "measure.warmup", "150"); }},
     {"a baseline that waits for its loader", "data-starved",
      [](Runs& r) { in_all(r, "seq", [](RunData& run) { lengthen(run, &StepTable::data, 4e-3); }); }},
     {"more than 5 times as fast on 4 ranks", "superlinear",
@@ -229,7 +235,8 @@ const Fault kFaults[] = {
     {"recording takes 4 % of a step", "recorder-overhead", [](Runs& r) { ddp(r).recorder_overhead = 0.04; }},
     {"another version of LibTorch", "different-versions",
      [](Runs& r) { in_all(r, "ddp", [](RunData& run) { run.environment["libtorch"] = "2.4.0"; }); }},
-    {"another number of loader threads", "different-loader", [](Runs& r) { set(r, "ddp", "data.workers", "8"); }},
+    {"another number of loader threads", "different-loader",
+     [](Runs& r) { set(r, "ddp", "data.workers", "8"); }},
     {"gradients are exchanged in bf16", "low-precision-messages",
      [](Runs& r) { set(r, "ddp", "parallel.reduce_dtype", "bf16"); }},
     {"one side writes checkpoints", "different-checkpoints",
@@ -276,8 +283,9 @@ TEST_CASE("the launches that faults are put into have none") {
 }
 
 TEST_CASE("every fault has its finding", "[golden]") {
-  std::string list = "Made by faults_test: each fault alone, in three launches of train_seq and three of train_ddp on 4 "
-                     "ranks.\n\n| fault | code | severity | sentence |\n|---|---|---|---|\n";
+  std::string list =
+      "Made by faults_test: each fault alone, in three launches of train_seq and three of train_ddp on 4 "
+      "ranks.\n\n| fault | code | severity | sentence |\n|---|---|---|---|\n";
   for (const Fault& fault : kFaults) {
     Runs runs = good_runs();
     fault.put_into(runs);
@@ -336,7 +344,8 @@ TEST_CASE("a server is late by what it is there for") {
   RunData run = make_run({.mode = "ps", .ranks = 2, .transfer = 2e-3, .late = 4e-3});
   StepTable& t = run.steps;
   for (std::int64_t k = 0; k < t.steps(); ++k) {
-    for (Matrix<double>* column : {&t.backward, &t.comm, &t.comm_exposed}) std::swap(column->at(0, k), column->at(1, k));
+    for (Matrix<double>* column : {&t.backward, &t.comm, &t.comm_exposed})
+      std::swap(column->at(0, k), column->at(1, k));
     t.backward.at(0, k) -= 4e-3;
     t.optimizer.at(0, k) += 4e-3;
   }

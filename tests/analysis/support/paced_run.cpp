@@ -7,7 +7,8 @@ namespace lockstep::test {
 namespace {
 
 // Moves the steps to where `starts` says, and events with them: their place in the step grows by the factor.
-void move_steps(RunData& run, const Matrix<double>& starts, const std::function<double(std::int64_t)>& factor) {
+void move_steps(RunData& run, const Matrix<double>& starts,
+                const std::function<double(std::int64_t)>& factor) {
   CommTable& c = run.comm;
   for (std::size_t i = 0; i < c.size(); ++i) {
     const double old = run.steps.start.at(c.rank[i], c.step[i]), now = starts.at(c.rank[i], c.step[i]);
