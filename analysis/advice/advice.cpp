@@ -75,7 +75,8 @@ Estimate gain_of_mending(const Case& c, const LateRank& late) {
 
 Advised slow_rank(const Case& c) {
   const auto& late = c.group.parallel.late;
-  if (!late || late->lateness.kind != Straggler::persistent || late->seconds <= late->others) return {};
+  if (!late || late->lateness.kind != Straggler::persistent || late->role || late->seconds <= late->others)
+    return {};
   const bool loader = late->phase == "data";
   Advice advice;
   advice.what =

@@ -65,6 +65,9 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
   const LateRank& late = *group.parallel.late;
   switch (late.lateness.kind) {
     case Straggler::persistent:
+      if (late.role)
+        return fmt::format("waiting for rank {}, the parameter server, which alone updates the parameters",
+                           late.lateness.rank);
       return fmt::format("waiting for rank {}{}", late.lateness.rank, fault_of(late));
     case Straggler::roaming:
       return "waiting in collectives for whichever rank is late, now one and now another";

@@ -15,8 +15,21 @@ Detail budget_open(const RunData& run, const Launch& launch);
 Detail gpu_slowed(const RunData& run, const Launch& launch);
 Detail recorder_costly(const RunData& run, const Launch& launch);
 Detail ranks_unlike(const RunData& run, const Launch& launch);
+Detail oversubscribed(const RunData& run, const Launch& launch);
+Detail drifts(const RunData& run, const Launch& launch);
+Detail starts_slowly(const RunData& run, const Launch& launch);
+Detail unsteady(const RunData& run, const Launch& launch);
+Detail stalled_steps(const RunData& run, const Launch& launch);
+Detail gaps_between_steps(const RunData& run, const Launch& launch);
+Detail clocks_apart(const RunData& run, const Launch& launch);
+Detail unmatched(const RunData& run, const Launch& launch);
+Detail idle_rank(const RunData& run, const Launch& launch);
+Detail uneven_work(const RunData& run, const Launch& launch);
+Detail not_a_number(const RunData& run, const Launch& launch);
 
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier);
+Detail copied(const Launch& launch, std::span<const Launch> earlier);
+Detail outlier_launch(const LaunchGroup& group);
 Detail single(const LaunchGroup& group);
 Detail no_training(const LaunchGroup& group);
 Detail resumed(const LaunchGroup& group);
@@ -36,8 +49,19 @@ Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail ablated(const LaunchGroup& group, const LaunchGroup& baseline);
 
-Detail slower_than_one(double speedup, std::int64_t ranks);
-Detail faster_than_ranks(double speedup, std::int64_t ranks);
+Detail no_fingerprint(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_warmup(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail data_starved(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail fewer_cores(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail far_apart(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_loader(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_messages(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_checkpoints(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline);
+
+Detail slower_than_one(const Estimate& speedup, std::int64_t ranks);
+Detail faster_than_ranks(const Estimate& speedup, std::int64_t ranks);
+Detail without_a_cause(const Estimate& speedup, std::int64_t ranks);
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points);
 Detail fitted_above_one(std::span<const ScalingPoint> points);

@@ -21,7 +21,7 @@ std::vector<Finding> check_run(const RunData& run, const Launch& launch);
 std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> earlier);
 std::vector<Finding> check_group(const LaunchGroup& group);
 std::vector<Finding> check_pair(const LaunchGroup& group, const LaunchGroup& baseline);
-std::vector<Finding> check_speedup(double speedup, std::int64_t ranks);
+std::vector<Finding> check_speedup(const Estimate& speedup, std::int64_t ranks);
 std::vector<Finding> check_series(std::span<const ScalingPoint> points);
 
 }  // namespace lockstep

@@ -33,6 +33,16 @@ double steady_sum(const Matrix<double>& column, std::int64_t rank, std::int64_t 
   return std::accumulate(row + first, row + column.columns, 0.0);
 }
 
+// What no phase accounts for may be of any of them, and one more cause itself: so much of it leaves the two
+// largest phases where they are. Passes count as one.
+double room_of(const StepTable& t, std::int64_t rank, std::int64_t first) {
+  std::vector<double> parts = {steady_sum(t.forward, rank, first) + steady_sum(t.backward, rank, first)};
+  for (const Matrix<double>* part : {&t.data, &t.h2d, &t.comm_exposed, &t.optimizer, &t.bubble})
+    parts.push_back(steady_sum(*part, rank, first));
+  std::sort(parts.rbegin(), parts.rend());
+  return std::min(parts[0] - parts[1], parts[1] - parts[2]);
+}
+
 double parts_sum(const StepTable& t, std::int64_t rank, std::int64_t first) {
   double sum = 0;
   for (const Matrix<double>* part :
@@ -112,9 +122,9 @@ Detail budget_open(const RunData& run, const Launch& launch) {
     const double other = steady_sum(run.steps.other, rank, launch.warmup) / wall;
     if (!(std::abs(sum - 1) <= kOpenShare))
       return fmt::format("rank {}: they add up to {:.1f} % of it", rank, 100 * sum);
-    if (!(std::abs(other) <= kOpenShare))
-      return fmt::format("rank {}: {:.1f} % of it is 'other', more than {:.0f} %", rank, 100 * other,
-                         100 * kOpenShare);
+    if (!(std::abs(other) <= std::max(kOpenShare, room_of(run.steps, rank, launch.warmup) / wall)))
+      return fmt::format("rank {}: {:.1f} % of it is 'other', enough to change the order of what takes most",
+                         rank, 100 * other);
   }
   return {};
 }

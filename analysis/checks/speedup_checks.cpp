@@ -7,14 +7,28 @@
 
 namespace lockstep::checks {
 
-Detail slower_than_one(double speedup, std::int64_t) {
-  if (!(speedup < 1)) return {};
-  return fmt::format("the speedup is {:.3f}, below 1", speedup);
+namespace {
+
+constexpr double kSuperlinear = 1.1;  // efficiency: up to here by chance, or by caches
+
+}  // namespace
+
+Detail slower_than_one(const Estimate& speedup, std::int64_t) {
+  if (!(speedup.value < 1)) return {};
+  return fmt::format("the speedup is {:.3f}, below 1", speedup.value);
 }
 
-Detail faster_than_ranks(double speedup, std::int64_t ranks) {
-  if (!(speedup > static_cast<double>(ranks))) return {};
-  return fmt::format("the speedup is {:.3f}, above the {} ranks", speedup, ranks);
+Detail faster_than_ranks(const Estimate& speedup, std::int64_t ranks) {
+  if (!(speedup.value > static_cast<double>(ranks))) return {};
+  return fmt::format("the speedup is {:.3f}, above the {} ranks", speedup.value, ranks);
+}
+
+Detail without_a_cause(const Estimate& speedup, std::int64_t ranks) {
+  const double efficiency = speedup.value / static_cast<double>(ranks);
+  const double least = speedup.interval ? speedup.interval->low : speedup.value;
+  if (!(efficiency > kSuperlinear) || !(least > static_cast<double>(ranks))) return {};
+  return fmt::format("{:.3f} times on {} ranks, an efficiency of {:.0f} %", speedup.value, ranks,
+                     100 * efficiency);
 }
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points) {

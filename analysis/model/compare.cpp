@@ -1,5 +1,7 @@
 #include "analysis/model/compare.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 
@@ -32,6 +34,19 @@ auto preference(const GroupSummary& candidate, const GroupSummary& group,
   return std::tuple(refusals, std::ssize(findings), differing, candidate.step_seconds.value);
 }
 
+// What a run of one of the two does not allow to be claimed, is not claimed of both.
+void add_refusals_of_runs(std::vector<Finding>& findings, const GroupSummary& group) {
+  for (const Finding& finding : group.findings)
+    if (finding.rule->refuses == Claim::speedup)
+      findings.push_back({finding.rule, fmt::format("{} (in '{}')", finding.sentence, group.group->label)});
+}
+
+// Weak scaling has no Amdahl share that could be refused.
+void add_findings(Comparison& c, std::int64_t ranks, bool strong) {
+  for (Finding& finding : check_speedup(*c.speedup, ranks))
+    if (strong || finding.rule->refuses == Claim::speedup) c.findings.push_back(std::move(finding));
+}
+
 void claim(Comparison& c, const GroupSummary& group, const GroupSummary& base) {
   const Launch& launch = group.group->any();
   const std::int64_t p = launch.ranks;
@@ -43,9 +58,10 @@ void claim(Comparison& c, const GroupSummary& group, const GroupSummary& base) {
   c.launches_to_decide = launches_to_decide(group.steps, base.steps, s);
   c.slowdown = mapped(*c.speedup, [](double value) { return 1 / value; });
   c.efficiency = mapped(*c.speedup, [=](double value) { return efficiency(value, p); });
-  if (p < 2 || launch.weak_scaling()) return;
+  if (p < 2) return;
+  add_findings(c, p, !launch.weak_scaling());
+  if (launch.weak_scaling()) return;
   c.karp_flatt = mapped(*c.speedup, [=](double value) { return karp_flatt(value, p); });
-  for (Finding& finding : check_speedup(c.speedup->value, p)) c.findings.push_back(std::move(finding));
   c.amdahl_parallel_share = amdahl_parallel_share(c.speedup->value, p);
 }
 
@@ -58,6 +74,8 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   for (const GroupSummary& candidate : candidates) {
     if (!is_candidate(candidate, group, kind)) continue;
     std::vector<Finding> findings = check_pair(*group.group, *candidate.group);
+    add_refusals_of_runs(findings, group);
+    add_refusals_of_runs(findings, candidate);
     if (best &&
         preference(*best, group, result.findings, kind) <= preference(candidate, group, findings, kind))
       continue;
@@ -68,7 +86,12 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   result.baseline = best->group;
   result.quality = compare_quality(*group.group, *best->group);
   if (!result.refused()) claim(result, group, *best);
-  return result;
+  if (!result.refused()) return result;
+  Comparison refused;
+  refused.baseline = result.baseline;
+  refused.findings = std::move(result.findings);
+  refused.quality = std::move(result.quality);
+  return refused;
 }
 
 }  // namespace lockstep

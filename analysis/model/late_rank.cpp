@@ -36,6 +36,17 @@ void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
   }
 }
 
+bool splits_the_model(const Launch& launch) {
+  const std::string& mode = launch.header.mode;
+  return mode == "mp" || mode == "pipe" || mode == "hybrid";
+}
+
+// Rank 0 of a parameter server sums all gradients and updates the parameters, alone.
+bool is_the_server(const Launch& launch, const LateRank& late) {
+  return launch.header.mode == "ps" && late.lateness.rank == 0 && late.phase != "data" &&
+         late.phase != "compute";
+}
+
 }  // namespace
 
 const char* words_for(Straggler kind) {
@@ -53,6 +64,7 @@ const char* words_for(Straggler kind) {
 }
 
 std::optional<LateRank> late_rank(const LaunchGroup& group) {
+  if (splits_the_model(group.any())) return {};
   const auto ranks = static_cast<std::size_t>(group.any().ranks);
   std::vector<double> caused(ranks, 0);
   std::vector<Quantities> means(ranks);
@@ -69,6 +81,7 @@ std::optional<LateRank> late_rank(const LaunchGroup& group) {
   if (late.lateness.kind == Straggler::none) return {};
   for (const double seconds : caused) late.wait += seconds;
   name_phase(late, means);
+  late.role = is_the_server(group.any(), late);
   return late;
 }
 

@@ -15,13 +15,15 @@ struct LateRank {
   double wait = 0;                 // what the mean rank waits in collectives
   std::string phase;               // data, h2d, compute, optimizer or other: where the rank differs most
   double seconds = 0, others = 0;  // of that phase: the rank's, and the median of the other ranks
+  bool role = false;               // it is late by what the mode has it do: no fault of the rank
   double longer() const { return seconds / others - 1; }
 };
 
 // "always the same", "roams", "some more than others".
 const char* words_for(Straggler kind);
 
-// Nothing for one rank, without events, or where nobody waits.
+// Nothing for one rank, without events, where nobody waits, or where a model is split: stages differ in what
+// they do, and wait for each other by design.
 std::optional<LateRank> late_rank(const LaunchGroup& group);
 
 }  // namespace lockstep

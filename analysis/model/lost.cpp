@@ -23,7 +23,7 @@ void lay_on_late_rank(Lost& lost, const GroupSummary& group) {
 
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline) {
   for (const GroupSummary* side : {&group, &baseline})
-    if (refusal_of(side->findings, Claim::budget)) return {};
+    if (refusal_of(side->findings, Claim::budget) || refusal_of(side->findings, Claim::waiting)) return {};
   const Launch& launch = group.group->any();
   Lost lost;
   lost.time = lost_time(group.budget, baseline.budget, launch.ranks, !launch.weak_scaling());

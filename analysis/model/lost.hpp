@@ -16,7 +16,7 @@ struct Lost {
   double late_rank_itself = 0;
 };
 
-// Nothing where one of the budgets is refused.
+// Nothing where one of the budgets is refused, or what the ranks waited.
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline);
 
 }  // namespace lockstep

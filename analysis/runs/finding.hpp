@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "analysis/quantities/estimate.hpp"
+
 namespace lockstep {
 
 struct Launch;
@@ -14,7 +16,7 @@ struct RunData;
 struct ScalingPoint;
 
 // What may not be claimed where a rule applies. nothing: a warning, printed beside the numbers.
-enum class Claim { nothing, whole_run, speedup, budget, amdahl, usl };
+enum class Claim { nothing, whole_run, speedup, budget, amdahl, usl, waiting };
 
 // Checks give the words that fill the sentence's {}, or nothing when all is well.
 using Detail = std::optional<std::string>;
@@ -28,7 +30,7 @@ struct Rule {
   Detail (*on_launch_among)(const Launch&, std::span<const Launch> earlier) = nullptr;
   Detail (*on_group)(const LaunchGroup&) = nullptr;                              // has launches
   Detail (*on_pair)(const LaunchGroup&, const LaunchGroup& baseline) = nullptr;  // both have launches
-  Detail (*on_speedup)(double speedup, std::int64_t ranks) = nullptr;
+  Detail (*on_speedup)(const Estimate& speedup, std::int64_t ranks) = nullptr;
   Detail (*on_series)(std::span<const ScalingPoint>) = nullptr;  // speedups of several rank counts
 };
 

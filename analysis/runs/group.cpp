@@ -33,7 +33,7 @@ Identity identity_of(const Launch& l) {
   for (const auto& [key, value] : l.environment) id[key] = value;
   id["mode"] = l.header.mode;
   id["ranks"] = fmt::format("{:06}", l.ranks);
-  if (!l.on_gpu()) id["threads"] = std::to_string(l.threads);
+  if (!l.on_gpu()) id["threads"] = std::to_string(l.threads), id["cores"] = std::to_string(l.cores);
   id["rows"] = std::to_string(l.data.train_rows);
   if (l.header.resumed) id["epochs before"] = std::to_string(l.epochs_before());
   // Its kind, where it names one, and 8 digits.

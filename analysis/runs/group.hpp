@@ -24,8 +24,8 @@ struct Workload {
 };
 
 // Launches are in a group when every resolved key is equal but those that change neither the work nor its
-// speed (seed, name, paths, checkpoints, targets), and mode, ranks, threads, batch, number of steps, hardware
-// and versions; of equal seeds, only with equal data.
+// speed (seed, name, paths, checkpoints, targets), and mode, ranks, threads, cores, batch, number of steps,
+// hardware and versions; of equal seeds, only with equal data.
 std::vector<Workload> group_launches(const std::vector<Launch>& launches);
 
 // Whether a key may differ between launches of one configuration.

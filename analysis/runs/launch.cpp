@@ -14,6 +14,7 @@
 #include "analysis/metrics/pop.hpp"
 #include "analysis/metrics/utilisation.hpp"
 #include "analysis/metrics/waiting.hpp"
+#include "base/digest.hpp"
 #include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
@@ -93,6 +94,12 @@ bool has_messages(const CommTable& comm) {
   return std::find(comm.kind.begin(), comm.kind.end(), "send") != comm.kind.end();
 }
 
+std::vector<double> clock_errors(const std::vector<RankEnvironment>& ranks) {
+  std::vector<double> errors;
+  for (const RankEnvironment& rank : ranks) errors.push_back(rank.clock_error);
+  return errors;
+}
+
 // By the events. What is exposed is communication also where no event says so: a GPU's stream stands still
 // for a little longer than the operation that it waits for takes.
 std::optional<Matrix<double>> total_comm(const StepTable& table, const CommTable& comm) {
@@ -109,7 +116,16 @@ void read_communication(Launch& launch, const RunData& run) {
   add_column(launch, table, Quantity::comm, from_events ? *from_events : table.comm);
   if (!from_events) return;
   const Collectives collectives(run.comm, table.ranks(), table.steps());
+  launch.clock_gap = clock_gap(run.comm, collectives, clock_errors(run.ranks));
   WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
+  launch.unmatched_collectives = waiting.unmatched;
+  launch.reduced_bytes = waiting.bytes;
+  launch.reduced_seconds = waiting.seconds;
+  launch.reduced_ranks = waiting.reduced_ranks;
+  launch.all_reduces = std::move(waiting.all_reduces);
+  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
+  // Who waited for whom follows from events of all ranks on one clock.
+  if (waiting.unmatched > 0 || launch.clock_gap) return;
   const std::vector<double> ideal = has_messages(run.comm)
                                         ? std::vector<double>(launch.steps.size(), 0.0)
                                         : replay_without_transfer(table, run.comm, collectives);
@@ -121,12 +137,6 @@ void read_communication(Launch& launch, const RunData& run) {
   const auto steady = static_cast<double>(launch.steady().size());
   for (const double seconds : waiting.caused) launch.wait_caused.push_back(seconds / steady);
   launch.last_arrivals = std::move(waiting.last);
-  launch.unmatched_collectives = waiting.unmatched;
-  launch.reduced_bytes = waiting.bytes;
-  launch.reduced_seconds = waiting.seconds;
-  launch.reduced_ranks = waiting.reduced_ranks;
-  launch.all_reduces = std::move(waiting.all_reduces);
-  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
 }
 
 void read_stages(Launch& launch, const StageTable& stages) {
@@ -159,6 +169,21 @@ void read_curve(Launch& launch, const RunData& run) {
   }
 }
 
+// Clocks give no two launches the same times, to the last digit and in each step.
+std::uint64_t digest_of_times(const Matrix<double>& walls) {
+  constexpr std::size_t kTelling = 10;
+  if (std::set<double>(walls.values.begin(), walls.values.end()).size() < kTelling) return 0;
+  Digest digest;
+  for (const double wall : walls.values) digest.add_value(wall);
+  return digest.value();
+}
+
+std::vector<double> walls_of(std::span<const Quantities> steps) {
+  std::vector<double> walls;
+  for (const Quantities& step : steps) walls.push_back(step[Quantity::wall]);
+  return walls;
+}
+
 void find_warmup(Launch& launch) {
   const std::string given = launch.setting("measure.warmup");
   std::int64_t steps = 0;
@@ -168,8 +193,7 @@ void find_warmup(Launch& launch) {
     launch.warmup = std::min(steps, std::max<std::int64_t>(0, std::ssize(launch.steps) - 1));
     return;
   }
-  std::vector<double> walls;
-  for (const Quantities& step : launch.steps) walls.push_back(step[Quantity::wall]);
+  const std::vector<double> walls = walls_of(launch.steps);
   launch.warmup = warmup_steps(walls);
   // Its first step is one of training.
   if (launch.ablation() == "comm_only" && std::ssize(walls) > 1)
@@ -281,17 +305,23 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
   launch.nodes = nodes_of(run.ranks);
   for (const RankEnvironment& rank : run.ranks) launch.threads = std::max(launch.threads, rank.threads);
+  for (const RankEnvironment& rank : run.ranks)
+    launch.cores = launch.cores > 0 ? std::min(launch.cores, rank.cores_bound) : rank.cores_bound;
   launch.epochs = std::ssize(run.epochs);
   launch.test_metric = launch.validation_metric = std::numeric_limits<double>::quiet_NaN();
   if (!run.epochs.empty()) {
     launch.test_metric = run.epochs.back().test_metric;
     launch.validation_metric = run.epochs.back().validation_metric;
+    launch.first_train_loss = run.epochs.front().train_loss;
+    if (std::isfinite(run.epochs.back().train_loss)) launch.train_loss = run.epochs.back().train_loss;
   }
   launch.loss_lost = loses_its_loss(run);
   launch.rows_trained = rows_of(run.audit);
   read_steps(launch, run.steps);
   find_warmup(launch);
+  launch.times_digest = digest_of_times(run.steps.wall);
   if (!launch.steps.empty()) {
+    launch.level_change = level_change(walls_of(launch.steady()));
     read_ranks(launch, run.steps);
     read_imbalance(launch, run.steps);
     read_communication(launch, run);

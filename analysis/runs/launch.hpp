@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "analysis/metrics/bucket_times.hpp"
+#include "analysis/metrics/change_point.hpp"
+#include "analysis/metrics/clocks.hpp"
 #include "analysis/metrics/learning.hpp"
 #include "analysis/metrics/link_model.hpp"
 #include "analysis/quantities/quantities.hpp"
@@ -37,13 +39,18 @@ struct Launch {
   DataFacts data;
   std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
   std::int64_t nodes = 1;                                             // distinct hosts
+  std::int64_t cores = 0;  // that a rank may run on, the fewest; 0: not known
 
   std::vector<Quantities> steps;  // mean over ranks, warm-up included
   std::int64_t warmup = 0;
-  bool warmup_given = false;  // by measure.warmup; otherwise by the change-point test
+  bool warmup_given = false;                // by measure.warmup; otherwise by the change-point test
+  std::optional<LevelChange> level_change;  // of the steady steps, counted from the first of them
+  std::uint64_t times_digest = 0;  // of all ranks' step times; 0: they are too much alike to tell runs apart
 
   double training_seconds = 0;                    // of all steps
   double test_metric = 0, validation_metric = 0;  // after the last epoch; NaN: not measured
+  std::optional<double> train_loss;               // of the last epoch; none: not finite, or not recorded
+  double first_train_loss = 0;                    // of the first epoch
   double chance = 0;                              // the metric of a guess; NaN: not known
   bool higher_is_better = true;
   bool loss_lost = false;            // it was a number, and at the end is none
@@ -60,7 +67,8 @@ struct Launch {
   std::vector<MessageTime> all_reduces;           // one a message size
   std::vector<BucketTimes> buckets;
   std::vector<double> stage_seconds;       // [chunks of a split model], of one micro-batch, there and back
-  std::int64_t unmatched_collectives = 0;  // of all steps
+  std::int64_t unmatched_collectives = 0;  // of all steps; with any, nothing is said of waiting
+  std::optional<ClockGap> clock_gap;       // likewise
 
   std::vector<Finding> findings;
   bool usable() const;  // no finding says that the run must not be used

@@ -213,7 +213,7 @@ Table lost_time(const W& workload, const Analysis& analysis, bool shares) {
     if (lost ? lost->time.has_shares() != shares : !shares) continue;
     std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
     if (!lost) {
-      row.emplace_back(Refused{"", "the budget is refused"});
+      row.emplace_back(Refused{"", "the budget or the waiting is refused"});
       continue;
     }
     row.insert(row.end(), {lost->ideal, lost->time.total});

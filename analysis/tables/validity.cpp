@@ -48,6 +48,8 @@ const char* refuses(const Rule& rule) {
       return "the Amdahl share";
     case Claim::usl:
       return "the scaling law";
+    case Claim::waiting:
+      return "waiting";
   }
   return "";
 }

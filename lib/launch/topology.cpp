@@ -1,5 +1,6 @@
 #include "launch/topology.hpp"
 
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -53,18 +54,19 @@ std::set<int> bound_cpus() {
   return cpus;
 }
 
-// Hardware threads of one core count once: as the lowest of its siblings among cpus.
-int count_cores(const std::set<int>& cpus) {
-  int cores = 0;
+// Hardware threads of one core count once. Each core by the lowest of its siblings, whether that is among the
+// CPUs or not.
+std::set<int> cores_of(const std::set<int>& cpus) {
+  std::set<int> cores;
   for (const int cpu : cpus) {
     const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu);
     const std::set<int> siblings = parse_cpu_list(first_line(path));
-    const bool lowest = std::none_of(siblings.begin(), siblings.end(),
-                                     [&](int sibling) { return sibling < cpu && cpus.contains(sibling); });
-    if (lowest) ++cores;
+    cores.insert(siblings.empty() ? cpu : *siblings.begin());
   }
-  return std::max(cores, 1);
+  return cores;
 }
+
+int count_cores(const std::set<int>& cpus) { return std::max(static_cast<int>(cores_of(cpus).size()), 1); }
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -130,6 +132,7 @@ RankEnvironment describe_rank(const World&, const c10::Device& device, int threa
     if (e.driver == "none") e.driver = nvml->driver();  // in a container that hides the kernel's word for it
   }
   e.cores_bound = bound_cores();
+  e.cores = fmt::format("{}", fmt::join(cores_of(bound_cpus()), " "));
   e.threads = threads;
   e.cpu_quota = cpu_quota();
   e.memory_bytes = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
@@ -163,15 +166,16 @@ std::optional<GpuFacts> gpu_from(const std::string& text) {
 
 std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine) {
   const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device, mine.cpu,
-                  mine.driver, text_of(mine.gpu), mine.cores_bound, mine.threads, mine.memory_bytes,
-                  mine.cpu_quota, mine.clock_offset, mine.clock_error);
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device,
+                  mine.cpu, mine.driver, mine.cores, text_of(mine.gpu), mine.cores_bound, mine.threads,
+                  mine.memory_bytes, mine.cpu_quota, mine.clock_offset, mine.clock_error);
   std::vector<RankEnvironment> ranks;
   for (const std::string& entry : world.all_gather(text)) {
     std::istringstream in(entry);
     RankEnvironment& e = ranks.emplace_back();
     std::string gpu;
-    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &gpu}) std::getline(in, *field);
+    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &e.cores, &gpu})
+      std::getline(in, *field);
     e.gpu = gpu_from(gpu);
     in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.cpu_quota >> e.clock_offset >> e.clock_error;
     if (!in) throw run_error("a rank described its environment in words that are not understood");

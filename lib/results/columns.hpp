@@ -74,7 +74,8 @@ inline constexpr ColumnOf<RankEnvironment, std::string> kRankTexts[] = {
     {"/env/host", &RankEnvironment::host},
     {"/env/device", &RankEnvironment::device},
     {"/env/cpu", &RankEnvironment::cpu},
-    {"/env/driver", &RankEnvironment::driver}};
+    {"/env/driver", &RankEnvironment::driver},
+    {"/env/cores", &RankEnvironment::cores}};
 inline constexpr ColumnOf<RankEnvironment, std::int64_t> kRankCounts[] = {
     {"/env/cores_bound", &RankEnvironment::cores_bound},
     {"/env/threads", &RankEnvironment::threads},

@@ -38,6 +38,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/env/cpu", "[ranks]", "string", "1", "processor model", false},
     {"/env/driver", "[ranks]", "string", "1", "GPU driver; empty on a CPU", false},
     {"/env/cores_bound", "[ranks]", "i8", "1", "cores the process may run on", false},
+    {"/env/cores", "[ranks]", "string", "1",
+     "numbers of these cores on their node, each by its lowest logical CPU", false},
     {"/env/threads", "[ranks]", "i8", "1", "compute threads", false},
     {"/env/memory_bytes", "[ranks]", "i8", "B", "memory of the node", false},
     {"/env/cpu_quota", "[ranks]", "f8", "1", "CPUs that the control group allows the rank; 0: no quota",

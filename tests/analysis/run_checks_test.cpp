@@ -114,12 +114,22 @@ TEST_CASE("budget-open") {
   }
   SECTION("too much unexplained") {
     for (std::int64_t k = 0; k < run.steps.steps(); ++k) {
-      run.steps.other.at(0, k) += 1e-3;
-      run.steps.forward.at(0, k) -= 1e-3;
+      run.steps.other.at(0, k) += 3e-3;
+      run.steps.forward.at(0, k) -= 3e-3;
     }
-    CHECK(says(sentence_of(findings_of(run), "budget-open"), "of it is 'other', more than 2 %"));
+    CHECK(says(sentence_of(findings_of(run), "budget-open"),
+               "of it is 'other', enough to change the order of what takes most"));
   }
   CHECK(checked_launch(run, "x").usable());  // its wall time is still its wall time
+}
+
+TEST_CASE("what no phase accounts for may be more than 2 % where it changes no order") {
+  RunData run = two_ranks();
+  for (std::int64_t k = 0; k < run.steps.steps(); ++k) {
+    run.steps.other.at(0, k) += 1e-3;
+    run.steps.forward.at(0, k) -= 1e-3;
+  }
+  CHECK(findings_of(run).empty());
 }
 
 TEST_CASE("budget-open looks at steady steps only") {

@@ -1,0 +1,220 @@
+// Rules that look at the conditions under which the launches of a group, or a group and its baseline, ran.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "analysis/checks/rule_functions.hpp"
+#include "analysis/metrics/statistics.hpp"
+#include "analysis/quantities/numbers.hpp"
+
+namespace lockstep::checks {
+
+namespace {
+
+constexpr double kOutlier = 1.3;       // times the median of the other launches, and
+constexpr double kOutlierSpreads = 4;  // times what lies between these
+constexpr double kStarved = 0.1;       // of a step
+constexpr double kFarApart = 7;        // days
+constexpr double kOtherLoss = 0.25;    // of the baseline's loss after its first epoch
+
+double mean_wall(const Launch& launch) {
+  double sum = 0;
+  for (const Quantities& step : launch.steady()) sum += step[Quantity::wall];
+  return sum / static_cast<double>(launch.steady().size());
+}
+
+double data_share(const LaunchGroup& group) {
+  std::vector<double> shares;
+  for (const Launch* launch : group.launches) {
+    Quantities sum;
+    for (const Quantities& step : launch->steady()) sum += step;
+    shares.push_back(sum[Quantity::data] / sum[Quantity::wall]);
+  }
+  return median(shares);
+}
+
+// What a key was set to in the launches of a group; several values are joined.
+std::string said(const LaunchGroup& group, const std::string& key) {
+  std::set<std::string> values;
+  for (const Launch* launch : group.launches) values.insert(launch->setting(key));
+  std::string all;
+  for (const std::string& value : values)
+    all += fmt::format("{}{}", all.empty() ? "" : " and ", value.empty() ? "not recorded" : value);
+  return all;
+}
+
+Detail unlike(const LaunchGroup& group, const LaunchGroup& baseline, const std::string& key) {
+  const std::string here = said(group, key), there = said(baseline, key);
+  if (here == there) return {};
+  return fmt::format("{} {}, baseline {}; set it alike", key, here, there);
+}
+
+// Days since 1970, of "2026-01-31T12:00:00Z"; nothing for other texts.
+std::optional<double> day_of(const std::string& started) {
+  if (started.size() < 10) return {};
+  const auto at = [&](std::size_t place, std::size_t digits) {
+    int value = 0;
+    std::from_chars(started.data() + place, started.data() + place + digits, value);
+    return value;
+  };
+  const std::chrono::year_month_day date{std::chrono::year(at(0, 4)),
+                                         std::chrono::month(static_cast<unsigned>(at(5, 2))),
+                                         std::chrono::day(static_cast<unsigned>(at(8, 2)))};
+  if (!date.ok()) return {};
+  return static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
+}
+
+// Compute threads and cores of one host.
+struct Host {
+  std::int64_t ranks = 0, threads = 0, most_threads = 0, most_cores = 0;  // most: of a rank
+  std::set<std::string> cores;
+  bool listed = true;
+  double quota = 0;
+  // Without names of cores, ranks that have more of them than threads are taken to share them: those that are
+  // bound have as many.
+  double room() const {
+    const bool shared = most_cores > most_threads;
+    const auto all = listed ? std::ssize(cores) : shared ? most_cores : ranks * most_cores;
+    return quota > 0 ? std::min(static_cast<double>(all), std::max(1.0, quota)) : static_cast<double>(all);
+  }
+};
+
+void add(Host& host, const RankEnvironment& rank) {
+  ++host.ranks;
+  host.threads += rank.threads;
+  host.most_threads = std::max(host.most_threads, rank.threads);
+  host.most_cores = std::max(host.most_cores, rank.cores_bound);
+  host.listed = host.listed && !rank.cores.empty();
+  host.quota = std::max(host.quota, rank.cpu_quota);
+  for (std::size_t at = 0; at < rank.cores.size();) {
+    const std::size_t end = std::min(rank.cores.find(' ', at), rank.cores.size());
+    host.cores.insert(rank.cores.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+}  // namespace
+
+Detail oversubscribed(const RunData& run, const Launch& launch) {
+  if (launch.on_gpu()) return {};
+  std::map<std::string, Host> hosts;
+  for (const RankEnvironment& rank : run.ranks) add(hosts[rank.host], rank);
+  for (const auto& [name, host] : hosts)
+    if (host.room() > 0 && static_cast<double>(host.threads) > host.room())
+      return fmt::format(
+          "{} threads of {} ranks on {} of '{}'; start fewer ranks there, or set parallel.threads",
+          host.threads, host.ranks, host.room() == 1 ? "1 core" : fmt::format("{:g} cores", host.room()),
+          name);
+  return {};
+}
+
+// Copies of one launch, whatever they call themselves.
+Detail copied(const Launch& launch, std::span<const Launch> earlier) {
+  if (launch.times_digest == 0) return {};
+  for (const Launch& other : earlier)
+    if (other.times_digest == launch.times_digest && other.data.digest == launch.data.digest &&
+        other.header.uuid != launch.header.uuid && other.usable())
+      return fmt::format("all step times are those of {}, to the last digit; launch the program again",
+                         other.path);
+  return {};
+}
+
+Detail outlier_launch(const LaunchGroup& group) {
+  const std::size_t n = group.launches.size();
+  if (n < 3) return {};
+  for (const Launch* one : group.launches) {
+    std::vector<double> others;
+    for (const Launch* other : group.launches)
+      if (other != one) others.push_back(std::log(mean_wall(*other)));
+    const double away = std::abs(std::log(mean_wall(*one)) - median(others));
+    const double spread = percentile(others, 1) - percentile(others, 0);
+    if (!(away > std::log(kOutlier)) || !(away > kOutlierSpreads * spread)) continue;
+    return fmt::format(
+        "a step of {} takes {} ms, of the {} others {} ms; see what ran beside it, and launch more",
+        one->path, milliseconds(mean_wall(*one)), n - 1, milliseconds(std::exp(median(others))));
+  }
+  return {};
+}
+
+Detail no_fingerprint(const LaunchGroup& group, const LaunchGroup& baseline) {
+  for (const LaunchGroup* g : {&group, &baseline})
+    for (const Launch* launch : g->launches)
+      if (launch->fingerprint.empty())
+        return fmt::format("'{}' has no fingerprint of the hardware; run it again with this version",
+                           g->label);
+  return {};
+}
+
+Detail other_warmup(const LaunchGroup& group, const LaunchGroup& baseline) {
+  return unlike(group, baseline, "measure.warmup");
+}
+
+Detail data_starved(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const double here = data_share(group), there = data_share(baseline);
+  if (!(there > kStarved) || !(there > here)) return {};
+  return fmt::format("{} % of its step, {} % of that of '{}'; give it more data.workers or faster storage",
+                     number(100 * there), number(100 * here), group.label);
+}
+
+Detail fewer_cores(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const std::int64_t here = group.any().cores, there = baseline.any().cores;
+  if (group.any().on_gpu() || here == 0 || there == 0 || there >= here) return {};
+  return fmt::format("{} for its rank, {} for each rank of '{}'; bind both alike", there, here, group.label);
+}
+
+Detail far_apart(const LaunchGroup& group, const LaunchGroup& baseline) {
+  std::vector<double> here, there;
+  for (const Launch* launch : group.launches)
+    if (const auto day = day_of(launch->header.started)) here.push_back(*day);
+  for (const Launch* launch : baseline.launches)
+    if (const auto day = day_of(launch->header.started)) there.push_back(*day);
+  const double days = std::abs(median(here) - median(there));
+  if (!(days > kFarApart)) return {};
+  return fmt::format("{:.0f} days; measure both sides anew, by turns", days);
+}
+
+Detail other_loader(const LaunchGroup& group, const LaunchGroup& baseline) {
+  return unlike(group, baseline, "data.workers");
+}
+
+Detail other_messages(const LaunchGroup& group, const LaunchGroup& baseline) {
+  for (const Launch* launch : group.launches) {
+    const std::string dtype = launch->setting("parallel.reduce_dtype");
+    if (dtype.empty() || dtype == "fp32" || launch->setting("training.precision") == dtype) continue;
+    return fmt::format("parallel.reduce_dtype is {}; compare what is learned with that of '{}'", dtype,
+                       baseline.label);
+  }
+  return {};
+}
+
+Detail other_checkpoints(const LaunchGroup& group, const LaunchGroup& baseline) {
+  return unlike(group, baseline, "checkpoint.every_epochs");
+}
+
+// With the same seed, data and batch, the same is learned.
+Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline) {
+  if (group.any().weak_scaling()) return {};
+  std::vector<double> differences;
+  double scale = 0;
+  for (const Launch* mine : group.launches)
+    for (const Launch* theirs : baseline.launches)
+      if (mine->setting("run.seed") == theirs->setting("run.seed") && mine->train_loss &&
+          theirs->train_loss) {
+        differences.push_back(*mine->train_loss - *theirs->train_loss);
+        scale = std::max(scale, theirs->first_train_loss);
+      }
+  if (differences.empty() || !(scale > 0)) return {};
+  const double difference = median(differences);
+  if (!(std::abs(difference) > kOtherLoss * scale)) return {};
+  return fmt::format(
+      "with equal seeds it ends {} {} than the baseline's, which began at {}; look for keys and data "
+      "that differ",
+      number(std::abs(difference)), difference > 0 ? "higher" : "lower", number(scale));
+}
+
+}  // namespace lockstep::checks
