@@ -27,6 +27,11 @@ double samples_of_rank(const GroupSummary& group) {
   return group.steps.point[Q::samples] / static_cast<double>(group.group->any().ranks);
 }
 
+// A stage's passes are those of another part of the model, in micro-batches.
+bool has_whole_model(const Launch& launch) {
+  return launch.header.mode == "ddp" || launch.header.mode == "ps";
+}
+
 // One rank with as many samples as each of the group's has: the same passes, alone on the machine.
 const GroupSummary* alone(const WorkloadSummary& workload, const GroupSummary& group) {
   const double wanted = samples_of_rank(group);
@@ -84,6 +89,7 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
   for (const GroupSummary* side : {&group, &baseline})
     if (!side->measured() || refusal_of(side->findings, Claim::budget)) return {};
   const Launch &launch = group.group->any(), &base = baseline.group->any();
+  if (!has_whole_model(launch)) return {};
   const double share = samples_of_rank(group) / samples_of_rank(baseline);
   SlowPasses result;
   result.seconds = passes_of(group) - share * passes_of(baseline);

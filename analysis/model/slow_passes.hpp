@@ -27,7 +27,8 @@ struct SlowPasses {
   bool is_told() const { return ask.empty(); }
 };
 
-// baseline: a group of one rank. Nothing where the passes do not take longer, or a budget does not close.
+// baseline: a group of one rank. Nothing where the passes do not take longer, a budget does not close, or the
+// group's ranks have parts of the model only.
 std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const GroupSummary& group,
                                       const GroupSummary& baseline);
 

@@ -75,6 +75,14 @@ TEST_CASE("what cannot be told is said, with the run that would tell it") {
   CHECK(says(words_for(found), "--set parallel.ablation=no_comm"));
 }
 
+TEST_CASE("the passes of a stage are not compared with those of the whole model") {
+  RunData stage = ddp(25e-3, "none");
+  stage.header.mode = "mp";
+  const Analysis analysis = analyse({seq(64, 30e-3), stage});
+  const WorkloadSummary& workload = analysis.summaries.front();
+  CHECK_FALSE(slow_passes(workload, workload.groups.back(), workload.groups.front()));
+}
+
 TEST_CASE("passes that take no longer have no cause") {
   const Analysis analysis = analyse({seq(64, 30e-3), ddp(15e-3, "none")});
   const WorkloadSummary& workload = analysis.summaries.front();
