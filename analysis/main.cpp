@@ -6,6 +6,7 @@
 
 #include "analysis/render/output_file.hpp"
 #include "analysis/verbs/command_line.hpp"
+#include "analysis/verbs/verb_help.hpp"
 #include "base/error.hpp"
 #include "base/provenance.hpp"
 #include "base/standard_output.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 ExitCode analyze(const AnalyzeOptions& options) {
   if (options.help) {
-    write_output("", analyze_help());
+    write_output("", options.names_verb ? verb_help(*options.verb) : analyze_help());
     return ExitCode::done;
   }
   if (options.version) {

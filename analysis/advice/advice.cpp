@@ -226,7 +226,7 @@ Estimate gain_of_batch(const Case& c, bool accumulated) {
 }
 
 Advised accumulate(const Case& c) {
-  if (!c.predictor.has_link()) return {};
+  if (!c.predictor.has_link() || c.predictor.worst_miss() > Predictor::kTrusted) return {};
   return Advice{
       "training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
       fmt::format("communication and the optimizer take {} % of a step and would come half as often",
@@ -235,7 +235,7 @@ Advised accumulate(const Case& c) {
 }
 
 Advised bigger_batch(const Case& c) {
-  if (c.ranks > 1 && !c.predictor.has_link()) return {};
+  if (c.ranks > 1 && (!c.predictor.has_link() || c.predictor.worst_miss() > Predictor::kTrusted)) return {};
   return Advice{
       "twice the global batch, if memory and learning allow", gain_of_batch(c, false),
       fmt::format("{} % of a step does not grow with the batch",

@@ -1,4 +1,4 @@
-// A model of one data-parallel step, made of what was measured: what a step would cost with other ranks,
+// A model of one step of each mode, made of what was measured: what a step would cost with other ranks,
 // links, buckets or batches. Pure.
 #pragma once
 
@@ -8,6 +8,20 @@
 #include "analysis/metrics/link_model.hpp"
 
 namespace lockstep {
+
+// How the ranks of a mode share a step.
+enum class StepKind {
+  ring,      // each has the whole model; gradients go round a ring
+  server,    // rank 0 has the optimizer, and every message is to it or from it
+  pipeline,  // the model is split into stages; more ranks are more stages
+  grid       // so many stages, each with replicas that reduce their gradients; more ranks are more replicas
+};
+
+// What of a pipeline's schedule decides how long a step takes.
+struct StageModel {
+  std::int64_t stages = 1, micro_batches = 1, chunks = 1;
+  double longest = 1;  // passes of the slowest stage by those of the mean one
+};
 
 // Of one rank, in seconds. Work grows with the samples of the rank; the optimizer does not.
 struct StepModel {
@@ -20,20 +34,29 @@ struct StepModel {
   bool overlap = true;  // otherwise every bucket is started after the backward pass
   double spread = 0;    // standard deviation of a rank's work from step to step, by the work
   double uneven = 0;    // seconds that the slowest rank always works longer than the mean
+  StepKind kind = StepKind::ring;
+  StageModel pipeline;
+  // Exposed seconds for each rank beside the server, or for each of the 2 (stages-1) messages that fill and
+  // drain a pipeline.
+  double each_message = 0;
+  double gradient_bytes = 0;  // grid: of the whole model
 };
 
 struct StepCost {
   double work = 0;     // data, copies, compute, optimizer, other
   double exposed = 0;  // transfer that no compute covers
-  double waiting = 0;  // for the rank that works longest
+  double waiting = 0;  // for the rank that works longest, or for a stage's input: the bubble
   double seconds = 0;  // all three
 };
 
-// One ring all-reduce at a time. The mean rank waits for the slowest as long as the largest of p independent
-// normal numbers is above their mean.
+// Ring: one all-reduce at a time. The mean rank waits for the slowest as long as the largest of p independent
+// normal numbers is above their mean. Server: rank 0's link carries the messages of all ranks, one after
+// another. Pipeline: (m-1) max t + sum t with interleaved chunks as v m micro-batches. Grid: a pipeline, and
+// after it the ring of each stage's replicas; 0 replicas are one.
 StepCost cost_of_step(const StepModel& model, const Link& link, std::int64_t ranks, double samples_per_rank);
 
-// Transfer that the backward pass does not cover, with its length and the model's buckets.
+// Of a ring, transfer that the backward pass does not cover, with its length and the model's buckets; 0 of
+// other kinds, which have no such buckets.
 double exposed_transfer(const StepModel& model, const Link& link, std::int64_t ranks,
                         double backward_seconds);
 

@@ -22,6 +22,18 @@ double samples_a_rank(const GroupSummary& group) {
 
 double compute_of(const Quantities& q) { return q[Q::forward] + q[Q::backward]; }
 
+StepKind kind_of(const Launch& launch) {
+  const std::string& mode = launch.header.mode;
+  if (mode == "ps") return StepKind::server;
+  if (mode == "mp" || mode == "pipe") return StepKind::pipeline;
+  return mode == "hybrid" ? StepKind::grid : StepKind::ring;
+}
+
+// Ranks of one node share its memory and its clock, on CPUs its cores too.
+bool share_alike(const Launch& a, const Launch& b) {
+  return a.on_gpu() || a.ranks * b.nodes == b.ranks * a.nodes;
+}
+
 double setting_or(const Launch& launch, const std::string& key, double usual) {
   const std::string text = launch.setting(key);
   const double value = std::strtod(text.c_str(), nullptr);
@@ -68,10 +80,49 @@ double Predictor::samples_per_rank() const { return samples_a_rank(*source_); }
 
 bool Predictor::knows_fixed_compute() const {
   return std::any_of(relatives_.begin(), relatives_.end(), [&](const GroupSummary* relative) {
+    if (!tells_fixed_compute(*relative)) return false;
     const double ratio = samples_a_rank(*relative) / samples_per_rank();
     return ratio > 1.2 || ratio < 1 / 1.2;
   });
 }
+
+// Work that another number of ranks on a node slows down is not work that does not grow with the batch, nor
+// is that of a stage, which has another part of the model.
+bool Predictor::tells_fixed_compute(const GroupSummary& relative) const {
+  const Launch &here = source_->group->any(), &there = relative.group->any();
+  return share_alike(here, there) && (kind_of(here) == StepKind::ring || here.ranks == there.ranks);
+}
+
+bool Predictor::needs_link() const {
+  const StepKind kind = kind_of(source_->group->any());
+  return kind == StepKind::ring || kind == StepKind::grid;
+}
+
+bool Predictor::allows(std::int64_t ranks) const {
+  const StepModel m = model();
+  return m.kind != StepKind::grid || ranks % m.pipeline.stages == 0;
+}
+
+std::vector<Predictor::Check> Predictor::checks() const {
+  std::vector<const GroupSummary*> groups = {source_};
+  const Launch& here = source_->group->any();
+  for (const GroupSummary* relative : relatives_) {
+    const Launch& there = relative->group->any();
+    if (there.header.mode == here.header.mode && there.ranks > 1 && there.ranks != here.ranks)
+      groups.push_back(relative);
+  }
+  const StepModel m = model();
+  const Link link = has_link() ? this->link() : Link{};
+  std::vector<Check> checks;
+  for (const GroupSummary* group : groups)
+    checks.push_back({group, cost_of_step(m, link, group->group->any().ranks, samples_a_rank(*group)).seconds,
+                      group->steps.point[Q::wall]});
+  std::stable_sort(checks.begin(), checks.end(),
+                   [](const Check& a, const Check& b) { return std::abs(a.miss()) > std::abs(b.miss()); });
+  return checks;
+}
+
+double Predictor::worst_miss() const { return std::abs(checks().front().miss()); }
 
 void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std::string from) {
   link_ = {latency, bandwidth};
@@ -79,6 +130,34 @@ void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std
 }
 
 Link Predictor::link() const { return {link_->latency.value, link_->bandwidth.value}; }
+
+void Predictor::add_kind(StepModel& model, const Quantities& q) const {
+  const Launch& launch = source_->group->any();
+  model.kind = kind_of(launch);
+  model.gradient_bytes = launch.gradient_bytes;
+  const double others = static_cast<double>(launch.ranks - 1);
+  if (model.kind == StepKind::server) {
+    model.optimizer *= static_cast<double>(launch.ranks);  // the mean over ranks of rank 0's
+    const double idle = q[Q::comm_exposed] + q[Q::bubble], others_wait = model.optimizer - q[Q::optimizer];
+    model.each_message = std::max(0.0, idle - others_wait) / others;
+    return;
+  }
+  if (model.kind == StepKind::ring) return;
+  StageModel& p = model.pipeline;
+  p.stages =
+      static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));
+  p.chunks = static_cast<std::int64_t>(setting_or(launch, "parallel.chunks", 1));
+  if (launch.setting("parallel.schedule") != "layerwise")
+    p.micro_batches = static_cast<std::int64_t>(setting_or(launch, "parallel.micro_batches", 1));
+  double most = 0, all = 0;
+  for (const double seconds : launch.stage_seconds) most = std::max(most, seconds), all += seconds;
+  if (all > 0 && p.chunks == 1) p.longest = most * static_cast<double>(launch.stage_seconds.size()) / all;
+  double exposed = q[Q::comm_exposed];
+  if (model.kind == StepKind::grid && has_link())
+    exposed -=
+        link().all_reduce(model.gradient_bytes / static_cast<double>(p.stages), launch.ranks / p.stages);
+  if (p.stages > 1) model.each_message = std::max(0.0, exposed) / (2 * static_cast<double>(p.stages - 1));
+}
 
 void Predictor::add_buckets(StepModel& model, double backward) const {
   const Launch& launch = source_->group->any();
@@ -108,8 +187,9 @@ StepModel Predictor::model_of(const Quantities& source, const std::vector<Quanti
   if (knows_fixed_compute()) {
     std::vector<Observation> observations = {{1, samples, compute, 1 / compute}};
     for (std::size_t i = 0; i < relatives.size(); ++i)
-      observations.push_back(
-          {1, samples_a_rank(*relatives_[i]), compute_of(relatives[i]), 1 / compute_of(relatives[i])});
+      if (tells_fixed_compute(*relatives_[i]))
+        observations.push_back(
+            {1, samples_a_rank(*relatives_[i]), compute_of(relatives[i]), 1 / compute_of(relatives[i])});
     const auto [fixed, each] = non_negative_least_squares(observations);
     model.fixed_compute = fixed;
     model.compute_per_sample = each;
@@ -119,6 +199,8 @@ StepModel Predictor::model_of(const Quantities& source, const std::vector<Quanti
   model.h2d_per_sample = source[Q::h2d] / samples;
   model.optimizer = source[Q::optimizer];
   model.other = source[Q::other];
+  add_kind(model, source);
+  if (model.kind != StepKind::ring) return model;
   add_buckets(model, source[Q::backward]);
   add_spread(model, source);
   return model;

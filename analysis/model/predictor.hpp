@@ -34,10 +34,29 @@ class Predictor {
   const GroupSummary& source() const { return *source_; }
   StepModel model() const;           // of the medians
   bool knows_fixed_compute() const;  // whether the relatives have other batches
+  // Ring and grid: the others' messages are known from the group itself, as they were.
+  bool needs_link() const;
+  // Whether the model is one for so many ranks: a grid's are a multiple of its stages.
+  bool allows(std::int64_t ranks) const;
+
+  // What the model tells of the groups that it is to be held against, the source and those of its mode on
+  // other numbers of ranks above one; the worst first.
+  struct Check {
+    const GroupSummary* group = nullptr;
+    double told = 0, seen = 0;  // seconds a step
+    double miss() const { return told / seen - 1; }
+  };
+  std::vector<Check> checks() const;
+  // By how much the worst is missed. Above kTrusted the model is none of these runs.
+  double worst_miss() const;
+  static constexpr double kTrusted = 0.1;
+
   bool knows_buckets() const { return !source_->parallel.buckets.empty(); }
 
  private:
   StepModel model_of(const Quantities& source, const std::vector<Quantities>& relatives) const;
+  bool tells_fixed_compute(const GroupSummary& relative) const;
+  void add_kind(StepModel& model, const Quantities& q) const;
   void add_buckets(StepModel& model, double backward) const;
   void add_spread(StepModel& model, const Quantities& q) const;
   std::vector<Estimate::Bounds> at_bounds_of_link(const std::function<double(const Link&)>& metric) const;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "analysis/checks/rules.hpp"
+#include "analysis/metrics/pipeline_idle.hpp"
 #include "analysis/runs/tree_walk.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"
@@ -94,7 +95,9 @@ RunSet read_runs(const std::vector<std::string>& paths) {
   RunFiles files(found.runs);
   for (std::size_t i = 0; i < found.runs.size(); ++i) {
     try {
-      Launch launch = checked_launch(files.read(i), name_of_run(found.runs[i]));
+      RunData run = files.read(i);
+      book_idle_as_bubble(run);
+      Launch launch = checked_launch(run, name_of_run(found.runs[i]));
       for (Finding& finding : check_among(launch, set.launches))
         launch.findings.push_back(std::move(finding));
       set.launches.push_back(std::move(launch));

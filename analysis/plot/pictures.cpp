@@ -117,6 +117,7 @@ class Gallery {
       next.file += "_" + file_word(label);
       next.title += ": " + label;
     }
+    if (label.empty() && !input.left_out.empty()) next.caption += " " + input.left_out;
     if (!next.figure.note.empty()) next.caption += " " + next.figure.note;
     next.file = unique(next.file);
     drawn.push_back(std::move(next));
@@ -147,6 +148,20 @@ std::string without_ranks(const LaunchGroup& group) {
 
 std::span<const Picture> pictures() { return kPictures; }
 
+std::vector<const GroupSummary*> drawn_groups(const WorkloadSummary& workload, std::size_t most) {
+  std::vector<const GroupSummary*> groups;
+  for (const GroupSummary& summary : workload.groups)
+    if (summary.measured()) groups.push_back(&summary);
+  if (groups.size() <= most) return groups;
+  std::stable_sort(groups.begin(), groups.end(), [](const GroupSummary* a, const GroupSummary* b) {
+    const bool one = a->group->any().ranks == 1, other = b->group->any().ranks == 1;
+    return one != other ? one : a->throughput.value > b->throughput.value;
+  });
+  groups.resize(most);
+  std::sort(groups.begin(), groups.end());  // as they lie in the workload
+  return groups;
+}
+
 std::vector<PictureInput> read_picture_inputs(const Analysis& analysis) {
   std::size_t all = 0;
   for (const WorkloadSummary& w : analysis.summaries)
@@ -155,9 +170,12 @@ std::vector<PictureInput> read_picture_inputs(const Analysis& analysis) {
   std::vector<PictureInput> inputs;
   for (const WorkloadSummary& workload : analysis.summaries) {
     PictureInput& input = inputs.emplace_back(PictureInput{analysis, workload, {}});
-    for (const GroupSummary& summary : workload.groups)
-      if (summary.measured() && input.groups.size() < kPictureGroups)
-        input.groups.push_back(read_group_detail(summary, most));
+    for (const GroupSummary* summary : drawn_groups(workload, kPictureGroups))
+      input.groups.push_back(read_group_detail(*summary, most));
+    const auto measured = std::count_if(workload.groups.begin(), workload.groups.end(), is_measured);
+    if (measured > std::ssize(input.groups))
+      input.left_out = fmt::format("Drawn are {} of {} configurations: those of one rank, then the fastest.",
+                                   input.groups.size(), measured);
   }
   return inputs;
 }

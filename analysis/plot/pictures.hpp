@@ -16,8 +16,13 @@ struct PictureInput {
   const Analysis& analysis;
   const WorkloadSummary& workload;
   std::vector<GroupDetail> groups;  // measured ones, in the workload's order, at most kPictureGroups
+  std::string left_out = {};        // a sentence for the caption where there are more; else empty
 };
 inline constexpr std::size_t kPictureGroups = 24;
+
+// The groups that are drawn where there are more than `most`: those of one rank, since the others are
+// compared with them, then the fastest by samples per second; in the workload's order.
+std::vector<const GroupSummary*> drawn_groups(const WorkloadSummary& workload, std::size_t most);
 
 // Of each workload; the only place where a report reads run files again.
 std::vector<PictureInput> read_picture_inputs(const Analysis& analysis);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "analysis/metrics/pipeline_idle.hpp"
 #include "base/error.hpp"
 #include "results/run_reader.hpp"
 
@@ -123,7 +124,8 @@ GroupDetail read_group_detail(const GroupSummary& summary, std::size_t most) {
   for (std::size_t i = 0; i < count; ++i) {
     const Launch& launch = *launches[i * launches.size() / count];
     try {
-      const RunData run = read_run(file_of(launch));
+      RunData run = read_run(file_of(launch));
+      book_idle_as_bubble(run);
       if (run.header.uuid == launch.header.uuid && run.steps.steps() == std::ssize(launch.steps))
         detail.runs.push_back(make_detail(run, launch));
     } catch (const Error&) {  // it was readable a moment ago; the pictures do without it

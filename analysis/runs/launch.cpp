@@ -11,6 +11,7 @@
 #include "analysis/metrics/change_point.hpp"
 #include "analysis/metrics/collectives.hpp"
 #include "analysis/metrics/overlap.hpp"
+#include "analysis/metrics/pipeline_idle.hpp"
 #include "analysis/metrics/pop.hpp"
 #include "analysis/metrics/utilisation.hpp"
 #include "analysis/metrics/waiting.hpp"
@@ -89,9 +90,11 @@ void read_imbalance(Launch& launch, const StepTable& table) {
   }
 }
 
-// Messages from stage to stage: what waits for them is a bubble, which the replay knows nothing of.
-bool has_messages(const CommTable& comm) {
-  return std::find(comm.kind.begin(), comm.kind.end(), "send") != comm.kind.end();
+// Messages cannot be replayed; what is exposed of them is on the wire, as waiting for one is a bubble.
+std::vector<double> without_exposed(const std::vector<Quantities>& steps) {
+  std::vector<double> ideal;
+  for (const Quantities& step : steps) ideal.push_back(step[Quantity::wall] - step[Quantity::comm_exposed]);
+  return ideal;
 }
 
 std::vector<double> clock_errors(const std::vector<RankEnvironment>& ranks) {
@@ -122,15 +125,22 @@ void read_communication(Launch& launch, const RunData& run) {
   launch.reduced_bytes = waiting.bytes;
   launch.reduced_seconds = waiting.seconds;
   launch.reduced_ranks = waiting.reduced_ranks;
+  if (has_messages(run.comm)) {
+    const MessageTotals totals = message_totals(run.comm, collectives, launch.warmup);
+    launch.reduced_bytes = totals.bytes;
+    launch.reduced_seconds = totals.seconds;
+    launch.reduced_ranks = 2;
+  }
   launch.all_reduces = std::move(waiting.all_reduces);
   launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
   // Who waited for whom follows from events of all ranks on one clock.
   if (waiting.unmatched > 0 || launch.clock_gap) return;
   const std::vector<double> ideal = has_messages(run.comm)
-                                        ? std::vector<double>(launch.steps.size(), 0.0)
+                                        ? without_exposed(launch.steps)
                                         : replay_without_transfer(table, run.comm, collectives);
   for (std::size_t s = 0; s < launch.steps.size(); ++s) {
-    launch.steps[s][Quantity::transfer] = waiting.transfer[s];
+    // Of transfers at the same time each counts as long as it takes, in the total once.
+    launch.steps[s][Quantity::transfer] = std::min(waiting.transfer[s], launch.steps[s][Quantity::comm]);
     launch.steps[s][Quantity::wait] = waiting.wait[s];
     launch.steps[s][Quantity::ideal] = ideal[s];
   }

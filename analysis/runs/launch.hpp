@@ -62,7 +62,7 @@ struct Launch {
   std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later
   std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
   std::vector<double> wait_caused;          // [ranks], seconds a step that the mean rank waits for this one
-  double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces: message sizes, transfer times
+  double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces, or messages: sizes, transfer times
   std::int64_t reduced_ranks = 0;                 // that take part in one of them
   std::vector<MessageTime> all_reduces;           // one a message size
   std::vector<BucketTimes> buckets;

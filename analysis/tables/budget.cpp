@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include "analysis/model/lost.hpp"
+#include "analysis/model/slow_passes.hpp"
 #include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
 
@@ -50,6 +53,15 @@ Table lost_table(const Analysis& analysis) {
   return table;
 }
 
+void add_slow_passes(Page& page, const Analysis& analysis) {
+  for (const auto& [name, workload, group] : groups_of(analysis, is_parallel)) {
+    const Comparison& c = analysis.comparison(*group);
+    if (!c.baseline || c.refused()) continue;
+    if (const auto slow = slow_passes(*workload, *group, *summary_of(*workload, c.baseline)))
+      page.notes.push_back(fmt::format("{}: {}", name, words_for(*slow)));
+  }
+}
+
 }  // namespace
 
 Page budget_page(const Analysis& analysis, const PageOptions&) {
@@ -60,6 +72,7 @@ Page budget_page(const Analysis& analysis, const PageOptions&) {
                   "Parts below 0 take less than their share of the baseline's.",
                   "Transfer is what the step would be shorter without it (replayed); the rest of the exposed "
                   "communication is waiting."};
+    add_slow_passes(page, analysis);
   }
   return page;
 }

@@ -19,8 +19,23 @@ std::int64_t integer_setting(const Launch& launch, const std::string& key, std::
   return value;
 }
 
+// A parameter server has two sides that wait for each other, and no stages.
 bool is_pipeline(const GroupSummary& group) {
-  return group.steps.point[Q::bubble] > 0 || integer_setting(group.group->any(), "parallel.stages", 1) > 1;
+  const Launch& launch = group.group->any();
+  if (launch.header.mode == "ps") return false;
+  return group.steps.point[Q::bubble] > 0 || integer_setting(launch, "parallel.stages", 1) > 1;
+}
+
+double passes(const Quantities& q) { return q[Q::forward] + q[Q::backward]; }
+
+// Of the time from the first pass of a step to the last: loading and the optimizer are no part of a schedule.
+double in_pipeline(const Quantities& q) { return passes(q) + q[Q::bubble] + q[Q::comm_exposed]; }
+
+template <typename Metric>
+GroupColumn measured(const char* key, const char* header, Metric metric) {
+  return {{key, "1", header, 100}, [metric](const WorkloadSummary&, const GroupSummary& s) {
+            return Cell(estimate(s.steps, metric));
+          }};
 }
 
 // The bubble of the fastest schedule that stages of these times allow. Without passes of stages in the file,
@@ -60,28 +75,40 @@ Cell ideal(const Pipeline& p, const Launch&) {
   return cell(ideal_bubble(p.schedule, p.stages, p.micro_batches, p.chunks));
 }
 
-Cell bound(const Pipeline& p, const Launch& launch) {
-  return p.schedule == "layerwise" ? Cell() : cell(bound_of(launch, p.stages, p.micro_batches));
+std::optional<double> bound(const Pipeline& p, const Launch& launch) {
+  if (p.schedule == "layerwise")
+    return ideal_bubble(p.schedule, p.stages, 1);  // one stage works at a time, however long each takes
+  return bound_of(launch, p.stages, p.micro_batches);
+}
+
+// The mean over the launches, as what was measured is.
+Cell mean_bound(const WorkloadSummary&, const GroupSummary& group) {
+  double sum = 0;
+  for (const Launch* launch : group.group->launches) {
+    const auto one = bound(pipeline_of(*launch), *launch);
+    if (!one) return {};
+    sum += *one;
+  }
+  return sum / static_cast<double>(group.group->launches.size());
 }
 
 }  // namespace
 
 Page pipeline_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Pipelines: " + size_of(analysis), {}, {}, {}};
-  const GroupColumn measured{
-      {"bubble", "1", "measured", 100}, [](const WorkloadSummary&, const GroupSummary& s) {
-        return Cell(estimate(s.steps, [](const Quantities& q) { return q[Q::bubble] / q[Q::wall]; }));
-      }};
   const auto groups =
       groups_of(analysis, [](const GroupSummary& s) { return s.measured() && is_pipeline(s); });
   Table table = group_table(
-      "pipeline", "Bubbles, in % of a step", groups,
+      "pipeline", "Bubbles, in % of the time of a step's passes", groups,
       {column("schedule", "", "schedule", 1, [](const Pipeline& p, const Launch&) { return p.schedule; }),
        column("stages", "1", "stages", 1, [](const Pipeline& p, const Launch&) { return p.stages; }),
        column("micro_batches", "1", "micro-batches", 1,
               [](const Pipeline& p, const Launch&) { return p.micro_batches; }),
-       measured, column("bubble_ideal", "1", "equal stages", 100, ideal),
-       column("bubble_bound", "1", "these stages", 100, bound)},
+       measured("bubble", "measured", [](const Quantities& q) { return 1 - passes(q) / in_pipeline(q); }),
+       measured("bubble_transfer", "of it transfer",
+                [](const Quantities& q) { return q[Q::comm_exposed] / in_pipeline(q); }),
+       column("bubble_ideal", "1", "equal stages", 100, ideal),
+       {{"bubble_bound", "1", "these stages", 100}, mean_bound}},
       unless_refused(Claim::budget, "", 3));
   if (table.rows.empty()) {
     page.lead.emplace_back("No run is a pipeline: none has stages or records a bubble.");
@@ -89,6 +116,9 @@ Page pipeline_page(const Analysis& analysis, const PageOptions&) {
   }
   page.tables.push_back(std::move(table));
   page.notes = {
+      "measured: the share of the ranks' time between a step's first pass and its last in which they compute "
+      "nothing; of it transfer: what of that a message or a collective was on the wire, the rest being "
+      "idle.",
       "equal stages: the bubble of the schedule if all stages took equal time.",
       "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "
       "sum t; where a rank has one chunk of the model."};

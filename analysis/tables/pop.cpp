@@ -29,6 +29,10 @@ std::string lead_sentence(const std::string& name, const PopSummary& pop) {
                      number(100 * pop.parallel.value), least.what, number(100 * least.value));
 }
 
+bool has_events(const GroupSummary& group) {
+  return group.algorithm_bandwidth || group.unmatched_collectives > 0 || !group.parallel.buckets.empty();
+}
+
 template <typename Get>
 GroupColumn seconds(const char* key, const char* header, Get get) {
   return {{key, "s", header, 1000},
@@ -48,7 +52,8 @@ Page pop_page(const Analysis& analysis, const PageOptions&) {
     page.lead.push_back(lead_sentence(name, *summary->parallel.pop));
     if (!summary->parallel.pop->transfer)
       page.notes.push_back(
-          fmt::format("{}: no events, so the step cannot be replayed without transfer.", name));
+          fmt::format("{}: {}, so the step cannot be replayed without transfer.", name,
+                      has_events(*summary) ? "its events do not match across the ranks" : "no events"));
   }
   if (groups.empty()) {
     page.lead.emplace_back("No run has more than one rank.");

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "analysis/metrics/speedup.hpp"
@@ -40,7 +41,11 @@ class Forecast {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
     if (samples(ranks) < 1)
       return row.push_back(Refused{"", "the global batch has fewer samples than there are ranks"}), row;
-    if (ranks > 1 && !predictor_.has_link())
+    if (ranks > 1 && predictor_.worst_miss() > Predictor::kTrusted)
+      return row.push_back(Refused{"", miss_sentence()}), row;
+    if (!predictor_.allows(ranks))
+      return row.push_back(Refused{"", "a grid's ranks are a multiple of its stages"}), row;
+    if (ranks > 1 && predictor_.needs_link() && !predictor_.has_link())
       return row.push_back(Refused{
                  "",
                  "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
@@ -49,7 +54,8 @@ class Forecast {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
       };
-      return within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity());
+      return widened(
+          within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity()));
     };
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.seconds; }));
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.exposed; }));
@@ -69,21 +75,41 @@ class Forecast {
     return row;
   }
 
-  // How well the model tells what it was made from.
-  std::string check() const {
-    const std::int64_t ranks = predictor_.source().group->any().ranks;
-    const double told = cost_of_step(predictor_.model(), predictor_.has_link() ? predictor_.link() : Link{},
-                                     ranks, predictor_.samples_per_rank())
-                            .seconds;
-    const double seen = predictor_.source().step_seconds.value;
-    return fmt::format(
-        "{}: made from this group; for it the model tells {} ms a step, measured are {} ms ({} %).", name_,
-        milliseconds(told), milliseconds(seen), number(100 * (told / seen - 1)));
+  // How well the model tells what it was made from, and what else was measured of the same mode.
+  std::vector<std::string> checks() const {
+    std::vector<std::string> lines;
+    for (const Predictor::Check& check : predictor_.checks())
+      lines.push_back(
+          fmt::format("{}: made from this group; for {} the model tells {} ms a step, measured are {} "
+                      "ms ({:.1f} %).",
+                      name_, check.group == &predictor_.source() ? "it" : check.group->group->label,
+                      milliseconds(check.told), milliseconds(check.seen), 100 * check.miss()));
+    return lines;
+  }
+
+  // Where a number is far from any that was measured.
+  std::vector<std::string> warnings(const std::vector<std::int64_t>& asked) const {
+    std::vector<std::string> lines;
+    const std::int64_t here = predictor_.source().group->any().ranks,
+                       most = *std::max_element(asked.begin(), asked.end());
+    if (most > kFar * here)
+      lines.push_back(
+          fmt::format("{}: {} ranks are {} times as many as were measured; what other links, shared "
+                      "switches and other algorithms do there was not seen, and is not in the intervals.",
+                      name_, most, number(static_cast<double>(most) / static_cast<double>(here))));
+    if (predictor_.needs_link() && predictor_.has_link() && predictor_.link().latency <= 0)
+      lines.push_back(name_ +
+                      ": a latency of 0 is what the fit could not tell from 0, none is; it counts 2 (p-1) "
+                      "times, so the more ranks, the more these steps are too short. Measure it with "
+                      "commbench.");
+    return lines;
   }
 
   std::vector<std::string> assumptions() const {
-    std::vector<std::string> lines = {check()};
-    if (predictor_.has_link())
+    std::vector<std::string> lines = checks();
+    lines.push_back(name_ + ": " + kind_sentence());
+    const bool ring = predictor_.model().kind == StepKind::ring;
+    if (predictor_.has_link() && predictor_.needs_link())
       lines.push_back(
           fmt::format("{}: link of {} GB/s and {} us, {}; ring all-reduce, one bucket after another.", name_,
                       number(predictor_.link().bandwidth / 1e9), number(predictor_.link().latency * 1e6),
@@ -91,7 +117,10 @@ class Forecast {
     lines.push_back(
         predictor_.knows_fixed_compute()
             ? name_ + ": compute a + b x samples, fitted to the batches per rank that were measured."
-            : name_ + ": compute in proportion to the samples of a rank (one batch per rank was measured).");
+            : name_ +
+                  ": compute in proportion to the samples of a rank (no other batch was measured on as many "
+                  "ranks a node).");
+    if (!ring) return lines;
     if (!predictor_.knows_buckets())
       lines.push_back(
           name_ +
@@ -103,6 +132,46 @@ class Forecast {
   }
 
  private:
+  static constexpr std::int64_t kFar = 8;  // times the ranks that were measured
+
+  // The model's own error is part of what is not known.
+  Estimate widened(Estimate e) const {
+    const double miss = predictor_.worst_miss();
+    if (e.interval) e.interval = {e.interval->low / (1 + miss), e.interval->high * (1 + miss)};
+    return e;
+  }
+
+  std::string miss_sentence() const {
+    const Predictor::Check worst = predictor_.checks().front();
+    return fmt::format("the model misses {} by {} %, more than {} %: {} ms told, {} ms measured",
+                       worst.group->group->label, number(100 * std::abs(worst.miss())),
+                       number(100 * Predictor::kTrusted), milliseconds(worst.told), milliseconds(worst.seen));
+  }
+
+  std::string kind_sentence() const {
+    const StepModel m = predictor_.model();
+    switch (m.kind) {
+      case StepKind::ring:
+        return "data parallel: every rank has the model, gradients go round a ring.";
+      case StepKind::server:
+        return fmt::format(
+            "parameter server: rank 0's link carries all, {} ms a step for each other rank; its "
+            "optimizer runs while the others wait. A link that is given changes nothing here.",
+            milliseconds(m.each_message));
+      case StepKind::pipeline:
+        return fmt::format(
+            "pipeline: more ranks are more stages, the slowest {} times the mean as now; {} "
+            "micro-batches; {} ms for each message that fills or drains it. 'waiting' is the bubble.",
+            number(m.pipeline.longest), m.pipeline.micro_batches, milliseconds(m.each_message));
+      case StepKind::grid:
+        break;
+    }
+    return fmt::format(
+        "grid: {} stages as now, more ranks are more replicas, whose gradients go round a ring after "
+        "the pipeline. 'waiting' is the bubble.",
+        m.pipeline.stages);
+  }
+
   // The step of a group of the same kind on so many ranks, where there is one.
   Cell measured(std::int64_t ranks) const {
     for (const GroupSummary& group : workload_.groups)
@@ -147,6 +216,7 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
       choose_link(predictor, analysis, options);
       const Forecast forecast(analysis, workload, predictor);
       for (const std::int64_t ranks : options.ranks) page.tables.front().rows.push_back(forecast.row(ranks));
+      for (const std::string& line : forecast.warnings(options.ranks)) page.lead.push_back(line);
       for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);
     }
   }

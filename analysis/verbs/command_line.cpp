@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <filesystem>
 #include <iterator>
 #include <span>
 
@@ -138,6 +140,7 @@ void take_verb(AnalyzeOptions& options) {
   const Verb* verb = find_verb(leads ? words.front() : words.back());
   if (!verb) return;
   options.verb = verb;
+  options.names_verb = true;
   words.erase(leads ? words.begin() : words.end() - 1);
   if (verb->run == run_export) take_format(options);
 }
@@ -185,11 +188,33 @@ AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
   return options;
 }
 
+std::string flag_help(const std::string& names) {
+  std::string out;
+  for (const FlagRow& flag : kFlags)
+    if (names.empty() || (" " + names + " ").find(fmt::format(" {} ", flag.name)) != std::string::npos)
+      out += fmt::format("  {:<18} {}\n",
+                         flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name, flag.about);
+  return out;
+}
+
+void require_paths(const AnalyzeOptions& options) {
+  std::string known;
+  for (const Verb& verb : verbs()) known += (known.empty() ? "" : ", ") + std::string(verb.name);
+  const auto is_word = [](const std::string& text) {
+    return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c) || c == '-'; });
+  };
+  std::error_code error;
+  for (const std::string& path : options.paths)
+    if (!options.names_verb && is_word(path) && !std::filesystem::exists(path, error))
+      throw input_error("'{}' is neither a path nor a verb; the verbs are {}", path, known);
+}
+
 std::string analyze_help() {
   std::string out =
       R"(analyze: what the runs show, and what they do not
 
 Usage: analyze [verb] PATH... [flags]
+       analyze VERB --help: what the verb shows, its columns and its flags
 
 Reads every run (run.h5) below each PATH, groups launches of one configuration, and prints times,
 speedups, communication, time budgets and a verdict. A claim that the runs do not support is refused, with
@@ -198,10 +223,7 @@ the reason in its place.
 Verbs:
 )";
   for (const Verb& verb : verbs()) out += fmt::format("  {:<18} {}\n", verb.name, verb.about);
-  out += "\nFlags:\n";
-  for (const FlagRow& flag : kFlags)
-    out += fmt::format("  {:<18} {}\n", flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name,
-                       flag.about);
+  out += "\nFlags:\n" + flag_help("");
   return out + R"(
 Exit codes: 0 done; 1 failed while running; 2 wrong usage, or no run could be read; 3 a run is invalid,
 or a claim is refused under --strict.

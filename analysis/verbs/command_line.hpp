@@ -15,6 +15,7 @@ namespace lockstep {
 
 struct AnalyzeOptions : PageOptions {
   const Verb* verb = &verbs().front();
+  bool names_verb = false;  // whether it was given
   Format format = Format::table;
   std::string output;  // file; empty: stdout
   bool strict = false, dark = false, help = false, version = false;
@@ -31,5 +32,10 @@ Link parse_link(const std::string& text);
 AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments);
 
 std::string analyze_help();
+// The lines of these flags, "--format --output"; of all where it is empty.
+std::string flag_help(const std::string& names);
+// Error(bad_input) where no verb was given and one of the paths is a word that names nothing: a verb
+// misspelt.
+void require_paths(const AnalyzeOptions& options);
 
 }  // namespace lockstep

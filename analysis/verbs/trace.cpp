@@ -1,4 +1,5 @@
 #include "analysis/render/trace.hpp"
+#include "analysis/metrics/pipeline_idle.hpp"
 
 #include <fmt/format.h>
 
@@ -41,7 +42,8 @@ ExitCode run_trace(const AnalyzeOptions& options) {
   if (files.size() > 1)
     throw input_error("{}: {} runs below it, and a trace shows one; the first is {}", options.paths.front(),
                       files.size(), files.front());
-  const RunData run = read_run(files.front());
+  RunData run = read_run(files.front());
+  book_idle_as_bubble(run);
   if (run.steps.steps() == 0) throw input_error("{}: the run has no steps", files.front());
   const Launch launch = make_launch(run, files.front());
   const StepWindow window = options.steps.empty() ? median_window(run.steps, launch.warmup)

@@ -54,6 +54,7 @@ bool must_refuse(const Analysis& analysis, const AnalyzeOptions& options) {
 }
 
 ExitCode run_verb(const AnalyzeOptions& options) {
+  require_paths(options);
   if (options.verb->run) return options.verb->run(options);
   const Analysis analysis = read_analysis(options.paths, options);
   write_output(options.output, render(options.verb->tables(analysis, options), options.format));

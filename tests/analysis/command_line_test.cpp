@@ -1,5 +1,7 @@
 #include "analysis/verbs/command_line.hpp"
 
+#include "analysis/support/synthetic_run.hpp"
+#include "analysis/verbs/verb_help.hpp"
 #include "base/error.hpp"
 #include "support/catch.hpp"
 
@@ -76,6 +78,49 @@ TEST_CASE("the help names every verb and flag") {
   for (const char* word : {"report", "summary", "--format F", "--output FILE", "--baseline B", "--strict",
                            "--help", "--version"})
     CHECK(help.find(word) != std::string::npos);
+}
+
+TEST_CASE("each verb has a help of its own, with its flags and an example") {
+  for (const Verb& verb : verbs()) {
+    const std::string help = verb_help(verb);
+    CAPTURE(help);
+    CHECK(help.find(std::string("Usage: analyze ") + verb.name + " ") != std::string::npos);
+    CHECK(help.find("Example:\n  analyze ") != std::string::npos);
+    CHECK((help.find("--link") != std::string::npos) ==
+          (std::string("predict advise").find(verb.name) != std::string::npos));
+  }
+}
+
+// As header or as one of a list of headers before a colon.
+TEST_CASE("the help of a verb names each column that it shows") {
+  const Analysis analysis = test::analyse(test::usual_runs());
+  for (const Verb& verb : verbs()) {
+    if (!verb.tables) continue;
+    PageOptions options;
+    options.ranks = {4};
+    for (const Table& table : verb.tables(analysis, options).tables)
+      for (const Column& column : table.columns)
+        if (column.in_text && !column.header.empty()) {
+          CAPTURE(verb.name, column.header);
+          CHECK(verb_help(verb).find(column.header) != std::string::npos);
+        }
+  }
+}
+
+TEST_CASE("a verb that is misspelt is not taken for a path") {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    try {
+      require_paths(parse_analyze(arguments));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK(said({"sumary", "/tmp"})
+            .starts_with("'sumary' is neither a path nor a verb; the verbs are report, summary"));
+  CHECK(said({"/tmp", "pipline"}).starts_with("'pipline' is neither"));
+  CHECK(said({"/tmp"}) == "accepted");
+  CHECK(said({"summary", "absent"}) == "accepted");  // a path that is missing is said where paths are read
 }
 
 TEST_CASE("what predict, advise and diff are given") {

@@ -197,3 +197,17 @@ TEST_CASE("gnuplot's failure is one line; a program that is not there is said") 
   CHECK(says(failure, "gnuplot failed"));
   CHECK(failure.find('\n') == std::string::npos);
 }
+
+TEST_CASE("pictures that have no room for all show the fastest, in their order") {
+  std::vector<RunData> runs = {make_run({})};
+  for (int ranks = 2; ranks <= 6; ++ranks)
+    runs.push_back(
+        make_run({.mode = "ddp", .ranks = ranks, .forward = 40e-3 - 6e-3 * ranks, .transfer = 1e-3}));
+  const Analysis analysis = analyse(runs);
+  const auto drawn = drawn_groups(analysis.summaries.front(), 3);
+  REQUIRE(drawn.size() == 3);
+  CHECK(drawn[0]->group->label == "seq");
+  CHECK(drawn[1]->group->label == "ddp x5");
+  CHECK(drawn[2]->group->label == "ddp x6");
+  CHECK(drawn_groups(analysis.summaries.front(), 6).size() == 6);
+}

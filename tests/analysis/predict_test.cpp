@@ -26,6 +26,8 @@ std::vector<RunData> launches(const SimulatedRun& machine, std::initializer_list
       SimulatedRun s = noisy(machine, seed);
       s.ranks = ranks;
       runs.push_back(simulate(s));
+      // A node each, so that more ranks do not share what a rank had for itself.
+      for (int r = 0; r < ranks; ++r) runs.back().ranks[static_cast<std::size_t>(r)].host = std::to_string(r);
     }
   return runs;
 }

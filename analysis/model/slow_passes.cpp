@@ -1,0 +1,128 @@
+#include "analysis/model/slow_passes.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "analysis/checks/rules.hpp"
+#include "analysis/model/ablation.hpp"
+#include "analysis/quantities/numbers.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Q = Quantity;
+using Cause = SlowPasses::Cause;
+
+constexpr double kSameBatch = 0.05, kLowerClock = 0.02;
+
+double passes_of(const GroupSummary& group) {
+  return group.steps.point[Q::forward] + group.steps.point[Q::backward];
+}
+
+double samples_of_rank(const GroupSummary& group) {
+  return group.steps.point[Q::samples] / static_cast<double>(group.group->any().ranks);
+}
+
+// A stage's passes are those of another part of the model, in micro-batches.
+bool has_whole_model(const Launch& launch) {
+  return launch.header.mode == "ddp" || launch.header.mode == "ps";
+}
+
+// One rank with as many samples as each of the group's has: the same passes, alone on the machine.
+const GroupSummary* alone(const WorkloadSummary& workload, const GroupSummary& group) {
+  const double wanted = samples_of_rank(group);
+  for (const GroupSummary& other : workload.groups) {
+    if (!other.measured() || other.group->any().ranks != 1 || !other.group->any().ablation().empty())
+      continue;
+    if (refusal_of(other.findings, Claim::budget)) continue;
+    if (std::abs(samples_of_rank(other) / wanted - 1) < kSameBatch) return &other;
+  }
+  return nullptr;
+}
+
+const GroupSummary* without_communication(const WorkloadSummary& workload, const GroupSummary& group) {
+  for (const AblationComparison& c : ablations_of(workload))
+    if (c.whole == &group && c.no_comm) return c.no_comm;
+  return nullptr;
+}
+
+// As the checks of the run have found.
+bool is_oversubscribed(const Launch& launch) {
+  return std::any_of(launch.findings.begin(), launch.findings.end(),
+                     [](const Finding& f) { return std::string_view(f.rule->code) == "oversubscribed"; });
+}
+
+bool has_lower_clock(const Launch& launch, const Launch& baseline) {
+  return launch.gpu.sm_clock < (1 - kLowerClock) * baseline.gpu.sm_clock;  // false where one is not known
+}
+
+Cause::Kind cause_of_sharing(const Launch& launch, const Launch& baseline) {
+  if (is_oversubscribed(launch)) return Cause::Kind::more_threads;
+  if (has_lower_clock(launch, baseline)) return Cause::Kind::slower_clock;
+  return Cause::Kind::shared_memory;
+}
+
+const char* name_of(Cause::Kind kind) {
+  switch (kind) {
+    case Cause::Kind::smaller_batch:
+      return "a rank's smaller batch, whose passes have a part that does not shrink with it";
+    case Cause::Kind::communication:
+      return "communication that runs beside them on the same cores and memory";
+    case Cause::Kind::more_threads:
+      return "more compute threads than cores";
+    case Cause::Kind::slower_clock:
+      return "a lower clock of the GPUs";
+    case Cause::Kind::shared_memory:
+      break;
+  }
+  return "what the ranks of a node share: the bandwidth of its memory and the clock of its cores";
+}
+
+}  // namespace
+
+std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const GroupSummary& group,
+                                      const GroupSummary& baseline) {
+  for (const GroupSummary* side : {&group, &baseline})
+    if (!side->measured() || refusal_of(side->findings, Claim::budget)) return {};
+  const Launch &launch = group.group->any(), &base = baseline.group->any();
+  if (!has_whole_model(launch)) return {};
+  const double share = samples_of_rank(group) / samples_of_rank(baseline);
+  SlowPasses result;
+  result.seconds = passes_of(group) - share * passes_of(baseline);
+  if (!(result.seconds > 0) || launch.ranks < 2) return {};
+  double left = result.seconds;
+  const auto take = [&](Cause::Kind kind, double seconds) {
+    result.causes.push_back({kind, seconds});
+    left -= seconds;
+  };
+  if (const GroupSummary* same = alone(workload, group))
+    take(Cause::Kind::smaller_batch, passes_of(*same) - share * passes_of(baseline));
+  else
+    result.ask.push_back(fmt::format(
+        "train_seq with --set training.global_batch={:.0f}: a rank's batch alone", samples_of_rank(group)));
+  if (const GroupSummary* quiet = without_communication(workload, group))
+    take(Cause::Kind::communication, passes_of(group) - passes_of(*quiet));
+  else if (launch.header.mode == "ddp")
+    result.ask.emplace_back(
+        "the same run with --set parallel.ablation=no_comm: its passes without communication");
+  take(cause_of_sharing(launch, base), left);
+  return result;
+}
+
+std::string words_for(const SlowPasses& passes) {
+  std::string causes, ask;
+  for (const Cause& cause : passes.causes)
+    causes += fmt::format("{}{} ms by {}", causes.empty() ? "" : ", ", milliseconds(cause.seconds),
+                          name_of(cause.kind));
+  for (const std::string& run : passes.ask) ask += (ask.empty() ? "" : "; and ") + run;
+  if (ask.empty()) return fmt::format("Passes take {} ms longer: {}.", milliseconds(passes.seconds), causes);
+  return fmt::format(
+      "Passes take {} ms longer: {}, and what these runs cannot tell from it. What would tell: {}.",
+      milliseconds(passes.seconds), causes, ask);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,161 @@
+#include "analysis/verbs/verb_help.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "analysis/verbs/command_line.hpp"
+
+namespace lockstep {
+
+namespace {
+
+struct VerbText {
+  std::string_view verb;
+  const char* shows;
+  const char* columns;  // "header: what it is", one a line; "": no tables of its own
+  const char* flags;    // its own, beside --format, --output, --strict and --baseline where it prints pages
+  const char* example;
+};
+
+constexpr VerbText kTexts[] = {
+    {"report",
+     "Prints what 'summary' prints, and writes it to report/ below the first path: index.html, summary.md, "
+     ".json, "
+     ".csv\nand .tex, and each picture as .svg, .png and .csv.",
+     "", "--dark", "analyze experiments"},
+    {"summary",
+     "The verdict, the times, speedups, communication and time budgets of all configurations. Writes "
+     "nothing.",
+     "launches: launches of this configuration, or 'single'\n"
+     "p50 ms, p95 ms, p99 ms: percentiles of the steady steps\n"
+     "samples/s: samples of all ranks by the time of a step\n"
+     "training s, run s: all steady steps; the run from start to end\n"
+     "speedup: the baseline's time by this one's, for the same work\n"
+     "effic. %: the speedup divided by the ranks",
+     "", "analyze summary experiments --format md"},
+    {"scaling", "Times and speedups over the number of ranks, and the laws of scaling that fit them.",
+     "ranks: processes that train together\n"
+     "scaling: strong (the global batch stays) or weak (the batch of a rank stays)\n"
+     "ms/step, training s: median over the launches\n"
+     "vs: the baseline of the comparison\n"
+     "speedup: the baseline's time by this one's\n"
+     "effic. %: the speedup divided by the ranks\n"
+     "Karp-Flatt: (1/S - 1/p) / (1 - 1/p): the serial share that would explain the speedup\n"
+     "law, parameter, value: what was fitted, and its parameters",
+     "", "analyze scaling experiments --baseline ddp1"},
+    {"budget", "What the mean step spends its time on, and what it takes beyond the ideal step.",
+     "wall: the step from begin to end; the phases add up to it\n"
+     "data, h2d: waiting for the loader; copies to the device\n"
+     "forward, backward, optimizer: computing\n"
+     "comm_exposed: communication that no computation covers\n"
+     "bubble: a pipeline's stage without input while nothing is on the wire\n"
+     "other, other %: what no phase accounts for, and its share of wall\n"
+     "vs: the baseline\n"
+     "ideal: the baseline's step, divided by the ranks under strong scaling\n"
+     "lost: wall minus ideal; the columns after it add up to it\n"
+     "compute: forward and backward\n"
+     "comm_wait, comm_transfer: exposed communication, waiting for other ranks and the rest",
+     "", "analyze budget experiments"},
+    {"overlap",
+     "How long a step communicates, how much of it is hidden under computation, and who is waited for.",
+     "total ms, hidden ms, exposed ms: time in which anything communicates; of it under computation, and "
+     "not\n"
+     "hidden %: hidden by total\n"
+     "transfer ms, waiting ms: time in collectives once all ranks are there, and before\n"
+     "latency us, link GB/s: the link behind the run's own all-reduces\n"
+     "rank, % of waiting, the late rank, differs in, its ms, others' ms: whom the ranks wait for, and why\n"
+     "bucket, MB, ready ms, start ms, end ms: a gradient bucket, since the backward pass began\n"
+     "ms/step, without comm ms, trust: the step, without communication; which of the two measurements to "
+     "trust\n"
+     "exposed ms, events; by ablation: exposed communication by the two\n"
+     "compute slower %, comm alone ms, comm slower %: what computing and communicating cost each other",
+     "", "analyze overlap experiments"},
+    {"pop", "Parallel efficiency as a product of factors, after the POP centre.",
+     "parallel: work by time, = load balance x communication\n"
+     "load balance: mean work of the ranks by that of the busiest\n"
+     "communication: work of the busiest rank by the step, = serialisation x transfer\n"
+     "serialisation, transfer: the busiest rank's work by the step without transfer; that by the step\n"
+     "work, mean; work, busiest rank; step without transfer; step: the times behind them",
+     "", "analyze pop experiments"},
+    {"convergence",
+     "Time and samples to an accuracy. A launch that never reaches it counts as later than all others.",
+     "target: the validation metric that is asked for (training.target)\n"
+     "reached: launches that reach it\n"
+     "training s, samples: until then, evaluation not counted\n"
+     "S of it: the baseline's time to it by this one's\n"
+     "stat. effic.: the baseline's samples to it by those here\n"
+     "epoch, metric: the validation metric after each epoch",
+     "", "analyze convergence experiments"},
+    {"pipeline", "Bubbles of pipelines beside those that cannot be avoided.",
+     "schedule, stages, micro-batches: of the pipeline\n"
+     "measured: share of the time of a step's passes in which the ranks compute nothing\n"
+     "of it transfer: while a message or a collective was on the wire; the rest is idle\n"
+     "equal stages: the bubble of the schedule if all stages took equal time\n"
+     "these stages: that of any schedule with these stages, T >= (m-1) max t + sum t",
+     "", "analyze pipeline experiments"},
+    {"bandwidth", "What commbench has measured.",
+     "collective, bytes, repetitions: what was measured, and how often\n"
+     "fastest us, median us, p95 us: over the repetitions, by the rank that took longest\n"
+     "algbw GB/s, busbw GB/s: bytes by time; that by what an ideal ring must carry\n"
+     "#wrong: elements of results that were not exact\n"
+     "fitted to, latency us, bandwidth GB/s, sizes: the link behind them",
+     "", "analyze bandwidth bench"},
+    {"validate", "Every check on every run, and what is refused because of it.",
+     "status, seed, used, findings: of each run\n"
+     "refuses, found, first found in: of each check",
+     "", "analyze validate experiments --strict"},
+    {"diff",
+     "What changed from the runs below A to those below B. Exit code 3 where a step has become longer.", "",
+     "--threshold", "analyze diff before after --threshold 10"},
+    {"predict",
+     "Steps on other numbers of ranks. Each mode has its model: a ring, a parameter server, a pipeline, a "
+     "grid. "
+     "Refused\nwhere the model misses a measured group by more than 10 %; its miss is part of the intervals.",
+     "ranks, batch/rank: what is predicted for\n"
+     "ms/step: of it exposed ms is transfer, waiting ms waiting for the slowest rank, or the bubble\n"
+     "speedup, effic. %: against the baseline\n"
+     "measured ms: the step, where as many ranks were measured",
+     "--ranks --link", "analyze predict experiments --ranks 8,64 --link 200Gb:2us"},
+    {"advise", "What would help, the most first, with the gain that is predicted for it.",
+     "gain: samples per second with the change, by those without\n"
+     "same training: whether the numbers that training computes stay\n"
+     "advice: the key to change",
+     "--link", "analyze advise experiments"},
+    {"trace", "One run as a trace for ui.perfetto.dev or chrome://tracing.", "", "--steps",
+     "analyze trace experiments/RUN --steps 100:110 --output trace.json"},
+    {"export", "The samples of all runs as one long table.", "", "--table",
+     "analyze export csv experiments --table comm"},
+    {"import", "What may be claimed from other projects' CSV and JSON files.", "", "",
+     "analyze import results.csv"},
+};
+
+const VerbText& text_of(const Verb& verb) {
+  return *std::find_if(std::begin(kTexts), std::end(kTexts),
+                       [&](const VerbText& t) { return t.verb == verb.name; });
+}
+
+std::string indented(std::string_view lines) {
+  std::string out = "  ";
+  for (const char c : lines) out += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string verb_help(const Verb& verb) {
+  const VerbText& text = text_of(verb);
+  const bool diff = verb.run == run_diff;
+  std::string out = fmt::format("analyze {}: {}\n\nUsage: analyze {} {} [flags]\n\n{}\n", verb.name,
+                                verb.about, verb.name, diff ? "A B" : "PATH...", text.shows);
+  if (*text.columns) out += "\nColumns:\n" + indented(text.columns);
+  std::string flags = text.flags;
+  const bool prints_page = verb.tables || diff || verb.run == run_summary || verb.run == run_report;
+  flags += " --format --output --strict";
+  if (prints_page && !diff) flags += " --baseline";
+  out += "\nFlags:\n" + flag_help(flags);
+  return out + fmt::format("\nExample:\n  {}\n\nanalyze --help lists all verbs.\n", text.example);
+}
+
+}  // namespace lockstep

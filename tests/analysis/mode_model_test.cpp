@@ -1,0 +1,116 @@
+// The models of a step of each mode, held against a step that is reckoned by hand.
+#include "analysis/metrics/step_model.hpp"
+#include "analysis/model/predictor.hpp"
+#include "analysis/render/render.hpp"
+#include "analysis/support/simulated_run.hpp"
+#include "analysis/support/synthetic_run.hpp"
+#include "analysis/tables/pages.hpp"
+#include "support/catch.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+StepModel passes_only(StepKind kind) {
+  StepModel m;
+  m.kind = kind;
+  m.compute_per_sample = 1e-3;
+  return m;
+}
+
+// Steps of a parameter server: each rank but 0 costs so much of rank 0's link, and waits for its optimizer.
+RunData server(int ranks, double each) {
+  const double share = 1.0 / ranks;
+  RunData run = make_run({.mode = "ps",
+                          .ranks = ranks,
+                          .data = 0,
+                          .forward = 10e-3 * share,
+                          .backward = 20e-3 * share,
+                          .optimizer = 1e-3,
+                          .transfer = each * (ranks - 1)});
+  for (std::int64_t r = 1; r < ranks; ++r)
+    for (std::int64_t s = 0; s < run.steps.steps(); ++s) {
+      run.steps.bubble.at(r, s) = run.steps.optimizer.at(r, s);
+      run.steps.optimizer.at(r, s) = 0;
+    }
+  return run;
+}
+
+std::string predicted(const std::vector<RunData>& runs, std::vector<std::int64_t> ranks) {
+  PageOptions options;
+  options.ranks = std::move(ranks);
+  return render(predict_page(analyse(runs), options), Format::csv);
+}
+
+}  // namespace
+
+TEST_CASE("a parameter server's link carries the messages of all ranks") {
+  StepModel m = passes_only(StepKind::server);
+  m.each_message = 3e-3;
+  CHECK(cost_of_step(m, {}, 5, 10).exposed == Approx(12e-3));
+  CHECK(cost_of_step(m, {}, 5, 10).seconds == Approx(22e-3));
+}
+
+TEST_CASE("a pipeline fills, works as fast as its slowest stage, and drains") {
+  StepModel m = passes_only(StepKind::pipeline);
+  m.pipeline = {.stages = 4, .micro_batches = 4};
+  CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(8e-3 * 7 / 4));  // (m + p - 1) t, t = 2 ms
+  m.pipeline.longest = 1.5;                                          // stages of 3 ms, and 5 ms of the others
+  CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(3 * 3e-3 + 8e-3));
+  m.pipeline = {.stages = 4, .micro_batches = 4, .chunks = 2};
+  CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(8e-3 * 11 / 8));
+  m.pipeline = {.stages = 2};  // layer-wise
+  m.each_message = 1e-3;
+  CHECK(cost_of_step(m, {}, 2, 8).seconds == Approx(16e-3 + 2e-3));
+}
+
+TEST_CASE("a grid is a pipeline and the rings of its stages") {
+  StepModel m = passes_only(StepKind::grid);
+  m.pipeline = {.stages = 2, .micro_batches = 4};
+  m.gradient_bytes = 8e6;
+  const Link link{1e-3, 1e9};
+  CHECK(cost_of_step(m, link, 2, 8).seconds == Approx(10e-3));
+  CHECK(cost_of_step(m, link, 4, 8).seconds == Approx(10e-3 + link.all_reduce(4e6, 2)));
+}
+
+TEST_CASE("a parameter server is predicted as one") {
+  const std::string page = predicted({make_run({}), server(2, 3e-3), server(4, 3e-3)}, {8});
+  CHECK(says(page, "ps x4,8,8,"));
+  CHECK(lacks(page, "misses"));
+  const double told = 30e-3 / 8 + 1e-3 + 0.1e-3 + 7 * 3e-3;
+  const std::size_t at = page.find("ps x4,8,8,") + 10;
+  CHECK(std::stod(page.substr(at)) == Approx(told).epsilon(0.01));
+}
+
+TEST_CASE("a model that misses another measured group by more than a tenth predicts nothing") {
+  const std::string page = predicted({make_run({}), server(2, 9e-3), server(4, 3e-3)}, {8});
+  CHECK(says(page, "the model misses ps x2 by"));
+}
+
+TEST_CASE("far extrapolation and a latency of 0 are said") {
+  std::vector<RunData> runs;
+  for (const int ranks : {1, 2}) {
+    SimulatedRun machine;
+    machine.ranks = ranks;
+    machine.link.latency = 0;
+    runs.push_back(simulate(machine));
+  }
+  PageOptions options;
+  options.ranks = {2, 512};
+  options.link = Link{0, 1e9};
+  const std::string page = render(predict_page(analyse(runs), options), Format::md);
+  CHECK(says(page, "512 ranks are 256 times as many as were measured"));
+  CHECK(says(page, "a latency of 0"));
+}
+
+TEST_CASE("work that ranks on one node slow down is not work that does not grow with the batch") {
+  std::vector<RunData> runs = {simulate({}), simulate({.ranks = 2, .forward = 180e-6, .backward = 360e-6})};
+  const auto knows = [&] {
+    const Analysis analysis = analyse(runs);
+    return predictors_of(analysis.summaries.front(), Baseline::seq).front().knows_fixed_compute();
+  };
+  CHECK_FALSE(knows());
+  runs[1].ranks[1].host = "another node";
+  CHECK(knows());
+}
