@@ -8,8 +8,8 @@
 
 #include "analysis/checks/rule_functions.hpp"
 #include "analysis/metrics/statistics.hpp"
-#include "base/digest.hpp"
 #include "analysis/runs/quality.hpp"
+#include "base/digest.hpp"
 
 namespace lockstep::checks {
 

@@ -48,7 +48,7 @@ constexpr Rule kRules[] = {
      .refuses = Claim::budget,
      .sentence = "the phases do not explain the wall time: {}",
      .on_run = checks::budget_open},
-    {.code = "different-versions",
+    {.code = "other-digests",
      .refuses = Claim::speedup,
      .sentence =
          "two versions of Lockstep wrote the runs, and their digests of hardware and data cannot be compared "

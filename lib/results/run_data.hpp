@@ -98,8 +98,8 @@ struct GpuFacts {
 // One entry a rank.
 struct RankEnvironment {
   std::string host, device, cpu, driver;
-  std::string
-      cores;  // that the process may run on: numbers, a space between; empty in files of earlier versions
+  // Numbers of the cores that the process may run on, a space between; empty in files of earlier versions.
+  std::string cores = {};
   std::int64_t cores_bound = 0, threads = 0, memory_bytes = 0;
   double cpu_quota = 0;                      // CPUs that the control group allows; 0: no quota
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound

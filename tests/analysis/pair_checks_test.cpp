@@ -68,12 +68,12 @@ TEST_CASE("cross-hardware") {
                 "device cuda, baseline cpu");
 }
 
-TEST_CASE("different-versions: digests of another kind are no other hardware and no other data") {
+TEST_CASE("other-digests: digests of another kind are no other hardware and no other data") {
   const Comparison c = with_parallel([](RunData& r) {
     r.fingerprint = "xxh3-00112233aabbccdd";
     r.data.digest = "xxh3-0011223344556677";
   });
-  check_refused(c, "different-versions", "xxh3-00112233aabbccdd here, 00112233aabbccdd there");
+  check_refused(c, "other-digests", "xxh3-00112233aabbccdd here, 00112233aabbccdd there");
   CHECK(c.findings.size() == 1);
 }
 

@@ -34,6 +34,7 @@ inline RunData sample_start() {
                 .device = "cpu",
                 .cpu = "P",
                 .driver = "",
+                .cores = "0 2 5",
                 .cores_bound = 3,
                 .threads = 1,
                 .memory_bytes = 8,
