@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace lockstep {
@@ -102,6 +103,10 @@ struct RankEnvironment {
   double cpu_quota = 0;                      // CPUs that the control group allows; 0: no quota
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
   std::optional<GpuFacts> gpu = {};          // none: nobody could be asked
+  static auto fields(auto& rank) {
+    auto& [host, device, cpu, driver, cores, threads, memory, quota, offset, error, gpu] = rank;
+    return std::tie(host, device, cpu, driver, cores, threads, memory, quota, offset, error, gpu);
+  }
 };
 
 // Of a run that went on from another's checkpoint.

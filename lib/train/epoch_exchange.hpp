@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "launch/world.hpp"
@@ -17,6 +18,10 @@ struct RankEpoch {
   std::vector<float> loss, grad_norm;  // mean over this rank's samples; norm of the reduced gradient
   std::vector<CommInterval> comm;
   std::vector<StagePass> stages;  // empty where the model is not split
+  static auto fields(auto& epoch) {
+    auto& [rows, samples, terms, tokens, padded, loss, norm, comm, stages] = epoch;
+    return std::tie(rows, samples, terms, tokens, padded, loss, norm, comm, stages);
+  }
 };
 
 struct EpochTables {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -61,11 +60,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
 
 // Rank 0's clock at the start, on this rank's clock.
 SteadyTime common_start(World& world, double clock_offset) {
-  const SteadyTime now = steady_now();
-  const std::string shared = world.broadcast(std::string(reinterpret_cast<const char*>(&now), sizeof now));
-  SteadyTime start;
-  std::memcpy(&start, shared.data(), sizeof start);
-  return start +
+  return world.broadcast(steady_now()) +
          std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
 }
 
@@ -112,8 +107,6 @@ constexpr std::int64_t kMostClassesListed = 20;
 ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
                     double wall_seconds, World& world) {
   world.flight().activity.enter("closing the run");
-  std::string reasons;
-  for (const std::string& reason : result.invalid_reasons) reasons += reason + '\n';
   if (record) {
     record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
     for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);
@@ -122,7 +115,7 @@ ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<st
         record->progress->line(line);
     record->progress->line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record->folder));
   }
-  return world.broadcast(reasons).empty() ? ExitCode::done : ExitCode::not_valid;
+  return world.broadcast(result.invalid_reasons).empty() ? ExitCode::done : ExitCode::not_valid;
 }
 
 // checkpoint: to go on from; null: none.

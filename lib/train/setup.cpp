@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -129,15 +128,7 @@ void check_algorithm(const RunConfig& config, const std::string& mode) {
 std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
   if (setup.config.parallel.partition.kind != Partition::Kind::automatic)
     return parameter_costs(*setup.model);
-  std::string bytes;
-  if (world.rank() == 0) {
-    const std::vector<LayerCost> costs = measured_costs(setup).costs;
-    bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
-  }
-  bytes = world.broadcast(bytes);
-  std::vector<LayerCost> costs(bytes.size() / sizeof(LayerCost));
-  std::memcpy(costs.data(), bytes.data(), bytes.size());
-  return costs;
+  return world.broadcast(world.rank() == 0 ? measured_costs(setup).costs : std::vector<LayerCost>());
 }
 
 void check_ablation(const RunConfig& config, const std::string& mode) {
@@ -165,10 +156,7 @@ void check_cuda_graph(const Setup& setup) {
 // Leaves this rank its stage's layers.
 void split_model(Setup& setup, World& world) {
   const RunConfig& config = setup.config;
-  const std::int64_t mine = device_memory_bytes(setup.device, world.local_size());
-  std::int64_t memory = mine;
-  for (const std::string& theirs : world.all_gather(std::to_string(mine)))
-    memory = std::min<std::int64_t>(memory, std::stoll(theirs));
+  const std::int64_t memory = world.min(device_memory_bytes(setup.device, world.local_size()));
   PipelinePlan plan =
       plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world), memory);
   setup.mode = pipeline_mode(config, plan.grid);
