@@ -33,7 +33,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   mine.clock_error = clock.error;
   RunData run;
   run.header.uuid = uuid;
-  run.header.mode = setup.mode;
+  run.header.mode = name_of(setup.mode);
   run.header.started = utc_timestamp();
   run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
@@ -71,7 +71,8 @@ struct Record {
   std::unique_ptr<RunWriter> writer;
 
   Record(const CommandLine& line, const Setup& setup, World& world, const RunData& run) {
-    folder = create_run_folder(line.output, setup.mode, setup.model->name(), world.size(), run.header.uuid);
+    folder = create_run_folder(line.output, name_of(setup.mode), setup.model->name(), world.size(),
+                               run.header.uuid);
     progress = std::make_unique<Progress>(folder + "/log.txt", line.quiet);
     write_text_file(folder + "/config.yaml", run.config_resolved);
     writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
