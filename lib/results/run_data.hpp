@@ -10,36 +10,11 @@
 #include <tuple>
 #include <vector>
 
+#include "results/step_columns.hpp"
+
 namespace lockstep {
 
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-
-// Row-major [rows, columns].
-template <typename T>
-struct Matrix {
-  std::int64_t rows = 0, columns = 0;
-  std::vector<T> values;
-  Matrix() = default;
-  Matrix(std::int64_t r, std::int64_t c, T fill = T{})
-      : rows(r), columns(c), values(static_cast<std::size_t>(r * c), fill) {}
-  T& at(std::int64_t r, std::int64_t c) { return values[static_cast<std::size_t>(r * columns + c)]; }
-  const T& at(std::int64_t r, std::int64_t c) const {
-    return values[static_cast<std::size_t>(r * columns + c)];
-  }
-};
-
-// The /steps datasets, [ranks, steps]. Seconds unless said otherwise. The budget:
-// wall = data + h2d + forward + backward + comm_exposed + optimizer + bubble + other.
-struct StepTable {
-  Matrix<double> start;  // since the common start
-  Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
-  Matrix<double> wait;  // optional, no part of the budget: shared out among comm_exposed and other
-  Matrix<std::int32_t> samples, epoch;                     // samples this rank trained on; epoch, 0-based
-  Matrix<std::int32_t> loss_terms, tokens, padded_tokens;  // optional: empty in files without them
-  Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
-  std::int64_t ranks() const { return wall.rows; }
-  std::int64_t steps() const { return wall.columns; }
-};
 
 // The /comm datasets, one entry a collective and rank; in order of rank, then time. Columns of equal length.
 struct CommTable {

@@ -83,12 +83,10 @@ struct RunWriter::Impl {
 
   void append_steps(const StepTable& steps) {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
-    for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
-    if (!steps.wait.values.empty()) file.append(kStepWait.path, steps.wait.values, extent, 1);
-    for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
-    for (const auto& c : kOptionalStepCounts)
-      if (!(steps.*c.member).values.empty()) file.append(c.path, (steps.*c.member).values, extent, 1);
-    for (const auto& c : kStepValues) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for_each_step_column([&](const auto& c) {
+      const auto& values = (steps.*c.table).values;
+      if (!values.empty() || !c.may_lack()) file.append(c.path, values, extent, 1);
+    });
   }
 
   std::vector<std::int32_t> kind_numbers(const CommTable& comm) {

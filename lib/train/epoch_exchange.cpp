@@ -10,48 +10,17 @@ namespace lockstep {
 
 namespace {
 
-struct CountColumn {
-  Matrix<std::int32_t> StepTable::*to;
-  std::vector<std::int32_t> RankEpoch::*from;
-};
-constexpr CountColumn kCountColumns[] = {
-    {&StepTable::samples, &RankEpoch::samples},
-    {&StepTable::loss_terms, &RankEpoch::loss_terms},
-    {&StepTable::tokens, &RankEpoch::tokens},
-    {&StepTable::padded_tokens, &RankEpoch::padded_tokens},
-};
-
-struct TimeColumn {
-  Matrix<double> StepTable::*to;
-  double StepRow::*from;
-};
-constexpr TimeColumn kTimeColumns[] = {
-    {&StepTable::start, &StepRow::start},         {&StepTable::wall, &StepRow::wall},
-    {&StepTable::data, &StepRow::data},           {&StepTable::h2d, &StepRow::h2d},
-    {&StepTable::forward, &StepRow::forward},     {&StepTable::backward, &StepRow::backward},
-    {&StepTable::comm, &StepRow::comm},           {&StepTable::comm_exposed, &StepRow::comm_exposed},
-    {&StepTable::optimizer, &StepRow::optimizer}, {&StepTable::bubble, &StepRow::bubble},
-    {&StepTable::other, &StepRow::other},         {&StepTable::wait, &StepRow::wait},
-};
-
-StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {
+StepTable empty_table(std::int64_t ranks, std::int64_t steps) {
   StepTable table;
-  for (const TimeColumn& column : kTimeColumns) table.*column.to = Matrix<double>(ranks, steps);
-  for (const CountColumn& column : kCountColumns) table.*column.to = Matrix<std::int32_t>(ranks, steps);
-  table.epoch = Matrix<std::int32_t>(ranks, steps, epoch);
-  table.loss = Matrix<float>(ranks, steps);
-  table.grad_norm = Matrix<float>(ranks, steps);
+  for_each_step_column([&]<typename T>(const StepColumn<T>& c) { table.*c.table = Matrix<T>(ranks, steps); });
   return table;
 }
 
-void fill_rank(StepTable& table, std::int64_t rank, const RankEpoch& epoch) {
-  for (std::int64_t s = 0; s < table.steps(); ++s) {
-    const auto i = static_cast<std::size_t>(s);
-    for (const TimeColumn& column : kTimeColumns) (table.*column.to).at(rank, s) = epoch.rows[i].*column.from;
-    for (const CountColumn& column : kCountColumns) (table.*column.to).at(rank, s) = (epoch.*column.from)[i];
-    table.loss.at(rank, s) = epoch.loss[i];
-    table.grad_norm.at(rank, s) = epoch.grad_norm[i];
-  }
+void fill_rank(StepTable& table, std::int64_t rank, const std::vector<StepRow>& rows) {
+  for_each_step_column([&](const auto& c) {
+    for (std::int64_t s = 0; s < table.steps(); ++s)
+      (table.*c.table).at(rank, s) = rows[static_cast<std::size_t>(s)].*c.row;
+  });
 }
 
 void append_rank(CommTable& table, std::int32_t rank, const RankEpoch& epoch) {
@@ -120,16 +89,17 @@ EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epo
   const std::vector<RankEpoch> all = world.gather(mine);
   EpochTables tables;
   if (world.rank() != 0) return tables;
-  tables.steps = empty_table(world.size(), static_cast<std::int64_t>(mine.rows.size()), epoch);
+  tables.steps = empty_table(world.size(), static_cast<std::int64_t>(mine.rows.size()));
   for (int rank = 0; rank < world.size(); ++rank) {
     const RankEpoch& theirs = all[static_cast<std::size_t>(rank)];
     if (theirs.rows.size() != mine.rows.size())
       throw run_error("rank {} ran {} steps in epoch {}, rank 0 ran {}", rank, theirs.rows.size(), epoch,
                       mine.rows.size());
-    fill_rank(tables.steps, rank, theirs);
+    fill_rank(tables.steps, rank, theirs.rows);
     append_rank(tables.comm, rank, theirs);
     append_stages(tables.stages, rank, theirs);
   }
+  std::fill(tables.steps.epoch.values.begin(), tables.steps.epoch.values.end(), epoch);
   return tables;
 }
 

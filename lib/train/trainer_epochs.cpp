@@ -74,14 +74,15 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
     for (; next != epoch.comm.end() && next->step == recorded_steps_ + s; ++next) of_step.push_back(*next);
-    epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step, setup_.device.is_cuda()));
+    StepRow& row = epoch.rows.emplace_back(
+        step_row(spans[static_cast<std::size_t>(s)], of_step, setup_.device.is_cuda()));
     const StepWork& work = step_.work(s);
-    epoch.samples.push_back(static_cast<std::int32_t>(work.samples));
-    epoch.loss_terms.push_back(static_cast<std::int32_t>(work.loss_terms));
-    epoch.tokens.push_back(static_cast<std::int32_t>(work.tokens));
-    epoch.padded_tokens.push_back(static_cast<std::int32_t>(work.padded_tokens));
-    epoch.loss.push_back(step_.mean_loss(s));
-    epoch.grad_norm.push_back(step_.gradient_norm(s));
+    row.samples = static_cast<std::int32_t>(work.samples);
+    row.loss_terms = static_cast<std::int32_t>(work.loss_terms);
+    row.tokens = static_cast<std::int32_t>(work.tokens);
+    row.padded_tokens = static_cast<std::int32_t>(work.padded_tokens);
+    row.loss = step_.mean_loss(s);
+    row.grad_norm = step_.gradient_norm(s);
   }
   return epoch;
 }

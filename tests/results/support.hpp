@@ -54,13 +54,13 @@ inline RunData sample_start() {
 inline StepTable sample_steps(std::int64_t steps, std::int32_t epoch) {
   StepTable table;
   double next = 1 + 100 * epoch;
-  for (Matrix<double> StepTable::*m :
-       {&StepTable::start, &StepTable::wall, &StepTable::data, &StepTable::h2d, &StepTable::forward,
-        &StepTable::backward, &StepTable::comm, &StepTable::comm_exposed, &StepTable::optimizer,
-        &StepTable::bubble, &StepTable::other}) {
-    table.*m = Matrix<double>(2, steps);
-    for (double& v : (table.*m).values) v = next += 0.5;
-  }
+  for_each_step_column([&]<typename T>(const StepColumn<T>& column) {
+    if constexpr (std::is_same_v<T, double>) {
+      if (column.may_lack()) return;
+      table.*column.table = Matrix<double>(2, steps);
+      for (double& v : (table.*column.table).values) v = next += 0.5;
+    }
+  });
   table.samples = Matrix<std::int32_t>(2, steps, 32);
   table.epoch = Matrix<std::int32_t>(2, steps, epoch);
   table.loss_terms = Matrix<std::int32_t>(2, steps, 320);
