@@ -37,10 +37,6 @@ inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/validation_seconds", &EpochRow::validation_seconds},
     {"/epochs/learning_rate", &EpochRow::learning_rate}};
 
-// Of EpochRow::more, by name: only what the task measures is there.
-inline constexpr const char* kEpochMeasures[] = {"validation_perplexity", "test_perplexity", "test_bleu",
-                                                 "validation_psnr", "test_psnr"};
-
 // Where the GPUs' own monitor could be asked.
 inline constexpr ColumnOf<GpuEpoch, double> kEpochGpuValues[] = {
     {"/epochs/gpu_energy", &GpuEpoch::energy},

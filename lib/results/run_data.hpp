@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "results/measure.hpp"
 #include "results/step_columns.hpp"
 
 namespace lockstep {
@@ -53,7 +54,7 @@ struct EpochRow {
   std::int64_t peak_memory_bytes = 0;  // largest over the ranks
   Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
   GpuEpoch gpu = {};
-  std::map<std::string, double> more;  // further measures: "test_bleu"; the same names in every epoch
+  std::map<std::string, double> more;  // RunData::measures by column: "test_bleu"; the same in every epoch
 };
 
 // The /audit datasets of one epoch.
@@ -133,6 +134,7 @@ struct RunData {
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
   bool higher_is_better = true;
   double chance = std::numeric_limits<double>::quiet_NaN();  // the metric of a guess; NaN: not known
+  std::vector<Measure> measures;                             // what else the task measures
   std::vector<EpochRow> epochs;
   std::vector<AuditRow> audit;  // one an epoch
   ModelFacts model;

@@ -142,12 +142,37 @@ class Reader : public FileReader {
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
     }
     read_gpu(run.epochs);
-    for (const std::string name : kEpochMeasures) {
-      if (!in_.has("/epochs/" + name)) continue;
-      const auto values = read_column<double>(("/epochs/" + name).c_str(), run.epochs.size());
-      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[name] = values[e];
-    }
+    read_measures(run);
     read_confusion(run);
+  }
+
+  void read_measures(RunData& run) {
+    if (!in_.has("/epochs")) return;
+    std::vector<std::string> names = in_.text_list_attribute("/epochs", "measures");
+    // Files from before the attribute was there know these.
+    if (names.empty()) names = {"bleu", "perplexity", "psnr"};
+    for (const std::string& name : names) {
+      if (name.empty() ||
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+        in_.fail("/epochs@measures", "names a measure in other than small letters, digits and _");
+      read_measure(name, run);
+    }
+  }
+
+  void read_measure(const std::string& name, RunData& run) {
+    Measure measure{.name = name, .splits = {}};
+    for (const Split split : {Split::validation, Split::test}) {
+      const std::string column = column_of(name, split), path = "/epochs/" + column;
+      if (!in_.has(path)) continue;
+      const auto values = read_column<double>(path.c_str(), run.epochs.size());
+      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[column] = values[e];
+      if (measure.splits.empty()) measure.about = in_.text_attribute(path, "about").value_or("");
+      measure.unit = in_.text_attribute(path, "unit").value_or("1");
+      measure.higher_is_better =
+          in_.text_attribute(path, "better").value_or(name == "perplexity" ? "lower" : "higher") != "lower";
+      measure.splits.push_back(split);
+    }
+    if (!measure.splits.empty()) run.measures.push_back(std::move(measure));
   }
 
   // Without a GPU whose monitor could be asked their absence is no lack.

@@ -132,11 +132,11 @@ constexpr SchemaEntry kSchema[] = {
      "why a GPU was slower than it could be at some time, numbers as in /env/gpu_slowdowns", false},
     {"/epochs/confusion", "[epochs, classes, classes]", "i8", "1",
      "validation split; rows are the true class", false},
-    {"/epochs/validation_perplexity", "[epochs]", "f8", "1", "exp of the mean loss of a token", false},
-    {"/epochs/test_perplexity", "[epochs]", "f8", "1", "the same on the test split", false},
-    {"/epochs/test_bleu", "[epochs]", "f8", "1", "translation: BLEU of greedy decoding, 0 to 100", false},
-    {"/epochs/validation_psnr", "[epochs]", "f8", "dB", "reconstruction: 10 log10(1 / MSE)", false},
-    {"/epochs/test_psnr", "[epochs]", "f8", "dB", "the same on the test split", false},
+    {"/epochs/<split>_<measure>", "[epochs]", "f8", "its own",
+     "what the task measures besides, on the split: validation or test", false},
+    {"/epochs/<split>_<measure>@better", "", "string", "1", "higher or lower: which is the better one",
+     false},
+    {"/epochs@measures", "", "string", "1", "names of these measures; not there: none", false},
     {"/epochs@metric", "", "string", "1", "name of the metric", false},
     {"/epochs@better", "", "string", "1", "higher or lower: which is the better metric", false},
     {"/epochs@chance", "", "f8", "1", "the metric of a guess; not there, or NaN: not known", false},
@@ -180,9 +180,17 @@ constexpr SchemaEntry kSchema[] = {
 
 std::span<const SchemaEntry> schema() { return kSchema; }
 
+namespace {
+const SchemaEntry* find_entry(const std::string& path) {
+  return std::find_if(std::begin(kSchema), std::end(kSchema),
+                      [&](const SchemaEntry& e) { return path == e.path; });
+}
+}  // namespace
+
+bool in_schema(const std::string& path) { return find_entry(path) != std::end(kSchema); }
+
 const SchemaEntry& schema_entry(const std::string& path) {
-  const auto found = std::find_if(std::begin(kSchema), std::end(kSchema),
-                                  [&](const SchemaEntry& e) { return path == e.path; });
+  const SchemaEntry* const found = find_entry(path);
   if (found == std::end(kSchema)) throw run_error("the run file's schema has no '{}'", path);
   return *found;
 }

@@ -67,7 +67,9 @@ Evaluation evaluate(Strategy& strategy, Model& model, const Task& task,
   model.eval();
   const Tally mine = evaluate_share(strategy, model, task, split, plan, world.flight().activity);
   model.train();
-  return task.finish(sum_over_ranks(mine, world));
+  const Evaluation result = task.finish(sum_over_ranks(mine, world));
+  require_declared(task, result);
+  return result;
 }
 
 }  // namespace lockstep

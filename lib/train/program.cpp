@@ -53,6 +53,8 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.metric = task->metric();
   run.higher_is_better = task->higher_is_better();
   run.chance = task->chance();
+  run.measures = task->measures();
+  require_declared(*task, task->finish(task->start_tally(torch::kCPU)));  // now rather than after an epoch
   run.model = setup.facts;
   run.data = data_facts(setup.data);
   return run;

@@ -149,14 +149,14 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
     row.validation_loss = done.loss;
     row.validation_metric = done.metric;
     row.confusion = done.confusion;
-    for (const auto& [name, value] : done.more) row.more["validation_" + name] = value;
+    for (const auto& [name, value] : done.more) row.more[column_of(name, Split::validation)] = value;
   }
   row.validation_seconds = seconds_between(begin, steady_now());
   if (setup_.data.test && trains()) {
     plan.generate = !setup_.pipeline;  // that takes the whole model
     const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.test, world_, plan);
     row.test_metric = done.metric;
-    for (const auto& [name, value] : done.more) row.more["test_" + name] = value;
+    for (const auto& [name, value] : done.more) row.more[column_of(name, Split::test)] = value;
     result.test_confusion = done.confusion;
   }
   row.learning_rate =

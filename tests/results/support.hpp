@@ -45,6 +45,7 @@ inline RunData sample_start() {
   run.metric = "perplexity";
   run.higher_is_better = false;
   run.chance = 4;
+  run.measures = {{.name = "bleu", .unit = "1", .about = "of greedy decoding", .splits = {Split::test}}};
   run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
   run.model = {"mlp", 222360, 889440, 1e6, {"flatten", "head"}, {0, 222360}};
   run.data = {"synthetic", 900, 100, 50, 4, "d1"};
