@@ -4,5 +4,5 @@
 int main(int argc, char** argv) {
   return lockstep::run_trainer(argc, argv,
                                {"train_ddp", "data-parallel training on 1..N ranks under mpirun or srun",
-                                "ddp", lockstep::UseMpi::yes});
+                                lockstep::Mode::data_parallel, lockstep::UseMpi::yes});
 }

@@ -4,6 +4,6 @@
 int main(int argc, char** argv) {
   return lockstep::run_trainer(
       argc, argv,
-      {"train_mp", "training of a model that is split over ranks, under mpirun or srun", "mp",
-       lockstep::UseMpi::yes});
+      {"train_mp", "training of a model that is split over ranks, under mpirun or srun",
+       lockstep::Mode::layerwise, lockstep::UseMpi::yes});
 }

@@ -2,7 +2,7 @@
 #include "train/program.hpp"
 
 int main(int argc, char** argv) {
-  return lockstep::run_trainer(
-      argc, argv,
-      {"train_seq", "sequential training on one rank: the baseline", "seq", lockstep::UseMpi::no});
+  return lockstep::run_trainer(argc, argv,
+                               {"train_seq", "sequential training on one rank: the baseline",
+                                lockstep::Mode::sequential, lockstep::UseMpi::no});
 }

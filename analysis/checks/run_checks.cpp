@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <type_traits>
 
 #include "analysis/checks/rule_functions.hpp"
 #include "results/gpu_slowdowns.hpp"
@@ -45,9 +46,11 @@ double room_of(const StepTable& t, std::int64_t rank, std::int64_t first) {
 
 double parts_sum(const StepTable& t, std::int64_t rank, std::int64_t first) {
   double sum = 0;
-  for (const Matrix<double>* part :
-       {&t.data, &t.h2d, &t.forward, &t.backward, &t.comm_exposed, &t.optimizer, &t.bubble, &t.other})
-    sum += steady_sum(*part, rank, first);
+  for_each_step_column([&]<typename T>(const StepColumn<T>& column) {
+    if constexpr (std::is_same_v<T, double>)
+      if (column.budget == Budget::part || column.budget == Budget::rest)
+        sum += steady_sum(t.*column.table, rank, first);
+  });
   return sum;
 }
 

@@ -1,6 +1,7 @@
 #include "analysis/render/run_tables.hpp"
 
 #include <cmath>
+#include <type_traits>
 
 #include "results/columns.hpp"
 
@@ -29,15 +30,32 @@ double value_at(const Matrix<T>& m, std::int64_t rank, std::int64_t step) {
   return rank < m.rows && step < m.columns ? static_cast<double>(m.at(rank, step)) : NAN;
 }
 
+// Those that every file has, counts first.
+template <typename Body>
+void for_each_exported_column(Body&& body) {
+  const auto of_type = [&]<typename Wanted>(Wanted) {
+    for_each_step_column([&]<typename T>(const StepColumn<T>& column) {
+      if constexpr (std::is_same_v<T, Wanted>)
+        if (!column.may_lack()) body(column);
+    });
+  };
+  of_type(std::int32_t{});
+  of_type(double{});
+  of_type(float{});
+}
+
 void add_steps(LongTable& out, const RunData& run) {
   const StepTable& t = run.steps;
   for (std::int64_t rank = 0; rank < t.ranks(); ++rank) {
     for (std::int64_t step = 0; step < t.steps(); ++step) {
       Cells cells = run_cells(run);
       cells.insert(cells.end(), {rank, step});
-      for (const auto& c : kStepCounts) cells.emplace_back(std::int64_t{(t.*c.member).at(rank, step)});
-      for (const auto& c : kStepTimes) cells.emplace_back(value_at(t.*c.member, rank, step));
-      for (const auto& c : kStepValues) cells.emplace_back(value_at(t.*c.member, rank, step));
+      for_each_exported_column([&]<typename T>(const StepColumn<T>& c) {
+        if constexpr (std::is_integral_v<T>)
+          cells.emplace_back(std::int64_t{(t.*c.table).at(rank, step)});
+        else
+          cells.emplace_back(value_at(t.*c.table, rank, step));
+      });
       out.row(cells);
     }
   }
@@ -74,9 +92,7 @@ std::vector<std::string> run_table_columns(RunTable table) {
   switch (table) {
     case RunTable::steps:
       names.insert(names.end(), {"rank", "step"});
-      add_names(names, kStepCounts);
-      add_names(names, kStepTimes);
-      add_names(names, kStepValues);
+      for_each_exported_column([&](const auto& column) { names.emplace_back(column.name); });
       break;
     case RunTable::epochs:
       names.emplace_back("epoch");

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "base/error.hpp"
 
@@ -39,27 +38,20 @@ std::int64_t choose_iterations(World& world, double seconds_of_one, const BenchO
   if (seconds_of_one > 0 && options.seconds / seconds_of_one < static_cast<double>(fitting))
     fitting = static_cast<std::int64_t>(options.seconds / seconds_of_one);
   const std::int64_t chosen = std::max(fitting, std::min(kFewestIterations, options.iterations));
-  return std::stoll(world.broadcast(std::to_string(chosen)));
+  return world.broadcast(chosen);
 }
 
 // [ranks, repetitions] on rank 0, empty elsewhere.
 Matrix<double> gathered(World& world, const std::vector<double>& mine) {
-  const std::size_t bytes = mine.size() * sizeof(double);
-  const std::vector<std::string> all =
-      world.gather(std::string(reinterpret_cast<const char*>(mine.data()), bytes));
+  const std::vector<std::vector<double>> all = world.gather(mine);
   if (all.empty()) return {};
   Matrix<double> seconds(std::ssize(all), std::ssize(mine));
   for (std::size_t r = 0; r < all.size(); ++r) {
-    if (all[r].size() != bytes) throw run_error("rank {} has timed another number of repetitions", r);
-    std::memcpy(&seconds.at(static_cast<std::int64_t>(r), 0), all[r].data(), bytes);
+    if (all[r].size() != mine.size()) throw run_error("rank {} has timed another number of repetitions", r);
+    std::copy(all[r].begin(), all[r].end(),
+              seconds.values.begin() + std::ssize(mine) * static_cast<std::ptrdiff_t>(r));
   }
   return seconds;
-}
-
-std::int64_t sum_over_ranks(World& world, std::int64_t mine) {
-  std::int64_t sum = 0;
-  for (const std::string& text : world.all_gather(std::to_string(mine))) sum += std::stoll(text);
-  return sum;
 }
 
 }  // namespace
@@ -84,8 +76,8 @@ CommBenchCase measure(const BenchMachine& machine, const Operation& operation, s
   std::vector<double> mine;
   for (std::int64_t i = 0; i < iterations; ++i) mine.push_back(repeat_once(machine, operation, buffers));
   CommBenchCase result{operation.name, bytes, operation.root, 0, gathered(machine.world, mine)};
-  result.wrong = sum_over_ranks(machine.world,
-                                operation.check(machine.communicator, buffers, element_type(options.dtype)));
+  result.wrong =
+      machine.world.sum(operation.check(machine.communicator, buffers, element_type(options.dtype)));
   return result;
 }
 

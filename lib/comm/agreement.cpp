@@ -18,36 +18,6 @@ namespace {
 
 constexpr std::size_t kMostRanksListed = 4;
 
-// Length before text, so that nothing in a value is taken for the end of it.
-void append(std::string& bytes, const std::string& text) {
-  bytes += std::to_string(text.size()) + ':' + text;
-}
-
-std::string take(const std::string& bytes, std::size_t& at) {
-  const std::size_t colon = bytes.find(':', at);
-  const auto length = static_cast<std::size_t>(std::stoull(bytes.substr(at, colon - at)));
-  at = colon + 1 + length;
-  return bytes.substr(colon + 1, length);
-}
-
-std::string serialise(const Facts& facts) {
-  std::string bytes;
-  for (const auto& [name, value] : facts) {
-    append(bytes, name);
-    append(bytes, value);
-  }
-  return bytes;
-}
-
-Facts deserialise(const std::string& bytes) {
-  Facts facts;
-  for (std::size_t at = 0; at < bytes.size();) {
-    std::string name = take(bytes, at);
-    facts.emplace_back(std::move(name), take(bytes, at));
-  }
-  return facts;
-}
-
 std::string value_of(const Facts& facts, const std::string& name) {
   const auto found = std::find_if(facts.begin(), facts.end(), [&](const auto& f) { return f.first == name; });
   if (found == facts.end()) return "not given";
@@ -75,11 +45,8 @@ std::string disagreement(const std::vector<Facts>& ranks, const std::string& nam
   return text;
 }
 
-// texts: of every rank, as serialise has made them.
-[[noreturn]] void report(const std::vector<std::string>& texts, const std::string& what,
+[[noreturn]] void report(const std::vector<Facts>& ranks, const std::string& what,
                          const std::string& remedy) {
-  std::vector<Facts> ranks;
-  for (const std::string& theirs : texts) ranks.push_back(deserialise(theirs));
   for (const Facts& some : ranks)  // rank 0's first; then what rank 0 does not even have
     for (const auto& [name, value] : some)
       if (const std::string text = disagreement(ranks, name); !text.empty())
@@ -97,8 +64,9 @@ std::vector<std::int64_t> largest(Communicator& communicator, const c10::Device&
   return {first, first + values.numel()};
 }
 
-std::vector<std::string> all_gather(Communicator& communicator, const c10::Device& device,
-                                    const std::string& mine, std::int64_t longest) {
+// mine: a message; longest: of any rank's.
+std::vector<Facts> all_gather(Communicator& communicator, const c10::Device& device, const std::string& mine,
+                              std::int64_t longest) {
   const auto width = static_cast<std::int64_t>(sizeof(std::int64_t)) + longest;
   at::Tensor one = at::zeros({width}, at::kByte);
   const auto length = static_cast<std::int64_t>(mine.size());
@@ -107,28 +75,28 @@ std::vector<std::string> all_gather(Communicator& communicator, const c10::Devic
   at::Tensor all = at::zeros({communicator.size() * width}, at::TensorOptions(device).dtype(at::kByte));
   communicator.all_gather(all, one.to(device))->wait();
   all = all.to(at::kCPU);
-  std::vector<std::string> texts;
+  std::vector<Facts> ranks;
   for (int rank = 0; rank < communicator.size(); ++rank) {
     const auto* const from = all.data_ptr<std::uint8_t>() + rank * width;
     std::int64_t theirs = 0;
     std::memcpy(&theirs, from, sizeof theirs);
-    texts.emplace_back(reinterpret_cast<const char*>(from) + sizeof theirs, static_cast<std::size_t>(theirs));
+    ranks.push_back(from_message<Facts>(
+        {reinterpret_cast<const char*>(from) + sizeof theirs, static_cast<std::size_t>(theirs)}));
   }
-  return texts;
+  return ranks;
 }
 
 }  // namespace
 
 void require_agreement(Group& group, const Facts& facts, const std::string& what, const std::string& remedy) {
-  const std::string mine = serialise(facts);
-  const std::vector<std::string> digests = group.all_gather(Digest().add(mine).hex());
-  if (std::any_of(digests.begin(), digests.end(), [&](const std::string& d) { return d != digests.front(); }))
-    report(group.all_gather(mine), what, remedy);
+  const std::vector<std::uint64_t> digests = group.all_gather(Digest().add(to_message(facts)).value());
+  if (std::any_of(digests.begin(), digests.end(), [&](std::uint64_t d) { return d != digests.front(); }))
+    report(group.all_gather(facts), what, remedy);
 }
 
 void require_agreement(Communicator& communicator, const c10::Device& device, const Facts& facts,
                        const std::string& what, const std::string& remedy) {
-  const std::string mine = serialise(facts);
+  const std::string mine = to_message(facts);
   const auto digest = static_cast<std::int64_t>(Digest().add(mine).value());
   // Where the largest digest and the largest complement are this rank's, all are.
   const auto found = largest(communicator, device, {digest, ~digest, static_cast<std::int64_t>(mine.size())});

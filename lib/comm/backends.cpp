@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "comm/mpi_communicator.hpp"
@@ -25,16 +26,11 @@ std::optional<MPI_Comm> mpi_comm(const Group& group) {
 
 struct Seat {
   std::string host, device;  // device: "" for the CPU, else what identifies the GPU within its host
-};
-
-std::vector<Seat> gather_seats(const c10::Device& device, Group& group) {
-  std::vector<Seat> seats;
-  for (const std::string& text : group.all_gather(host_name() + "\n" + device_identity(device))) {
-    const std::size_t split = text.find('\n');
-    seats.push_back({text.substr(0, split), text.substr(split + 1)});
+  static auto fields(auto& seat) {
+    auto& [host, device] = seat;
+    return std::tie(host, device);
   }
-  return seats;
-}
+};
 
 // Why a back end cannot serve these ranks, with the remedy; empty: it can.
 using Objection = std::string (*)(const std::vector<Seat>&);
@@ -104,7 +100,7 @@ constexpr std::array kBackends = {
 
 const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group& group,
                               const std::string& place) {
-  const std::vector<Seat> seats = gather_seats(device, group);
+  const std::vector<Seat> seats = group.all_gather(Seat{host_name(), device_identity(device)});
   for (const Backend& backend : kBackends) {
     if (kind != BackendKind::automatic && kind != backend.kind) continue;
     const std::string objection = backend.objection(seats);

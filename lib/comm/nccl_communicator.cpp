@@ -7,7 +7,6 @@
 #include <c10/cuda/CUDAStream.h>
 #include <nccl.h>
 
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -59,8 +58,7 @@ ncclRedOp_t nccl_op(ReduceOp op) {
 ncclUniqueId agree_on_id(Group& group) {
   ncclUniqueId id{};
   if (group.rank() == 0) LOCKSTEP_NCCL(ncclGetUniqueId(&id));
-  const std::string bytes = group.broadcast(std::string(id.internal, sizeof id.internal));
-  std::memcpy(id.internal, bytes.data(), sizeof id.internal);
+  id = group.broadcast(id);
   group.barrier();
   return id;
 }
@@ -74,8 +72,7 @@ class NcclCommunicator final : public Communicator {
         rank_(group.rank()),
         size_(group.size()) {
     const ncclUniqueId id = agree_on_id(group);
-    for (const std::string& rank : group.all_gather(std::to_string(group.flight().rank)))
-      ranks_of_run_.push_back(std::stoi(rank));
+    ranks_of_run_ = group.all_gather(group.flight().rank);
     state_->handle = std::make_unique<NcclHandle>(size_, rank_, id, group.flight());
     sent_.resize(static_cast<std::size_t>(size_));
     received_.resize(static_cast<std::size_t>(size_));

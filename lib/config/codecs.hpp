@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/names.hpp"
 #include "config/run_config.hpp"
 #include "config/value.hpp"
 
@@ -89,6 +90,14 @@ Codec<E> one_of(std::vector<std::pair<std::string, E>> names) {
     return std::nullopt;
   };
   return {any_of(words), read, write, false, words};
+}
+
+// An enum that has a table of names.
+template <typename E>
+Codec<E> one_of() {
+  std::vector<std::pair<std::string, E>> names;
+  for (const auto& [name, value] : kNames<E>) names.emplace_back(name, value);
+  return one_of(std::move(names));
 }
 
 }  // namespace lockstep

@@ -251,11 +251,7 @@ std::vector<Key> split_keys() {
   return {
       LOCKSTEP_KEY(parallel.stages, auto_or(whole<int>(1, 65536)),
                    "train_mp: ranks that share one model; replicas = ranks / stages; auto: all ranks"),
-      LOCKSTEP_KEY(parallel.schedule,
-                   one_of<PipelineSchedule>({{"layerwise", PipelineSchedule::layerwise},
-                                             {"gpipe", PipelineSchedule::gpipe},
-                                             {"1f1b", PipelineSchedule::one_f_one_b},
-                                             {"interleaved", PipelineSchedule::interleaved}}),
+      LOCKSTEP_KEY(parallel.schedule, one_of<PipelineSchedule>(),
                    "train_mp: the order in which stages work through the micro-batches"),
       LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
                    "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),

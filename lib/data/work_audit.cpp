@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "base/error.hpp"
 #include "base/random.hpp"
@@ -12,26 +11,6 @@ namespace lockstep {
 namespace {
 
 std::size_t words_for(std::int64_t samples) { return (static_cast<std::size_t>(samples) + 63) / 64; }
-
-// What local() puts in front of the bits and the repeated ids.
-struct ReportHead {
-  std::int64_t dataset_size, samples, padding, again;
-  std::uint64_t digest;
-};
-
-template <typename T>
-void append(std::string& out, const T* values, std::size_t count) {
-  out.append(reinterpret_cast<const char*>(values), count * sizeof(T));
-}
-
-ReportHead read_head(const std::string& report, std::int64_t dataset_size) {
-  ReportHead head{};
-  if (report.size() >= sizeof head) std::memcpy(&head, report.data(), sizeof head);
-  if (head.dataset_size != dataset_size || head.again < 0 ||
-      report.size() != sizeof head + (words_for(dataset_size) + static_cast<std::size_t>(head.again)) * 8)
-    throw run_error("a rank's work report is not one of {} samples", dataset_size);
-  return head;
-}
 
 bool all_equal(const AuditRow& row) {
   return std::adjacent_find(row.samples.begin(), row.samples.end(), std::not_equal_to<>()) ==
@@ -53,54 +32,38 @@ std::string with_commas(std::int64_t number) {
 }  // namespace
 
 WorkAudit::WorkAudit(std::int64_t dataset_size)
-    : dataset_size_(dataset_size), seen_(words_for(dataset_size)) {}
+    : report_{.dataset_size = dataset_size, .seen = std::vector<std::uint64_t>(words_for(dataset_size))} {}
 
 void WorkAudit::begin_epoch() {
-  std::fill(seen_.begin(), seen_.end(), 0);
-  again_.clear();
-  samples_ = padding_ = 0;
-  digest_ = 0;
+  std::fill(report_.seen.begin(), report_.seen.end(), 0);
+  report_.samples = report_.padding = 0;
+  report_.digest = 0;
 }
 
 void WorkAudit::record(std::span<const std::int64_t> ids, std::int64_t padding) {
   const auto real = static_cast<std::int64_t>(ids.size()) - padding;
   for (const std::int64_t id : ids.first(static_cast<std::size_t>(std::max<std::int64_t>(real, 0)))) {
-    if (id < 0 || id >= dataset_size_)
-      throw run_error("sample {} was trained on, but there are {}", id, dataset_size_);
-    std::uint64_t& word = seen_[static_cast<std::size_t>(id) / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (id % 64);
-    if ((word & bit) != 0) again_.push_back(id);
-    word |= bit;
-    digest_ += splitmix64(static_cast<std::uint64_t>(id));
+    if (id < 0 || id >= report_.dataset_size)
+      throw run_error("sample {} was trained on, but there are {}", id, report_.dataset_size);
+    report_.seen[static_cast<std::size_t>(id) / 64] |= std::uint64_t{1} << (id % 64);
+    report_.digest += splitmix64(static_cast<std::uint64_t>(id));
   }
-  samples_ += real;
-  padding_ += padding;
+  report_.samples += real;
+  report_.padding += padding;
 }
 
-std::string WorkAudit::local() const {
-  const ReportHead head{dataset_size_, samples_, padding_, static_cast<std::int64_t>(again_.size()), digest_};
-  std::string report;
-  append(report, &head, 1);
-  append(report, seen_.data(), seen_.size());
-  append(report, again_.data(), again_.size());
-  return report;
-}
-
-AuditRow merge_audits(std::int64_t dataset_size, const std::vector<std::string>& locals) {
+AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks) {
   AuditRow row;
   std::vector<std::uint64_t> seen(words_for(dataset_size));
   std::int64_t total = 0, distinct = 0;
-  for (const std::string& report : locals) {
-    const ReportHead head = read_head(report, dataset_size);
-    for (std::size_t i = 0; i < seen.size(); ++i) {
-      std::uint64_t bits = 0;
-      std::memcpy(&bits, report.data() + sizeof head + i * 8, 8);
-      seen[i] |= bits;
-    }
-    row.samples.push_back(head.samples);
-    row.digest.push_back(head.digest);
-    row.padding += head.padding;
-    total += head.samples;
+  for (const WorkReport& report : ranks) {
+    if (report.dataset_size != dataset_size || report.seen.size() != seen.size())
+      throw run_error("a rank's work report is not one of {} samples", dataset_size);
+    for (std::size_t i = 0; i < seen.size(); ++i) seen[i] |= report.seen[i];
+    row.samples.push_back(report.samples);
+    row.digest.push_back(report.digest);
+    row.padding += report.padding;
+    total += report.samples;
   }
   for (const std::uint64_t word : seen) distinct += std::popcount(word);
   row.missing = dataset_size - distinct;

@@ -5,34 +5,42 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "results/run_data.hpp"
 
 namespace lockstep {
 
+// What one rank did in an epoch: dataset_size / 8 bytes and a little.
+struct WorkReport {
+  std::int64_t dataset_size = 0, samples = 0, padding = 0;
+  std::uint64_t digest = 0;         // sum of splitmix64(id): the same for any order
+  std::vector<std::uint64_t> seen;  // a bit a sample
+  bool operator==(const WorkReport&) const = default;
+  static auto fields(auto& report) {
+    auto& [size, samples, padding, digest, seen] = report;
+    return std::tie(size, samples, padding, digest, seen);
+  }
+};
+
 class WorkAudit {
  public:
   explicit WorkAudit(std::int64_t dataset_size);
   void begin_epoch();  // forgets the epoch before
-  // One micro batch; the last `padding` ids do not count. Allocates only when a sample comes twice. Error
-  // when an id is out of range.
+  // One micro batch; the last `padding` ids do not count. Allocates nothing. Error when an id is out of
+  // range.
   void record(std::span<const std::int64_t> ids, std::int64_t padding);
-  // This rank's report: dataset_size / 8 bytes and a little.
-  std::string local() const;
+  const WorkReport& local() const { return report_; }
 
  private:
-  std::int64_t dataset_size_;
-  std::vector<std::uint64_t> seen_;  // a bit a sample
-  std::vector<std::int64_t> again_;  // every further time that a sample came
-  std::int64_t samples_ = 0, padding_ = 0;
-  std::uint64_t digest_ = 0;  // sum of splitmix64(id): the same for any order
+  WorkReport report_;
 };
 
 // The row of one epoch from the reports of all ranks, in order of rank. repeated counts every time beyond the
 // first that a sample was trained on, by whichever rank. Error when a report is not one of `dataset_size`
 // samples.
-AuditRow merge_audits(std::int64_t dataset_size, const std::vector<std::string>& locals);
+AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks);
 
 // Empty when the epoch is as it should be, else one sentence that says what went wrong. expected: samples
 // that the epoch should have covered, where it was cut short or resumed; -1: all.

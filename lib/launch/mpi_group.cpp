@@ -23,23 +23,23 @@ CommOperation MpiGroup::next(const char* name, std::size_t bytes) {
   return {.name = name, .sequence = calls_++, .bytes = static_cast<std::int64_t>(bytes)};
 }
 
-void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
+void MpiGroup::broadcast_in_chunks(std::string& bytes, int root) {
   for (std::size_t begin = 0; begin < bytes.size(); begin += kChunk) {
     const std::size_t length = std::min(kChunk, bytes.size() - begin);
     LOCKSTEP_MPI(MPI_Bcast(bytes.data() + begin, static_cast<int>(length), MPI_BYTE, root, comm_));
   }
 }
 
-std::string MpiGroup::broadcast(const std::string& bytes) {
+std::string MpiGroup::broadcast_bytes(const std::string& bytes) {
   const FlightRecorder::Call call(&flight_, next("control broadcast", bytes.size()));
   std::uint64_t length = bytes.size();
   LOCKSTEP_MPI(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, comm_));
   std::string result = rank_ == 0 ? bytes : std::string(length, '\0');
-  broadcast_bytes(result, 0);
+  broadcast_in_chunks(result, 0);
   return result;
 }
 
-std::vector<std::string> MpiGroup::all_gather(const std::string& bytes) {
+std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
   const FlightRecorder::Call call(&flight_, next("control all_gather", bytes.size()));
   const std::uint64_t length = bytes.size();
   std::vector<std::uint64_t> lengths(static_cast<std::size_t>(size_));
@@ -47,12 +47,12 @@ std::vector<std::string> MpiGroup::all_gather(const std::string& bytes) {
   std::vector<std::string> result;
   for (int root = 0; root < size_; ++root) {
     result.push_back(root == rank_ ? bytes : std::string(lengths[static_cast<std::size_t>(root)], '\0'));
-    broadcast_bytes(result.back(), root);
+    broadcast_in_chunks(result.back(), root);
   }
   return result;
 }
 
-std::vector<std::string> MpiGroup::gather(const std::string& bytes) {
+std::vector<std::string> MpiGroup::gather_bytes(const std::string& bytes) {
   const FlightRecorder::Call call(&flight_, next("control gather", bytes.size()));
   constexpr int kTag = 12;
   const std::uint64_t length = bytes.size();

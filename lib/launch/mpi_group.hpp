@@ -20,9 +20,6 @@ class MpiGroup final : public Group {
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  std::vector<std::string> gather(const std::string& bytes) override;
-  std::vector<std::string> all_gather(const std::string& bytes) override;
-  std::string broadcast(const std::string& bytes) override;
   void barrier() override;
   std::unique_ptr<Group> split(int color) override;
   FlightRecorder& flight() override { return flight_; }
@@ -30,9 +27,12 @@ class MpiGroup final : public Group {
   MPI_Comm comm() const { return comm_; }
 
  private:
+  std::vector<std::string> gather_bytes(const std::string& bytes) override;
+  std::vector<std::string> all_gather_bytes(const std::string& bytes) override;
+  std::string broadcast_bytes(const std::string& bytes) override;
   // For the time of a call: name, how many calls there were before.
   CommOperation next(const char* name, std::size_t bytes);
-  void broadcast_bytes(std::string& bytes, int root);
+  void broadcast_in_chunks(std::string& bytes, int root);
 
   MPI_Comm comm_;
   FlightRecorder& flight_;

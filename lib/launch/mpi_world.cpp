@@ -148,14 +148,15 @@ std::string MpiWorld::thread_level() const {
 
 World::ClockOffset MpiWorld::measure_clock_offset() {
   barrier();
-  const FlightRecorder::Call call(&flight_, {.name = "comparison of clocks"});
-  if (rank_ != 0) return answer_clock();
-  for (int peer = 1; peer < size_; ++peer) {
-    const ClockOffset measured = ask_clock(peer);
-    const std::array<double, 2> values = {measured.offset, measured.error};
-    LOCKSTEP_MPI(MPI_Send(values.data(), 2, MPI_DOUBLE, peer, kClockTag, comm_));
+  std::vector<ClockOffset> ranks(1);
+  {
+    const FlightRecorder::Call call(&flight_, {.name = "comparison of clocks"});
+    if (rank_ != 0)
+      answer_clock();
+    else
+      for (int peer = 1; peer < size_; ++peer) ranks.push_back(ask_clock(peer));
   }
-  return {};
+  return broadcast(ranks)[static_cast<std::size_t>(rank_)];
 }
 
 // The shortest round trip tells most: the answer was read somewhere within it.
@@ -175,16 +176,13 @@ World::ClockOffset MpiWorld::ask_clock(int peer) {
   return best;
 }
 
-World::ClockOffset MpiWorld::answer_clock() {
+void MpiWorld::answer_clock() {
   for (int round = 0; round < kClockRounds; ++round) {
     double theirs = 0;
     LOCKSTEP_MPI(MPI_Recv(&theirs, 1, MPI_DOUBLE, 0, kClockTag, comm_, MPI_STATUS_IGNORE));
     const double mine = clock_seconds();
     LOCKSTEP_MPI(MPI_Send(&mine, 1, MPI_DOUBLE, 0, kClockTag, comm_));
   }
-  std::array<double, 2> values{};
-  LOCKSTEP_MPI(MPI_Recv(values.data(), 2, MPI_DOUBLE, 0, kClockTag, comm_, MPI_STATUS_IGNORE));
-  return {values[0], values[1]};
 }
 
 void MpiWorld::on_emergency(std::function<void(const Emergency&)> handler) {

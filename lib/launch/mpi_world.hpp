@@ -49,9 +49,6 @@ class MpiWorld final : public World {
   int nodes() const override { return nodes_; }
   std::string library() const override;
   std::string thread_level() const override;
-  std::vector<std::string> gather(const std::string& bytes) override { return group_.gather(bytes); }
-  std::vector<std::string> all_gather(const std::string& bytes) override { return group_.all_gather(bytes); }
-  std::string broadcast(const std::string& bytes) override { return group_.broadcast(bytes); }
   void barrier() override { group_.barrier(); }
   std::unique_ptr<Group> split(int color) override { return group_.split(color); }
   FlightRecorder& flight() override { return flight_; }
@@ -63,9 +60,14 @@ class MpiWorld final : public World {
   [[noreturn]] void fail(ExitCode code, const std::string& message) { watchdog_->fail(code, message); }
 
  private:
+  std::vector<std::string> gather_bytes(const std::string& bytes) override { return group_.gather(bytes); }
+  std::vector<std::string> all_gather_bytes(const std::string& bytes) override {
+    return group_.all_gather(bytes);
+  }
+  std::string broadcast_bytes(const std::string& bytes) override { return group_.broadcast(bytes); }
   void find_nodes();
   std::vector<LifelineConnection> connect_ranks(const std::vector<std::string>& hosts);
-  ClockOffset answer_clock();
+  void answer_clock();
   ClockOffset ask_clock(int peer);
 
   SignalBlock block_;  // before MPI starts its threads

@@ -11,14 +11,14 @@ class SelfGroup final : public Group {
   explicit SelfGroup(FlightRecorder& flight) : flight_(flight) {}
   int rank() const override { return 0; }
   int size() const override { return 1; }
-  std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
-  std::vector<std::string> all_gather(const std::string& bytes) override { return {bytes}; }
-  std::string broadcast(const std::string& bytes) override { return bytes; }
   void barrier() override {}
   std::unique_ptr<Group> split(int) override { return std::make_unique<SelfGroup>(flight_); }
   FlightRecorder& flight() override { return flight_; }
 
  private:
+  std::vector<std::string> gather_bytes(const std::string& bytes) override { return {bytes}; }
+  std::vector<std::string> all_gather_bytes(const std::string& bytes) override { return {bytes}; }
+  std::string broadcast_bytes(const std::string& bytes) override { return bytes; }
   FlightRecorder& flight_;
 };
 
@@ -32,9 +32,6 @@ class SelfWorld final : public World {
   int nodes() const override { return 1; }
   std::string library() const override { return "none"; }
   std::string thread_level() const override { return "none"; }
-  std::vector<std::string> gather(const std::string& bytes) override { return self_.gather(bytes); }
-  std::vector<std::string> all_gather(const std::string& bytes) override { return self_.all_gather(bytes); }
-  std::string broadcast(const std::string& bytes) override { return self_.broadcast(bytes); }
   void barrier() override { self_.barrier(); }
   std::unique_ptr<Group> split(int color) override { return self_.split(color); }
   FlightRecorder& flight() override { return flight_; }
@@ -44,6 +41,11 @@ class SelfWorld final : public World {
   }
 
  private:
+  std::vector<std::string> gather_bytes(const std::string& bytes) override { return self_.gather(bytes); }
+  std::vector<std::string> all_gather_bytes(const std::string& bytes) override {
+    return self_.all_gather(bytes);
+  }
+  std::string broadcast_bytes(const std::string& bytes) override { return self_.broadcast(bytes); }
   WatchdogOptions options() {
     WatchdogOptions result;
     result.program = program_invocation_short_name;

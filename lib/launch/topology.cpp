@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -139,48 +138,8 @@ RankEnvironment describe_rank(const World&, const c10::Device& device, int threa
   return e;
 }
 
-namespace {
-
-constexpr double GpuFacts::*kGpuNumbers[] = {&GpuFacts::sm_clock,     &GpuFacts::sm_clock_max,
-                                             &GpuFacts::memory_clock, &GpuFacts::memory_clock_max,
-                                             &GpuFacts::power_limit,  &GpuFacts::temperature};
-
-std::string text_of(const std::optional<GpuFacts>& gpu) {
-  if (!gpu) return {};
-  std::string text = std::to_string(gpu->slowdowns);
-  for (const auto number : kGpuNumbers) text += fmt::format(" {:.17g}", (*gpu).*number);
-  return text;
-}
-
-// Streams do not read the NaN of what is not known.
-std::optional<GpuFacts> gpu_from(const std::string& text) {
-  if (text.empty()) return {};
-  GpuFacts gpu;
-  char* next = nullptr;
-  gpu.slowdowns = std::strtoll(text.c_str(), &next, 10);
-  for (const auto number : kGpuNumbers) gpu.*number = std::strtod(next, &next);
-  return gpu;
-}
-
-}  // namespace
-
 std::vector<RankEnvironment> gather_environments(World& world, const RankEnvironment& mine) {
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{} {} {} {:.17g} {:.17g} {:.17g}", mine.host, mine.device,
-                  mine.cpu, mine.driver, mine.cores, text_of(mine.gpu), mine.cores_bound, mine.threads,
-                  mine.memory_bytes, mine.cpu_quota, mine.clock_offset, mine.clock_error);
-  std::vector<RankEnvironment> ranks;
-  for (const std::string& entry : world.all_gather(text)) {
-    std::istringstream in(entry);
-    RankEnvironment& e = ranks.emplace_back();
-    std::string gpu;
-    for (std::string* field : {&e.host, &e.device, &e.cpu, &e.driver, &e.cores, &gpu})
-      std::getline(in, *field);
-    e.gpu = gpu_from(gpu);
-    in >> e.cores_bound >> e.threads >> e.memory_bytes >> e.cpu_quota >> e.clock_offset >> e.clock_error;
-    if (!in) throw run_error("a rank described its environment in words that are not understood");
-  }
-  return ranks;
+  return world.all_gather(mine);
 }
 
 }  // namespace lockstep

@@ -88,20 +88,6 @@ int count_of(const StageActions& schedule, Member member) {
 
 }  // namespace
 
-const char* name_of(PipelineSchedule schedule) {
-  switch (schedule) {
-    case PipelineSchedule::layerwise:
-      return "layerwise";
-    case PipelineSchedule::gpipe:
-      return "gpipe";
-    case PipelineSchedule::one_f_one_b:
-      return "1f1b";
-    case PipelineSchedule::interleaved:
-      return "interleaved";
-  }
-  return "";
-}
-
 StageActions make_schedule(PipelineSchedule schedule, int stages, int micro_batches, int chunks_per_stage) {
   require_valid(schedule, stages, micro_batches, chunks_per_stage);
   StageActions result;

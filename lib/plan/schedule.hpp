@@ -8,9 +8,6 @@
 
 namespace lockstep {
 
-// "layerwise", "gpipe", "1f1b", "interleaved".
-const char* name_of(PipelineSchedule schedule);
-
 // A forward or backward pass of one micro-batch through one chunk. A chunk is a contiguous run of the model's
 // layers, numbered in the model's order: 0 .. stages x chunks_per_stage - 1, "virtual stages" in Narayanan et
 // al. 2021. Chunk c is on stage c mod stages, so with one chunk a stage chunk and stage are the same number.

@@ -1,4 +1,5 @@
 // Which member of the tables in memory is which dataset of the file: said once for the writer and the reader.
+// Those of /steps: step_columns.hpp.
 #pragma once
 
 #include "results/run_data.hpp"
@@ -10,24 +11,6 @@ struct ColumnOf {
   const char* path;
   Column Table::*member;
 };
-
-inline constexpr ColumnOf<StepTable, Matrix<double>> kStepTimes[] = {
-    {"/steps/start", &StepTable::start},         {"/steps/wall", &StepTable::wall},
-    {"/steps/data", &StepTable::data},           {"/steps/h2d", &StepTable::h2d},
-    {"/steps/forward", &StepTable::forward},     {"/steps/backward", &StepTable::backward},
-    {"/steps/comm", &StepTable::comm},           {"/steps/comm_exposed", &StepTable::comm_exposed},
-    {"/steps/optimizer", &StepTable::optimizer}, {"/steps/bubble", &StepTable::bubble},
-    {"/steps/other", &StepTable::other}};
-inline constexpr ColumnOf<StepTable, Matrix<double>> kStepWait = {"/steps/wait", &StepTable::wait};
-inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kStepCounts[] = {
-    {"/steps/samples", &StepTable::samples}, {"/steps/epoch", &StepTable::epoch}};
-// Files of other programs, and of earlier versions, need not have these.
-inline constexpr ColumnOf<StepTable, Matrix<std::int32_t>> kOptionalStepCounts[] = {
-    {"/steps/loss_terms", &StepTable::loss_terms},
-    {"/steps/tokens", &StepTable::tokens},
-    {"/steps/padded_tokens", &StepTable::padded_tokens}};
-inline constexpr ColumnOf<StepTable, Matrix<float>> kStepValues[] = {
-    {"/steps/loss", &StepTable::loss}, {"/steps/grad_norm", &StepTable::grad_norm}};
 
 inline constexpr ColumnOf<CommTable, std::vector<std::int32_t>> kCommSmall[] = {
     {"/comm/rank", &CommTable::rank}, {"/comm/step", &CommTable::step}, {"/comm/bucket", &CommTable::bucket}};
@@ -53,10 +36,6 @@ inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_seconds", &EpochRow::train_seconds},
     {"/epochs/validation_seconds", &EpochRow::validation_seconds},
     {"/epochs/learning_rate", &EpochRow::learning_rate}};
-
-// Of EpochRow::more, by name: only what the task measures is there.
-inline constexpr const char* kEpochMeasures[] = {"validation_perplexity", "test_perplexity", "test_bleu",
-                                                 "validation_psnr", "test_psnr"};
 
 // Where the GPUs' own monitor could be asked.
 inline constexpr ColumnOf<GpuEpoch, double> kEpochGpuValues[] = {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "results/hdf5_handle.hpp"
@@ -21,6 +23,10 @@ class Hdf5Output {
   ~Hdf5Output();
   Hdf5Output(const Hdf5Output&) = delete;
   Hdf5Output& operator=(const Hdf5Output&) = delete;
+
+  using Attributes = std::vector<std::pair<std::string, std::string>>;  // name, text
+  // What a dataset gets that the schema does not know, should it be written.
+  void declare(const std::string& path, Attributes attributes) { declared_[path] = std::move(attributes); }
 
   // All of these: Error(failed) naming the file when the disk or HDF5 does not take it. Text that is no UTF-8
   // is written with U+FFFD in its place.
@@ -63,6 +69,7 @@ class Hdf5Output {
 
   std::string path_;
   Hdf5Handle file_;
+  std::map<std::string, Attributes> declared_;
 };
 
 struct OpenAttribute;

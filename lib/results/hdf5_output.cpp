@@ -110,6 +110,10 @@ void Hdf5Output::fail(const std::string& what) const {
 }
 
 void Hdf5Output::describe(const std::string& path) {
+  if (const auto own = declared_.find(path); own != declared_.end()) {
+    for (const auto& [name, text] : own->second) attribute(path, name, text);
+    return;
+  }
   const SchemaEntry& entry = schema_entry(path);
   attribute(path, "unit", entry.unit);
   attribute(path, "about", entry.about);

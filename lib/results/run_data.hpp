@@ -7,38 +7,15 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
+
+#include "results/measure.hpp"
+#include "results/step_columns.hpp"
 
 namespace lockstep {
 
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-
-// Row-major [rows, columns].
-template <typename T>
-struct Matrix {
-  std::int64_t rows = 0, columns = 0;
-  std::vector<T> values;
-  Matrix() = default;
-  Matrix(std::int64_t r, std::int64_t c, T fill = T{})
-      : rows(r), columns(c), values(static_cast<std::size_t>(r * c), fill) {}
-  T& at(std::int64_t r, std::int64_t c) { return values[static_cast<std::size_t>(r * columns + c)]; }
-  const T& at(std::int64_t r, std::int64_t c) const {
-    return values[static_cast<std::size_t>(r * columns + c)];
-  }
-};
-
-// The /steps datasets, [ranks, steps]. Seconds unless said otherwise. The budget:
-// wall = data + h2d + forward + backward + comm_exposed + optimizer + bubble + other.
-struct StepTable {
-  Matrix<double> start;  // since the common start
-  Matrix<double> wall, data, h2d, forward, backward, comm, comm_exposed, optimizer, bubble, other;
-  Matrix<double> wait;  // optional, no part of the budget: shared out among comm_exposed and other
-  Matrix<std::int32_t> samples, epoch;                     // samples this rank trained on; epoch, 0-based
-  Matrix<std::int32_t> loss_terms, tokens, padded_tokens;  // optional: empty in files without them
-  Matrix<float> loss, grad_norm;  // loss: mean over this rank's samples; grad_norm: of the reduced gradient
-  std::int64_t ranks() const { return wall.rows; }
-  std::int64_t steps() const { return wall.columns; }
-};
 
 // The /comm datasets, one entry a collective and rank; in order of rank, then time. Columns of equal length.
 struct CommTable {
@@ -77,7 +54,7 @@ struct EpochRow {
   std::int64_t peak_memory_bytes = 0;  // largest over the ranks
   Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
   GpuEpoch gpu = {};
-  std::map<std::string, double> more;  // further measures: "test_bleu"; the same names in every epoch
+  std::map<std::string, double> more;  // RunData::measures by column: "test_bleu"; the same in every epoch
 };
 
 // The /audit datasets of one epoch.
@@ -104,6 +81,10 @@ struct RankEnvironment {
   double cpu_quota = 0;                      // CPUs that the control group allows; 0: no quota
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
   std::optional<GpuFacts> gpu = {};          // none: nobody could be asked
+  static auto fields(auto& rank) {
+    auto& [host, device, cpu, driver, cores, bound, threads, memory, quota, offset, error, gpu] = rank;
+    return std::tie(host, device, cpu, driver, cores, bound, threads, memory, quota, offset, error, gpu);
+  }
 };
 
 // Of a run that went on from another's checkpoint.
@@ -155,6 +136,7 @@ struct RunData {
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
   bool higher_is_better = true;
   double chance = std::numeric_limits<double>::quiet_NaN();  // the metric of a guess; NaN: not known
+  std::vector<Measure> measures;                             // what else the task measures
   std::vector<EpochRow> epochs;
   std::vector<AuditRow> audit;  // one an epoch
   ModelFacts model;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <type_traits>
 
 #include "results/columns.hpp"
 #include "results/file_reader.hpp"
@@ -52,28 +53,21 @@ class Reader : public FileReader {
     if (!in_.has("/steps/wall")) in_.fail("/steps/wall", "is missing");
     const Extent shape = in_.extent("/steps/wall");
     if (shape.size() != 2 || shape[0] == 0) in_.fail("/steps/wall", "is not ranks x steps");
-    Extent extent;
-    for (const auto& c : kStepTimes) {
-      read_matrix(c.path, run.steps.*c.member, &shape, extent);
-      require_finite(c.path, (run.steps.*c.member).values);
-    }
-    if (in_.has(kStepWait.path)) {
-      read_matrix(kStepWait.path, run.steps.wait, &shape, extent);
-      require_finite(kStepWait.path, run.steps.wait.values);
-    }
-    const auto read_counts = [&](const auto& columns) {
-      for (const auto& c : columns) {
-        read_matrix(c.path, run.steps.*c.member, &shape, extent);
-        require_counts(c.path, (run.steps.*c.member).values);
-      }
-    };
-    read_counts(kStepCounts);
-    read_counts(kOptionalStepCounts);
-    for (const auto& c : kStepValues) read_matrix(c.path, run.steps.*c.member, &shape, extent);
+    for_each_step_column([&](const auto& c) { read_steps_column(c, run.steps, shape); });
     if (!run.ranks.empty() && run.ranks.size() != shape[0])
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
     if (run.steps.bubble.values.empty())
       run.steps.bubble = Matrix<double>(run.steps.wall.rows, run.steps.wall.columns);
+  }
+
+  template <typename T>
+  void read_steps_column(const StepColumn<T>& column, StepTable& steps, const Extent& shape) {
+    if (column.presence == Presence::extra && !in_.has(column.path)) return;
+    Matrix<T>& into = steps.*column.table;
+    Extent extent;
+    read_matrix(column.path, into, &shape, extent);
+    if constexpr (std::is_same_v<T, double>) require_finite(column.path, into.values);
+    if constexpr (std::is_integral_v<T>) require_counts(column.path, into.values);
   }
 
   void read_comm(RunData& run) {
@@ -148,12 +142,37 @@ class Reader : public FileReader {
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
     }
     read_gpu(run.epochs);
-    for (const std::string name : kEpochMeasures) {
-      if (!in_.has("/epochs/" + name)) continue;
-      const auto values = read_column<double>(("/epochs/" + name).c_str(), run.epochs.size());
-      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[name] = values[e];
-    }
+    read_measures(run);
     read_confusion(run);
+  }
+
+  void read_measures(RunData& run) {
+    if (!in_.has("/epochs")) return;
+    std::vector<std::string> names = in_.text_list_attribute("/epochs", "measures");
+    // Files from before the attribute was there know these.
+    if (names.empty()) names = {"bleu", "perplexity", "psnr"};
+    for (const std::string& name : names) {
+      if (name.empty() ||
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+        in_.fail("/epochs@measures", "names a measure in other than small letters, digits and _");
+      read_measure(name, run);
+    }
+  }
+
+  void read_measure(const std::string& name, RunData& run) {
+    Measure measure{.name = name, .splits = {}};
+    for (const Split split : {Split::validation, Split::test}) {
+      const std::string column = column_of(name, split), path = "/epochs/" + column;
+      if (!in_.has(path)) continue;
+      const auto values = read_column<double>(path.c_str(), run.epochs.size());
+      for (std::size_t e = 0; e < values.size(); ++e) run.epochs[e].more[column] = values[e];
+      if (measure.splits.empty()) measure.about = in_.text_attribute(path, "about").value_or("");
+      measure.unit = in_.text_attribute(path, "unit").value_or("1");
+      measure.higher_is_better =
+          in_.text_attribute(path, "better").value_or(name == "perplexity" ? "lower" : "higher") != "lower";
+      measure.splits.push_back(split);
+    }
+    if (!measure.splits.empty()) run.measures.push_back(std::move(measure));
   }
 
   // Without a GPU whose monitor could be asked their absence is no lack.

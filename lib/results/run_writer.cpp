@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 #include <numeric>
+#include <set>
 
 #include "results/columns.hpp"
 #include "results/file_parts.hpp"
@@ -28,6 +29,7 @@ std::vector<T> permuted(const std::vector<T>& values, const std::vector<std::siz
 struct RunWriter::Impl {
   Impl(const std::string& path, const RunData& start) : final_path(path), file(partial_path(path)) {
     write_header(start);
+    declare_measures(start.measures);
     write_facts(start);
     write_environment(file, start.ranks, start.fingerprint, start.environment);
     write_buckets(start.buckets);
@@ -48,6 +50,23 @@ struct RunWriter::Impl {
     file.attribute("/epochs", "metric", run.metric);
     file.attribute("/epochs", "better", std::string(run.higher_is_better ? "higher" : "lower"));
     file.attribute("/epochs", "chance", run.chance);
+  }
+
+  void declare_measures(const std::vector<Measure>& measures) {
+    std::vector<std::string> names;
+    for (const Measure& measure : measures) {
+      names.push_back(measure.name);
+      for (const Split split : measure.splits) {
+        const std::string path = "/epochs/" + column_of(measure.name, split);
+        if (in_schema(path) || !declared.insert(path).second)
+          throw run_error("the measure '{}' has the name of another column", measure.name);
+        const bool again = split != measure.splits.front();
+        file.declare(path, {{"unit", measure.unit},
+                            {"about", again ? "the same on the test split" : measure.about},
+                            {"better", measure.higher_is_better ? "higher" : "lower"}});
+      }
+    }
+    file.attribute("/epochs", "measures", names);
   }
 
   void write_resumed(const std::optional<Resumed>& resumed) {
@@ -83,12 +102,10 @@ struct RunWriter::Impl {
 
   void append_steps(const StepTable& steps) {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
-    for (const auto& c : kStepTimes) file.append(c.path, (steps.*c.member).values, extent, 1);
-    if (!steps.wait.values.empty()) file.append(kStepWait.path, steps.wait.values, extent, 1);
-    for (const auto& c : kStepCounts) file.append(c.path, (steps.*c.member).values, extent, 1);
-    for (const auto& c : kOptionalStepCounts)
-      if (!(steps.*c.member).values.empty()) file.append(c.path, (steps.*c.member).values, extent, 1);
-    for (const auto& c : kStepValues) file.append(c.path, (steps.*c.member).values, extent, 1);
+    for_each_step_column([&](const auto& c) {
+      const auto& values = (steps.*c.table).values;
+      if (!values.empty() || !c.may_lack()) file.append(c.path, values, extent, 1);
+    });
   }
 
   std::vector<std::int32_t> kind_numbers(const CommTable& comm) {
@@ -155,8 +172,11 @@ struct RunWriter::Impl {
     for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
     file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
     if (row.gpu.recorded) append_gpu(row.gpu);
-    for (const auto& [name, value] : row.more)
-      file.append("/epochs/" + name, std::vector<double>{value}, {1}, 0);
+    for (const auto& [name, value] : row.more) {
+      const std::string path = "/epochs/" + name;
+      if (!declared.contains(path)) throw run_error("nobody has declared a measure '{}'", name);
+      file.append(path, std::vector<double>{value}, {1}, 0);
+    }
     const auto classes = static_cast<hsize_t>(row.confusion.rows);
     if (classes > 0) file.append("/epochs/confusion", row.confusion.values, {1, classes, classes}, 0);
   }
@@ -213,6 +233,7 @@ struct RunWriter::Impl {
   Hdf5Output file;
   SteadyTime began = steady_now();
   std::vector<std::string> kinds;  // names behind the numbers of /comm/kind
+  std::set<std::string> declared;  // datasets of the measures
   bool finished = false;
 };
 

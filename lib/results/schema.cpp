@@ -4,10 +4,18 @@
 #include <iterator>
 
 #include "base/error.hpp"
+#include "results/step_columns.hpp"
 
 namespace lockstep {
 
 namespace {
+
+template <typename T>
+constexpr const char* kTypeName = "f8";
+template <>
+constexpr const char* kTypeName<float> = "f4";
+template <>
+constexpr const char* kTypeName<std::int32_t> = "i4";
 
 constexpr SchemaEntry kSchema[] = {
     {"/@schema", "", "i8", "1", "version of this layout", true},
@@ -69,36 +77,12 @@ constexpr SchemaEntry kSchema[] = {
     {"/env@<name>", "", "string", "1",
      "versions: libtorch, cuda, mpi, nccl, program, commit, compiler, flags", false},
 
-    {"/steps/start", "[ranks, steps]", "f8", "s", "begin of the step, since the common start", true},
-    {"/steps/wall", "[ranks, steps]", "f8", "s", "from the step's begin to the next step's begin", true},
-    {"/steps/data", "[ranks, steps]", "f8", "s", "waiting for the loader", true},
-    {"/steps/h2d", "[ranks, steps]", "f8", "s", "copying the batch to the device", true},
-    {"/steps/forward", "[ranks, steps]", "f8", "s", "forward pass and loss", true},
-    {"/steps/backward", "[ranks, steps]", "f8", "s", "backward pass, including launches of communication",
-     true},
-    {"/steps/comm", "[ranks, steps]", "f8", "s", "length of the union of the communication intervals", true},
-    {"/steps/comm_exposed", "[ranks, steps]", "f8", "s", "the part of comm that no compute covers", true},
-    {"/steps/optimizer", "[ranks, steps]", "f8", "s", "gradient norm, clipping and update", true},
-    {"/steps/bubble", "[ranks, steps]", "f8", "s", "a pipeline stage without input; 0 in other modes", false},
-    {"/steps/other", "[ranks, steps]", "f8", "s", "wall minus all of the above (comm counts as exposed)",
-     true},
-    {"/steps/wait", "[ranks, steps]", "f8", "s",
-     "from the end of the backward passes until the gradients were reduced: no part of the budget, which "
-     "counts "
-     "of it what is comm_exposed, and the rest as other",
-     false},
-    {"/steps/samples", "[ranks, steps]", "i4", "1", "samples the rank trained on", true},
-    {"/steps/epoch", "[ranks, steps]", "i4", "1", "epoch, from 0", true},
-    {"/steps/loss", "[ranks, steps]", "f4", "1", "mean loss over the rank's loss_terms", false},
-    {"/steps/loss_terms", "[ranks, steps]", "i4", "1", "the rank's samples, or the tokens it predicted",
-     false},
-    {"/steps/tokens", "[ranks, steps]", "i4", "1", "real tokens of the rank's texts; 0 for images", false},
-    {"/steps/padded_tokens", "[ranks, steps]", "i4", "1", "places of the rank's texts that held padding",
-     false},
-    {"/steps/grad_norm", "[ranks, steps]", "f4", "1", "2-norm of the reduced gradient before clipping",
-     false},
+#define LOCKSTEP_COLUMN(type, name, unit, presence, budget, about) \
+  {"/steps/" #name, "[ranks, steps]", kTypeName<type>, unit, about, Presence::presence == Presence::required},
+    LOCKSTEP_STEP_COLUMNS(LOCKSTEP_COLUMN)
+#undef LOCKSTEP_COLUMN
 
-    {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
+        {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
     {"/comm/step", "[events]", "i4", "1", "column of /steps that the event belongs to", false},
     {"/comm/sequence", "[events]", "i8", "1", "number of the collective, equal on all ranks", false},
     {"/comm/kind", "[events]", "i4", "1", "index into the attribute names", false},
@@ -152,11 +136,11 @@ constexpr SchemaEntry kSchema[] = {
      "why a GPU was slower than it could be at some time, numbers as in /env/gpu_slowdowns", false},
     {"/epochs/confusion", "[epochs, classes, classes]", "i8", "1",
      "validation split; rows are the true class", false},
-    {"/epochs/validation_perplexity", "[epochs]", "f8", "1", "exp of the mean loss of a token", false},
-    {"/epochs/test_perplexity", "[epochs]", "f8", "1", "the same on the test split", false},
-    {"/epochs/test_bleu", "[epochs]", "f8", "1", "translation: BLEU of greedy decoding, 0 to 100", false},
-    {"/epochs/validation_psnr", "[epochs]", "f8", "dB", "reconstruction: 10 log10(1 / MSE)", false},
-    {"/epochs/test_psnr", "[epochs]", "f8", "dB", "the same on the test split", false},
+    {"/epochs/<split>_<measure>", "[epochs]", "f8", "its own",
+     "what the task measures besides, on the split: validation or test", false},
+    {"/epochs/<split>_<measure>@better", "", "string", "1", "higher or lower: which is the better one",
+     false},
+    {"/epochs@measures", "", "string", "1", "names of these measures; not there: none", false},
     {"/epochs@metric", "", "string", "1", "name of the metric", false},
     {"/epochs@better", "", "string", "1", "higher or lower: which is the better metric", false},
     {"/epochs@chance", "", "f8", "1", "the metric of a guess; not there, or NaN: not known", false},
@@ -201,9 +185,17 @@ constexpr SchemaEntry kSchema[] = {
 
 std::span<const SchemaEntry> schema() { return kSchema; }
 
+namespace {
+const SchemaEntry* find_entry(const std::string& path) {
+  return std::find_if(std::begin(kSchema), std::end(kSchema),
+                      [&](const SchemaEntry& e) { return path == e.path; });
+}
+}  // namespace
+
+bool in_schema(const std::string& path) { return find_entry(path) != std::end(kSchema); }
+
 const SchemaEntry& schema_entry(const std::string& path) {
-  const auto found = std::find_if(std::begin(kSchema), std::end(kSchema),
-                                  [&](const SchemaEntry& e) { return path == e.path; });
+  const SchemaEntry* const found = find_entry(path);
   if (found == std::end(kSchema)) throw run_error("the run file's schema has no '{}'", path);
   return *found;
 }

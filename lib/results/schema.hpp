@@ -20,6 +20,8 @@ struct SchemaEntry {
 
 std::span<const SchemaEntry> schema();
 
+bool in_schema(const std::string& path);
+
 // The entry of a path; Error when the table has none (a fault of the program, not of a file).
 const SchemaEntry& schema_entry(const std::string& path);
 

@@ -42,6 +42,13 @@ class LanguageModel : public Task {
   double chance() const override {
     return bytes_ ? std::log2(static_cast<double>(vocabulary_)) : static_cast<double>(vocabulary_);
   }
+  std::vector<Measure> measures() const override {
+    if (!bytes_) return {};
+    return {{.name = "perplexity",
+             .unit = "1",
+             .about = "exp of the mean loss of a token",
+             .higher_is_better = false}};
+  }
 
   torch::Tensor loss_share(const torch::Tensor& logits, const StepBatch& batch) const override {
     if (batch.samples == 0) return logits.sum() * 0;

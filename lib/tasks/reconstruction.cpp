@@ -16,6 +16,9 @@ class Reconstruction : public Task {
   std::string metric() const override { return "mse"; }
   bool higher_is_better() const override { return false; }
   double chance() const override { return std::numeric_limits<double>::quiet_NaN(); }
+  std::vector<Measure> measures() const override {
+    return {{.name = "psnr", .unit = "dB", .about = "reconstruction: 10 log10(1 / MSE)"}};
+  }
 
   torch::Tensor loss_share(const torch::Tensor& output, const StepBatch& batch) const override {
     if (batch.samples == 0) return output.sum() * 0;

@@ -1,5 +1,9 @@
 #include "tasks/task.hpp"
 
+#include <algorithm>
+
+#include "base/error.hpp"
+
 namespace lockstep {
 
 Flow Task::inputs(const torch::Tensor& inputs, const torch::Tensor&) const { return {inputs}; }
@@ -9,6 +13,14 @@ void Task::add_generated(Model&, const StepBatch&, const Dataset&, std::span<con
 
 std::vector<std::string> Task::show(Model&, const Dataset&, torch::Device, const std::string&) const {
   return {};
+}
+
+void require_declared(const Task& task, const Evaluation& evaluation) {
+  const std::vector<Measure> measures = task.measures();
+  for (const auto& [name, value] : evaluation.more)
+    if (std::none_of(measures.begin(), measures.end(), [&](const Measure& m) { return m.name == name; }))
+      throw run_error("the task of metric {} measures '{}', which its measures() does not declare",
+                      task.metric(), name);
 }
 
 std::unique_ptr<Task> make_task(TaskKind kind, const DatasetInfo& info) {

@@ -38,7 +38,7 @@ struct Tally {
 // Of a whole split.
 struct Evaluation {
   double loss = 0, metric = 0;         // NaN without samples
-  std::map<std::string, double> more;  // further measures by name: "psnr", "bleu"
+  std::map<std::string, double> more;  // by name, of those that Task::measures() declares
   Matrix<std::int64_t> confusion;      // classification: [classes, classes], rows are the true class
 };
 
@@ -49,6 +49,8 @@ class Task {
   virtual std::string metric() const = 0;  // "accuracy", "mse", "perplexity", "bits_per_byte"
   virtual bool higher_is_better() const = 0;
   virtual double chance() const = 0;  // the metric of a guess; NaN where that says nothing
+  // What finish() gives in Evaluation::more: all that a further measure takes is to be declared here.
+  virtual std::vector<Measure> measures() const { return {}; }
 
   // Whether step_terms differs from step to step and is read from batch.terms where that is there, so that a
   // captured step can be replayed with another number.
@@ -77,6 +79,9 @@ class Task {
   virtual std::vector<std::string> show(Model& model, const Dataset& split, torch::Device device,
                                         const std::string& folder) const;
 };
+
+// Error naming what the evaluation holds of measures that the task does not declare.
+void require_declared(const Task& task, const Evaluation& evaluation);
 
 // The task of a model of this kind on this data.
 std::unique_ptr<Task> make_task(TaskKind kind, const DatasetInfo& info);

@@ -45,6 +45,12 @@ class Translation : public Task {
   bool higher_is_better() const override { return false; }
   double chance() const override { return static_cast<double>(vocabulary_); }
   bool reads_terms() const override { return true; }
+  std::vector<Measure> measures() const override {
+    return {{.name = "bleu",
+             .unit = "1",
+             .about = "translation: BLEU of greedy decoding, 0 to 100",
+             .splits = {Split::test}}};
+  }
 
   Flow inputs(const torch::Tensor& source, const torch::Tensor& target) const override {
     return {source, target};

@@ -299,8 +299,8 @@ void StepGraphs::disable() {
 std::string graph_obstacle(const Setup& setup) {
   if (!setup.device.is_cuda()) return "the run is not on a GPU";
   if (!kAdjustable) return "LibTorch before 2.9 does not show the graphs that it captures";
-  if (setup.mode != "seq" && setup.mode != "ddp")
-    return fmt::format("in mode {} the host takes part in every step", setup.mode);
+  if (setup.mode != Mode::sequential && setup.mode != Mode::data_parallel)
+    return fmt::format("in mode {} the host takes part in every step", name_of(setup.mode));
   const std::string backend = setup.communicator->backend();
   if (backend != "self" && backend != "nccl")
     return fmt::format("over {} the host takes part in every step", backend);

@@ -115,7 +115,7 @@ std::string describe_run(const Setup& setup, int ranks, const std::string& backe
   const BatchPlan& batches = setup.batches;
   const DataFacts data = data_facts(setup.data);
   return to_yaml(setup.config, setup.hyper) +
-         fmt::format("\nmode {}, {} ranks, back end {}\n", setup.mode, ranks, backend) +
+         fmt::format("\nmode {}, {} ranks, back end {}\n", name_of(setup.mode), ranks, backend) +
          (ranks == static_cast<int>(present.size()) ? describe_ranks(present) : "") +
          fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
                      data.train_rows, data.validation_rows, data.test_rows, data.classes) +
@@ -127,8 +127,8 @@ std::string describe_run(const Setup& setup, int ranks, const std::string& backe
 
 }  // namespace
 
-DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& world) {
-  const bool planned = ranks > 0 && ranks != world.size(), split = mode == "mp";
+DryRun dry_run(RunConfig config, Mode mode, int ranks, World& world) {
+  const bool planned = ranks > 0 && ranks != world.size(), split = splits_model(mode);
   if (ranks == 0) ranks = world.size();
   // Where the ranks are there, what they need of each other is tried too.
   Setup setup = planned || split ? prepare_setup(std::move(config), mode, ranks, world)

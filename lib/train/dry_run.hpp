@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/mode.hpp"
 #include "config/run_config.hpp"
 #include "launch/world.hpp"
 
@@ -14,8 +15,8 @@ struct DryRun {
   std::string svg;   // the schedule of a split model, rank 0; empty for others
 };
 
-// Collective. ranks: of the run; 0: those that are there. Layers of a split model are measured on rank 0.
-// Error(bad_input) for whatever of the configuration does not fit.
-DryRun dry_run(RunConfig config, const std::string& mode, int ranks, World& world);
+// Collective. mode: as prepare_setup takes it. ranks: of the run; 0: those that are there. Layers of a split
+// model are measured on rank 0. Error(bad_input) for whatever of the configuration does not fit.
+DryRun dry_run(RunConfig config, Mode mode, int ranks, World& world);
 
 }  // namespace lockstep

@@ -1,8 +1,6 @@
 #include "train/epoch_exchange.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <type_traits>
 #include <unordered_map>
 
 #include "base/error.hpp"
@@ -12,88 +10,17 @@ namespace lockstep {
 
 namespace {
 
-template <typename T>
-void append(std::string& bytes, const std::vector<T>& values) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  const std::uint64_t count = values.size();
-  bytes.append(reinterpret_cast<const char*>(&count), sizeof count);
-  bytes.append(reinterpret_cast<const char*>(values.data()), count * sizeof(T));
-}
-
-template <typename T>
-std::vector<T> take(std::string_view& bytes) {
-  std::uint64_t count;
-  std::memcpy(&count, bytes.data(), sizeof count);
-  std::vector<T> values(count);
-  std::memcpy(values.data(), bytes.data() + sizeof count, count * sizeof(T));
-  bytes.remove_prefix(sizeof count + count * sizeof(T));
-  return values;
-}
-
-struct CountColumn {
-  Matrix<std::int32_t> StepTable::*to;
-  std::vector<std::int32_t> RankEpoch::*from;
-};
-constexpr CountColumn kCountColumns[] = {
-    {&StepTable::samples, &RankEpoch::samples},
-    {&StepTable::loss_terms, &RankEpoch::loss_terms},
-    {&StepTable::tokens, &RankEpoch::tokens},
-    {&StepTable::padded_tokens, &RankEpoch::padded_tokens},
-};
-
-std::string serialise(const RankEpoch& epoch) {
-  std::string bytes;
-  append(bytes, epoch.rows);
-  for (const CountColumn& column : kCountColumns) append(bytes, epoch.*column.from);
-  append(bytes, epoch.loss);
-  append(bytes, epoch.grad_norm);
-  append(bytes, epoch.comm);
-  append(bytes, epoch.stages);
-  return bytes;
-}
-
-RankEpoch deserialise(std::string_view bytes) {
-  RankEpoch epoch;
-  epoch.rows = take<StepRow>(bytes);
-  for (const CountColumn& column : kCountColumns) epoch.*column.from = take<std::int32_t>(bytes);
-  epoch.loss = take<float>(bytes);
-  epoch.grad_norm = take<float>(bytes);
-  epoch.comm = take<CommInterval>(bytes);
-  epoch.stages = take<StagePass>(bytes);
-  return epoch;
-}
-
-struct TimeColumn {
-  Matrix<double> StepTable::*to;
-  double StepRow::*from;
-};
-constexpr TimeColumn kTimeColumns[] = {
-    {&StepTable::start, &StepRow::start},         {&StepTable::wall, &StepRow::wall},
-    {&StepTable::data, &StepRow::data},           {&StepTable::h2d, &StepRow::h2d},
-    {&StepTable::forward, &StepRow::forward},     {&StepTable::backward, &StepRow::backward},
-    {&StepTable::comm, &StepRow::comm},           {&StepTable::comm_exposed, &StepRow::comm_exposed},
-    {&StepTable::optimizer, &StepRow::optimizer}, {&StepTable::bubble, &StepRow::bubble},
-    {&StepTable::other, &StepRow::other},         {&StepTable::wait, &StepRow::wait},
-};
-
-StepTable empty_table(std::int64_t ranks, std::int64_t steps, std::int32_t epoch) {
+StepTable empty_table(std::int64_t ranks, std::int64_t steps) {
   StepTable table;
-  for (const TimeColumn& column : kTimeColumns) table.*column.to = Matrix<double>(ranks, steps);
-  for (const CountColumn& column : kCountColumns) table.*column.to = Matrix<std::int32_t>(ranks, steps);
-  table.epoch = Matrix<std::int32_t>(ranks, steps, epoch);
-  table.loss = Matrix<float>(ranks, steps);
-  table.grad_norm = Matrix<float>(ranks, steps);
+  for_each_step_column([&]<typename T>(const StepColumn<T>& c) { table.*c.table = Matrix<T>(ranks, steps); });
   return table;
 }
 
-void fill_rank(StepTable& table, std::int64_t rank, const RankEpoch& epoch) {
-  for (std::int64_t s = 0; s < table.steps(); ++s) {
-    const auto i = static_cast<std::size_t>(s);
-    for (const TimeColumn& column : kTimeColumns) (table.*column.to).at(rank, s) = epoch.rows[i].*column.from;
-    for (const CountColumn& column : kCountColumns) (table.*column.to).at(rank, s) = (epoch.*column.from)[i];
-    table.loss.at(rank, s) = epoch.loss[i];
-    table.grad_norm.at(rank, s) = epoch.grad_norm[i];
-  }
+void fill_rank(StepTable& table, std::int64_t rank, const std::vector<StepRow>& rows) {
+  for_each_step_column([&](const auto& c) {
+    for (std::int64_t s = 0; s < table.steps(); ++s)
+      (table.*c.table).at(rank, s) = rows[static_cast<std::size_t>(s)].*c.row;
+  });
 }
 
 void append_rank(CommTable& table, std::int32_t rank, const RankEpoch& epoch) {
@@ -143,12 +70,9 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
   std::vector<MessageStart> mine;
   for (const CommInterval& c : comm)
     if (is_message(c)) mine.push_back({c.sequence, c.start});
-  std::string bytes;
-  append(bytes, mine);
   std::unordered_map<std::int64_t, Meeting> meetings;
-  for (const std::string& theirs : world.all_gather(bytes)) {
-    std::string_view rest = theirs;
-    for (const MessageStart& m : take<MessageStart>(rest)) {
+  for (const std::vector<MessageStart>& theirs : world.all_gather(mine)) {
+    for (const MessageStart& m : theirs) {
       Meeting& meeting = meetings[m.sequence];
       meeting.start = meeting.ends++ == 0 ? m.start : std::max(meeting.start, m.start);
     }
@@ -162,19 +86,20 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
 }
 
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {
-  const std::vector<std::string> all = world.gather(serialise(mine));
+  const std::vector<RankEpoch> all = world.gather(mine);
   EpochTables tables;
   if (world.rank() != 0) return tables;
-  tables.steps = empty_table(world.size(), static_cast<std::int64_t>(mine.rows.size()), epoch);
+  tables.steps = empty_table(world.size(), static_cast<std::int64_t>(mine.rows.size()));
   for (int rank = 0; rank < world.size(); ++rank) {
-    const RankEpoch theirs = deserialise(all[static_cast<std::size_t>(rank)]);
+    const RankEpoch& theirs = all[static_cast<std::size_t>(rank)];
     if (theirs.rows.size() != mine.rows.size())
       throw run_error("rank {} ran {} steps in epoch {}, rank 0 ran {}", rank, theirs.rows.size(), epoch,
                       mine.rows.size());
-    fill_rank(tables.steps, rank, theirs);
+    fill_rank(tables.steps, rank, theirs.rows);
     append_rank(tables.comm, rank, theirs);
     append_stages(tables.stages, rank, theirs);
   }
+  std::fill(tables.steps.epoch.values.begin(), tables.steps.epoch.values.end(), epoch);
   return tables;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "launch/world.hpp"
@@ -10,13 +11,15 @@
 
 namespace lockstep {
 
-// One rank's epoch. Columns of equal length, one entry a step.
+// One rank's epoch.
 struct RankEpoch {
-  std::vector<StepRow> rows;
-  std::vector<std::int32_t> samples, loss_terms, tokens, padded_tokens;
-  std::vector<float> loss, grad_norm;  // mean over this rank's samples; norm of the reduced gradient
+  std::vector<StepRow> rows;  // one a step; `epoch` is filled in by the exchange
   std::vector<CommInterval> comm;
   std::vector<StagePass> stages;  // empty where the model is not split
+  static auto fields(auto& epoch) {
+    auto& [rows, comm, stages] = epoch;
+    return std::tie(rows, comm, stages);
+  }
 };
 
 struct EpochTables {

@@ -1,6 +1,7 @@
 #include "train/evaluation.hpp"
 
-#include <cstring>
+#include <utility>
+#include <vector>
 
 #include "data/loader.hpp"
 #include "launch/flight_recorder.hpp"
@@ -10,21 +11,21 @@ namespace lockstep {
 
 namespace {
 
-std::string serialise(const Tally& tally) {
-  const auto bytes = [](const torch::Tensor& values) {
-    return std::string(static_cast<const char*>(values.data_ptr()), values.nbytes());
-  };
-  return bytes(tally.sums) + bytes(tally.counts);
+template <typename T>
+std::vector<T> values_of(const torch::Tensor& tensor) {
+  const T* const first = tensor.data_ptr<T>();
+  return {first, first + tensor.numel()};
 }
 
-void add_serialised(const std::string& bytes, Tally& into) {
-  const auto add = [](torch::Tensor& sum, const char* from) {
-    torch::Tensor part = torch::empty_like(sum);
-    std::memcpy(part.data_ptr(), from, part.nbytes());
-    sum += part;
-  };
-  add(into.sums, bytes.data());
-  add(into.counts, bytes.data() + into.sums.nbytes());
+// On all ranks, in the order of the ranks.
+Tally sum_over_ranks(const Tally& mine, World& world) {
+  Tally sum{torch::zeros_like(mine.sums), torch::zeros_like(mine.counts)};
+  const std::pair share(values_of<double>(mine.sums), values_of<std::int64_t>(mine.counts));
+  for (const auto& [sums, counts] : world.all_gather(share)) {
+    sum.sums += torch::tensor(sums, torch::kFloat64);
+    sum.counts += torch::tensor(counts, torch::kInt64);
+  }
+  return sum;
 }
 
 // Nothing is read back per batch: the counts live on the device until the split is done.
@@ -66,9 +67,9 @@ Evaluation evaluate(Strategy& strategy, Model& model, const Task& task,
   model.eval();
   const Tally mine = evaluate_share(strategy, model, task, split, plan, world.flight().activity);
   model.train();
-  Tally sum = task.start_tally(torch::kCPU);
-  for (const std::string& share : world.all_gather(serialise(mine))) add_serialised(share, sum);
-  return task.finish(sum);
+  const Evaluation result = task.finish(sum_over_ranks(mine, world));
+  require_declared(task, result);
+  return result;
 }
 
 }  // namespace lockstep

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <set>
 #include <utility>
 
@@ -109,23 +108,6 @@ GpuEpoch merge_gpus(const std::vector<GpuOfRank>& ranks) {
   return all.recorded ? all : GpuEpoch{};
 }
 
-GpuEpoch gather_gpus(World& world, const GpuOfRank& mine) {
-  const GpuEpoch& e = mine.epoch;
-  std::vector<GpuOfRank> ranks;
-  for (const std::string& text :
-       world.all_gather(fmt::format("{}\n{:d} {:.17g} {:.17g} {:.17g} {:.17g} {}", mine.gpu, e.recorded,
-                                    e.energy, e.power_peak, e.temperature, e.sm_clock, e.slowdowns))) {
-    GpuOfRank& rank = ranks.emplace_back();
-    const std::size_t line = text.find('\n');
-    rank.gpu = text.substr(0, line);
-    char* next = const_cast<char*>(text.c_str()) + line + 1;
-    rank.epoch.recorded = std::strtol(next, &next, 10) != 0;
-    for (double* value :
-         {&rank.epoch.energy, &rank.epoch.power_peak, &rank.epoch.temperature, &rank.epoch.sm_clock})
-      *value = std::strtod(next, &next);  // NaN too
-    rank.epoch.slowdowns = std::strtoll(next, &next, 10);
-  }
-  return merge_gpus(ranks);
-}
+GpuEpoch gather_gpus(World& world, const GpuOfRank& mine) { return merge_gpus(world.all_gather(mine)); }
 
 }  // namespace lockstep

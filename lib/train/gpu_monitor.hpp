@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "launch/nvml.hpp"
@@ -24,6 +25,10 @@ namespace lockstep {
 struct GpuOfRank {
   std::string gpu;
   GpuEpoch epoch;
+  static auto fields(auto& rank) {
+    auto& [gpu, epoch] = rank;
+    return std::tie(gpu, epoch);
+  }
 };
 
 class GpuMonitor {

@@ -71,10 +71,9 @@ Part part_of(std::int64_t rows, std::int64_t rank, std::int64_t ranks) {
 
 class ParameterServerStrategy final : public Strategy {
  public:
-  ParameterServerStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator,
-                          const RunConfig& config, WorkLog* log)
-      : mode_(std::move(mode)),
-        model_(std::move(model)),
+  ParameterServerStrategy(std::shared_ptr<Model> model, Communicator& communicator, const RunConfig& config,
+                          WorkLog* log)
+      : model_(std::move(model)),
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device()),
@@ -84,7 +83,6 @@ class ParameterServerStrategy final : public Strategy {
     synchronise();
   }
 
-  std::string mode() const override { return mode_; }
   int replica() const override { return communicator_.rank(); }
   int replicas() const override { return communicator_.size(); }
   bool loads() const override { return is_root(); }
@@ -269,7 +267,6 @@ class ParameterServerStrategy final : public Strategy {
     works_.clear();
   }
 
-  std::string mode_;
   std::shared_ptr<Model> model_;
   Communicator& communicator_;
   bool bf16_;
@@ -282,11 +279,10 @@ class ParameterServerStrategy final : public Strategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_parameter_server_strategy(const std::string& mode,
-                                                         std::shared_ptr<Model> model,
+std::unique_ptr<Strategy> make_parameter_server_strategy(std::shared_ptr<Model> model,
                                                          Communicator& communicator, const RunConfig& config,
                                                          WorkLog* log) {
-  return std::make_unique<ParameterServerStrategy>(mode, std::move(model), communicator, config, log);
+  return std::make_unique<ParameterServerStrategy>(std::move(model), communicator, config, log);
 }
 
 }  // namespace lockstep

@@ -202,9 +202,9 @@ void connect(Pipeline& pipeline, const c10::Device& device) {
 
 }  // namespace
 
-std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid) {
-  if (grid.replicas() > 1) return "hybrid";
-  return config.parallel.schedule == PipelineSchedule::layerwise ? "mp" : "pipe";
+Mode pipeline_mode(const RunConfig& config, const ProcessGrid& grid) {
+  if (grid.replicas() > 1) return Mode::hybrid;
+  return config.parallel.schedule == PipelineSchedule::layerwise ? Mode::layerwise : Mode::pipeline;
 }
 
 int micro_batches_of(const RunConfig& config) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mode.hpp"
 #include "comm/communicator.hpp"
 #include "comm/sim_communicator.hpp"
 #include "config/run_config.hpp"
@@ -57,8 +58,8 @@ struct Pipeline {
 // Of one replica's batch: parallel.micro_batches, or its default.
 int micro_batches_of(const RunConfig& config);
 
-// "mp" for layerwise, "pipe", or "hybrid" with several replicas.
-std::string pipeline_mode(const RunConfig& config, const ProcessGrid& grid);
+// Mode::layerwise, pipeline, or hybrid with several replicas.
+Mode pipeline_mode(const RunConfig& config, const ProcessGrid& grid);
 
 // Error(bad_input) naming place, numbers and remedy for what does not fit: stages and ranks, stages and
 // layers, micro-batches and the batch, the partition and the layers, a stage and its device's memory.

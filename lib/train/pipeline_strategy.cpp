@@ -44,10 +44,9 @@ ReducerOptions options_among(const Communicator& replicas, const RunConfig& conf
 
 class PipelineStrategy final : public Strategy, private PipelineHost {
  public:
-  PipelineStrategy(std::string mode, Pipeline& pipeline, std::shared_ptr<Model> local, Communicator& replicas,
+  PipelineStrategy(Pipeline& pipeline, std::shared_ptr<Model> local, Communicator& replicas,
                    const RunConfig& config, WorkLog* log)
-      : mode_(std::move(mode)),
-        pipeline_(pipeline),
+      : pipeline_(pipeline),
         local_(std::move(local)),
         replicas_(replicas),
         bf16_(config.training.precision == Precision::bf16),
@@ -59,7 +58,6 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     synchronise();
   }
 
-  std::string mode() const override { return mode_; }
   int replica() const override { return pipeline_.replica; }
   int replicas() const override { return pipeline_.plan.grid.replicas(); }
   int stage() const override { return pipeline_.stage; }
@@ -207,7 +205,6 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     mine.add_(theirs);
   }
 
-  std::string mode_;
   Pipeline& pipeline_;
   std::shared_ptr<Model> local_;
   Communicator& replicas_;
@@ -226,10 +223,10 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_pipeline_strategy(const std::string& mode, Pipeline& pipeline,
-                                                 std::shared_ptr<Model> local, Communicator& replicas,
-                                                 const RunConfig& config, WorkLog* log) {
-  return std::make_unique<PipelineStrategy>(mode, pipeline, std::move(local), replicas, config, log);
+std::unique_ptr<Strategy> make_pipeline_strategy(Pipeline& pipeline, std::shared_ptr<Model> local,
+                                                 Communicator& replicas, const RunConfig& config,
+                                                 WorkLog* log) {
+  return std::make_unique<PipelineStrategy>(pipeline, std::move(local), replicas, config, log);
 }
 
 }  // namespace lockstep

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -34,7 +33,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   mine.clock_error = clock.error;
   RunData run;
   run.header.uuid = uuid;
-  run.header.mode = setup.mode;
+  run.header.mode = name_of(setup.mode);
   run.header.started = utc_timestamp();
   run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
@@ -54,6 +53,8 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   run.metric = task->metric();
   run.higher_is_better = task->higher_is_better();
   run.chance = task->chance();
+  run.measures = task->measures();
+  require_declared(*task, task->finish(task->start_tally(torch::kCPU)));  // now rather than after an epoch
   run.model = setup.facts;
   run.data = data_facts(setup.data);
   return run;
@@ -61,11 +62,7 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
 
 // Rank 0's clock at the start, on this rank's clock.
 SteadyTime common_start(World& world, double clock_offset) {
-  const SteadyTime now = steady_now();
-  const std::string shared = world.broadcast(std::string(reinterpret_cast<const char*>(&now), sizeof now));
-  SteadyTime start;
-  std::memcpy(&start, shared.data(), sizeof start);
-  return start +
+  return world.broadcast(steady_now()) +
          std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
 }
 
@@ -76,7 +73,8 @@ struct Record {
   std::unique_ptr<RunWriter> writer;
 
   Record(const CommandLine& line, const Setup& setup, World& world, const RunData& run) {
-    folder = create_run_folder(line.output, setup.mode, setup.model->name(), world.size(), run.header.uuid);
+    folder = create_run_folder(line.output, name_of(setup.mode), setup.model->name(), world.size(),
+                               run.header.uuid);
     progress = std::make_unique<Progress>(folder + "/log.txt", line.quiet);
     write_text_file(folder + "/config.yaml", run.config_resolved);
     writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
@@ -112,8 +110,6 @@ constexpr std::int64_t kMostClassesListed = 20;
 ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
                     double wall_seconds, World& world) {
   world.flight().activity.enter("closing the run");
-  std::string reasons;
-  for (const std::string& reason : result.invalid_reasons) reasons += reason + '\n';
   if (record) {
     record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
     for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);
@@ -122,7 +118,7 @@ ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<st
         record->progress->line(line);
     record->progress->line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record->folder));
   }
-  return world.broadcast(reasons).empty() ? ExitCode::done : ExitCode::not_valid;
+  return world.broadcast(result.invalid_reasons).empty() ? ExitCode::done : ExitCode::not_valid;
 }
 
 // checkpoint: to go on from; null: none.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/mode.hpp"
 #include "launch/session.hpp"
 
 namespace lockstep {
@@ -10,7 +11,7 @@ namespace lockstep {
 struct TrainerProgram {
   std::string name;   // "train_ddp"
   std::string about;  // one line for --help
-  std::string mode;   // "seq", "ddp", or "mp" for split models
+  Mode mode;          // as prepare_setup takes it
   UseMpi use_mpi;
 };
 

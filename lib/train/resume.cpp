@@ -1,11 +1,8 @@
 #include "train/resume.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <set>
 #include <span>
-#include <sstream>
 #include <string_view>
 
 #include "base/digest.hpp"
@@ -152,10 +149,8 @@ void load_on_all_ranks(const Checkpoint& checkpoint, World& world, Model& model,
   }
   for (const std::string& theirs : world.all_gather(error))
     if (!theirs.empty()) throw input_error("{}", theirs);
-  for (const std::string& theirs : world.all_gather(fmt::format("{}", fmt::join(taken, "\n")))) {
-    std::istringstream names(theirs);
-    for (std::string name; std::getline(names, name);) taken.insert(name);
-  }
+  for (const auto& theirs : world.all_gather(std::vector<std::string>(taken.begin(), taken.end())))
+    taken.insert(theirs.begin(), theirs.end());
   checkpoint.require_all_taken(taken);
 }
 

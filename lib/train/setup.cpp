@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -92,8 +91,8 @@ void check_task(const Setup& setup) {
 }
 
 // Keys of a split model belong to train_mp alone.
-void check_split(const RunConfig& config, const std::string& mode, int ranks) {
-  if (mode != "mp") {
+void check_split(const RunConfig& config, Mode mode, int ranks) {
+  if (!splits_model(mode)) {
     // A resolved configuration gives every key, at its default too.
     const RunConfig::Parallel &given = config.parallel, fresh;
     for (const auto& [key, changed] : {std::pair("stages", given.stages.value_or(1) > 1),
@@ -104,7 +103,7 @@ void check_split(const RunConfig& config, const std::string& mode, int ranks) {
       if (!changed) continue;
       throw input_error("{} splits the model, which {} does not; remove it, or run train_mp",
                         config.place(fmt::format("parallel.{}", key)),
-                        mode == "seq" ? "train_seq" : "train_ddp");
+                        mode == Mode::sequential ? "train_seq" : "train_ddp");
     }
     return;
   }
@@ -115,9 +114,9 @@ void check_split(const RunConfig& config, const std::string& mode, int ranks) {
         config.place("parallel.stages"), stages, ranks);
 }
 
-void check_algorithm(const RunConfig& config, const std::string& mode) {
+void check_algorithm(const RunConfig& config, Mode mode) {
   if (config.parallel.algorithm == Algorithm::all_reduce) return;
-  if (mode != "ddp")
+  if (mode != Mode::data_parallel)
     throw input_error("{}: parameter_server is a way of data-parallel training; remove it, or run train_ddp",
                       config.place("parallel.algorithm"));
   if (config.parallel.reduce_dtype != ReduceDtype::fp32)
@@ -129,20 +128,12 @@ void check_algorithm(const RunConfig& config, const std::string& mode) {
 std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
   if (setup.config.parallel.partition.kind != Partition::Kind::automatic)
     return parameter_costs(*setup.model);
-  std::string bytes;
-  if (world.rank() == 0) {
-    const std::vector<LayerCost> costs = measured_costs(setup).costs;
-    bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
-  }
-  bytes = world.broadcast(bytes);
-  std::vector<LayerCost> costs(bytes.size() / sizeof(LayerCost));
-  std::memcpy(costs.data(), bytes.data(), bytes.size());
-  return costs;
+  return world.broadcast(world.rank() == 0 ? measured_costs(setup).costs : std::vector<LayerCost>());
 }
 
-void check_ablation(const RunConfig& config, const std::string& mode) {
+void check_ablation(const RunConfig& config, Mode mode) {
   if (config.parallel.ablation == Ablation::none) return;
-  if (mode == "ddp" && config.parallel.algorithm == Algorithm::all_reduce) return;
+  if (mode == Mode::data_parallel && config.parallel.algorithm == Algorithm::all_reduce) return;
   throw input_error("{} is for data-parallel training; set it to none, or run train_ddp with all_reduce",
                     config.place("parallel.ablation"));
 }
@@ -165,10 +156,7 @@ void check_cuda_graph(const Setup& setup) {
 // Leaves this rank its stage's layers.
 void split_model(Setup& setup, World& world) {
   const RunConfig& config = setup.config;
-  const std::int64_t mine = device_memory_bytes(setup.device, world.local_size());
-  std::int64_t memory = mine;
-  for (const std::string& theirs : world.all_gather(std::to_string(mine)))
-    memory = std::min<std::int64_t>(memory, std::stoll(theirs));
+  const std::int64_t memory = world.min(device_memory_bytes(setup.device, world.local_size()));
   PipelinePlan plan =
       plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world), memory);
   setup.mode = pipeline_mode(config, plan.grid);
@@ -219,7 +207,7 @@ ModelInputs model_inputs(const DatasetInfo& info) {
 void check_model_memory(const Setup& setup, int ranks_of_node) {
   const RunConfig& c = setup.config;
   const ModelSize size = model_size(c.model, model_inputs(setup.data.train->info()));
-  const bool whole = setup.mode != "mp";
+  const bool whole = !splits_model(setup.mode);
   const double trained = size.parameters * sizeof(float) * (1 + moments_of(c.training.optimizer));
   const std::int64_t host = machine_memory_bytes() / ranks_of_node,
                      device = device_memory_bytes(setup.device, ranks_of_node);
@@ -244,7 +232,7 @@ void set_up_tf32(const RunConfig& config, torch::Device device) {
   if (device.is_cuda()) allow_tf32(config.training.tf32);
 }
 
-Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world) {
+Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   Setup setup;
   setup.config = std::move(config);
   setup.mode = mode;
@@ -257,7 +245,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   check_ablation(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
-    setup.mode = "ps";
+    setup.mode = Mode::parameter_server;
     setup.config.parallel.overlap = false;  // nothing does, and the run file says so
   }
   setup.hyper = resolved_hyper_parameters(c.model);
@@ -268,7 +256,7 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   set_up_tf32(c, setup.device);
   set_up_simulation(setup, world.rank(), ranks);
   setup.data = load_data_in_turn(c, world);
-  const int stages = mode == "mp" ? c.parallel.stages.value_or(ranks) : 1;
+  const int stages = splits_model(mode) ? c.parallel.stages.value_or(ranks) : 1;
   setup.batches = plan_batches(c, *setup.data.train, ranks / stages);
   if (parameter_server) setup.batches.ranks = 1;  // rank 0 loads for all
   setup.total_steps =
@@ -283,12 +271,12 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   return setup;
 }
 
-Setup make_setup(RunConfig config, const std::string& mode, World& world) {
+Setup make_setup(RunConfig config, Mode mode, World& world) {
   Setup setup = prepare_setup(std::move(config), mode, world.size(), world);
   require_agreement(world, {{"the digest of the training data", setup.data.train->info().digest}},
                     "the ranks have read different data", "give every node the same files");
   const RunConfig& c = setup.config;
-  if (mode == "mp")
+  if (splits_model(mode))
     split_model(setup, world);
   else
     setup.communicator =

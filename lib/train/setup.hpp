@@ -24,8 +24,8 @@ namespace lockstep {
 
 struct Setup {
   RunConfig config;
-  std::vector<Setting> hyper;  // the model's hyper-parameters, defaults filled in
-  std::string mode;            // "seq", "ddp", "ps", "mp", "pipe", "hybrid"
+  std::vector<Setting> hyper;    // the model's hyper-parameters, defaults filled in
+  Mode mode = Mode::sequential;  // what it has come to: ps of ddp, pipe or hybrid of mp
   torch::Device device = torch::kCPU;
   int threads = 1;                             // compute threads of this rank
   SimOptions sim;                              // of the back end sim
@@ -41,13 +41,13 @@ struct Setup {
 };
 
 // What a run of so many ranks is known to be before they meet: everything but communicators and the split of
-// the model, which is whole and on the host. Collective over the ranks that are there, which need not be as
-// many. Errors as below.
-Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World& world);
+// the model, which is whole and on the host. mode: of the program; Mode::layerwise for any split. Collective
+// over the ranks that are there, which need not be as many. Errors as below.
+Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world);
 
 // Collective. Error(bad_input) for whatever of the configuration does not fit the ranks, the devices or the
 // data.
-Setup make_setup(RunConfig config, const std::string& mode, World& world);
+Setup make_setup(RunConfig config, Mode mode, World& world);
 
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);

@@ -1,6 +1,7 @@
 #include "train/step_columns.hpp"
 
 #include <array>
+#include <type_traits>
 
 namespace lockstep {
 
@@ -43,8 +44,11 @@ StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, 
                          .minus(spent_in(Phase::h2d))
                          .length();
   row.bubble = spent_in(Phase::stall).minus(transfer).length();
-  row.other = row.wall - row.data - row.h2d - row.forward - row.backward - row.comm_exposed - row.optimizer -
-              row.bubble;
+  row.other = row.wall;
+  for_each_step_column([&]<typename T>(const StepColumn<T>& column) {
+    if constexpr (std::is_same_v<T, double>)
+      if (column.budget == Budget::part) row.other -= row.*column.row;
+  });
   return row;
 }
 

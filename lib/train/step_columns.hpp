@@ -19,12 +19,6 @@ struct CommInterval {
   bool blocking = false;  // compute stood still from ready to end
 };
 
-struct StepRow {
-  double start = 0, wall = 0, data = 0, h2d = 0, forward = 0, backward = 0, comm = 0, comm_exposed = 0,
-         optimizer = 0, bubble = 0, other = 0;
-  double wait = 0;  // phase of that name; shared out among comm_exposed and other
-};
-
 // One pass of a micro-batch through a chunk of the model.
 struct StagePass {
   std::int32_t step = 0, chunk = 0, micro_batch = 0, direction = 0;  // direction: 0 forward, 1 backward
@@ -40,7 +34,8 @@ std::vector<StagePass> stage_passes(const StepSpans& spans, const std::vector<Ac
 // union of [start, end); comm_exposed: of that union minus compute, data and h2d. other: what is left of
 // wall. on_device: the spans are marks on a device's stream. While that stands still the union has no gaps: a
 // blocking collective counts from when it was called, and of a step that communicates the whole phase wait:
-// until what is waited for is there, the host has noticed, and the device has come to what it got next.
+// until what is waited for is there, the host has noticed, and the device has come to what it got next. The
+// row has the times alone.
 StepRow step_row(const StepSpans& spans, const std::vector<CommInterval>& comm, bool on_device);
 
 }  // namespace lockstep

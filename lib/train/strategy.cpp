@@ -37,10 +37,9 @@ ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {
 
 class ReplicatedStrategy : public Strategy {
  public:
-  ReplicatedStrategy(std::string mode, std::shared_ptr<Model> model, Communicator& communicator,
-                     const RunConfig& config, WorkLog* log)
-      : mode_(std::move(mode)),
-        model_(std::move(model)),
+  ReplicatedStrategy(std::shared_ptr<Model> model, Communicator& communicator, const RunConfig& config,
+                     WorkLog* log)
+      : model_(std::move(model)),
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
@@ -50,8 +49,6 @@ class ReplicatedStrategy : public Strategy {
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
     if (config.parallel.sync_batchnorm) synchronise_batch_norm(*model_, communicator, log);
   }
-
-  std::string mode() const override { return mode_; }
 
   int replica() const override { return communicator_.rank(); }
   int replicas() const override { return communicator_.size(); }
@@ -85,7 +82,6 @@ class ReplicatedStrategy : public Strategy {
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
 
  private:
-  std::string mode_;
   std::shared_ptr<Model> model_;
   Communicator& communicator_;
   bool bf16_;
@@ -106,10 +102,9 @@ ReducerOptions reducer_options(const RunConfig& config) {
   return options;
 }
 
-std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
-                                                   Communicator& communicator, const RunConfig& config,
-                                                   WorkLog* log) {
-  return std::make_unique<ReplicatedStrategy>(mode, std::move(model), communicator, config, log);
+std::unique_ptr<Strategy> make_replicated_strategy(std::shared_ptr<Model> model, Communicator& communicator,
+                                                   const RunConfig& config, WorkLog* log) {
+  return std::make_unique<ReplicatedStrategy>(std::move(model), communicator, config, log);
 }
 
 }  // namespace lockstep

@@ -23,7 +23,6 @@ struct PassPlace {
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  virtual std::string mode() const = 0;  // "seq", "ddp", "ps", "mp", "pipe", "hybrid"
   // Which share of each batch this rank works on, of how many.
   virtual int replica() const = 0;
   virtual int replicas() const = 0;
@@ -77,14 +76,12 @@ ReducerOptions reducer_options(const RunConfig& config);
 
 // The whole model on every rank. One rank without MPI is sequential training: the same code over the `self`
 // communicator, which sends nothing. Collective. communicator, log and model outlive it.
-std::unique_ptr<Strategy> make_replicated_strategy(const std::string& mode, std::shared_ptr<Model> model,
-                                                   Communicator& communicator, const RunConfig& config,
-                                                   WorkLog* log);
+std::unique_ptr<Strategy> make_replicated_strategy(std::shared_ptr<Model> model, Communicator& communicator,
+                                                   const RunConfig& config, WorkLog* log);
 
 // What torch.nn.DataParallel does each step (PyTorch, torch/nn/parallel/data_parallel.py), over ranks in
 // place of the threads of one process. Collective. communicator, log and model outlive it.
-std::unique_ptr<Strategy> make_parameter_server_strategy(const std::string& mode,
-                                                         std::shared_ptr<Model> model,
+std::unique_ptr<Strategy> make_parameter_server_strategy(std::shared_ptr<Model> model,
                                                          Communicator& communicator, const RunConfig& config,
                                                          WorkLog* log);
 
@@ -92,8 +89,8 @@ struct Pipeline;
 
 // The model split over the stages of a pipeline, and replicas of it. local: the layers of this rank;
 // replicas: the ranks of the same stage. Collective over all ranks. Everything outlives it.
-std::unique_ptr<Strategy> make_pipeline_strategy(const std::string& mode, Pipeline& pipeline,
-                                                 std::shared_ptr<Model> local, Communicator& replicas,
-                                                 const RunConfig& config, WorkLog* log);
+std::unique_ptr<Strategy> make_pipeline_strategy(Pipeline& pipeline, std::shared_ptr<Model> local,
+                                                 Communicator& replicas, const RunConfig& config,
+                                                 WorkLog* log);
 
 }  // namespace lockstep

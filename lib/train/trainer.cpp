@@ -37,11 +37,10 @@ std::unique_ptr<DeviceTimeline> make_timeline(torch::Device device, std::size_t 
 
 std::unique_ptr<Strategy> make_strategy(Setup& setup, WorkLog* log) {
   if (setup.pipeline)
-    return make_pipeline_strategy(setup.mode, *setup.pipeline, setup.model, *setup.communicator, setup.config,
-                                  log);
+    return make_pipeline_strategy(*setup.pipeline, setup.model, *setup.communicator, setup.config, log);
   if (setup.config.parallel.algorithm == Algorithm::parameter_server)
-    return make_parameter_server_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
-  return make_replicated_strategy(setup.mode, setup.model, *setup.communicator, setup.config, log);
+    return make_parameter_server_strategy(setup.model, *setup.communicator, setup.config, log);
+  return make_replicated_strategy(setup.model, *setup.communicator, setup.config, log);
 }
 
 std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy) {

@@ -73,7 +73,6 @@ class Trainer {
   void check_replicas(std::int64_t epoch, TrainingResult& result);
   AuditRow audit_epoch(std::int64_t epoch, std::int64_t steps, TrainingResult& result);
   EpochRow evaluate_epoch(std::int64_t epoch, TrainingResult& result);
-  std::int64_t peak_memory_of_all();
   void show_epoch();
   void collect_stages(const std::vector<StepSpans>& spans, RankEpoch& epoch) const;
   std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;

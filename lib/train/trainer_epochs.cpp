@@ -29,13 +29,13 @@ double captured_mark_cost() {
 }
 
 // Equal on all ranks exactly when the parameters are, bit for bit.
-std::string parameter_digest(const FlatBuckets& buckets) {
+std::uint64_t parameter_digest(const FlatBuckets& buckets) {
   Digest digest;
   for (const torch::Tensor& values : buckets.values()) {
     const torch::Tensor host = values.cpu();
     digest.add(host.data_ptr(), static_cast<std::size_t>(host.numel()) * sizeof(float));
   }
-  return digest.hex();
+  return digest.value();
 }
 
 double median(std::vector<double> values) {
@@ -74,14 +74,15 @@ RankEpoch Trainer::collect(std::int64_t steps) {
   for (std::int64_t s = 0; s < steps; ++s) {
     std::vector<CommInterval> of_step;
     for (; next != epoch.comm.end() && next->step == recorded_steps_ + s; ++next) of_step.push_back(*next);
-    epoch.rows.push_back(step_row(spans[static_cast<std::size_t>(s)], of_step, setup_.device.is_cuda()));
+    StepRow& row = epoch.rows.emplace_back(
+        step_row(spans[static_cast<std::size_t>(s)], of_step, setup_.device.is_cuda()));
     const StepWork& work = step_.work(s);
-    epoch.samples.push_back(static_cast<std::int32_t>(work.samples));
-    epoch.loss_terms.push_back(static_cast<std::int32_t>(work.loss_terms));
-    epoch.tokens.push_back(static_cast<std::int32_t>(work.tokens));
-    epoch.padded_tokens.push_back(static_cast<std::int32_t>(work.padded_tokens));
-    epoch.loss.push_back(step_.mean_loss(s));
-    epoch.grad_norm.push_back(step_.gradient_norm(s));
+    row.samples = static_cast<std::int32_t>(work.samples);
+    row.loss_terms = static_cast<std::int32_t>(work.loss_terms);
+    row.tokens = static_cast<std::int32_t>(work.tokens);
+    row.padded_tokens = static_cast<std::int32_t>(work.padded_tokens);
+    row.loss = step_.mean_loss(s);
+    row.grad_norm = step_.gradient_norm(s);
   }
   return epoch;
 }
@@ -108,13 +109,11 @@ void Trainer::report_overhead(const RankEpoch& epoch) {
 
 void Trainer::check_replicas(std::int64_t epoch, TrainingResult& result) {
   if (setup_.config.parallel.ablation == Ablation::no_comm) return;  // nothing keeps the replicas alike
-  const std::string stage = std::to_string(strategy_->stage());
-  const std::vector<std::string> digests =
-      world_.all_gather(stage + ':' + parameter_digest(strategy_->buckets()));
-  std::map<std::string, std::size_t> first;  // rank of each stage
+  const auto digests =
+      world_.all_gather(std::pair(strategy_->stage(), parameter_digest(strategy_->buckets())));
+  std::map<int, std::size_t> first;  // rank of each stage
   for (std::size_t rank = 0; rank < digests.size(); ++rank) {
-    const std::string of = digests[rank].substr(0, digests[rank].find(':'));
-    const std::size_t other = first.try_emplace(of, rank).first->second;
+    const std::size_t other = first.try_emplace(digests[rank].first, rank).first->second;
     if (digests[rank] == digests[other]) continue;
     result.invalid_reasons.push_back(
         fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}",
@@ -150,29 +149,22 @@ EpochRow Trainer::evaluate_epoch(std::int64_t epoch, TrainingResult& result) {
     row.validation_loss = done.loss;
     row.validation_metric = done.metric;
     row.confusion = done.confusion;
-    for (const auto& [name, value] : done.more) row.more["validation_" + name] = value;
+    for (const auto& [name, value] : done.more) row.more[column_of(name, Split::validation)] = value;
   }
   row.validation_seconds = seconds_between(begin, steady_now());
   if (setup_.data.test && trains()) {
     plan.generate = !setup_.pipeline;  // that takes the whole model
     const Evaluation done = evaluate(*strategy_, *setup_.model, *task_, setup_.data.test, world_, plan);
     row.test_metric = done.metric;
-    for (const auto& [name, value] : done.more) row.more["test_" + name] = value;
+    for (const auto& [name, value] : done.more) row.more[column_of(name, Split::test)] = value;
     result.test_confusion = done.confusion;
   }
   row.learning_rate =
       learning_rate(setup_.config.training, steps_done_ + steps_in_epoch(epoch) - 1, setup_.total_steps);
   result.validation_metric = row.validation_metric;
   result.test_metric = row.test_metric;
-  row.peak_memory_bytes = peak_memory_of_all();
+  row.peak_memory_bytes = world_.max(peak_memory_bytes(setup_.device));
   return row;
-}
-
-std::int64_t Trainer::peak_memory_of_all() {
-  std::int64_t peak = 0;
-  for (const std::string& text : world_.all_gather(std::to_string(peak_memory_bytes(setup_.device))))
-    peak = std::max<std::int64_t>(peak, std::stoll(text));
-  return peak;
 }
 
 void Trainer::show_epoch() {

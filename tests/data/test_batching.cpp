@@ -144,7 +144,7 @@ TEST_CASE("every rank's share names all ids of the global step, and the audit fi
   const BatchPlan plan = plan_of(333, 40, 3, 2);
   Sampler sampler(plan);
   sampler.begin_epoch(0);
-  std::vector<std::string> reports;
+  std::vector<WorkReport> reports;
   for (int rank = 0; rank < plan.ranks; ++rank) {
     WorkAudit audit(plan.dataset_size);
     audit.begin_epoch();

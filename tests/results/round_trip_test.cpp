@@ -57,6 +57,7 @@ TEST_CASE("what is written is read back") {
   CHECK(run.metric == "perplexity");
   CHECK_FALSE(run.higher_is_better);
   CHECK(run.chance == 4);
+  CHECK((run.measures == start.measures));
   CHECK(run.epochs[1].train_loss == 0.5);
   CHECK(run.epochs[1].more == std::map<std::string, double>{{"test_bleu", 2.5}});
   CHECK(run.epochs[1].confusion.at(1, 0) == 2);

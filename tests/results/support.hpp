@@ -46,6 +46,7 @@ inline RunData sample_start() {
   run.metric = "perplexity";
   run.higher_is_better = false;
   run.chance = 4;
+  run.measures = {{.name = "bleu", .unit = "1", .about = "of greedy decoding", .splits = {Split::test}}};
   run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
   run.model = {"mlp", 222360, 889440, 1e6, {"flatten", "head"}, {0, 222360}};
   run.data = {"synthetic", 900, 100, 50, 4, "d1"};
@@ -55,13 +56,13 @@ inline RunData sample_start() {
 inline StepTable sample_steps(std::int64_t steps, std::int32_t epoch) {
   StepTable table;
   double next = 1 + 100 * epoch;
-  for (Matrix<double> StepTable::*m :
-       {&StepTable::start, &StepTable::wall, &StepTable::data, &StepTable::h2d, &StepTable::forward,
-        &StepTable::backward, &StepTable::comm, &StepTable::comm_exposed, &StepTable::optimizer,
-        &StepTable::bubble, &StepTable::other}) {
-    table.*m = Matrix<double>(2, steps);
-    for (double& v : (table.*m).values) v = next += 0.5;
-  }
+  for_each_step_column([&]<typename T>(const StepColumn<T>& column) {
+    if constexpr (std::is_same_v<T, double>) {
+      if (column.may_lack()) return;
+      table.*column.table = Matrix<double>(2, steps);
+      for (double& v : (table.*column.table).values) v = next += 0.5;
+    }
+  });
   table.samples = Matrix<std::int32_t>(2, steps, 32);
   table.epoch = Matrix<std::int32_t>(2, steps, epoch);
   table.loss_terms = Matrix<std::int32_t>(2, steps, 320);

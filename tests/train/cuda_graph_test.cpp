@@ -67,7 +67,7 @@ Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool captu
   model->train();
   torch::manual_seed(7);
   const auto communicator = make_self_communicator();
-  const auto strategy = make_replicated_strategy("seq", model, *communicator, config, nullptr);
+  const auto strategy = make_replicated_strategy(model, *communicator, config, nullptr);
   const BatchPlan plan{.dataset_size = data.train->size(), .global_batch = *config.training.global_batch};
   const auto task = make_task(model_task(config.model), data.train->info());
   const std::size_t phases = TrainingStep::phases(*strategy, 1);

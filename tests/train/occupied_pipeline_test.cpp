@@ -146,7 +146,7 @@ std::vector<torch::Tensor> train(const RunConfig& config, const CommunicatorFact
   const auto replicas = over_mpi(*ranks.split(pipeline.stage));
   const auto local = local_model(pipeline, *whole);
   local->train();
-  const auto strategy = make_pipeline_strategy("test", pipeline, local, *replicas, config, nullptr);
+  const auto strategy = make_pipeline_strategy(pipeline, local, *replicas, config, nullptr);
   train_steps(config, data, *strategy);
   strategy->require_quiet();
   return local->parameters();

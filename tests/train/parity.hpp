@@ -158,7 +158,7 @@ inline std::shared_ptr<Model> train_replicated(const RunConfig& config, Communic
   model->train();
   const auto make = config.parallel.algorithm == Algorithm::parameter_server ? make_parameter_server_strategy
                                                                              : make_replicated_strategy;
-  const auto strategy = make("test", model, communicator, config, nullptr);
+  const auto strategy = make(model, communicator, config, nullptr);
   train_steps(config, data, *strategy);
   strategy->synchronise();
   return model;

@@ -34,7 +34,7 @@ std::shared_ptr<Model> train_split(const RunConfig& config) {
   const auto replicas = make_mpi_communicator(dynamic_cast<MpiGroup&>(*group).comm());
   const auto local = local_model(pipeline, *whole);
   local->train();
-  const auto strategy = make_pipeline_strategy("test", pipeline, local, *replicas, config, nullptr);
+  const auto strategy = make_pipeline_strategy(pipeline, local, *replicas, config, nullptr);
   train_steps(config, data, *strategy);
   return local;
 }
