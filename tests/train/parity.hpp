@@ -99,6 +99,7 @@ inline RunConfig configure(const Case& c) {
   if (c.data == "synthetic_images") config.data.shape = c.shape;
   if (c.data != "synthetic_images") config.data.vocabulary = 200, config.data.max_length = 16;
   if (c.data == "synthetic_images" || c.data == "synthetic_text") config.data.classes = 4;
+  config.data.normalise = c.model != "conv_autoencoder";  // it gives pixels back, in [0, 1]
   config.data.samples = 300;
   config.data.test_samples = 10;
   config.training.global_batch = 12;
