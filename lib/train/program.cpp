@@ -143,7 +143,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
       run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
       open();
     }
-    if (record) trainer.record_to(*record->writer, *record->progress, record->folder);
+    if (record) trainer.record_to({record->writer.get(), record->progress.get(), record->folder});
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, setup.data.train->info().class_names,
                       seconds_between(origin, steady_now()), world);
@@ -220,6 +220,7 @@ std::string version_line(const TrainerProgram& program) {
 }
 
 ExitCode run_request(Request& request, const TrainerProgram& program, World& world) {
+  if (program.at_start) program.at_start(world);
   if (request.objection) std::rethrow_exception(request.objection);
   require_same_launch(world, program.name, facts_of(request));
   const CommandLine& line = request.line;
@@ -232,6 +233,7 @@ ExitCode run_request(Request& request, const TrainerProgram& program, World& wor
   if (!line.dry_run) {
     world.flight().activity.enter("reading the data and making the model");
     Setup setup = make_setup(std::move(*request.config), program.mode, world);
+    if (program.change_setup) program.change_setup(setup);
     if (request.checkpoint) require_same_training(*request.checkpoint, setup);
     return train(line, request.checkpoint.get(), setup, world);
   }
