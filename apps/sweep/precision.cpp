@@ -10,9 +10,9 @@ namespace {
 
 bool is_wide(const Comparison& comparison, double share) {
   if (comparison.refused() || !comparison.speedup) return false;  // more launches would not help
-  const auto& [value, interval] = *comparison.speedup;
-  return !interval || std::max(interval->high / value, value / interval->low) > 1 + share ||
-         interval->low <= 0;
+  const double value = comparison.speedup->value;
+  const auto& interval = comparison.speedup->interval;
+  return !interval || std::max(interval->high / value, value / interval->low) > 1 + share;
 }
 
 void add_runs(const LaunchGroup& group, std::vector<std::string>& uuids) {

@@ -33,7 +33,7 @@ Evaluation evaluate_at_once(Model& model, const Task& task, const Dataset& split
   return task.finish(tally);
 }
 
-Setup set_up(Mode model, Batching batching) {
+Setup set_up(const std::string& model, Batching batching) {
   RunConfig config = configure(case_of(model));
   config.data.test_samples = kSamples;
   config.data.batching = batching;

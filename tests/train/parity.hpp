@@ -84,7 +84,7 @@ inline const std::vector<Case>& cases() {
   return all;
 }
 
-inline const Case& case_of(Mode model) {
+inline const Case& case_of(const std::string& model) {
   const auto found =
       std::find_if(cases().begin(), cases().end(), [&](const Case& c) { return c.model == model; });
   return *found;
