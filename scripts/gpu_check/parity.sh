@@ -63,7 +63,7 @@ parity() {
   settings_of "$model"
   settings+=("${small_run[@]}" "parallel.device=$device" "$@")
   if train "${case_name}_${what//[^a-z0-9]/_}" "$ranks" "$program" "${settings[@]}"; then
-    said="$(compare_losses "$reference_steps" "$steps" "$bound" "$compared" "$norm_bound")" || trouble="$said"
+    said="$(compare_losses "$reference_steps" "$steps" "$bound" "$compared" "$norm_bound")" || trouble="${said:-the losses cannot be compared}"
     [[ -z "$trouble" ]] || show_losses "$reference_steps" "$steps" >>"$log"
   fi
   outcome "$what" "$trouble" "$said"
@@ -92,7 +92,7 @@ case_cuda_graph() {
     if train "graph_on_$model" 0 train_seq "${settings[@]}" "${small_run[@]}" parallel.device=cuda training.cuda_graph=on; then
       on="$steps"
       train "graph_off_$model" 0 train_seq "${settings[@]}" "${small_run[@]}" parallel.device=cuda training.cuda_graph=off &&
-        { said="$(compare_losses "$on" "$steps" 0 0 0)" || trouble="$said"; }
+        { said="$(compare_losses "$on" "$steps" 0 0 0)" || trouble="${said:-the losses cannot be compared}"; }
     fi
     outcome "$model" "$trouble" "$said"
   done

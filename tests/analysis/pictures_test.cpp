@@ -191,7 +191,7 @@ TEST_CASE("gnuplot's failure is one line; a program that is not there is said") 
   const TemporaryFolder folder;
   CHECK(says(run_gnuplot(folder / "gnuplot", "plot x\n", folder.path), "gnuplot failed (127)"));
   const std::string program = find_gnuplot();
-  if (program.empty()) return;  // analyze_test says what a report without it looks like
+  if (program.empty()) return;  // test_analyze says what a report without it looks like
   CHECK(run_gnuplot(program, "set terminal dumb\nset output '/dev/null'\nplot x\n", folder.path) == "");
   const std::string failure = run_gnuplot(program, "plot nonsense(\n", folder.path);
   CHECK(says(failure, "gnuplot failed"));

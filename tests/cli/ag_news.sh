@@ -4,20 +4,20 @@
 source "$(dirname "$0")/support.sh"
 
 data=${LOCKSTEP_REALDATA:-$SOURCE/../shared/data}/ag_news
-[ -f "$data/train.csv" ] || { echo "SKIPPED: no AG News in $data"; exit 77; }
+[ -f "$data/train.csv" ] || skip "no AG News in $data"
 
 train() { # mode's command...
   run 0 "$@" --config "$SOURCE/configs/ag_news_transformer.yaml" --set "data.path=$data" --set data.cache="$work/cache" \
     --set data.max_train_rows=4000 --set data.max_length=48 --set training.epochs=2 --set parallel.threads=1 \
     --set parallel.device=cpu --output "$work/runs" --quiet
 }
-accuracy() { dataset "$(newest)/run.h5" /epochs/test_metric | grep -oE '[0-9]\.[0-9]+' | tail -1; }
+accuracy() { last_value "$(newest)/run.h5" /epochs/test_metric; }
 
 train "$BIN/train_seq"
 alone=$(accuracy)
 train "$MPIRUN" -np 4 "$BIN/train_ddp"
 four=$(accuracy)
 echo "test accuracy: sequential $alone, four ranks $four"
-awk -v a="$alone" -v b="$four" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(a > 0.5 && d < 0.02) }' ||
-  fail "sequential $alone, four ranks $four"
+close_numbers "$alone" 1 0.5 || fail "it has not learnt"
+close_numbers "$alone" "$four" 0.02 || fail "sequential $alone, four ranks $four"
 finish

@@ -18,9 +18,7 @@ flip() {
   byte=$(od -An -tu1 -j "$at" -N 1 "$1")
   printf '%b' "\\x$(printf %02x $((byte ^ 16)))" | dd of="$1" bs=1 seek="$at" conv=notrunc status=none
 }
-losses_of_epoch() {
-  h5dump -A 0 -m "%.17g" -y -d /steps/loss "$1/run.h5" | sed -n '/DATA {/,/}/p' | grep -oE '[0-9.]+(e-?[0-9]+)?' | tail -n "$2" | md5sum
-}
+losses_of_epoch() { dataset "$1/run.h5" /steps/loss | grep -oE '[0-9.]+(e-?[0-9]+)?' | tail -n "$2"; }
 
 seq_run 0 --set checkpoint.every_epochs=1
 whole=$(newest)

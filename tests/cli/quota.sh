@@ -3,8 +3,6 @@
 # shellcheck source=tests/cli/support.sh disable=SC2154,SC2086
 source "$(dirname "$0")/support.sh"
 
-skip() { echo "SKIPPED: $1"; exit 77; }
-
 # set_quota GROUP CPUS_IN_TENTHS: of a folder of cgroup v1 or v2.
 set_quota() {
   if [ -e "$1/cpu.max" ]; then

@@ -23,9 +23,9 @@ for ranks in 1 2 4; do
   ddp_run 0 "$ranks"
   [ "$(dataset "$ddp/run.h5" /steps/loss)" = "$(dataset "$(newest)/run.h5" /steps/loss)" ] ||
     fail "the same seed on $ranks ranks gave other bits"
-  a=$(dataset "$first/run.h5" /epochs/test_metric | tr -d ' ')
-  b=$(dataset "$ddp/run.h5" /epochs/test_metric | tr -d ' ')
-  [ "$a" = "$b" ] || echo "note: test accuracy on $ranks ranks: $b, sequential: $a"
+  # Of 100 test samples, rounding may turn one.
+  a=$(last_value "$first/run.h5" /epochs/test_metric) b=$(last_value "$ddp/run.h5" /epochs/test_metric)
+  close_numbers "$a" "$b" 0.0101 || fail "test accuracy on $ranks ranks: $b, sequential: $a"
 done
 
 # Options that must not change whether a run is valid.

@@ -6,7 +6,7 @@ set -uo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failures=0
+: > "$work/failures"  # a line each: a file, for fail() is called in subshells too
 export LC_ALL=C
 # Within a Slurm allocation its variables would speak to the programs and to mpirun.
 unset "${!SLURM_@}" OMP_NUM_THREADS
@@ -20,9 +20,11 @@ small="--set model.name=mlp --set data.name=synthetic_images --set data.samples=
 : > "$work/empty.yaml"
 
 fail() {
-  echo "FAILED: $*"
-  sed 's/^/    | /' "$work/err" "$work/out" 2>/dev/null | head -4
-  failures=$((failures + 1))
+  {
+    echo "FAILED: $*"
+    sed 's/^/    | /' "$work/err" "$work/out" 2>/dev/null | head -4
+  } >&2
+  echo "$*" >> "$work/failures"
 }
 
 # run CODE COMMAND...: stdout in $work/out, stderr in $work/err.
@@ -64,9 +66,27 @@ status_is() {
   [ -e "$file" ] || { fail "no $file"; return; }
   [ "$(attribute "$file" status)" = "$1" ] || fail "status is '$(attribute "$file" status)', not '$1'"
 }
-dataset() { h5dump -A 0 -m "%.17g" -y -d "$2" "$1" | sed -n "/DATA {/,/}/p"; }
+# dataset FILE PATH: its values; a failure where there are none, for nothing equals nothing.
+dataset() {
+  local values
+  values=$(h5dump -A 0 -m "%.17g" -y -d "$2" "$1" 2>/dev/null | sed -n "/DATA {/,/}/p")
+  if grep -q '[0-9]' <<< "$values"; then echo "$values"; else fail "nothing to read in $1, $2"; fi
+}
+# last_value FILE PATH: as it stands there, a number or not.
+last_value() { dataset "$1" "$2" | tr -d ' \n' | sed 's/^DATA{//; s/}$//' | tr ',' '\n' | tail -n 1; }
+# close_numbers A B BOUND: two numbers, by text, at most so far apart; fails where one is none (nan, nothing).
+close_numbers() {
+  awk -v a="$1" -v b="$2" -v bound="$3" 'function is(x) { return x ~ /^[-+]?[0-9.]+(e[-+]?[0-9]+)?$/ }
+    BEGIN { d = a - b; exit !(is(a) && is(b) && (d < 0 ? -d : d) <= bound) }'
+}
+
+skip() {
+  [ -s "$work/failures" ] && finish
+  echo "SKIPPED: $1"
+  exit 77
+}
 
 finish() {
-  [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+  [ -s "$work/failures" ] && { echo "$(wc -l < "$work/failures") failed"; exit 1; }
   echo "passed"
 }

@@ -5,6 +5,8 @@ set -uo pipefail
 
 : "${BIN:?set it to the folder of the programs}" "${MPIRUN:=mpirun}" "${JOBS:=4}"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/gpu_check/losses.sh
+source "$here/../../scripts/gpu_check/losses.sh"
 if [ -z "${OUT:-}" ]; then
   OUT=$(mktemp -d)
   trap 'rm -rf "$OUT"' EXIT
@@ -53,18 +55,8 @@ exit_code() { cut -d' ' -f1 "$OUT/$1/status"; }
 took() { cut -d' ' -f2 "$OUT/$1/status"; }
 log_of() { cat "$OUT/$1"/*/log.txt 2> /dev/null; }
 
-# losses NAME: the mean loss of each step, a line each.
-losses() {
-  "$BIN/analyze" export csv --table steps "$OUT/$1" 2> /dev/null | awk -F, '
-    NR == 1 { for (i = 1; i <= NF; ++i) column[$i] = i; next }
-    $column["samples"] > 0 {
-      step = $column["step"] + 0
-      sum[step] += $column["loss"] * $column["samples"]
-      weight[step] += $column["samples"]
-      if (step > last) last = step
-    }
-    END { for (s = 0; s <= last; ++s) if (s in weight) printf "%.9g\n", sum[s] / weight[s] }'
-}
+# steps_of NAME: the run's steps as CSV.
+steps_of() { "$BIN/analyze" export csv --table steps "$OUT/$1" 2> /dev/null; }
 
 # report pass|FAIL NAME TEXT: what failed leaves its messages and its flight recorder behind.
 report() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/registry.hpp"
+#include "support/close_tensors.hpp"
 
 namespace lockstep::test {
 
@@ -52,10 +53,6 @@ inline torch::Tensor documents(const std::vector<std::int64_t>& lengths, std::in
   for (std::int64_t b = 0; const std::int64_t length : lengths)
     tokens[b++].narrow(0, length, longest - length).zero_();
   return tokens;
-}
-
-inline double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 }  // namespace lockstep::test

@@ -14,7 +14,7 @@ namespace {
 void require_same_state(const torch::nn::Module& a, const torch::nn::Module& b) {
   const auto same = [](const auto& left, const auto& right) {
     REQUIRE(left.keys() == right.keys());
-    for (const auto& item : left) REQUIRE(torch::allclose(item.value(), right[item.key()], 1e-6, 1e-6));
+    for (const auto& item : left) REQUIRE(all_close(item.value(), right[item.key()], 1e-6, 1e-6));
   };
   same(a.named_parameters(), b.named_parameters());
   same(a.named_buffers(), b.named_buffers());

@@ -7,6 +7,7 @@
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/sync_batch_norm.hpp"
 #include "support/catch.hpp"
+#include "support/close_tensors.hpp"
 
 using namespace lockstep;
 
@@ -34,14 +35,6 @@ void sgd(torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;
   for (auto& p : module.parameters())
     if (p.grad().defined()) p.sub_(p.grad(), 0.1);
-}
-
-double largest_difference(const torch::nn::Module& a, const torch::nn::Module& b) {
-  double largest = 0;
-  const auto left = a.parameters(), right = b.parameters();
-  for (std::size_t i = 0; i < left.size(); ++i)
-    largest = std::max(largest, (left[i] - right[i]).abs().max().item<double>());
-  return largest;
 }
 
 // Ten steps on the shards by ddp, and on the whole batch alone; returns the largest difference of a
@@ -72,7 +65,7 @@ double train_both(Communicator& c, const DistributedOptions& options, bool accum
     if (step == 0) ddp.reducer().rebuild();
     sgd(*net);
   }
-  return largest_difference(*reference, *net);
+  return test::largest_difference(reference->parameters(), net->parameters());
 }
 
 struct BatchNormNet : Model {
@@ -116,12 +109,12 @@ TEST_CASE("synchronised batch normalisation equals the whole batch's, forward, b
   const torch::Tensor share = batch.narrow(0, 2 * c->rank(), 2).clone().requires_grad_();
   const torch::Tensor output = mine.run(share);
   output.sum().backward();
-  CHECK(torch::allclose(output, expected.narrow(0, 2 * c->rank(), 2), 1e-5, 1e-6));
-  CHECK(torch::allclose(share.grad(), x.grad().narrow(0, 2 * c->rank(), 2), 1e-4, 1e-5));
-  CHECK(torch::allclose(mine.norm->running_mean, whole.norm->running_mean, 1e-5, 1e-6));
-  CHECK(torch::allclose(mine.norm->running_var, whole.norm->running_var, 1e-5, 1e-6));
+  CHECK(test::all_close(output, expected.narrow(0, 2 * c->rank(), 2), 1e-5, 1e-6));
+  CHECK(test::all_close(share.grad(), x.grad().narrow(0, 2 * c->rank(), 2), 1e-4, 1e-5));
+  CHECK(test::all_close(mine.norm->running_mean, whole.norm->running_mean, 1e-5, 1e-6));
+  CHECK(test::all_close(mine.norm->running_var, whole.norm->running_var, 1e-5, 1e-6));
   torch::Tensor weight_gradient = mine.norm->weight.grad().clone();
   c->all_reduce(weight_gradient)->wait();
-  CHECK(torch::allclose(weight_gradient, whole.norm->weight.grad(), 1e-4, 1e-5));
+  CHECK(test::all_close(weight_gradient, whole.norm->weight.grad(), 1e-4, 1e-5));
   CHECK(log.works().size() == 2);
 }

@@ -8,6 +8,7 @@
 #include "comm/mpi_communicator.hpp"
 #include "parallel/join.hpp"
 #include "support/catch.hpp"
+#include "support/close_tensors.hpp"
 
 using namespace lockstep;
 
@@ -57,11 +58,7 @@ struct Pair {
   std::shared_ptr<Net> net, alone;
 
   double largest_difference() const {
-    double largest = 0;
-    const auto x = net->parameters(), y = alone->parameters();
-    for (std::size_t i = 0; i < x.size(); ++i)
-      largest = std::max(largest, (x[i] - y[i]).abs().max().item<double>());
-    return largest;
+    return test::largest_difference(net->parameters(), alone->parameters());
   }
 };
 
@@ -209,7 +206,7 @@ TEST_CASE("communication hooks get every bucket in order, and compress") {
     const Tensor all = rows(0, c->size());
     pair.alone->forward(all).square().mean().backward();
     pair.net->forward(mine(all, *c)).square().mean().backward();
-    CHECK((pair.net->a->weight.grad() - pair.alone->a->weight.grad()).abs().max().item<double>() < bound);
+    CHECK(test::largest_difference(pair.net->a->weight.grad(), pair.alone->a->weight.grad()) < bound);
     CHECK_FALSE(pair.net->unused->weight.grad().defined());
   }
   CHECK(seen == (c->size() == 1 ? std::vector<std::size_t>() : std::vector<std::size_t>{0, 1, 2, 3, 4, 5}));

@@ -224,4 +224,10 @@ TEST_CASE("a phase that the host begins takes nothing from what the device does 
   CHECK(steps[0].phases[1].interval.begin == steps[0].phases[1].interval.end);
 }
 
-TEST_CASE("a mark costs less than a tenth of a millisecond") { CHECK(measure_mark_cost(nullptr) < 1e-4); }
+TEST_CASE("a mark costs less than a tenth of a millisecond") {
+  judge_times({}, []() -> std::vector<Claim> {
+    const double cost = measure_mark_cost(nullptr);
+    CHECK(cost > 0);
+    return {below("a mark", cost, 1e-4)};
+  });
+}

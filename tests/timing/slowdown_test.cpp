@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "support/closeness.hpp"
 #include "support/timed.hpp"
 #include "timing/recorder.hpp"
 
@@ -21,7 +22,7 @@ double shortest(const std::vector<StepSpans>& steps, Phase phase) {
   double least = 1e9;
   for (const StepSpans& step : steps)
     for (const PhaseSpan& span : step.phases)
-      if (span.phase == phase) least = std::min(least, span.interval.end - span.interval.begin);
+      if (span.phase == phase) least = test::smaller(least, span.interval.end - span.interval.begin);
   return least;
 }
 

@@ -242,9 +242,7 @@ TEST_CASE("A padded batch counts its real rows alone") {
 TEST_CASE("200 steps in bf16 follow the loss curve of fp32 within 1 %") {
   if (!gpu_is_there()) return;
   const std::vector<double> expected = curve(false, 200), actual = curve(true, 200);
-  double worst = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    worst = std::max(worst, std::abs(actual[i] / expected[i] - 1));
+  const double worst = largest_relative_difference(actual, expected);
   CAPTURE(expected.front(), expected.back(), actual.back(), worst);
   CHECK(expected.back() < 0.9 * expected.front());  // it learns
   CHECK(worst < 0.01);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/error.hpp"
 #include "comm/self_communicator.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/gradient_reducer.hpp"
@@ -175,4 +176,44 @@ TEST_CASE("the newest checkpoints are kept, by their number, and no other file i
   CHECK(find_checkpoint(in + "/epoch_999999.safetensors") == in + "/epoch_999999.safetensors");
   CHECK(resumed_config(in + "/epoch_999999.safetensors") == folder / "config.yaml");
   CHECK(resumed_config(folder.path) == folder / "config.yaml");
+}
+
+TEST_CASE("what --resume names without a checkpoint is refused, with what to do") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(find_checkpoint(folder / "nowhere"),
+                    "--resume " + (folder / "nowhere") + ": there is no such run folder or checkpoint");
+  const std::string none = folder.path + ": no checkpoint to resume from; set checkpoint.every_epochs in ";
+  CHECK_THROWS_WITH(find_checkpoint(folder.path), Catch::Contains(none));
+  const std::string in = folder / "checkpoint";
+  std::filesystem::create_directory(in);
+  std::ofstream(in + "/epoch_x.safetensors") << "a name that is not ours";
+  CHECK_THROWS_WITH(find_checkpoint(folder.path), Catch::Contains(none));
+  std::ofstream(in + "/epoch_000001.pt") << "PK";
+  CHECK_THROWS_WITH(find_checkpoint(folder.path), Catch::Contains(in + ": holds only .pt archives"));
+}
+
+TEST_CASE("a damaged checkpoint names the one before it, and the first that there is none") {
+  const TemporaryFolder folder;
+  for (const std::int64_t epochs : {1, 2})
+    save_checkpoint(folder.path, {.run = "u", .epochs_done = epochs, .data_digest = "", .settings = {}}, 2,
+                    {});
+  const std::string first = folder / "epoch_000001.safetensors", second = folder / "epoch_000002.safetensors";
+  for (const std::string& path : {first, second})
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  CHECK_THROWS_WITH(Checkpoint(second),
+                    Catch::Contains(second + ": damaged: ") &&
+                        Catch::Contains("; go on from the one before it with --resume " + first));
+  CHECK_THROWS_WITH(Checkpoint(first), Catch::Contains("; there is none before it: start afresh"));
+}
+
+TEST_CASE("a checkpoint that cannot be written is an error of the run, and the others stay") {
+  const TemporaryFolder folder;
+  const CheckpointFacts facts{.run = "u", .epochs_done = 2, .data_digest = "", .settings = {}};
+  save_checkpoint(folder / "good", {.run = "u", .epochs_done = 1, .data_digest = "", .settings = {}}, 1, {});
+  std::filesystem::create_directory(folder / "good/epoch_000002.safetensors");  // in the way
+  CHECK_THROWS_AS(save_checkpoint(folder / "good", facts, 1, {}), Error);
+  CHECK(std::filesystem::exists(folder / "good/epoch_000001.safetensors"));
+  std::ofstream(folder / "file") << "no folder";
+  CHECK_THROWS_WITH(save_checkpoint(folder / "file/checkpoint", facts, 1, {}),
+                    Catch::Contains(folder / "file/checkpoint: cannot be made: "));
 }

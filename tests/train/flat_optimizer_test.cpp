@@ -11,6 +11,7 @@
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/gradient_reducer.hpp"
 #include "support/catch.hpp"
+#include "support/close_tensors.hpp"
 
 using namespace lockstep;
 
@@ -68,10 +69,7 @@ double difference_after_steps(const RunConfig::Optimizer& options) {
     }
     reducer.rebuild();
   }
-  double largest = 0;
-  for (std::size_t i = 0; i < net.parameters().size(); ++i)
-    largest = std::max(largest, (net.parameters()[i] - expected.parameters()[i]).abs().max().item<double>());
-  return largest;
+  return test::largest_difference(net.parameters(), expected.parameters());
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 
 #include "data/registry.hpp"
 #include "models/registry.hpp"
+#include "support/closeness.hpp"
 #include "tasks/task.hpp"
 #include "train/setup.hpp"
 #include "train/tf32.hpp"
@@ -210,7 +211,7 @@ struct Worst {
 Worst worst_of(Model& model, Model& exact, bool each) {
   double largest = 0;
   for (const torch::Tensor& p : exact.parameters())
-    largest = std::max(largest, p.grad().norm().item<double>());
+    largest = test::larger(largest, p.grad().norm().item<double>());
   const auto gradients = model.named_parameters();
   Worst worst;
   for (const auto& item : exact.named_parameters()) {
@@ -219,7 +220,7 @@ Worst worst_of(Model& model, Model& exact, bool each) {
     double error = std::numeric_limits<double>::infinity();
     if (gradient.defined() && reference.defined()) error = relative_error(gradient, reference);
     const double share = reference.norm().item<double>() / largest;
-    if (share < 1e-7) error *= share;
+    if (share < 1e-7 && std::isfinite(error)) error *= share;
     if (each)
       std::printf("    %-44s %8.1e  of a gradient of %.1e\n", item.key().c_str(), error, share * largest);
     ++worst.parameters;
@@ -313,8 +314,8 @@ std::string gaps(const std::vector<double>& a, const std::vector<double>& b) {
   double largest = 0;
   for (int step = 0; step < kSteps; ++step) {
     const auto i = static_cast<std::size_t>(step);
-    const double gap = std::abs(a[i] - b[i]);
-    largest = std::isnan(gap) ? gap : std::max(largest, gap);
+    const double gap = test::difference(a[i], b[i]);
+    largest = test::larger(largest, gap);
     if (step == 0 || step == 4 || step == 9 || step == 14 || step == 19) text += fmt::format(" {:.0e}", gap);
   }
   return fmt::format("{:.1e} at most; steps 1, 5, 10, 15, 20:{}", largest, text);

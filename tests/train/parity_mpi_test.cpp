@@ -74,6 +74,21 @@ TEST_CASE("with dropout on, and batches of similar length, N ranks still equal o
   check_equal("transformer small, dropout", Reference(config), train_on_all(config));
 }
 
+TEST_CASE("a NaN in one rank's parameters, whichever rank's, is no distance that passes") {
+  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
+  const RunConfig config = configure(case_of("mlp"));
+  const Reference reference(config);
+  const State trained = train(config, *communicator);
+  CHECK(reference.distance(trained) < kTolerance);
+  for (int rank = 0; rank < world().size; ++rank)
+    for (const auto& [name, value] : trained) {
+      State planted = trained;
+      planted[name] = value.clone();
+      if (rank == world().rank) planted[name].view(-1)[value.numel() / 2] = kNotComparable;
+      CHECK_FALSE(reference.distance(planted) < kTolerance);
+    }
+}
+
 TEST_CASE("the same seed gives the same bits, another seed another run") {
   RunConfig config = configure(case_of("mlp"));
   const State first = train_on_all(config);

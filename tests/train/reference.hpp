@@ -22,6 +22,7 @@
 #include "launch/session.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
+#include "support/close_tensors.hpp"
 
 namespace lockstep::test {
 
@@ -48,15 +49,14 @@ inline State state_of(const Model& model) {
   return state;
 }
 
-// The largest of |whole - part|; NaN counts as infinite. A part may hold fewer tensors than the whole, but
-// the head's own copy of a tied weight is the embedding's.
+// The largest of |whole - part|; NaN when one is, or there is no part. A part may hold fewer tensors than the
+// whole, but the head's own copy of a tied weight is the embedding's.
 inline double largest_difference(const State& whole, const State& part) {
+  if (part.empty()) return kNotComparable;
   double largest = 0;
   for (const auto& [name, value] : part) {
     const torch::Tensor& expected = whole.count(name) ? whole.at(name) : whole.at("embedding.weight");
-    const double difference = (value - expected).abs().max().item<double>();
-    largest =
-        std::max(largest, std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference);
+    largest = larger(largest, largest_difference(value, expected));
   }
   return largest;
 }
@@ -78,9 +78,11 @@ inline World& world() {
   return *all;
 }
 
+// NaN when one is, which MPI_MAX may lose.
 inline double largest_of_ranks(double value) {
-  MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
-  return value;
+  double reduced[] = {value, std::isnan(value) ? 1.0 : 0.0};
+  MPI_Allreduce(MPI_IN_PLACE, reduced, 2, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  return reduced[1] > 0 ? kNotComparable : reduced[0];
 }
 
 // Collective over MPI_COMM_WORLD, as are its functions. Rank 0 trains the reference, and the last ranks its
@@ -96,7 +98,7 @@ class Reference {
       mine.push_back(trained(config, [n](Model& model) { move_by_last_bit(model, 7 + n); }));
     for (auto& [name, value] : whole_)
       MPI_Bcast(value.data_ptr<float>(), static_cast<int>(value.numel()), MPI_FLOAT, 0, MPI_COMM_WORLD);
-    for (const State& neighbour : mine) growth_ = std::max(growth_, largest_difference(whole_, neighbour));
+    for (const State& neighbour : mine) growth_ = larger(growth_, largest_difference(whole_, neighbour));
     growth_ = largest_of_ranks(growth_);
     moved_ = largest_difference(whole_, parameters_of(*untrained));
   }

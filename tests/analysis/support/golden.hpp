@@ -1,5 +1,5 @@
 // Compares a text with a file in tests/analysis/golden/.
-// After a wanted change: LOCKSTEP_UPDATE_GOLDEN=1 analysis_test "[golden]", and read the difference.
+// After a wanted change: LOCKSTEP_UPDATE_GOLDEN=1 test_analysis "[golden]", and read the difference.
 #pragma once
 
 #include <cstdlib>

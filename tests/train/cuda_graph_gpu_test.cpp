@@ -11,6 +11,7 @@
 #include "comm/self_communicator.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
+#include "support/close_tensors.hpp"
 #include "support/gpu.hpp"
 #include "timing/device_events.hpp"
 #include "train/training_stream.hpp"
@@ -100,9 +101,9 @@ Trained train_on_gpu(const RunConfig& config, const DataSplits& data, bool captu
       CHECK(span.interval.end >= span.interval.begin);
       residue -= span.interval.end - span.interval.begin;
       if (span.phase == Phase::forward || span.phase == Phase::backward)
-        result.shortest_pass = std::min(result.shortest_pass, span.interval.end - span.interval.begin);
+        result.shortest_pass = smaller(result.shortest_pass, span.interval.end - span.interval.begin);
     }
-    result.largest_residue = std::max(result.largest_residue, std::abs(residue));
+    result.largest_residue = larger(result.largest_residue, std::abs(residue));
   }
   result.captured = graphs.size();
   result.replayed = recorder.counts().replayed;
@@ -195,10 +196,10 @@ TEST_CASE("marks of a replayed graph and events lie on one time line") {
     SteadyTime before = timeline->time_of(0);
     for (std::size_t mark = 0; mark < 3; ++mark) {
       const SteadyTime at = timeline->time_of_stamp(ring.stamp(replay, mark));
-      early = std::max(early, seconds_between(at, before));
+      early = larger(early, seconds_between(at, before));
       before = at;
     }
-    late = std::max(late, seconds_between(timeline->time_of(1), before));
+    late = larger(late, seconds_between(timeline->time_of(1), before));
     CHECK(results[0] == 7);
     if (i == 100) std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // another anchor
   }
@@ -232,8 +233,7 @@ TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped o
         }
         return torch::cat({net->weight.flatten(), net->bias}).detach().cpu();
       };
-      CHECK((trained(torch::Device(torch::kCUDA, 0)) - trained(torch::kCPU)).abs().max().item<double>() <
-            1e-5);
+      CHECK(largest_difference(trained(torch::Device(torch::kCUDA, 0)), trained(torch::kCPU)) < 1e-5);
     }
   }
 }
