@@ -147,7 +147,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
       run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
       open();
     }
-    if (record) trainer.record_to(*record->writer, *record->progress, record->folder);
+    if (record) trainer.record_to({record->writer.get(), record->progress.get(), record->folder});
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, setup.data.train->info().class_names,
                       seconds_between(origin, steady_now()), world);

@@ -1,0 +1,165 @@
+#include "train/epoch_book.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "launch/flight_recorder.hpp"
+#include "train/lr_schedule.hpp"
+#include "train/memory.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// Equal on all ranks exactly when the parameters are, bit for bit.
+std::string parameter_digest(const FlatBuckets& buckets) {
+  Digest digest;
+  for (const torch::Tensor& values : buckets.values()) {
+    const torch::Tensor host = values.cpu();
+    digest.add(host.data_ptr(), static_cast<std::size_t>(host.numel()) * sizeof(float));
+  }
+  return digest.hex();
+}
+
+double mean_training_loss(const StepTable& steps) {
+  double sum = 0, terms = 0;
+  for (std::size_t i = 0; i < steps.loss.values.size(); ++i) {
+    const std::int32_t weight = steps.loss_terms.values[i];
+    if (weight == 0) continue;
+    sum += static_cast<double>(steps.loss.values[i]) * weight;
+    terms += weight;
+  }
+  return sum / terms;
+}
+
+double sum_of(const Matrix<double>& matrix) {
+  return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
+}
+
+}  // namespace
+
+EpochBook::EpochBook(Setup& setup, World& world, Strategy& strategy, const Task& task)
+    : setup_(setup), world_(world), strategy_(strategy), task_(task) {}
+
+void EpochBook::close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit,
+                      const GpuOfRank& gpu) {
+  strategy_.synchronise();
+  check_replicas(epoch.number);
+  const AuditRow work = audit_epoch(epoch, audit);
+  EpochRow row = evaluate_epoch(epoch);
+  world_.flight().activity.enter("writing epoch", epoch.number + 1);
+  row.gpu = gather_gpus(world_, gpu);
+  write_epoch(epoch.number, mine, std::move(row), work);
+}
+
+void EpochBook::check_replicas(std::int64_t epoch) {
+  if (setup_.config.parallel.ablation == Ablation::no_comm) return;  // nothing keeps the replicas alike
+  const std::string stage = std::to_string(strategy_.stage());
+  const std::vector<std::string> digests =
+      world_.all_gather(stage + ':' + parameter_digest(strategy_.buckets()));
+  std::map<std::string, std::size_t> first;  // rank of each stage
+  for (std::size_t rank = 0; rank < digests.size(); ++rank) {
+    const std::string of = digests[rank].substr(0, digests[rank].find(':'));
+    const std::size_t other = first.try_emplace(of, rank).first->second;
+    if (digests[rank] == digests[other]) continue;
+    result_.invalid_reasons.push_back(
+        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}",
+                    epoch, rank, other));
+    return;
+  }
+}
+
+AuditRow EpochBook::audit_epoch(const TrainedEpoch& epoch, const WorkAudit& audit) {
+  const std::int64_t rows = setup_.batches.dataset_size;
+  AuditRow row = merge_audits(rows, world_.all_gather(audit.local()));
+  // An epoch cut short, by training.steps or by an ablation, owes only what it has come to.
+  const std::int64_t expected = std::min(rows, epoch.computed * setup_.batches.global_batch);
+  const std::string sentence = audit_sentence(row, rows, epoch.number, expected);
+  row.missing -= rows - expected;
+  if (!sentence.empty()) result_.invalid_reasons.push_back(sentence);
+  return row;
+}
+
+EpochRow EpochBook::evaluate_epoch(const TrainedEpoch& epoch) {
+  EvaluationPlan plan{.batch = std::max<std::int64_t>(setup_.batches.largest_micro_batch(), 64),
+                      .workers = std::max(setup_.config.data.workers, 1),
+                      .device = setup_.device,
+                      .batching = setup_.config.data.batching};
+  world_.flight().activity.enter("evaluating after epoch", epoch.number + 1);
+  const SteadyTime begin = steady_now();
+  EpochRow row;
+  row.validation_loss = row.validation_metric = row.test_metric = std::numeric_limits<double>::quiet_NaN();
+  if (setup_.data.validation && trains()) {
+    const Evaluation done = evaluate(strategy_, *setup_.model, task_, setup_.data.validation, world_, plan);
+    row.validation_loss = done.loss;
+    row.validation_metric = done.metric;
+    row.confusion = done.confusion;
+    for (const auto& [name, value] : done.more) row.more["validation_" + name] = value;
+  }
+  row.validation_seconds = seconds_between(begin, steady_now());
+  if (setup_.data.test && trains()) {
+    plan.generate = !setup_.pipeline;  // that takes the whole model
+    const Evaluation done = evaluate(strategy_, *setup_.model, task_, setup_.data.test, world_, plan);
+    row.test_metric = done.metric;
+    for (const auto& [name, value] : done.more) row.more["test_" + name] = value;
+    result_.test_confusion = done.confusion;
+  }
+  row.learning_rate = learning_rate(setup_.config.training, epoch.steps_done - 1, setup_.total_steps);
+  result_.validation_metric = row.validation_metric;
+  result_.test_metric = row.test_metric;
+  row.peak_memory_bytes = peak_memory_of_all();
+  return row;
+}
+
+std::int64_t EpochBook::peak_memory_of_all() {
+  std::int64_t peak = 0;
+  for (const std::string& text : world_.all_gather(std::to_string(peak_memory_bytes(setup_.device))))
+    peak = std::max<std::int64_t>(peak, std::stoll(text));
+  return peak;
+}
+
+void EpochBook::show_epoch() {
+  const auto& split = setup_.data.validation ? setup_.data.validation : setup_.data.test;
+  if (output_.folder.empty() || !split || setup_.pipeline || !trains()) return;
+  const torch::NoGradGuard no_grad;
+  setup_.model->eval();
+  for (const std::string& line : task_.show(*setup_.model, *split, setup_.device, output_.folder))
+    output_.progress->line(line);
+  setup_.model->train();
+}
+
+std::string EpochBook::epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const {
+  if (!trains())
+    return fmt::format("epoch {}: no training, parts are left out: {:.2f} s, exposed communication {:.1f} %",
+                       epoch + 1, row.train_seconds, 100 * comm_share_);
+  const std::string metric = task_.metric();
+  std::string more;
+  for (const auto& [name, value] : row.more) more += fmt::format(", {} {:.4g}", name, value);
+  return fmt::format(
+      "epoch {}: train loss {:.4f}, validation loss {:.4f}, validation {} {:.4f}, test {} {:.4f}{}, "
+      "{:.2f} s, {:.0f} samples/s, exposed communication {:.1f} %",
+      epoch + 1, row.train_loss, row.validation_loss, metric, row.validation_metric, metric, row.test_metric,
+      more, row.train_seconds, samples / row.train_seconds, 100 * comm_share_);
+}
+
+void EpochBook::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
+  const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
+  if (!output_.exists()) return;
+  const StepTable& steps = tables.steps;
+  row.train_loss = trains() ? mean_training_loss(steps) : std::numeric_limits<double>::quiet_NaN();
+  row.train_seconds =
+      steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
+  comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
+  output_.writer->append_epoch(steps, tables.comm, tables.stages, row, audit);
+  const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
+  output_.progress->line(epoch_line(epoch, row, samples));
+  show_epoch();
+}
+
+}  // namespace lockstep

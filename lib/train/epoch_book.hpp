@@ -1,0 +1,72 @@
+// EpochBook: what is done with an epoch once its steps are over: replicas are compared, the work is audited,
+// the model evaluated, and what all ranks have recorded goes to the run file. Nothing of it lies in a timed
+// step.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/work_audit.hpp"
+#include "launch/world.hpp"
+#include "results/run_data.hpp"
+#include "tasks/task.hpp"
+#include "train/epoch_exchange.hpp"
+#include "train/evaluation.hpp"
+#include "train/gpu_monitor.hpp"
+#include "train/run_output.hpp"
+#include "train/setup.hpp"
+#include "train/strategy.hpp"
+
+namespace lockstep {
+
+// What a finished run has to say for itself, the same on every rank.
+struct TrainingResult {
+  std::vector<std::string> invalid_reasons;  // sentences; empty: the run is valid
+  double test_metric = 0, validation_metric = 0;
+  Matrix<std::int64_t> test_confusion;  // of the last epoch; empty when the task has no classes
+};
+
+// An epoch that has been trained.
+struct TrainedEpoch {
+  std::int64_t number = 0;      // from 0, those of the runs that this one goes on from included
+  std::int64_t steps_done = 0;  // from the start of the first of these runs, this epoch's included
+  std::int64_t computed = 0;    // of its steps: fewer than all under an ablation
+};
+
+class EpochBook {
+ public:
+  // Everything outlives it.
+  EpochBook(Setup& setup, World& world, Strategy& strategy, const Task& task);
+
+  // Rank 0, before the first epoch.
+  void record_to(const RunOutput& output) { output_ = output; }
+
+  // Collective. mine, audit, gpu: what this rank has recorded of the epoch.
+  void close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit, const GpuOfRank& gpu);
+
+  const TrainingResult& result() const { return result_; }
+  double comm_share() const {
+    return comm_share_;
+  }  // exposed, of the last epoch; rank 0; negative: not known
+
+ private:
+  bool trains() const { return setup_.config.parallel.ablation == Ablation::none; }
+  void check_replicas(std::int64_t epoch);
+  AuditRow audit_epoch(const TrainedEpoch& epoch, const WorkAudit& audit);
+  EpochRow evaluate_epoch(const TrainedEpoch& epoch);
+  std::int64_t peak_memory_of_all();
+  void show_epoch();
+  std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;
+  void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
+
+  Setup& setup_;
+  World& world_;
+  Strategy& strategy_;
+  const Task& task_;
+  RunOutput output_;
+  TrainingResult result_;
+  double comm_share_ = -1;
+};
+
+}  // namespace lockstep

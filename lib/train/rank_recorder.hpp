@@ -1,0 +1,58 @@
+// RankRecorder: what one rank records of an epoch's steps: phases, communication, the GPU. Talks to other
+// ranks only to align messages, after the epoch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "launch/world.hpp"
+#include "parallel/work_log.hpp"
+#include "timing/recorder.hpp"
+#include "train/comm_log.hpp"
+#include "train/epoch_exchange.hpp"
+#include "train/gpu_monitor.hpp"
+#include "train/run_output.hpp"
+#include "train/setup.hpp"
+#include "train/strategy.hpp"
+#include "train/training_step.hpp"
+
+namespace lockstep {
+
+class RankRecorder {
+ public:
+  // Everything outlives it. log: what the strategy writes its communication to. origin: the common start, on
+  // this rank's clock.
+  RankRecorder(const Setup& setup, World& world, const Strategy& strategy, WorkLog& log, SteadyTime origin);
+
+  StepRecorder& phases() { return recorder_; }
+
+  void begin_epoch(std::int64_t steps);
+  // After each step, by its number within the epoch. Waits for no device.
+  void end_step(std::int64_t step);
+  // Not collective. On return all steps are resolved.
+  void end_epoch();
+  // Collective where the strategy sends messages. The epoch that has ended; step: which ran its steps.
+  RankEpoch take_epoch(const TrainingStep& step);
+  const GpuOfRank& gpu() const { return gpu_; }  // in the epoch that has ended
+
+  // The share of a step that recording takes, as measured now, to the output.
+  void report_overhead(const RankEpoch& epoch, const RunOutput& output) const;
+
+ private:
+  std::vector<StagePass> passes_of_stages() const;
+
+  const Setup& setup_;
+  World& world_;
+  const Strategy& strategy_;
+  WorkLog& log_;
+  CommLog comm_log_;
+  std::unique_ptr<DeviceTimeline> timeline_;
+  StepRecorder recorder_;
+  std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
+  GpuOfRank gpu_;
+  std::vector<StepSpans> spans_;     // of the epoch that has ended
+  std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file
+};
+
+}  // namespace lockstep
