@@ -157,7 +157,8 @@ ModelRow gpt() {
             {"false"},
             "Keep only each decoder layer's input and compute the rest once more in the backward pass"}},
           build_gpt,
-          TaskKind::language_model};
+          TaskKind::language_model,
+          {.blocks = "decoder"}};
 }
 
 }  // namespace lockstep

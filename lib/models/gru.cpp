@@ -13,7 +13,8 @@ std::shared_ptr<Model> build_gru(const HyperParameters& hyper, const ModelInputs
 }  // namespace
 
 ModelRow gru() {
-  return {"gru", "Bidirectional GRU for text", SampleKind::text, {}, recurrent_keys(), build_gru};
+  return {"gru",     "Bidirectional GRU for text", SampleKind::text,   {}, recurrent_keys(),
+          build_gru, TaskKind::classification,     {.first_of_two = 1}};
 }
 
 }  // namespace lockstep

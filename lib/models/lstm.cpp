@@ -13,7 +13,8 @@ std::shared_ptr<Model> build_lstm(const HyperParameters& hyper, const ModelInput
 }  // namespace
 
 ModelRow lstm() {
-  return {"lstm", "Bidirectional LSTM for text", SampleKind::text, {}, recurrent_keys(), build_lstm};
+  return {"lstm",     "Bidirectional LSTM for text", SampleKind::text,   {}, recurrent_keys(),
+          build_lstm, TaskKind::classification,      {.first_of_two = 1}};
 }
 
 }  // namespace lockstep

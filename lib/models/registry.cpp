@@ -102,6 +102,10 @@ std::string resolved_preset(const RunConfig::Model& config) {
 
 TaskKind model_task(const RunConfig::Model& config) { return find_row(config.name).task; }
 
+PublishedPartition published_partition(const RunConfig::Model& config) {
+  return find_row(config.name).published;
+}
+
 std::vector<std::string> model_names() {
   std::vector<std::string> names;
   for (const ModelRow& row : rows()) names.push_back(row.name);

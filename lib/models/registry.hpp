@@ -15,6 +15,15 @@
 
 namespace lockstep {
 
+// How the published comparisons split a model over stages (parallel.partition: published); a model that they
+// do not split, or not over so many chunks, is split evenly.
+struct PublishedPartition {
+  int first_of_two = 0;  // on two chunks: layers of the first; 0: not said
+  // The layers whose names begin so are split evenly; what comes before them lies with the first, what comes
+  // after with the last. Empty: not said.
+  std::string blocks = {};
+};
+
 // One row of the registry.
 struct ModelRow {
   std::string name;
@@ -24,6 +33,7 @@ struct ModelRow {
   std::vector<HyperParameter> keys;
   std::shared_ptr<Model> (*build)(const HyperParameters&, const ModelInputs&) = nullptr;
   TaskKind task = TaskKind::classification;
+  PublishedPartition published = {};
 };
 
 // Builds the model on the CPU in fp32. Its initial weights follow from the seed alone (LibTorch's global CPU
@@ -48,6 +58,9 @@ std::string resolved_preset(const RunConfig::Model& config);
 
 // What the model of that name is trained for. Error(bad_input) for an unknown model.
 TaskKind model_task(const RunConfig::Model& config);
+
+// Error(bad_input) for an unknown model.
+PublishedPartition published_partition(const RunConfig::Model& config);
 
 std::vector<std::string> model_names();
 

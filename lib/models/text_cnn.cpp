@@ -98,7 +98,9 @@ ModelRow text_cnn() {
            {"kernels", Kind::integers, {"[3, 5, 7]"}, "Words that the filters of each convolution span"},
            {"filters", Kind::integer, {"100"}, "Filters of each convolution"},
            {"dropout", Kind::real, {"0.25"}, "Share of the head's inputs that training zeroes", 0, 1}},
-          build_text_cnn};
+          build_text_cnn,
+          TaskKind::classification,
+          {.first_of_two = 1}};  // embedding | rest
 }
 
 }  // namespace lockstep

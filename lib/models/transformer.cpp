@@ -123,7 +123,9 @@ ModelRow transformer() {
             0,
             0,
             {"mean", "cls"}}},
-          build_transformer};
+          build_transformer,
+          TaskKind::classification,
+          {.blocks = "encoder"}};
 }
 
 }  // namespace lockstep

@@ -8,6 +8,7 @@
 #include "plan/schedule_drawing.hpp"
 #include "plan/schedule_simulation.hpp"
 #include "train/flat_optimizer.hpp"
+#include "train/layer_costs.hpp"
 #include "train/setup.hpp"
 
 namespace lockstep {
@@ -86,7 +87,7 @@ std::string describe_stages(const Setup& setup, const PipelinePlan& plan,
 // Rank 0 alone. The text, and the schedule's picture.
 DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
   const RunConfig& config = setup.config;
-  const auto [costs, backward_measured] = measured_costs(setup);
+  const auto [costs, backward_measured] = measure_layers(setup);
   const PipelinePlan plan = plan_pipeline(config, *setup.model, node_of_rank, costs, {});
   setup.mode = pipeline_mode(config, plan.grid);
   const PartitionProblem problem = partition_problem(config, plan.schedule, costs, {});

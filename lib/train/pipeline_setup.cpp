@@ -1,16 +1,12 @@
 #include "train/pipeline_setup.hpp"
 
-#include <c10/core/Allocator.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
-#include <torch/csrc/autograd/autograd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/error.hpp"
 #include "comm/backends.hpp"
+#include "models/registry.hpp"
 #include "plan/message_lanes.hpp"
-#include "timing/clock.hpp"
 #include "train/flat_optimizer.hpp"
 
 namespace lockstep {
@@ -27,23 +23,17 @@ auto at_place(const RunConfig& config, const std::string& key, const Plan& plan)
   }
 }
 
-bool starts_with(const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; }
-
-// The splits of the published comparisons: embedding | rest for recurrent and convolutional text models on
-// two stages; the layers of an encoder or decoder evenly, with what comes before them on the first stage and
-// what comes after on the last. Others evenly.
-Boundaries published_partition(const Model& model, int stages, int chunks_per_stage) {
+// As the model's row says; evenly where it says nothing of so many chunks.
+Boundaries partition_as_published(const RunConfig& config, const Model& model, int stages,
+                                  int chunks_per_stage) {
+  const PublishedPartition published = published_partition(config.model);
   const auto& layers = model.layers();
   const int count = static_cast<int>(layers.size()), chunks = stages * chunks_per_stage;
-  const std::string name = model.name();
-  if (chunks == 2 && (name == "text_cnn" || name == "lstm" || name == "gru")) return {0, 1, count};
-  const auto is_block = [](const Model::Entry& entry) {
-    return starts_with(entry.name, "encoder") || starts_with(entry.name, "decoder");
-  };
+  if (chunks == 2 && published.first_of_two > 0) return {0, published.first_of_two, count};
+  const auto is_block = [&](const Model::Entry& entry) { return entry.name.starts_with(published.blocks); };
   const int first = static_cast<int>(std::find_if(layers.begin(), layers.end(), is_block) - layers.begin());
   const int blocks = static_cast<int>(std::count_if(layers.begin(), layers.end(), is_block));
-  if ((name != "transformer" && name != "gpt") || blocks < chunks)
-    return even_partition(count, stages, chunks_per_stage);
+  if (published.blocks.empty() || blocks < chunks) return even_partition(count, stages, chunks_per_stage);
   Boundaries boundaries = even_partition(blocks, stages, chunks_per_stage);
   for (int& boundary : boundaries) boundary += first;
   boundaries.front() = 0;
@@ -57,7 +47,7 @@ Boundaries choose_partition(const RunConfig& config, const Model& model, const P
             stages = static_cast<int>(problem.schedule.size());
   switch (config.parallel.partition.kind) {
     case Partition::Kind::published:
-      return published_partition(model, stages, chunks_per_stage);
+      return partition_as_published(config, model, stages, chunks_per_stage);
     case Partition::Kind::even:
       return even_partition(layers, stages, chunks_per_stage);
     case Partition::Kind::layers:
@@ -66,101 +56,6 @@ Boundaries choose_partition(const RunConfig& config, const Model& model, const P
       break;
   }
   return auto_partition(problem);
-}
-
-// Bytes of the tensors that this thread has allocated and not freed, while it lives.
-class HeldBytes final : public c10::MemoryReportingInfoBase {
- public:
-  void reportMemoryUsage(void*, std::int64_t allocated, std::size_t, std::size_t, c10::Device) override {
-    bytes += allocated;
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-  std::int64_t bytes = 0;
-};
-
-std::int64_t bytes_of(const Flow& flow) {
-  std::int64_t bytes = 0;
-  for (const torch::Tensor& tensor : flow) bytes += static_cast<std::int64_t>(tensor.nbytes());
-  return bytes;
-}
-
-struct LayerPass {
-  Flow outputs;
-  double seconds = 0;
-  std::int64_t held_bytes = 0;  // allocated and kept: outputs, and what backward needs
-};
-
-LayerPass forward_pass(Layer& layer, Flow inputs, bool differentiate) {
-  for (torch::Tensor& tensor : inputs)
-    tensor = tensor.detach().requires_grad_(differentiate && tensor.is_floating_point());
-  LayerPass pass;
-  const auto held = std::make_shared<HeldBytes>();
-  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, held);
-  const SteadyTime begin = steady_now();
-  pass.outputs = layer.forward(std::move(inputs));
-  pass.seconds = seconds_between(begin, steady_now());
-  pass.held_bytes = held->bytes;
-  return pass;
-}
-
-double backward_seconds(const Flow& outputs) {
-  Flow roots, ones;
-  for (const torch::Tensor& output : outputs) {
-    if (!output.requires_grad() || output.is_leaf()) continue;
-    roots.push_back(output);
-    ones.push_back(torch::ones_like(output));
-  }
-  const SteadyTime begin = steady_now();
-  if (!roots.empty()) torch::autograd::backward(roots, ones);
-  return seconds_between(begin, steady_now());
-}
-
-// Seconds of the whole forward pass. Round 0 warms up and goes forward only.
-double measure_round(Model& model, Flow flow, int round, std::vector<LayerCost>& costs) {
-  double seconds = 0;
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    LayerPass pass = forward_pass(*model.layers()[i].layer, std::move(flow), i > 0);
-    LayerCost& cost = costs[i];
-    const auto keep = [&](double& kept, double now) { kept = round < 2 ? now : std::min(kept, now); };
-    keep(cost.forward_seconds, pass.seconds);
-    if (round > 0) keep(cost.backward_seconds, backward_seconds(pass.outputs));
-    cost.output_bytes = bytes_of(pass.outputs);
-    cost.saved_bytes = std::max(pass.held_bytes, cost.output_bytes);
-    flow = std::move(pass.outputs);
-    seconds += pass.seconds;
-  }
-  return seconds;
-}
-
-// Tied weights whose two layers are on different stages: the head gets a copy of its own.
-void untie(Pipeline& pipeline, const Model& model) {
-  const PipelinePlan& plan = pipeline.plan;
-  const auto stage_of = [&](std::size_t layer) {
-    const auto next =
-        std::upper_bound(plan.boundaries.begin(), plan.boundaries.end(), static_cast<int>(layer));
-    return static_cast<int>(next - plan.boundaries.begin() - 1) % plan.grid.stages();
-  };
-  const auto& layers = model.layers();
-  for (std::size_t reader = 0; reader < layers.size(); ++reader) {
-    const torch::Tensor weight = layers[reader].layer->tied_weight();
-    if (!weight.defined()) continue;
-    for (std::size_t owner = 0; owner < layers.size(); ++owner) {
-      std::string name;
-      for (const auto& p : layers[owner].layer->named_parameters())
-        if (p.value().is_same(weight)) name = layers[owner].name + "." + p.key();
-      if (name.empty() || stage_of(owner) == stage_of(reader)) continue;
-      layers[reader].layer->own_tied_weight();
-      if (stage_of(reader) == pipeline.stage) {
-        pipeline.tied_weight = layers[reader].layer->named_parameters(/*recurse=*/false)["weight"];
-        pipeline.tied_stage = stage_of(owner);
-        pipeline.tied_copy = true;
-        pipeline.aliases = {{layers[reader].name + ".weight", name}};
-      } else if (stage_of(owner) == pipeline.stage) {
-        pipeline.tied_weight = weight;
-        pipeline.tied_stage = stage_of(reader);
-      }
-    }
-  }
 }
 
 // The host waits until it has ended: what it takes to get there then belongs to the start.
@@ -196,8 +91,8 @@ void connect(Pipeline& pipeline, const c10::Device& device) {
     greet(*pipeline.gradients[lane], next, stage, token);
   }
   end_now(pipeline.collectives->all_reduce(token));
-  if (pipeline.tied_stage >= 0)
-    end_now(pipeline.collectives->exchange(token, torch::zeros_like(token), pipeline.tied_stage));
+  if (pipeline.tied.stage >= 0)
+    end_now(pipeline.collectives->exchange(token, torch::zeros_like(token), pipeline.tied.stage));
 }
 
 }  // namespace
@@ -249,45 +144,17 @@ PipelinePlan plan_pipeline(const RunConfig& config, const Model& model, std::spa
   return {std::move(grid), chunks, std::move(schedule), std::move(boundaries)};
 }
 
-std::vector<LayerCost> parameter_costs(const Model& model) {
-  std::vector<LayerCost> costs;
-  for (const Model::Entry& entry : model.layers()) {
-    LayerCost& cost = costs.emplace_back();
-    for (const torch::Tensor& p : entry.layer->parameters())
-      cost.parameter_bytes += static_cast<std::int64_t>(p.nbytes());
-    const torch::Tensor tied = entry.layer->tied_weight();
-    if (tied.defined()) cost.parameter_bytes += static_cast<std::int64_t>(tied.nbytes());
-  }
-  return costs;
-}
-
-LayerMeasurement measure_layers(Model& model, const Flow& batch) {
-  constexpr int kRounds = 3;
-  constexpr double kSlow = 0.5;  // seconds of a forward pass
-  LayerMeasurement measured{parameter_costs(model), true};
-  for (int round = 0; round < kRounds && measured.backward; ++round)
-    measured.backward = measure_round(model, batch, round, measured.costs) < kSlow || round > 0;
-  if (!measured.backward)
-    for (LayerCost& cost : measured.costs) cost.backward_seconds = 2 * cost.forward_seconds;
-  model.zero_grad();
-  return measured;
-}
-
-Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
-                       const RunConfig& config, const SimOptions& sim) {
-  return make_pipeline(std::move(plan), model, device, ranks, [&](Group& stages) {
-    return make_communicator(config.parallel.backend, device, stages, config.place("parallel.backend"), sim);
-  });
-}
-
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const CommunicatorFactory& factory) {
   Pipeline pipeline(std::move(plan));
   const ProcessGrid::Place place = pipeline.plan.grid.place(ranks.rank());
   pipeline.stage = place.stage;
   pipeline.replica = place.replica;
-  untie(pipeline, model);
   const Boundaries& b = pipeline.plan.boundaries;
+  pipeline.tied = untie(model, place.stage, [&](int layer) {
+    const auto chunk = std::upper_bound(b.begin(), b.end(), layer) - b.begin() - 1;
+    return static_cast<int>(chunk) % pipeline.plan.grid.stages();
+  });
   const std::span<const Model::Entry> layers(model.layers());
   const int chunks = static_cast<int>(b.size()) - 1;
   for (int chunk = place.stage; chunk < chunks; chunk += pipeline.plan.grid.stages()) {

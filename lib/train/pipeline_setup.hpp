@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,10 +9,10 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "comm/sim_communicator.hpp"
 #include "config/run_config.hpp"
 #include "launch/group.hpp"
 #include "models/model.hpp"
+#include "parallel/tied_weights.hpp"
 #include "plan/partition.hpp"
 #include "plan/process_grid.hpp"
 #include "plan/schedule.hpp"
@@ -46,12 +45,7 @@ struct Pipeline {
   Communicator& of_all_stages() const { return collectives ? *collectives : *activations.front(); }
   Communicator& from_host_to_host() const { return headers ? *headers : *activations.front(); }
 
-  // A weight that two stages share (tied embedding): this rank's copy, and the stage of the other. Undefined
-  // where this stage has no part in it.
-  torch::Tensor tied_weight;
-  int tied_stage = -1;
-  bool tied_copy = false;                      // this one is the copy: it counts once in the gradient's norm
-  std::map<std::string, std::string> aliases;  // the copy's name to that of the other
+  TiedWeight tied;
 };
 
 // Of one replica's batch: parallel.micro_batches, or its default.
@@ -72,27 +66,13 @@ PartitionProblem partition_problem(const RunConfig& config, const StageActions& 
                                    const std::vector<LayerCost>& costs,
                                    std::optional<std::int64_t> memory_limit);
 
-struct LayerMeasurement {
-  std::vector<LayerCost> costs;
-  bool backward = true;  // measured too; else taken to last twice as long as forward
-};
-
-// Seconds and sizes of each layer for one micro-batch, measured here and now on the device of the model, and
-// what layers keep from forward to backward. batch: inputs of the model. A model that is slow is passed
-// through only forward. Not collective.
-LayerMeasurement measure_layers(Model& model, const Flow& batch);
-
-// Of each layer only the size of its parameters.
-std::vector<LayerCost> parameter_costs(const Model& model);
+// Makes a communicator of these ranks; collective over them.
+using CommunicatorFactory = std::function<std::unique_ptr<Communicator>(Group&)>;
 
 // Collective over all ranks. The model's layers that are not this stage's are let go with it. Where
 // operations occupy the device, every connection that a step needs has been made when it returns: NCCL makes
 // one in the first operation that needs it, on the host, which would wait there for a peer that may wait for
 // this one's next pass.
-Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
-                       const RunConfig& config, const SimOptions& sim = {});
-// The same over communicators of the factory, which is collective over the ranks that it is given.
-using CommunicatorFactory = std::function<std::unique_ptr<Communicator>(Group&)>;
 Pipeline make_pipeline(PipelinePlan plan, const Model& model, const c10::Device& device, Group& ranks,
                        const CommunicatorFactory& factory);
 

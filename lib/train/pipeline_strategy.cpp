@@ -90,7 +90,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
 
   void finish_gradients() override {
     reducer_.finish();
-    sum_tied_gradients();
+    sum_tied_gradients(pipeline_.tied, pipeline_.of_all_stages(), log_, first_message_channel(pipeline_) + 1);
   }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
   void synchronise() override {
@@ -103,7 +103,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
   torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) override {
     const torch::NoGradGuard no_grad;
     torch::Tensor squares = norm.square();
-    if (pipeline_.tied_copy) squares -= pipeline_.tied_weight.grad().square().sum();
+    if (pipeline_.tied.copy) squares -= pipeline_.tied.weight.grad().square().sum();
     recorder.enter(Phase::stall);
     const WorkPtr work = pipeline_.of_all_stages().all_reduce(squares);
     if (log_) log_->add_message(work, first_message_channel(pipeline_));
@@ -193,18 +193,6 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
 
   torch::Tensor loss(const torch::Tensor& output, int micro_batch) override {
     return task_->loss_share(output, parts_[static_cast<std::size_t>(micro_batch)]);
-  }
-
-  // Both stages add the same two numbers, and so keep equal copies.
-  void sum_tied_gradients() {
-    if (pipeline_.tied_stage < 0) return;
-    const torch::NoGradGuard no_grad;
-    torch::Tensor mine = pipeline_.tied_weight.mutable_grad();
-    const torch::Tensor theirs = torch::empty_like(mine);
-    const WorkPtr exchanged = pipeline_.of_all_stages().exchange(mine, theirs, pipeline_.tied_stage);
-    if (log_) log_->add_message(exchanged, first_message_channel(pipeline_) + 1);
-    exchanged->wait();
-    mine.add_(theirs);
   }
 
   std::string mode_;

@@ -39,6 +39,8 @@ void RunCheckpoints::save_if_due(std::int64_t epochs_done, std::int64_t steps_do
                   setup_.config.checkpoint.keep, std::move(mine.tensors));
 }
 
-Aliases RunCheckpoints::aliases() const { return setup_.pipeline ? setup_.pipeline->aliases : Aliases(); }
+Aliases RunCheckpoints::aliases() const {
+  return setup_.pipeline ? setup_.pipeline->tied.aliases : Aliases();
+}
 
 }  // namespace lockstep

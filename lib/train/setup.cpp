@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "base/error.hpp"
@@ -22,6 +20,7 @@
 #include "tasks/task.hpp"
 #include "train/cuda_graph.hpp"
 #include "train/flat_optimizer.hpp"
+#include "train/layer_costs.hpp"
 #include "train/memory.hpp"
 #include "train/tf32.hpp"
 
@@ -125,21 +124,6 @@ void check_algorithm(const RunConfig& config, const std::string& mode) {
                       config.place("parallel.reduce_dtype"));
 }
 
-// Rank 0 measures, so that all ranks plan with the same numbers.
-std::vector<LayerCost> shared_costs(Setup& setup, World& world) {
-  if (setup.config.parallel.partition.kind != Partition::Kind::automatic)
-    return parameter_costs(*setup.model);
-  std::string bytes;
-  if (world.rank() == 0) {
-    const std::vector<LayerCost> costs = measured_costs(setup).costs;
-    bytes.assign(reinterpret_cast<const char*>(costs.data()), costs.size() * sizeof(LayerCost));
-  }
-  bytes = world.broadcast(bytes);
-  std::vector<LayerCost> costs(bytes.size() / sizeof(LayerCost));
-  std::memcpy(costs.data(), bytes.data(), bytes.size());
-  return costs;
-}
-
 void check_ablation(const RunConfig& config, const std::string& mode) {
   if (config.parallel.ablation == Ablation::none) return;
   if (mode == "ddp" && config.parallel.algorithm == Algorithm::all_reduce) return;
@@ -162,23 +146,13 @@ void check_cuda_graph(const Setup& setup) {
     throw input_error("{}: {}; set it to auto", setup.config.place("training.cuda_graph"), obstacle);
 }
 
-// Leaves this rank its stage's layers.
-void split_model(Setup& setup, World& world) {
-  const RunConfig& config = setup.config;
-  const std::int64_t mine = device_memory_bytes(setup.device, world.local_size());
-  std::int64_t memory = mine;
-  for (const std::string& theirs : world.all_gather(std::to_string(mine)))
-    memory = std::min<std::int64_t>(memory, std::stoll(theirs));
-  PipelinePlan plan =
-      plan_pipeline(config, *setup.model, node_of_ranks(world), shared_costs(setup, world), memory);
-  setup.mode = pipeline_mode(config, plan.grid);
-  setup.pipeline.emplace(
-      make_pipeline(std::move(plan), *setup.model, setup.device, world, config, setup.sim));
-  const auto replicas = world.split(setup.pipeline->stage);
-  setup.communicator = make_communicator(config.parallel.backend, setup.device, *replicas,
-                                         config.place("parallel.backend"), setup.sim);
-  setup.model = local_model(*setup.pipeline, *setup.model);
-  setup.model->train();
+// Over the back end of the configuration.
+CommunicatorFactory communicators_of(const Setup& setup) {
+  return [&setup](Group& ranks) {
+    const RunConfig& config = setup.config;
+    return make_communicator(config.parallel.backend, setup.device, ranks, config.place("parallel.backend"),
+                             setup.sim);
+  };
 }
 
 }  // namespace
@@ -189,20 +163,6 @@ std::vector<int> node_of_ranks(World& world) {
   for (const std::string& name : names)
     nodes.push_back(static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin()));
   return nodes;
-}
-
-LayerMeasurement measured_costs(Setup& setup) {
-  const std::int64_t parts = micro_batches_of(setup.config), share = setup.batches.largest_micro_batch();
-  const std::int64_t rows = std::min((share + parts - 1) / parts, setup.data.train->size());
-  Batch batch = setup.data.train->make_batch(rows, /*pinned=*/false);
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
-  std::iota(ids.begin(), ids.end(), 0);
-  setup.data.train->fetch(ids, 0, batch);
-  const auto task = make_task(setup.task, setup.data.train->info());
-  Flow inputs = task->inputs(batch.used_inputs(), batch.used_targets());
-  for (torch::Tensor& input : inputs) input = input.to(setup.device);
-  setup.model->to(setup.device);
-  return measure_layers(*setup.model, inputs);
 }
 
 ModelInputs model_inputs(const DatasetInfo& info) {
@@ -283,16 +243,30 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
   return setup;
 }
 
+void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stages) {
+  const RunConfig& config = setup.config;
+  const std::int64_t mine = device_memory_bytes(setup.device, world.local_size());
+  std::int64_t memory = mine;
+  for (const std::string& theirs : world.all_gather(std::to_string(mine)))
+    memory = std::min<std::int64_t>(memory, std::stoll(theirs));
+  PipelinePlan plan =
+      plan_pipeline(config, *setup.model, node_of_ranks(world), shared_layer_costs(setup, world), memory);
+  setup.mode = pipeline_mode(config, plan.grid);
+  setup.pipeline.emplace(make_pipeline(std::move(plan), *setup.model, setup.device, world, of_stages));
+  setup.communicator = communicators_of(setup)(*world.split(setup.pipeline->stage));
+  setup.model = local_model(*setup.pipeline, *setup.model);
+  setup.model->train();
+}
+
 Setup make_setup(RunConfig config, const std::string& mode, World& world) {
   Setup setup = prepare_setup(std::move(config), mode, world.size(), world);
   require_agreement(world, {{"the digest of the training data", setup.data.train->info().digest}},
                     "the ranks have read different data", "give every node the same files");
   const RunConfig& c = setup.config;
   if (mode == "mp")
-    split_model(setup, world);
+    split_model(setup, world, communicators_of(setup));
   else
-    setup.communicator =
-        make_communicator(c.parallel.backend, setup.device, world, c.place("parallel.backend"), setup.sim);
+    setup.communicator = communicators_of(setup)(world);
   check_cuda_graph(setup);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.

@@ -49,12 +49,13 @@ Setup prepare_setup(RunConfig config, const std::string& mode, int ranks, World&
 // data.
 Setup make_setup(RunConfig config, const std::string& mode, World& world);
 
+// Collective: leaves this rank the layers of its stage, and makes what they are trained over. setup: of
+// prepare_setup() in mode "mp". of_stages: makes what the stages of a pipeline send each other their tensors
+// over.
+void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stages);
+
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);
-
-// measure_layers() on the first rows of the data, as many as a micro-batch has. Not collective; the model is
-// whole, and on the device afterwards.
-LayerMeasurement measured_costs(Setup& setup);
 
 // What a model must know of a data set.
 ModelInputs model_inputs(const DatasetInfo& info);

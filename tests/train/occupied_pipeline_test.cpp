@@ -5,16 +5,14 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 
 #include "base/error.hpp"
 #include "comm/mpi_communicator.hpp"
-#include "launch/flight_recorder.hpp"
 #include "launch/mpi_group.hpp"
-#include "parity.hpp"
-#include "support/catch.hpp"
-#include "train/pipeline_setup.hpp"
+#include "reference.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -36,15 +34,17 @@ class Device {
 
 class OccupyingWork final : public Work {
  public:
-  OccupyingWork(Device& device, CollectiveKind what) : device_(device) { kind = what; }
-  void wait() override { device_.wait_until_idle(); }
-  WorkTimes times() override {
-    device_.wait_until_idle();
-    return {};
+  OccupyingWork(Device& device, CollectiveKind what, std::int64_t number) : device_(device) {
+    kind = what;
+    sequence = number;
   }
+  void wait() override { device_.wait_until_idle(); }
+  // Without waiting: the device shall stay occupied from step to step.
+  WorkTimes times() override { return {enqueued_, enqueued_, enqueued_}; }
 
  private:
   Device& device_;
+  SteadyTime enqueued_ = steady_now();
 };
 
 // One operation after the other, on a thread of its own.
@@ -92,23 +92,24 @@ class OccupyingCommunicator final : public Communicator {
   bool occupies_device() const override { return true; }
 
   WorkPtr all_reduce(const at::Tensor& t, ReduceOp op) override {
-    return enqueue(CollectiveKind::all_reduce, [=, this] { carrier_->all_reduce(t, op)->wait(); });
+    return enqueue(CollectiveKind::all_reduce, -1, [=, this] { carrier_->all_reduce(t, op)->wait(); });
   }
   // A message ends on both ranks once both have come to it.
   WorkPtr send(const at::Tensor& t, int to) override {
-    return enqueue(CollectiveKind::send, [=, this] {
+    return enqueue(CollectiveKind::send, to, [=, this] {
       carrier_->send(t, to)->wait();
       carrier_->recv(at::zeros({1}), to)->wait();
     });
   }
   WorkPtr recv(const at::Tensor& t, int from) override {
-    return enqueue(CollectiveKind::recv, [=, this] {
+    return enqueue(CollectiveKind::recv, from, [=, this] {
       carrier_->recv(t, from)->wait();
       carrier_->send(at::zeros({1}), from)->wait();
     });
   }
   WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) override {
-    return enqueue(CollectiveKind::exchange, [=, this] { carrier_->exchange(sent, received, peer)->wait(); });
+    return enqueue(CollectiveKind::exchange, peer,
+                   [=, this] { carrier_->exchange(sent, received, peer)->wait(); });
   }
   WorkPtr reduce(const at::Tensor&, int) override { throw run_error("not of a pipeline"); }
   WorkPtr reduce_scatter(const at::Tensor&, const at::Tensor&) override {
@@ -119,13 +120,14 @@ class OccupyingCommunicator final : public Communicator {
   WorkPtr barrier() override { throw run_error("not of a pipeline"); }
 
  private:
-  WorkPtr enqueue(CollectiveKind kind, std::function<void()> operation) {
+  WorkPtr enqueue(CollectiveKind kind, int peer, std::function<void()> operation) {
     device_.enqueued(stream_.enqueue(std::move(operation)));
-    return std::make_shared<OccupyingWork>(device_, kind);
+    return std::make_shared<OccupyingWork>(device_, kind, calls_[{kind, peer}]++);
   }
 
   std::unique_ptr<Communicator> carrier_;
   Device& device_;
+  std::map<std::pair<CollectiveKind, int>, std::int64_t> calls_;
   Stream stream_;
 };
 
@@ -133,23 +135,11 @@ std::unique_ptr<Communicator> over_mpi(Group& group) {
   return make_mpi_communicator(dynamic_cast<MpiGroup&>(group).comm());
 }
 
-std::vector<torch::Tensor> train(const RunConfig& config, const CommunicatorFactory& factory) {
-  MPI_Comm comm = MPI_COMM_NULL;
-  MPI_Comm_dup(MPI_COMM_WORLD, &comm);
-  FlightRecorder flight;
-  MpiGroup ranks(comm, flight);
-  const DataSplits data = load_data(config, 1);
-  const auto whole = make_model(config.model, model_inputs(data.train->info()), config.run.seed);
-  const std::vector<int> one_node(static_cast<std::size_t>(ranks.size()), 0);
-  Pipeline pipeline = make_pipeline(plan_pipeline(config, *whole, one_node, parameter_costs(*whole), {}),
-                                    *whole, torch::kCPU, ranks, factory);
-  const auto replicas = over_mpi(*ranks.split(pipeline.stage));
-  const auto local = local_model(pipeline, *whole);
-  local->train();
-  const auto strategy = make_pipeline_strategy("test", pipeline, local, *replicas, config, nullptr);
-  train_steps(config, data, *strategy);
-  strategy->require_quiet();
-  return local->parameters();
+std::vector<torch::Tensor> train_over(const RunConfig& config, const CommunicatorFactory& factory) {
+  Setup setup = prepare_setup(on_cpu(config), "mp", world().size(), world());
+  split_model(setup, world(), factory);
+  train(setup, world());
+  return setup.model->parameters();
 }
 
 RunConfig tied_model(PipelineSchedule schedule, int stages, int chunks) {
@@ -168,16 +158,10 @@ RunConfig tied_model(PipelineSchedule schedule, int stages, int chunks) {
   return config;
 }
 
-int ranks_of_run() {
-  int size = 1;
-  MPI_Comm_size(MPI_COMM_WORLD, &size);
-  return size;
-}
-
 }  // namespace
 
 TEST_CASE("every schedule ends where operations occupy the device, with the bits of mpi") {
-  const int ranks = ranks_of_run();
+  const int ranks = world().size();
   struct Shape {
     PipelineSchedule schedule;
     int stages, chunks;
@@ -192,10 +176,10 @@ TEST_CASE("every schedule ends where operations occupy the device, with the bits
     CAPTURE(name_of(shape.schedule), shape.chunks);
     const RunConfig config = tied_model(shape.schedule, shape.stages, shape.chunks);
     Device device;
-    const auto occupied = train(config, [&](Group& group) -> std::unique_ptr<Communicator> {
+    const auto occupied = train_over(config, [&](Group& group) -> std::unique_ptr<Communicator> {
       return std::make_unique<OccupyingCommunicator>(over_mpi(group), device);
     });
-    const auto plain = train(config, over_mpi);
+    const auto plain = train_over(config, over_mpi);
     REQUIRE(occupied.size() == plain.size());
     for (std::size_t p = 0; p < plain.size(); ++p) CHECK(at::equal(occupied[p], plain[p]));
   }

@@ -1,4 +1,4 @@
-// What the tests of parity share: small configurations of every model, and the loop that trains them.
+// What the tests of parity share: small configurations of every model, and how they are trained.
 #pragma once
 
 #include <algorithm>
@@ -6,13 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.hpp"
-#include "data/work_audit.hpp"
 #include "models/registry.hpp"
-#include "train/flat_optimizer.hpp"
+#include "support/catch.hpp"
 #include "train/setup.hpp"
-#include "train/strategy.hpp"
-#include "train/training_step.hpp"
+#include "train/trainer.hpp"
 
 namespace lockstep::test {
 
@@ -102,6 +99,7 @@ inline RunConfig configure(const Case& c) {
   if (c.data == "synthetic_images") config.data.shape = c.shape;
   if (c.data != "synthetic_images") config.data.vocabulary = 200, config.data.max_length = 16;
   if (c.data == "synthetic_images" || c.data == "synthetic_text") config.data.classes = 4;
+  config.data.normalise = c.model != "conv_autoencoder";  // it gives pixels back, in [0, 1]
   config.data.samples = 300;
   config.data.test_samples = 10;
   config.training.global_batch = 12;
@@ -112,56 +110,31 @@ inline RunConfig configure(const Case& c) {
   return config;
 }
 
-// The configured steps by this strategy, on the data of this configuration.
-inline void train_steps(const RunConfig& config, const DataSplits& data, Strategy& strategy) {
-  const BatchPlan plan{
-      .dataset_size = data.train->size(),
-      .global_batch = *config.training.global_batch,
-      .accumulate = config.training.accumulate,
-      .ranks = config.parallel.algorithm == Algorithm::parameter_server ? 1 : strategy.replicas(),
-      .seed = config.run.seed,
-      .lengths = config.data.batching == Batching::length ? data.train->batching_lengths() : nullptr};
-  const auto task = make_task(model_task(config.model), data.train->info());
-  FlatOptimizer optimizer(config.training.optimizer, strategy.buckets());
-  StepRecorder recorder(steady_now(), TrainingStep::phases(strategy, plan.accumulate));
-  WorkAudit audit(plan.dataset_size);
-  StepGraphs graphs(/*enabled=*/false, recorder);
-  TrainingStep step(config, torch::kCPU, strategy, *task, optimizer, recorder, audit, graphs);
-  const auto loader = strategy.loads()
-                          ? std::make_unique<Loader>(data.train, plan, strategy.replica(), 1, 2, false)
-                          : nullptr;
-  const std::int64_t steps_in_all = *config.training.steps;
-  for (std::int64_t done = 0, epoch = 0; done < steps_in_all; ++epoch) {
-    const std::int64_t steps = std::min(plan.steps_per_epoch(), steps_in_all - done);
-    if (loader) loader->begin_epoch(epoch);
-    step.begin_epoch(steps);
-    recorder.begin_epoch(steps);
-    for (std::int64_t s = 0; s < steps; ++s, ++done) {
-      step.run(loader.get(), s, done, config.training.optimizer.lr);
-      const BucketPlan before = strategy.buckets().plan();
-      if (done == 0 && strategy.rebuild_buckets()) optimizer.relayout(before);
-    }
-  }
-}
-
 inline std::shared_ptr<Model> make_untrained(const RunConfig& config, const DataSplits& data) {
   return make_model(config.model, model_inputs(data.train->info()), config.run.seed);
 }
 
-// The whole model on every rank of the communicator, trained; in training mode. before: what is done to the
-// untrained one.
-inline std::shared_ptr<Model> train_replicated(const RunConfig& config, Communicator& communicator,
-                                               const std::function<void(Model&)>& before = {}) {
-  const DataSplits data = load_data(config, 1);
-  const auto model = make_untrained(config, data);
-  if (before) before(*model);
-  model->train();
-  const auto make = config.parallel.algorithm == Algorithm::parameter_server ? make_parameter_server_strategy
-                                                                             : make_replicated_strategy;
-  const auto strategy = make("test", model, communicator, config, nullptr);
-  train_steps(config, data, *strategy);
-  strategy->synchronise();
-  return model;
+// By the Trainer that the programs run; the run must be valid. Collective.
+inline void train(Setup& setup, World& world) {
+  Trainer trainer(setup, world, steady_now(), "of a test");
+  const TrainingResult result = trainer.run();
+  CHECK(result.invalid_reasons == std::vector<std::string>{});
+}
+
+inline RunConfig on_cpu(RunConfig config) {
+  config.parallel.device = DeviceKind::cpu;
+  config.parallel.threads = 1;
+  return config;
+}
+
+// This rank's part of the model, trained in this mode ("seq", "ddp", "mp") as a program trains it; to be
+// looked at only, for its communicators are gone. before: what is done to the untrained one. Collective.
+inline std::shared_ptr<Model> train(const RunConfig& config, const std::string& mode, World& world,
+                                    const std::function<void(Model&)>& before = {}) {
+  Setup setup = make_setup(on_cpu(config), mode, world);
+  if (before) before(*setup.model);
+  train(setup, world);
+  return setup.model;
 }
 
 }  // namespace lockstep::test

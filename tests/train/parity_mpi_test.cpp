@@ -7,30 +7,26 @@ using namespace lockstep::test;
 
 namespace {
 
-State train(const RunConfig& config, Communicator& communicator) {
-  return state_of(*train_replicated(config, communicator));
-}
+State train_on_all(const RunConfig& config) { return state_of(*train(config, "ddp", world())); }
 
 }  // namespace
 
 TEST_CASE("every model, with and without overlap, equals sequential training") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   for (const Case& c : cases()) {
     RunConfig config = configure(c);
     const Reference reference(config);
     for (const bool overlap : {true, false}) {
       config.parallel.overlap = overlap;
-      check_equal(name_of(c) + (overlap ? "" : ", no overlap"), reference, train(config, *communicator));
+      check_equal(name_of(c) + (overlap ? "" : ", no overlap"), reference, train_on_all(config));
     }
   }
 }
 
 TEST_CASE("a parameter server equals sequential training, whatever the rows of its batches") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   const auto compare = [&](const std::string& what, RunConfig config) {
     const Reference reference(config);
     config.parallel.algorithm = Algorithm::parameter_server;
-    check_equal(what + ", parameter server", reference, train(config, *communicator));
+    check_equal(what + ", parameter server", reference, train_on_all(config));
   };
   for (const Case& c : cases()) compare(name_of(c), configure(c));
   RunConfig config = configure(case_of("transformer"));
@@ -43,27 +39,24 @@ TEST_CASE("a parameter server equals sequential training, whatever the rows of i
 }
 
 TEST_CASE("bucket sizes do not matter") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   RunConfig config = configure(case_of("mlp"));
   const Reference reference(config);
   for (const double mb : {1e-4, 0.1, 100.0}) {
     config.parallel.bucket_mb = config.parallel.first_bucket_mb = mb;
-    check_equal("mlp, buckets of " + std::to_string(mb) + " MB", reference, train(config, *communicator));
+    check_equal("mlp, buckets of " + std::to_string(mb) + " MB", reference, train_on_all(config));
   }
 }
 
 TEST_CASE("accumulation equals one large batch") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   for (const std::string model : {"mlp", "cnn", "transformer"}) {
     RunConfig config = configure(case_of(model));
     const Reference reference(config);
     config.training.accumulate = 3;
-    check_equal(model + ", accumulated", reference, train(config, *communicator));
+    check_equal(model + ", accumulated", reference, train_on_all(config));
   }
 }
 
 TEST_CASE("a last batch that does not divide, and clipping, momentum and decay, change nothing") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   RunConfig config = configure(case_of("mlp"));
   config.data.samples = 111;
   config.data.validation = 0.1;
@@ -71,30 +64,27 @@ TEST_CASE("a last batch that does not divide, and clipping, momentum and decay, 
   config.training.optimizer.momentum = 0.9;
   config.training.optimizer.weight_decay = 1e-3;
   config.training.optimizer.lr = 0.01;
-  check_equal("mlp, clipping, momentum, decay", Reference(config), train(config, *communicator));
+  check_equal("mlp, clipping, momentum, decay", Reference(config), train_on_all(config));
 }
 
 TEST_CASE("with dropout on, and batches of similar length, N ranks still equal one") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   RunConfig config = configure(case_of("transformer"));
   config.model.hyper.front() = hyper("dropout", "0.1");
   config.data.batching = Batching::length;
-  check_equal("transformer small, dropout", Reference(config), train(config, *communicator));
+  check_equal("transformer small, dropout", Reference(config), train_on_all(config));
 }
 
 TEST_CASE("the same seed gives the same bits, another seed another run") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   RunConfig config = configure(case_of("mlp"));
-  const State first = train(config, *communicator);
-  CHECK(largest_difference(first, train(config, *communicator)) == 0);
+  const State first = train_on_all(config);
+  CHECK(largest_difference(first, train_on_all(config)) == 0);
   config.run.seed = 43;
-  CHECK(largest_difference(first, train(config, *communicator)) > 1e-3);
+  CHECK(largest_difference(first, train_on_all(config)) > 1e-3);
 }
 
 // mpirun -np 2 test_parity "[growth]": how the sizes and learning rates of the cases were chosen. The first
 // line is the published preset, of a size at which some pooled window or ReLU turns in every run.
 TEST_CASE("the growth of rounding at other learning rates", "[.growth]") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
   std::vector<Case> all = {{"cnn", "cifar10", "synthetic_images", {}, {3, 32, 32}}};
   all.insert(all.end(), cases().begin(), cases().end());
   for (Case& c : all)
@@ -103,6 +93,6 @@ TEST_CASE("the growth of rounding at other learning rates", "[.growth]") {
       const RunConfig config = configure(c);
       const Reference reference(config, 20);
       print_line(name_of(c) + " at " + std::to_string(lr), reference,
-                 reference.distance(train(config, *communicator)));
+                 reference.distance(train_on_all(config)));
     }
 }

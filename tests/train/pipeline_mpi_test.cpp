@@ -1,6 +1,4 @@
 // Split models train as whole ones do: parameters after 50 SGD steps equal those of sequential training.
-#include "launch/flight_recorder.hpp"
-#include "launch/mpi_group.hpp"
 #include "reference.hpp"
 
 using namespace lockstep;
@@ -18,26 +16,7 @@ Reference train_alone(RunConfig config, int sub_batches) {
   return Reference(config);
 }
 
-std::shared_ptr<Model> train_split(const RunConfig& config) {
-  MPI_Comm comm = MPI_COMM_NULL;
-  MPI_Comm_dup(MPI_COMM_WORLD, &comm);
-  FlightRecorder flight;
-  MpiGroup ranks(comm, flight);
-  const DataSplits data = load_data(config, 1);
-  const auto whole = make_model(config.model, model_inputs(data.train->info()), config.run.seed);
-  const std::vector<int> one_node(static_cast<std::size_t>(ranks.size()), 0);
-  std::vector<LayerCost> costs(whole->layers().size());
-  for (LayerCost& cost : costs) cost.forward_seconds = cost.backward_seconds = 1;
-  Pipeline pipeline =
-      make_pipeline(plan_pipeline(config, *whole, one_node, costs, {}), *whole, torch::kCPU, ranks, config);
-  const auto group = ranks.split(pipeline.stage);
-  const auto replicas = make_mpi_communicator(dynamic_cast<MpiGroup&>(*group).comm());
-  const auto local = local_model(pipeline, *whole);
-  local->train();
-  const auto strategy = make_pipeline_strategy("test", pipeline, local, *replicas, config, nullptr);
-  train_steps(config, data, *strategy);
-  return local;
-}
+std::shared_ptr<Model> train_split(const RunConfig& config) { return train(config, "mp", world()); }
 
 RunConfig split_config(const Case& c, PipelineSchedule schedule, int stages) {
   RunConfig config = configure(c);
@@ -59,7 +38,7 @@ std::size_t layers_of(const Case& c) {
 }  // namespace
 
 TEST_CASE("every model under every schedule equals sequential training") {
-  const int ranks = world().size;
+  const int ranks = world().size();
   for (const Case& c : cases()) {
     const Reference pipelined = train_alone(split_config(c, PipelineSchedule::gpipe, ranks), 4);
     const Reference layerwise = train_alone(split_config(c, PipelineSchedule::layerwise, ranks), 1);
@@ -75,7 +54,7 @@ TEST_CASE("every model under every schedule equals sequential training") {
 }
 
 TEST_CASE("a hybrid grid equals sequential training") {
-  const int ranks = world().size;
+  const int ranks = world().size();
   if (ranks < 4) return;
   for (const Case& c : cases()) {
     if (layers_of(c) < 2) continue;
@@ -90,15 +69,15 @@ TEST_CASE("a hybrid grid equals sequential training") {
 TEST_CASE("a last batch that does not divide into micro-batches changes nothing") {
   for (const std::string model : {"nbow", "gpt", "seq2seq"}) {
     const Case& c = case_of(model);
-    if (layers_of(c) < static_cast<std::size_t>(world().size)) continue;
-    RunConfig config = split_config(c, PipelineSchedule::gpipe, world().size);
+    if (layers_of(c) < static_cast<std::size_t>(world().size())) continue;
+    RunConfig config = split_config(c, PipelineSchedule::gpipe, world().size());
     config.data.samples = 300;
     check_equal(name_of(c) + ", short last batch", train_alone(config, 1), state_of(*train_split(config)));
   }
 }
 
 TEST_CASE("partitions, accumulation, clipping and dropout change nothing") {
-  const int ranks = world().size;
+  const int ranks = world().size();
   RunConfig config = split_config(case_of("transformer"), PipelineSchedule::one_f_one_b, ranks);
   config.model.hyper.front() = hyper("dropout", "0.1");
   config.training.accumulate = 2;

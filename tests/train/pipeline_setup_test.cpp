@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
+#include "train/layer_costs.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;

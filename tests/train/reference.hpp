@@ -15,11 +15,11 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "comm/mpi_communicator.hpp"
-#include "comm/self_communicator.hpp"
+#include "launch/session.hpp"
 #include "parity.hpp"
 #include "support/catch.hpp"
 
@@ -72,15 +72,10 @@ inline void move_by_last_bit(Model& model, int seed) {
   }
 }
 
-struct World {
-  int rank = 0, size = 1;
-};
-
-inline World world() {
-  World result;
-  MPI_Comm_rank(MPI_COMM_WORLD, &result.rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &result.size);
-  return result;
+// All ranks of the test. It has no time limit: while rank 0 trains a reference the others wait for it.
+inline World& world() {
+  static const std::unique_ptr<World> all = mpi_world(0, nullptr, {.seconds = 0});
+  return *all;
 }
 
 inline double largest_of_ranks(double value) {
@@ -95,9 +90,9 @@ class Reference {
   // neighbours: that are trained from weights moved by the last bit, each by other throws of the coin.
   explicit Reference(const RunConfig& config, int neighbours = 1) {
     const auto untrained = make_untrained(config, load_data(config, 1));
-    whole_ = world().rank == 0 ? trained(config, {}) : state_of(*untrained);
+    whole_ = world().rank() == 0 ? trained(config, {}) : state_of(*untrained);
     std::vector<State> mine;
-    for (int n = world().size - 1 - world().rank; n < neighbours; n += world().size)
+    for (int n = world().size() - 1 - world().rank(); n < neighbours; n += world().size())
       mine.push_back(trained(config, [n](Model& model) { move_by_last_bit(model, 7 + n); }));
     for (auto& [name, value] : whole_)
       MPI_Bcast(value.data_ptr<float>(), static_cast<int>(value.numel()), MPI_FLOAT, 0, MPI_COMM_WORLD);
@@ -114,9 +109,15 @@ class Reference {
   double moved() const { return moved_; }
 
  private:
-  static State trained(const RunConfig& config, const std::function<void(Model&)>& before) {
-    const auto self = make_self_communicator();
-    return state_of(*train_replicated(config, *self, before));
+  static State trained(RunConfig config, const std::function<void(Model&)>& before) {
+    const RunConfig::Parallel whole;
+    config.parallel.stages = whole.stages;
+    config.parallel.schedule = whole.schedule;
+    config.parallel.micro_batches = whole.micro_batches;
+    config.parallel.chunks = whole.chunks;
+    config.parallel.partition = whole.partition;
+    const auto alone = self_world();
+    return state_of(*train(config, "seq", *alone, before));
   }
 
   State whole_;
@@ -125,9 +126,9 @@ class Reference {
 
 // By rank 0: a line of the table in docs/architecture.md.
 inline void print_line(const std::string& what, const Reference& reference, double distance) {
-  if (world().rank == 0)
+  if (world().rank() == 0)
     std::printf("%-48s moved %7.1e  last bit %7.1e  %d ranks %7.1e\n", what.c_str(), reference.moved(),
-                reference.growth(), world().size, distance);
+                reference.growth(), world().size(), distance);
 }
 
 inline void check_equal(const std::string& what, const Reference& reference, const State& part) {
