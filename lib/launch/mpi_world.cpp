@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <limits>
-#include <thread>
 
 #include "launch/mpi_check.hpp"
 #include "launch/session.hpp"
@@ -32,20 +29,6 @@ MPI_Comm duplicate_world() {
   MPI_Comm comm = MPI_COMM_NULL;
   LOCKSTEP_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
   return comm;
-}
-
-// For tests alone: LOCKSTEP_TEST_STOP="1:training step 3, backward" stops rank 1 there as SIGSTOP does, a
-// second later, so that it has told the others where it is.
-void stop_where_told(FlightRecorder& flight) {
-  const char* const told = std::getenv("LOCKSTEP_TEST_STOP");
-  if (told == nullptr) return;
-  const std::string text = told, mine = std::to_string(flight.rank) + ':';
-  if (!text.starts_with(mine)) return;
-  flight.activity.watch([where = text.substr(mine.size())](const Activity& activity) {
-    if (activity.text() != where) return;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    raise(SIGSTOP);
-  });
 }
 
 }  // namespace
@@ -85,7 +68,6 @@ MpiWorld::MpiWorld(int argc, char** argv, const TimeLimit& limit)
       rank_(group_.rank()),
       size_(group_.size()) {
   flight_.rank = rank_;
-  stop_where_told(flight_);
   find_nodes();
   WatchdogOptions options;
   options.program = program_invocation_short_name;

@@ -224,6 +224,7 @@ std::string version_line(const TrainerProgram& program) {
 }
 
 ExitCode run_request(Request& request, const TrainerProgram& program, World& world) {
+  if (program.at_start) program.at_start(world);
   if (request.objection) std::rethrow_exception(request.objection);
   require_same_launch(world, program.name, facts_of(request));
   const CommandLine& line = request.line;
@@ -236,6 +237,7 @@ ExitCode run_request(Request& request, const TrainerProgram& program, World& wor
   if (!line.dry_run) {
     world.flight().activity.enter("reading the data and making the model");
     Setup setup = make_setup(std::move(*request.config), program.mode, world);
+    if (program.change_setup) program.change_setup(setup);
     if (request.checkpoint) require_same_training(*request.checkpoint, setup);
     return train(line, request.checkpoint.get(), setup, world);
   }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "base/error.hpp"
@@ -51,9 +50,6 @@ BatchPlan plan_batches(const RunConfig& config, const Dataset& split, int ranks)
         config.place(config.training.global_batch ? "training.global_batch" : "training.micro_batch"),
         plan.global_batch, rows);
   }
-  // For the test of the audit alone: every rank trains on everything, the fault that the audit must find.
-  if (const char* unsharded = std::getenv("LOCKSTEP_TEST_UNSHARDED"))
-    plan.shard = std::string(unsharded) != "1";
   return plan;
 }
 

@@ -57,7 +57,7 @@ for row in 'seq' 'ddp x2' 'ps x2' 'mp x2' 'pipe x2' 'hybrid x4'; do
 done
 
 # The fault that the audit is there for.
-LOCKSTEP_TEST_UNSHARDED=1 ddp_run 4 2
+FAULT_UNSHARDED=1 run 4 "$MPIRUN" -np 2 "$BIN/faulty/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small
 grep -q 'NOT VALID' "$(newest)/log.txt" || fail "the audit's sentence is not in the log"
 [ "$(attribute "$(newest)/run.h5" valid)" = 0 ] || fail "an unsharded run is called valid"
 finish

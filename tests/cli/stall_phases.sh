@@ -23,7 +23,7 @@ stop() {
   local rank=$1 part=$2 program=$3 ranks=3 begin took got
   [ "$program" = train_mp ] && ranks=2
   rm -rf "$work/runs"
-  LOCKSTEP_TEST_STOP="$rank:$part" "$MPIRUN" -np $ranks "$BIN/$program" --config "$work/empty.yaml" --output "$work/runs" \
+  FAULT_STOP="$rank:$part" "$MPIRUN" -np $ranks "$BIN/faulty/$program" --config "$work/empty.yaml" --output "$work/runs" \
     $small --set parallel.timeout_s=$limit "${@:4}" > "$work/out" 2> "$work/err" &
   pid=$!
   for _ in $(seq 600); do

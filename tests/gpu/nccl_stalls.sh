@@ -16,9 +16,9 @@ common="--set model.name=mlp --set data.name=synthetic_images --set data.classes
 
 # stop NAME PROGRAM PART WORDS [FLAG...]: rank 1 of 2 stops when it comes to that part; WORDS: what rank 0 waits in.
 stop() {
-  export LOCKSTEP_TEST_STOP="1:$3"
+  export FAULT_STOP="1:$3"
   # shellcheck disable=SC2086  # a list of words
-  train "$1" 90 2 "$2" --config "$OUT/empty.yaml" $common "${@:5}"
+  train "$1" 90 2 "faulty/$2" --config "$OUT/empty.yaml" $common "${@:5}"
   judge "$1" "$3" "$4"
 }
 
