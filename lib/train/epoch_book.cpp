@@ -10,7 +10,7 @@
 
 #include "base/digest.hpp"
 #include "launch/flight_recorder.hpp"
-#include "train/lr_schedule.hpp"
+#include "train/learning_rate_schedule.hpp"
 #include "train/memory.hpp"
 
 namespace lockstep {

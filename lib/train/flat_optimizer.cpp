@@ -1,13 +1,9 @@
 #include "train/flat_optimizer.hpp"
 
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/_fused_sgd.h>
+#include "train/adam.hpp"
+#include "train/sgd.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
-#include <cmath>
-
-#include "kernels/flat_update.hpp"
 #include "kernels/norm.hpp"
 #include "kernels/set_bytes.hpp"
 #include "train/current_stream.hpp"
@@ -86,10 +82,7 @@ void FlatOptimizer::begin_step(double learning_rate) {
   learning_rate_ = learning_rate;
 #ifdef LOCKSTEP_WITH_CUDA
   if (!on_gpu()) return;
-  const auto t = static_cast<double>(steps_);
-  const kernels::UpdateScalars values{static_cast<float>(learning_rate),
-                                      static_cast<float>(1 - std::pow(options_.beta1, t)),
-                                      static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))};
+  const kernels::UpdateScalars values = adam_scalars(options_, steps_, learning_rate);
   kernels::set_bytes(scalars_.data_ptr(), &values, sizeof values, current_stream());
 #endif
 }
@@ -100,20 +93,10 @@ void FlatOptimizer::apply(const torch::Tensor& norm, double max_norm) {
   const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
   if (values.empty()) return;  // a stage without parameters
   if (max_norm > 0) clip_gradient(norm, max_norm);
-  if (options_.name == OptimizerKind::sgd) {
-    at::_fused_sgd_(values, gradients, first_moments_, options_.weight_decay, options_.momentum,
-                    learning_rate_,
-                    /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/steps_ == 1);
-    return;
-  }
-  for (torch::Tensor& count : step_counts_) count.add_(1);
-  const auto& o = options_;
-  if (o.name == OptimizerKind::adam)
-    at::_fused_adam_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate_,
-                     o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+  if (options_.name == OptimizerKind::sgd)
+    sgd_on_cpu(options_, {values, gradients, first_moments_}, learning_rate_, /*first=*/steps_ == 1);
   else
-    at::_fused_adamw_(values, gradients, first_moments_, second_moments_, {}, step_counts_, learning_rate_,
-                      o.beta1, o.beta2, o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    adam_on_cpu(options_, {values, gradients, first_moments_, second_moments_, step_counts_}, learning_rate_);
 }
 
 #ifdef LOCKSTEP_WITH_CUDA
@@ -121,20 +104,13 @@ void FlatOptimizer::apply_on_gpu(const torch::Tensor& norm, double max_norm) {
   kernels::Clipping clipping;
   if (max_norm > 0) clipping = {norm.const_data_ptr<float>(), static_cast<float>(max_norm)};
   const auto* const scalars = reinterpret_cast<const kernels::UpdateScalars*>(scalars_.data_ptr<float>());
-  const auto decay = static_cast<float>(options_.weight_decay);
-  for (std::size_t b = 0; b < buckets_.values().size(); ++b) {
-    const kernels::FlatBucket bucket{
-        buckets_.values()[b].data_ptr<float>(), buckets_.gradients()[b].const_data_ptr<float>(),
-        data_of(first_moments_, b), data_of(second_moments_, b), buckets_.values()[b].numel()};
-    if (options_.name == OptimizerKind::sgd)
-      kernels::sgd_step(bucket, {static_cast<float>(options_.momentum), decay, options_.nesterov}, scalars,
-                        clipping, current_stream());
-    else
-      kernels::adam_step(bucket,
-                         {static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-                          static_cast<float>(options_.eps), decay, options_.name == OptimizerKind::adamw},
-                         scalars, clipping, current_stream());
-  }
+  const auto step = options_.name == OptimizerKind::sgd ? sgd_on_gpu : adam_on_gpu;
+  for (std::size_t b = 0; b < buckets_.values().size(); ++b)
+    step(options_,
+         {.bucket = {buckets_.values()[b].data_ptr<float>(), buckets_.gradients()[b].const_data_ptr<float>(),
+                     data_of(first_moments_, b), data_of(second_moments_, b), buckets_.values()[b].numel()},
+          .scalars = scalars,
+          .clipping = clipping});
 }
 #else
 void FlatOptimizer::apply_on_gpu(const torch::Tensor&, double) {}  // a build without CUDA has no such tensors

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "launch/flight_recorder.hpp"
-#include "train/lr_schedule.hpp"
+#include "train/learning_rate_schedule.hpp"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-// The learning rate of each optimizer step. Pure.
+// The learning rate of each optimizer step: warm-up, then what the schedule says. Pure.
 #pragma once
 
 #include <cstdint>

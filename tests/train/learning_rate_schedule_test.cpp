@@ -1,4 +1,4 @@
-#include "train/lr_schedule.hpp"
+#include "train/learning_rate_schedule.hpp"
 
 #include "support/catch.hpp"
 
