@@ -1,0 +1,158 @@
+// Trainer: what of a run reaches the run file, how it goes on from a checkpoint, and what makes it invalid or
+// ends it. That N ranks do the work of one is parity_mpi_test.cpp's.
+#include "train/trainer.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "reference.hpp"
+#include "results/run_reader.hpp"
+#include "results/support.hpp"
+#include "train/checkpoint.hpp"
+
+using namespace lockstep;
+using namespace lockstep::test;
+
+namespace {
+
+// Five steps an epoch, thirteen in all.
+RunConfig short_run() {
+  RunConfig config = configure(case_of("mlp"));
+  config.data.samples = 60;
+  config.training.steps = 13;
+  config.training.optimizer.momentum = 0.9;
+  return config;
+}
+
+std::string mode() { return world().size() == 1 ? "seq" : "ddp"; }
+
+Setup set_up(const RunConfig& config) { return make_setup(on_cpu(config), mode(), world()); }
+
+// Rank 0's side of a run, in a folder that goes away.
+struct Output {
+  Output() {
+    if (world().rank() != 0) return;
+    RunData start = sample_start();
+    start.ranks.resize(static_cast<std::size_t>(world().size()), start.ranks.front());
+    start.buckets = {};
+    writer = std::make_unique<RunWriter>(folder / "run.h5", start);
+    progress = std::make_unique<Progress>("", /*quiet=*/true);
+  }
+  RunOutput where() const { return {writer.get(), progress.get(), world().rank() == 0 ? folder.path : ""}; }
+
+  TemporaryFolder folder;
+  std::unique_ptr<RunWriter> writer;
+  std::unique_ptr<Progress> progress;
+};
+
+bool all_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+std::vector<std::string> reasons_of(Setup& setup, const std::function<void()>& before_training = {}) {
+  Trainer trainer(setup, world(), steady_now(), "of a test");
+  if (before_training) before_training();
+  return trainer.run().invalid_reasons;
+}
+
+}  // namespace
+
+TEST_CASE("every step, epoch and audit of a run is in its file, a last epoch cut short as well") {
+  RunConfig config = short_run();
+  config.data.validation = 0.2;  // 48 of 60 rows are left: four steps an epoch
+  config.training.schedule.name = ScheduleKind::linear;
+  Setup setup = set_up(config);
+  const Output output;
+  Trainer trainer(setup, world(), steady_now(), "of a test");
+  if (world().rank() == 0) trainer.record_to(output.where());
+  const TrainingResult result = trainer.run();
+  CHECK(result.invalid_reasons.empty());
+  if (world().rank() != 0) return;
+  output.writer->finish("complete", true, {}, 1);
+  const RunData run = read_run(output.folder / "run.h5");
+  CHECK(run.steps.ranks() == world().size());
+  REQUIRE(run.steps.steps() == 13);
+  CHECK(all_finite(run.steps.loss.values));
+  CHECK(all_finite(run.steps.grad_norm.values));
+  CHECK(run.steps.epoch.at(0, 3) == 0);
+  CHECK(run.steps.epoch.at(0, 12) == 3);
+  REQUIRE(run.epochs.size() == 4);
+  CHECK(run.epochs.back().test_metric == result.test_metric);
+  CHECK(run.epochs.back().validation_metric == result.validation_metric);
+  CHECK(run.epochs[0].learning_rate == Approx(config.training.optimizer.lr * (1 - 3.0 / 13)));
+  CHECK(run.epochs[3].learning_rate == Approx(config.training.optimizer.lr * (1 - 12.0 / 13)));
+  REQUIRE(run.audit.size() == 4);
+  for (const AuditRow& audit : run.audit) {
+    CHECK(audit.missing == 0);
+    CHECK(audit.repeated == 0);
+  }
+  CHECK(run.recorder_overhead > 0);
+  CHECK(std::accumulate(run.buckets.parameters.begin(), run.buckets.parameters.end(), std::int64_t{0}) ==
+        static_cast<std::int64_t>(setup.model->parameters().size()));
+}
+
+TEST_CASE("a run that goes on from a checkpoint ends with the bits of one that was never interrupted") {
+  RunConfig config = short_run();
+  config.training.steps.reset();
+  config.training.epochs = 4;
+  Setup whole = set_up(config);
+  train(whole, world());
+
+  const Output output;
+  config.training.epochs = 2;
+  config.checkpoint.every_epochs = 2;
+  Setup begun = set_up(config);
+  Trainer first(begun, world(), steady_now(), "of a test");
+  if (world().rank() == 0) first.record_to(output.where());
+  first.run();
+
+  config.training.epochs = 4;
+  config.checkpoint.every_epochs = 0;
+  Setup resumed = set_up(config);
+  const Checkpoint checkpoint(world().broadcast(output.folder / "checkpoint/epoch_000002.safetensors"));
+  Trainer second(resumed, world(), steady_now(), "of a test");
+  second.resume(checkpoint);
+  CHECK(second.run().invalid_reasons.empty());
+  CHECK(largest_difference(state_of(*whole.model), state_of(*resumed.model)) == 0);
+  CHECK(largest_difference(state_of(*whole.model), state_of(*begun.model)) > 1e-4);
+}
+
+TEST_CASE("a loss that is not finite ends the run and says at which step") {
+  RunConfig config = short_run();
+  config.training.optimizer.lr = 1e30;
+  const auto alone = self_world();
+  Setup setup = make_setup(on_cpu(config), "seq", *alone);
+  Trainer trainer(setup, *alone, steady_now(), "of a test");
+  std::string said;
+  try {
+    trainer.run();
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::failed);
+    said = error.what();
+  }
+  CHECK(said.find("the loss is ") == 0);
+  CHECK(said.find("at step ") != std::string::npos);
+}
+
+TEST_CASE("replicas that are not alike make a run invalid, the same on every rank") {
+  if (world().size() == 1) return;
+  Setup setup = set_up(short_run());
+  const std::vector<std::string> reasons = reasons_of(setup, [&] {
+    const torch::NoGradGuard no_grad;
+    if (world().rank() == 1) setup.model->parameters().front().view({-1}).narrow(0, 0, 1).add_(1e-3);
+  });
+  REQUIRE(reasons.size() == 3);  // one an epoch
+  CHECK(reasons[0] == "epoch 0: replicas diverged: the parameters of rank 1 differ from those of rank 0");
+}
+
+TEST_CASE("ranks that train on the same rows make a run invalid, the same on every rank") {
+  if (world().size() == 1) return;
+  Setup setup = set_up(short_run());
+  setup.batches.shard = false;
+  const std::vector<std::string> reasons = reasons_of(setup);
+  REQUIRE_FALSE(reasons.empty());
+  CHECK(reasons[0].find("epoch 0") == 0);
+  CHECK(world().all_gather(reasons[0]) ==
+        std::vector<std::string>(static_cast<std::size_t>(world().size()), reasons[0]));
+}
