@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "parallel/module_sharing.hpp"
+#include "parallel/initial_broadcast.hpp"
 
 namespace lockstep {
 

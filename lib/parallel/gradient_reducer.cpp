@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "parallel/initial_broadcast.hpp"
+
 namespace lockstep {
 
 // Connects a parameter's accumulator to the reducer. The accumulator outlives the reducer when the user keeps
@@ -26,8 +28,7 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan));
   ready_order_.reserve(buckets_->parameters().size());
-  if (communicates_)
-    for (const torch::Tensor& values : buckets_->values()) communicator_.broadcast(values, 0)->wait();
+  if (communicates_) share_values(*buckets_, communicator_);
   for (std::size_t p = 0; p < buckets_->parameters().size(); ++p) {
     auto hook = std::make_shared<Hook>(
         Hook{this, p, torch::autograd::impl::grad_accumulator(buckets_->parameters()[p].tensor)});
@@ -53,12 +54,11 @@ void GradientReducer::prepare_wire_buffers() {
 
 void GradientReducer::reset_step() {
   const BucketPlan& plan = buckets_->plan();
-  pending_.resize(plan.buckets.size());
+  order_.begin(plan.buckets.size());
   for (std::size_t b = 0; b < plan.buckets.size(); ++b)
-    pending_[b] = static_cast<std::int64_t>(plan.buckets[b].slots.size());
+    order_.expect(b, static_cast<std::int64_t>(plan.buckets[b].slots.size()));
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
-  next_launch_ = 0;
 }
 
 void GradientReducer::on_gradient_ready(std::size_t parameter) {
@@ -68,13 +68,9 @@ void GradientReducer::on_gradient_ready(std::size_t parameter) {
     return;  // a second backward pass of the same step: only the first is reduced on the way
   ready_[parameter] = true;
   if (learning_order_) ready_order_.push_back(parameter);
-  --pending_[buckets_->plan().bucket_of[parameter]];
-  if (options_.overlap) launch_complete_buckets();
-}
-
-void GradientReducer::launch_complete_buckets() {
-  // In plan order only: every rank must enqueue the same collectives in the same order.
-  while (next_launch_ < pending_.size() && pending_[next_launch_] == 0) launch(next_launch_++);
+  order_.ready(buckets_->plan().bucket_of[parameter]);
+  if (options_.overlap)
+    while (order_.next_is_complete()) launch(order_.take());
 }
 
 void GradientReducer::zero_gradients() {
@@ -124,7 +120,7 @@ void GradientReducer::launch(std::size_t bucket) {
 void GradientReducer::finish() {
   for (std::size_t p = 0; p < ready_.size(); ++p)
     if (!ready_[p]) adopt(p);
-  for (; next_launch_ < pending_.size(); ++next_launch_) launch(next_launch_);
+  while (!order_.done()) launch(order_.take());
   const torch::NoGradGuard no_grad;
   for (std::size_t b = 0; b < works_.size(); ++b) {
     if (!works_[b]) continue;

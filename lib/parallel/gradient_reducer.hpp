@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "parallel/bucket_launch.hpp"
 #include "parallel/flat_buckets.hpp"
 #include "parallel/work_log.hpp"
 
@@ -66,7 +67,6 @@ class GradientReducer {
  private:
   struct Hook;
   void on_gradient_ready(std::size_t parameter);
-  void launch_complete_buckets();
   void launch(std::size_t bucket);
   bool gathers(std::size_t parameter) const {
     return buckets_->parameters()[parameter].tensor.numel() < options_.gather_below;
@@ -87,9 +87,8 @@ class GradientReducer {
   bool synchronising_ = true;
   bool learning_order_ = true;
   std::vector<std::size_t> ready_order_;
-  std::vector<std::int64_t> pending_;  // gradients a bucket still waits for
-  std::vector<bool> ready_;            // by parameter, this backward pass
-  std::size_t next_launch_ = 0;
+  BucketLaunch order_;
+  std::vector<bool> ready_;          // by parameter, this backward pass
   std::vector<WorkPtr> works_;       // by bucket
   std::vector<torch::Tensor> wire_;  // by bucket, only when the wire's dtype differs
 };

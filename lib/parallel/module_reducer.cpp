@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "parallel/gradient_reducer.hpp"
-#include "parallel/module_sharing.hpp"
+#include "parallel/initial_broadcast.hpp"
 
 namespace lockstep {
 
@@ -94,12 +94,11 @@ void ModuleReducer::adopt_layout() {
 void ModuleReducer::reset_pass() {
   for (Slot& slot : slots_) slot = {.expected = slot.expected, .repeats = slot.repeats};
   const auto& buckets = buckets_->plan().buckets;
-  pending_.assign(buckets.size(), 0);
+  order_.begin(buckets.size());
   for (std::size_t b = 0; b < buckets.size(); ++b)
     for (const BucketPlan::Slot& slot : buckets[b].slots)
-      if (slots_[slot.parameter].expected != 0) ++pending_[b];
+      if (slots_[slot.parameter].expected != 0) order_.expect(b);
   completions_.clear();
-  next_launch_ = 0;
   in_pass_ = false;
 }
 
@@ -122,7 +121,7 @@ void ModuleReducer::on_gradient(std::size_t parameter) {
   if (slot == kNone)
     throw run_error("parameter '{}' was unfrozen in the middle of a backward pass; do it between two steps",
                     all_[parameter].name);
-  if (buckets_->plan().bucket_of[slot] < next_launch_)
+  if (buckets_->plan().bucket_of[slot] < order_.next())
     throw run_error("parameter '{}' was given another gradient after its bucket had been reduced; {}",
                     all_[parameter].name,
                     options_.static_graph
@@ -143,7 +142,7 @@ void ModuleReducer::note(std::size_t index, bool nested) {
   Slot& slot = slots_[index];
   if (++slot.firings > 1 || nested) slot.repeats = true;
   if (learning_ && slot.firings == 1) ready_order_.push_back(index);
-  if (slot.firings == slot.expected) --pending_[buckets_->plan().bucket_of[index]];
+  if (slot.firings == slot.expected) order_.ready(buckets_->plan().bucket_of[index]);
 }
 
 // At the end of a reduced pass: how many gradients a parameter will be given in the next. Where the graph is
@@ -165,7 +164,7 @@ void ModuleReducer::learn() {
 // for the end of the pass, with what is to be told of the whole of it.
 void ModuleReducer::launch_complete_buckets() {
   if (learning_) return;
-  while (next_launch_ + 1 < pending_.size() && pending_[next_launch_] == 0) launch(next_launch_);
+  while (order_.next_is_complete() && !order_.is_last(order_.next())) launch(order_.next());
 }
 
 void ModuleReducer::launch(std::size_t bucket) {
@@ -174,13 +173,13 @@ void ModuleReducer::launch(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
   torch::Tensor gradients = gradient_buckets_[bucket].gradients;
   if (options_.average) gradients.mul_(1.0 / contributors_);
-  if (bucket + 1 == pending_.size()) tell_gradients(/*abandoned=*/false);
+  if (order_.is_last(bucket)) tell_gradients(/*abandoned=*/false);
   send(bucket);
 }
 
 void ModuleReducer::send(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
-  ++next_launch_;
+  order_.take();
   if (options_.hook) {
     completions_.push_back(options_.hook(gradient_buckets_[bucket], communicator_));
     return;
@@ -211,7 +210,7 @@ bool ModuleReducer::has_all() const {
 }
 
 void ModuleReducer::launch_rest() {
-  while (next_launch_ < pending_.size()) launch(next_launch_);
+  while (!order_.done()) launch(order_.next());
   send_told();
 }
 
@@ -269,11 +268,11 @@ void ModuleReducer::abandon_pass() {
 
 void ModuleReducer::poison_rest() {
   const torch::NoGradGuard no_grad;
-  while (next_launch_ < pending_.size()) {
-    for (const torch::Tensor& view : gradient_buckets_[next_launch_].views)
+  while (!order_.done()) {
+    for (const torch::Tensor& view : gradient_buckets_[order_.next()].views)
       view.fill_(std::numeric_limits<double>::quiet_NaN());
-    if (next_launch_ + 1 == pending_.size()) tell_gradients(/*abandoned=*/true);
-    send(next_launch_);
+    if (order_.is_last(order_.next())) tell_gradients(/*abandoned=*/true);
+    send(order_.next());
   }
   send_told();
 }

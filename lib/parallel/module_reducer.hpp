@@ -11,6 +11,7 @@
 
 #include "comm/communicator.hpp"
 #include "parallel/backward_pass.hpp"
+#include "parallel/bucket_launch.hpp"
 #include "parallel/communication_hook.hpp"
 #include "parallel/flat_buckets.hpp"
 #include "parallel/gradient_hooks.hpp"
@@ -101,8 +102,7 @@ class ModuleReducer final : private GradientListener {
   // (1 + slots), real: whether this rank has given the pass up, and by slot whether it has a gradient; then
   // the sums over the ranks. Behind the last bucket's gradients, or with a hook a message of its own.
   torch::Tensor told_;
-  std::vector<int> pending_;  // gradients a bucket still waits for
-  std::size_t next_launch_ = 0;
+  BucketLaunch order_;
   std::vector<std::size_t> ready_order_;
   bool synchronising_ = true;
   bool in_pass_ = false;

@@ -1,4 +1,5 @@
-// What the ranks compare and share of a module before they train it together.
+// The initial broadcast of weights: what the ranks compare of a module before they train it together, and
+// what then becomes rank 0's.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -23,5 +24,7 @@ void require_same_parameters(const std::vector<NamedParameter>& parameters, Comm
 // names the first that cannot be shared: it is sparse or quantised.
 void share_module(const torch::nn::Module& module, Communicator& communicator);
 void share_buffers(const torch::nn::Module& module, Communicator& communicator);
+// The same for parameters that lie in buckets, in one message a bucket.
+void share_values(const FlatBuckets& buckets, Communicator& communicator);
 
 }  // namespace lockstep

@@ -1,4 +1,4 @@
-#include "parallel/module_sharing.hpp"
+#include "parallel/initial_broadcast.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -141,6 +141,10 @@ void share_module(const torch::nn::Module& module, Communicator& communicator) {
 
 void share_buffers(const torch::nn::Module& module, Communicator& communicator) {
   share(buffers_of(module), device_of(all_parameters(module)), communicator);
+}
+
+void share_values(const FlatBuckets& buckets, Communicator& communicator) {
+  for (const torch::Tensor& values : buckets.values()) communicator.broadcast(values, 0)->wait();
 }
 
 }  // namespace lockstep
