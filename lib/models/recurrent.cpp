@@ -1,7 +1,6 @@
 #include "models/recurrent.hpp"
 
 #include <ATen/ATen.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -11,6 +10,7 @@
 #include "nn/dropout.hpp"
 #include "nn/gru_steps.hpp"
 #include "nn/lstm_steps.hpp"
+#include "nn/suppressed_warnings.hpp"
 #include "nn/text_embedding.hpp"
 
 namespace lockstep {
@@ -39,16 +39,7 @@ Hidden run(const GruCells& cells, const torch::Tensor& x, const StepRows& rows) 
 
 // LibTorch warns, at every call, that cuDNN copies weights which do not lie together. They lie in the buckets
 // of their gradients.
-class CopiedWeights : public c10::WarningHandler {
- public:
-  void process(const c10::Warning& warning) override {
-    if (warning.msg().find("single contiguous chunk") == std::string::npos) others_->process(warning);
-  }
-
- private:
-  c10::WarningHandler* others_ = c10::WarningUtils::get_warning_handler();
-  c10::WarningUtils::WarningHandlerGuard guard_{this};
-};
+constexpr const char* kCopiedWeights = "single contiguous chunk";
 
 // A direction by LibTorch's own, on a GPU one call of cuDNN, over padded sequences (B, T, in) from zeros on:
 // (B, T, H). The steps past a sample's end are computed, and nothing is made of them.
@@ -120,7 +111,7 @@ class RecurrentLayer : public Layer {
     const PaddedPlaces places = padded_places(inputs[1], x.size(1));
     const torch::Tensor start = at::zeros({1, x.size(0), options_.units}, x.options().requires_grad(false));
     std::vector<torch::Tensor> out;
-    const CopiedWeights quiet;
+    const SuppressedWarnings quiet(kCopiedWeights);
     for (const auto& cells : directions_) {
       const bool reverse = !out.empty();
       torch::Tensor y = run_padded(*cells, reverse ? mirrored_steps(x, places) : x, start, is_training());

@@ -79,3 +79,28 @@ TEST_CASE("layers are measured: time, what flows on, what is kept for backward")
   for (const torch::Tensor& parameter : p.model->parameters())
     CHECK((!parameter.grad().defined() || parameter.grad().abs().max().item<double>() == 0));
 }
+
+TEST_CASE("published partitions: the embedding apart, whole blocks, and evenly where nothing is published") {
+  const auto boundaries = [](const Planned& p, std::size_t stages) {
+    return plan_pipeline(p.config, *p.model, std::vector<int>(stages, 0), parameter_costs(*p.model), {})
+        .boundaries;
+  };
+  const auto count = [](const Planned& p) { return static_cast<int>(p.model->layers().size()); };
+  for (const std::string model : {"text_cnn", "lstm", "gru"}) {
+    CAPTURE(model);
+    const Planned p = prepare(model);
+    CHECK(boundaries(p, 2) == Boundaries{0, 1, count(p)});
+  }
+  for (const auto& [model, second] : {std::pair("transformer", "encoder2"), {"gpt", "decoder3"}}) {
+    CAPTURE(model);
+    const Planned p = prepare(model);
+    const auto& layers = p.model->layers();
+    const auto cut =
+        std::find_if(layers.begin(), layers.end(),
+                     [name = std::string(second)](const auto& entry) { return entry.name == name; });
+    REQUIRE(cut != layers.end());
+    CHECK(boundaries(p, 2) == Boundaries{0, static_cast<int>(cut - layers.begin()), count(p)});
+  }
+  const Planned p = prepare("mlp");
+  CHECK(boundaries(p, 2) == even_partition(count(p), 2, 1));
+}
