@@ -54,11 +54,6 @@ Setup make_setup(RunConfig config, Mode mode, World& world);
 // over.
 void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stages);
 
-// Collective: leaves this rank the layers of its stage, and makes what they are trained over. setup: of
-// prepare_setup() in mode "mp". of_stages: makes what the stages of a pipeline send each other their tensors
-// over.
-void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stages);
-
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);
 

@@ -19,15 +19,14 @@ RankEpoch epoch_of(int rank, int steps = kSteps) {
   RankEpoch epoch;
   for (int s = 0; s < steps; ++s) {
     const double base = 1000 * rank + 100 * s;
-    epoch.rows.push_back({base + 1, base + 2, base + 3, base + 4, base + 5, base + 6, base + 7, base + 8,
-                          base + 9, base + 10, base + 11, base + 12});
-    const auto whole = static_cast<std::int32_t>(base);
-    epoch.samples.push_back(whole + 13);
-    epoch.loss_terms.push_back(whole + 14);
-    epoch.tokens.push_back(whole + 15);
-    epoch.padded_tokens.push_back(whole + 16);
-    epoch.loss.push_back(static_cast<float>(base) + 17);
-    epoch.grad_norm.push_back(static_cast<float>(base) + 18);
+    StepRow& row = epoch.rows.emplace_back();
+    double place = 0;
+    for (double* column : {&row.start, &row.wall, &row.data, &row.h2d, &row.forward, &row.backward, &row.comm,
+                           &row.comm_exposed, &row.optimizer, &row.bubble, &row.other, &row.wait})
+      *column = base + ++place;
+    for (std::int32_t* column : {&row.samples, &row.loss_terms, &row.tokens, &row.padded_tokens})
+      *column = static_cast<std::int32_t>(base + ++place);
+    for (float* column : {&row.loss, &row.grad_norm}) *column = static_cast<float>(base + ++place);
   }
   // So many as its rank.
   for (int i = 0; i < rank; ++i) {
