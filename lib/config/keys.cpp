@@ -261,7 +261,7 @@ std::vector<Key> split_keys() {
                                              {"gpipe", PipelineSchedule::gpipe},
                                              {"1f1b", PipelineSchedule::one_f_one_b},
                                              {"interleaved", PipelineSchedule::interleaved}}),
-                   "train_mp: order of the forward and backward passes of the micro-batches"),
+                   "train_mp: the order in which stages work through the micro-batches"),
       LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
                    "train_mp: micro-batches into which a replica's batch is split; auto: 4, or 1 with "
                    "layerwise"),
