@@ -40,7 +40,7 @@ TEST_CASE("UTF-16 with a mark is read, and kept as UTF-8") {
     CHECK(c.place("training.epochs").ends_with(":7: 'training.epochs'"));
   }
   CHECK(refusal("\xFF\xFE" + utf16(kMinimal, false) + "x") ==
-        "x.yaml: begins as UTF-16, but is damaged; save it as UTF-8");
+        "x.yaml: starts like UTF-16 but is damaged; save it as UTF-8");
 }
 
 TEST_CASE("other encodings are named") {
@@ -68,8 +68,8 @@ TEST_CASE("lines end in any way, and keep their numbers") {
 
 TEST_CASE("control characters are refused where they stand") {
   CHECK(refusal(kMinimal + "run: {name: a\0b}\n"s) ==
-        "x.yaml:9:14: holds the control character \\x00; remove it");
-  CHECK(refusal("\x1b[31m" + kMinimal) == "x.yaml:1:1: holds the control character \\x1b; remove it");
+        "x.yaml:9:14: contains the control character \\x00; remove it");
+  CHECK(refusal("\x1b[31m" + kMinimal) == "x.yaml:1:1: contains the control character \\x1b; remove it");
   // Written out they are text, but none that a file name or a run file can hold.
   CHECK(refusal(kMinimal + "run: {name: \"a\\0b\"}\n")
             .starts_with("x.yaml:9: 'run.name' must be a text, not the text \"a\\x00b"));
