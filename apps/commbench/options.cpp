@@ -131,7 +131,7 @@ void check(const BenchOptions& o) {
     throw input_error("--max {} is less than --min {}", size_text(o.most), size_text(o.least));
   const auto element = static_cast<std::int64_t>(c10::elementSize(element_type(o.dtype).type));
   if (o.least % element != 0)
-    throw input_error("--min {} is no whole number of {} elements, which take {} bytes; use --min {}",
+    throw input_error("--min {} is not a whole number of {} elements, which take {} bytes; use --min {}",
                       o.least, o.dtype, element, (o.least / element + 1) * element);
 }
 

@@ -39,7 +39,7 @@ bool is_forbidden(char byte) {
 void check_characters(const std::string& path, std::string_view text) {
   if (const auto at = invalid_utf8(text)) {
     const TextPlace place = place_in(text, *at);
-    throw input_error("{}:{}:{}: the byte 0x{:02x} is no UTF-8; save the file as UTF-8 (it may be Latin-1)",
+    throw input_error("{}:{}:{}: the byte 0x{:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
                       path, place.line, place.column, static_cast<unsigned char>(text[*at]));
   }
   for (std::size_t at = 0; at < text.size(); ++at) {

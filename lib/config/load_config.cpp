@@ -181,7 +181,7 @@ std::string set_comment(const std::string& set) {
 
 void apply_set(RunConfig& config, const std::string& set) {
   if (invalid_utf8(set))
-    throw input_error("{}: '{}' is no UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
+    throw input_error("{}: '{}' is not UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
                       excerpt(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);

@@ -82,7 +82,7 @@ std::uint32_t take_checksum(TensorTexts& texts, const std::string& key) {
   const std::string& given = text.mapped();
   std::uint32_t checksum = 0;
   std::from_chars(given.data(), given.data() + given.size(), checksum, 16);
-  if (given != digits(checksum)) throw input_error("its header's '{}' is no checksum", key);
+  if (given != digits(checksum)) throw input_error("its header's '{}' is not a checksum", key);
   return checksum;
 }
 

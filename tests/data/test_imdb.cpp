@@ -143,7 +143,7 @@ TEST_CASE("a byte order mark is no part of the first word; UTF-16 is refused, La
   write_set(folder);
   const DataSplits expected = load_data(config_for(folder), 1);
   REQUIRE(expected.notes.size() == 2);
-  contains(expected.notes[1], "test/pos/0_10.txt:1: byte 0xe9 is no UTF-8");
+  contains(expected.notes[1], "test/pos/0_10.txt:1: byte 0xe9 is not UTF-8");
   folder.write("train/pos/10_8.txt", "\xef\xbb\xbfgood");
   const DataSplits marked = load_data(config_for(folder), 1);
   CHECK(*marked.train->info().words == *expected.train->info().words);
