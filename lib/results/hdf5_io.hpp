@@ -22,7 +22,7 @@ class Hdf5Output {
   Hdf5Output(const Hdf5Output&) = delete;
   Hdf5Output& operator=(const Hdf5Output&) = delete;
 
-  // All of these: Error(failed) naming the file when the disk or HDF5 does not take it. Text that is not UTF-8
+  // All of these: Error(failed) naming the file when the disk or HDF5 does not take it. Text that is no UTF-8
   // is written with U+FFFD in its place.
 
   bool has(const std::string& path) const;
