@@ -44,7 +44,7 @@ given_libtorch() {
   local -a prefixes=("${LIBTORCH_ROOT:-}" "${Torch_DIR:+$Torch_DIR/../../..}")
   local -a listed
   [[ -z "${LIBTORCH_ROOT:-}" || -f "$LIBTORCH_ROOT/include/torch/csrc/api/include/torch/torch.h" ]] ||
-    die "LIBTORCH_ROOT $LIBTORCH_ROOT holds no LibTorch; correct or unset it"
+    die "LIBTORCH_ROOT $LIBTORCH_ROOT has no LibTorch; correct or unset it"
   IFS=':;' read -ra listed <<<"${CMAKE_PREFIX_PATH:-}"
   for prefix in "${prefixes[@]}" "${listed[@]}"; do
     [[ -n "$prefix" ]] || continue

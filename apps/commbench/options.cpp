@@ -94,15 +94,15 @@ constexpr FlagRow kFlags[] = {
     {"--min", "BYTES", "smallest message (4); K, M and G are 2^10, 2^20 and 2^30",
      [](Options& o, Text f, Text v) { o.least = bytes_in(f, v); }},
     {"--max", "BYTES", "largest message (256M)", [](Options& o, Text f, Text v) { o.most = bytes_in(f, v); }},
-    {"--factor", "N", "from one size to the next (2)",
+    {"--factor", "N", "ratio of one size to the previous one (2)",
      [](Options& o, Text f, Text v) { o.factor = number_in<std::int64_t>(f, v, v, 2, 1 << 20); }},
-    {"--iterations", "N", "times that each case is repeated, at most (50)",
+    {"--iterations", "N", "maximum number of repetitions of each case (50)",
      [](Options& o, Text f, Text v) { o.iterations = number_in<std::int64_t>(f, v, v, 1, kMostTimes); }},
-    {"--warmup", "N", "repetitions before them that are not counted (5)",
+    {"--warmup", "N", "untimed repetitions before them (5)",
      [](Options& o, Text f, Text v) { o.warmup = number_in<std::int64_t>(f, v, v, 0, kMostTimes); }},
-    {"--seconds", "S", "time for the iterations of a case (0.5); at least 5 are made, whatever they take",
+    {"--seconds", "S", "time limit for the repetitions of a case (0.5); at least 5 are made anyway",
      [](Options& o, Text f, Text v) { o.seconds = number_in<double>(f, v, v, 0, 1e6); }},
-    {"--collectives", "NAME,...", "some of them: all_reduce, reduce_scatter, ... (all)",
+    {"--collectives", "NAME,...", "collectives to measure: all_reduce, reduce_scatter, ... (all)",
      [](Options& o, Text f, Text v) { o.collectives = collectives_in(f, v); }},
     {"--backend", "B", "auto (the default), mpi or nccl",
      [](Options& o, Text f, Text v) { o.backend = chosen(kBackends, f, v).value; }},
@@ -110,7 +110,7 @@ constexpr FlagRow kFlags[] = {
      [](Options& o, Text f, Text v) { o.device = chosen(kDevices, f, v).value; }},
     {"--dtype", "T", "fp32 (the default), fp64, bf16, fp16, int32, int64 or uint8",
      [](Options& o, Text f, Text v) { o.dtype = chosen(kTypes, f, v).name; }},
-    {"--output", "DIR", "where the folder with commbench.h5 is made (experiments)",
+    {"--output", "DIR", "folder in which the folder with commbench.h5 is created (experiments)",
      [](Options& o, Text, Text v) { o.output = v; }},
     {"--quiet", nullptr, "print nothing but errors", [](Options& o, Text, Text) { o.quiet = true; }},
     {"--help", nullptr, "this text", [](Options& o, Text, Text) { o.help = true; }},
@@ -131,7 +131,7 @@ void check(const BenchOptions& o) {
     throw input_error("--max {} is less than --min {}", size_text(o.most), size_text(o.least));
   const auto element = static_cast<std::int64_t>(c10::elementSize(element_type(o.dtype).type));
   if (o.least % element != 0)
-    throw input_error("--min {} is no whole number of {} elements, which take {} bytes; use --min {}",
+    throw input_error("--min {} is not a whole number of {} elements, which take {} bytes; use --min {}",
                       o.least, o.dtype, element, (o.least / element + 1) * element);
 }
 

@@ -31,7 +31,7 @@ using Text = const std::string&;
 constexpr FlagRow kFlags[] = {
     {"--config", "FILE", "compare: the configuration of every run",
      [](Given& g, SweepOptions&, Text v) { g.config = v; }, true},
-    {"--modes", "M,M,...", "compare: some of seq, ddp, ps, mp, hybrid (seq,ddp,mp)",
+    {"--modes", "M,M,...", "compare: modes, out of seq, ddp, ps, mp, hybrid (seq,ddp,mp)",
      [](Given& g, SweepOptions&, Text v) { g.modes = v; }, true},
     {"--ranks", "N,N,...", "compare: numbers of ranks (1,2,4)",
      [](Given& g, SweepOptions&, Text v) { g.ranks = v; }, true},
@@ -39,14 +39,13 @@ constexpr FlagRow kFlags[] = {
      [](Given& g, SweepOptions&, Text v) { g.launches = v; }, true},
     {"--set", "KEY=VALUE", "compare: set one key of the configuration; repeatable",
      [](Given& g, SweepOptions&, Text v) { g.sets.push_back(v); }, true},
-    {"--launcher", "COMMAND", "compare: how several ranks are started; docs/sweep.md",
+    {"--launcher", "COMMAND", "compare: command that starts several ranks; see docs/sweep.md",
      [](Given& g, SweepOptions&, Text v) { g.launcher = v; }, true},
-    {"--output", "DIR", "the sweep's folder (experiments/ and its name); called again, it goes on there",
+    {"--output", "DIR", "folder of the sweep (experiments/ and its name); an existing sweep is continued",
      [](Given& g, SweepOptions&, Text v) { g.output = v; }},
-    {"--dry-run", nullptr,
-     "print the runs, what each would be started by, and the estimated time; start none",
+    {"--dry-run", nullptr, "print the runs, their commands and the estimated time; start nothing",
      [](Given&, SweepOptions& o, Text) { o.dry_run = true; }},
-    {"--retry-failed", nullptr, "make again what has failed",
+    {"--retry-failed", nullptr, "repeat failed runs",
      [](Given&, SweepOptions& o, Text) { o.retry_failed = true; }},
     {"--quiet", nullptr, "print nothing but errors", [](Given&, SweepOptions& o, Text) { o.quiet = true; }},
     {"--help", nullptr, "this text", [](Given&, SweepOptions& o, Text) { o.help = true; }},
@@ -118,7 +117,7 @@ SweepFile comparison(const Given& given) {
 SweepFile sweep_of(const Given& given, const std::vector<const FlagRow*>& flags) {
   if (given.words.empty()) throw input_error("give a sweep's file, or compare (see sweep --help)");
   if (given.words.size() > 1)
-    throw input_error("'{}' is one word too many; see sweep --help", given.words[1]);
+    throw input_error("'{}' is an extra argument; see sweep --help", given.words[1]);
   if (given.words.front() == "compare") return comparison(given);
   for (const FlagRow* flag : flags)
     if (flag->of_compare)
@@ -160,26 +159,22 @@ SweepOptions parse_sweep_options(int argc, const char* const* argv) {
 
 std::string sweep_help() {
   std::string out =
-      "sweep: runs that are to be compared, one after the other\n"
+      "sweep: runs a matrix of configurations for comparison\n"
       "\n"
       "Usage: sweep FILE.yaml [flags]\n"
       "       sweep compare --config FILE [flags]\n"
       "\n"
-      "FILE.yaml lists what varies: modes, ranks, any key. compare is the short form of what is asked "
-      "first:\n"
-      "the modes and numbers of ranks of one configuration. Runs are made in random order, so that a drift "
-      "of\n"
-      "the machine falls on all of them alike. Called again, it goes on where it stopped. In the end "
-      "analyze\n"
-      "says what pays.\n"
+      "FILE.yaml lists what varies: modes, ranks, any key. compare is the short form for the most common\n"
+      "question, which mode on how many ranks. Runs are made in random order, so that drift of the machine\n"
+      "affects all alike. The same command continues an interrupted sweep. At the end analyze says what pays.\n"
       "\n"
       "Flags:\n";
   for (const FlagRow& flag : kFlags)
     out += fmt::format("  {:<20} {}\n", flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name,
                        flag.about);
   return out +
-         "\nExit codes: 0 every run was made; 1 some failed, or it was interrupted; 2 wrong usage, or a "
-         "configuration\nis wrong.\n";
+         "\nExit codes: 0 all runs succeeded; 1 some failed, or the sweep was interrupted; 2 wrong usage, or a\n"
+         "wrong configuration.\n";
 }
 
 }  // namespace lockstep

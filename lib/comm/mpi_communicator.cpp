@@ -23,9 +23,8 @@ MPI_Comm duplicate(MPI_Comm parent) {
   int level = MPI_THREAD_SINGLE;
   LOCKSTEP_MPI(MPI_Query_thread(&level));
   if (level < MPI_THREAD_MULTIPLE)
-    throw run_error(
-        "MPI gives thread level {}, and communication beside computation needs MPI_THREAD_MULTIPLE ({})",
-        level, static_cast<int>(MPI_THREAD_MULTIPLE));
+    throw run_error("MPI gives thread level {}, and overlapping communication needs MPI_THREAD_MULTIPLE ({})",
+                    level, static_cast<int>(MPI_THREAD_MULTIPLE));
   MPI_Comm comm = MPI_COMM_NULL;
   LOCKSTEP_MPI(MPI_Comm_dup(parent, &comm));
   LOCKSTEP_MPI(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));

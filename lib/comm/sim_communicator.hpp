@@ -31,7 +31,8 @@ struct SimOptions {
   std::shared_ptr<Slowdown> slowdown = {};  // of this rank's compute; null: none
 };
 
-// parallel.link and run.seed, for this rank of so many. Error(bad_input) where there is no such slow rank.
+// parallel.link and run.seed, for this rank and this number of ranks. Error(bad_input) if the slow rank does
+// not exist.
 // on_cpu: whether the ranks compute there; elsewhere compute cannot be slowed, and is refused.
 SimOptions sim_options(const RunConfig& config, int rank, int ranks, bool on_cpu);
 

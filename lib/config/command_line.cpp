@@ -18,20 +18,20 @@ po::options_description flags(CommandLine& c) {
   const auto add = [&](const char* name, po::value_semantic* value, const std::string& doc) {
     all.add_options()(name, value, doc.c_str());
   };
-  add("config", po::value(&c.config)->value_name("FILE"), "the run's configuration, YAML or JSON");
+  add("config", po::value(&c.config)->value_name("FILE"), "configuration of the run, YAML or JSON");
   add("set", po::value(&c.sets)->value_name("KEY=VALUE")->composing(),
-      "set one key, after the file; repeatable; null takes it back to its default");
+      "set a key, overriding the file; repeatable; null restores its default");
   add("output", po::value(&c.output)->value_name("DIR"),
-      fmt::format("where the run's folder is made (default: {})", c.output));
+      fmt::format("folder in which the run's folder is created (default: {})", c.output));
   add("dry-run", po::bool_switch(&c.dry_run),
-      "print the resolved configuration, device map, bucket plan and memory estimate, and train nothing");
+      "print the resolved configuration, device map, bucket plan and memory estimate, without training");
   add("ranks", po::value(&c.ranks)->value_name("N"),
-      "with --dry-run: as if N ranks had been started, of which none need be there");
+      "with --dry-run: plan for N ranks, without starting them");
   add("svg", po::value(&c.svg)->value_name("FILE"), "with --dry-run of train_mp: draw the schedule to FILE");
   add("resume", po::value(&c.resume)->value_name("DIR"),
-      "go on from the newest checkpoint of the run folder DIR; or DIR is the file of an older one");
+      "continue from the newest checkpoint in the run folder DIR, or from DIR if it is a checkpoint file");
   add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");
-  add("help", po::bool_switch(&c.help), "print this text");
+  add("help", po::bool_switch(&c.help), "print this help");
   add("version", po::bool_switch(&c.version), "print version, commit and compiler");
   return all;
 }
@@ -75,7 +75,7 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
   if (line.config.empty() && line.resume.empty() && !line.help && !line.version)
     throw input_error("no configuration; give one with --config FILE (see {} --help)", program);
   if (!line.dry_run && (line.ranks != 0 || !line.svg.empty()))
-    throw input_error("{} says something of a dry run; add --dry-run, or remove it",
+    throw input_error("{} only applies to a dry run; add --dry-run, or remove it",
                       line.svg.empty() ? "--ranks" : "--svg");
   if (line.ranks < 0 || line.ranks > kMostRanks)
     throw input_error("--ranks must be a whole number from 1 to {}, not {}", kMostRanks, line.ranks);
@@ -95,8 +95,14 @@ std::vector<FlagDoc> flag_docs() {
 
 std::string help_text(const std::string& program, const std::string& about) {
   return fmt::format(
-      "{0}: {1}\n\nusage: {0} --config FILE [flag]...\n\nflags:\n{2}\n"
-      "keys, for the file and for --set (docs/configuration.md has the models' own too):\n{3}",
+      "{0}: {1}\n"
+      "\n"
+      "usage: {0} --config FILE [flag]...\n"
+      "\n"
+      "flags:\n"
+      "{2}\n"
+      "keys, for the file and for --set (docs/configuration.md also has those of the models):\n"
+      "{3}",
       program, about, flag_help(), key_help());
 }
 

@@ -27,7 +27,7 @@ void refuse_unmarked_utf16(const std::string& path, std::string_view bytes) {
 
 std::string from_utf16(const std::string& path, std::string_view bytes, bool big_endian) {
   const auto text = utf8_of_utf16(bytes.substr(2), big_endian);
-  if (!text) throw input_error("{}: begins as UTF-16, but is damaged; save it as UTF-8", path);
+  if (!text) throw input_error("{}: starts like UTF-16 but is damaged; save it as UTF-8", path);
   return *text;
 }
 
@@ -39,14 +39,14 @@ bool is_forbidden(char byte) {
 void check_characters(const std::string& path, std::string_view text) {
   if (const auto at = invalid_utf8(text)) {
     const TextPlace place = place_in(text, *at);
-    throw input_error("{}:{}:{}: the byte 0x{:02x} is no UTF-8; save the file as UTF-8 (it may be Latin-1)",
+    throw input_error("{}:{}:{}: the byte 0x{:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
                       path, place.line, place.column, static_cast<unsigned char>(text[*at]));
   }
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (!is_forbidden(text[at])) continue;
     const TextPlace place = place_in(text, at);
-    throw input_error("{}:{}:{}: holds the control character {}; remove it", path, place.line, place.column,
-                      printable(text.substr(at, 1)));
+    throw input_error("{}:{}:{}: contains the control character {}; remove it", path, place.line,
+                      place.column, printable(text.substr(at, 1)));
   }
 }
 

@@ -7,7 +7,7 @@
 namespace lockstep {
 
 // Without its byte order mark; UTF-16 that has one is converted. Error(bad_input) naming file, line and
-// column for what is no UTF-8 and for control characters, which YAML does not allow.
+// column for what is not UTF-8 and for control characters, which YAML does not allow.
 std::string decode_text(const std::string& path, const std::string& bytes);
 
 }  // namespace lockstep

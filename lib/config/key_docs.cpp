@@ -47,8 +47,7 @@ std::string exit_code_table() {
   const std::pair<ExitCode, const char*> codes[] = {
       {ExitCode::done, "done"},
       {ExitCode::failed, "failed while running"},
-      {ExitCode::bad_input,
-       "the user's input is wrong; one line on stderr says what, where and how to mend it"},
+      {ExitCode::bad_input, "wrong input; one line on stderr says what is wrong, where, and how to fix it"},
       {ExitCode::refused, "`analyze`: the runs are invalid, or a claim is refused under `--strict`"},
       {ExitCode::not_valid, "the run finished but is not valid: work audit, diverged replicas"},
   };
@@ -95,25 +94,25 @@ constexpr const char* kIntroduction = R"(# Configuration
 
 <!-- Generated from the tables of lib/config and lib/models; the build checks that it agrees with them. -->
 
-A run is described by one YAML file (JSON is YAML) and by `--set key=value` flags, which are applied after the file, in
-order. A value of `--set` is a YAML scalar or list; `null` takes a key back to its default:
+A run is configured by one YAML file (JSON is valid YAML) and by `--set key=value` flags, which are applied in order after
+the file. A value of `--set` is a YAML scalar or list; `null` restores the default of a key:
 
     mpirun -np 4 train_ddp --config configs/mnist_mlp.yaml --set training.epochs=3 --set training.target='[0.95, 0.97]'
 
-A key that is not listed here, a value of the wrong kind, a key given twice and keys that contradict each other are
-errors of one line, with exit code 2; nothing is guessed:
+Unknown keys, values of the wrong kind, keys that occur twice, and keys that contradict each other are errors: one line, exit
+code 2. Nothing is guessed:
 
     configs/x.yaml:12: unknown key 'training.batchsize'; did you mean 'training.global_batch'?
 
-The file is one YAML document in UTF-8 (with or without a byte order mark; UTF-16 with one is converted), a regular file
-of at most 1 MiB. Anchors and aliases are read, merge keys (`<<`) are not. A number is written in decimal: `010`, which
-some readers take as octal, is refused.
+The file is one YAML document in UTF-8 (with or without a byte order mark; UTF-16 with one is converted), in a regular file
+of at most 1 MiB. Anchors and aliases are supported, merge keys (`<<`) are not. Numbers are decimal: `010`, which some
+parsers read as octal, is refused.
 
-Every number has bounds, named below. What together asks for more memory than there is (samples, shape, layers, widths)
-is refused before any of it is allocated.
+Every number has bounds, listed below. A configuration that needs more memory than there is (samples, shape, layers, widths)
+is refused before anything is allocated.
 
-Every run stores the resolved configuration, defaults included, as `config.yaml` in its folder; its run file holds that
-and the file as given, both as UTF-8. Readers of YAML 1.1 and of YAML 1.2 take `config.yaml` to mean the same: texts such
+Every run stores the resolved configuration, including all defaults, as `config.yaml` in its folder. The run file holds it too,
+and also the file as you wrote it, both in UTF-8. `config.yaml` means the same to parsers of YAML 1.1 and YAML 1.2: texts such
 as `no` and `1e3` are quoted, and numbers are written as `1.0e-08`.
 
 )";
@@ -146,8 +145,10 @@ std::string configuration_markdown(const std::vector<ModelKeys>& models) {
   for (const std::string& section : sections()) out += section_table(section);
   if (models.empty()) return out.substr(0, out.size() - 1);
   out +=
-      "## Keys of the models\n\nThey stand below `model.` too; a preset sets them, and a key given overrides "
-      "it.\n\n";
+      "## Keys of the models\n"
+      "\n"
+      "These also go below `model.`. A preset sets them all; a key that you set overrides its preset.\n"
+      "\n";
   for (const ModelKeys& model : models) out += model_table(model);
   return out.substr(0, out.size() - 1);
 }

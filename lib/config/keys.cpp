@@ -59,77 +59,79 @@ constexpr double kMostSeconds = 1e7, kMostMicroseconds = 1e9, kLeastGbps = 1e-6,
 std::vector<Key> run_and_model_keys() {
   return {
       LOCKSTEP_OPTIONAL_KEY(run.name, text("a text"), "the model's name",
-                            "a name for people; part of no calculation"),
+                            "a label for readers; has no effect on the run"),
       LOCKSTEP_KEY(run.seed, whole<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()),
-                   "initial weights, order of the samples, dropout, validation split and synthetic data "
-                   "follow from it"),
-      LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), kRequired, "which model is trained"),
-      LOCKSTEP_OPTIONAL_KEY(
-          model.preset, text("the name of a preset of the model"), "the model's first",
-          "a named set of hyper-parameters; each can be overridden by its own key below 'model.'"),
+                   "determines initial weights, order of the samples, dropout, validation split and "
+                   "synthetic data"),
+      LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), kRequired, "the model to train"),
+      LOCKSTEP_OPTIONAL_KEY(model.preset, text("the name of a preset of the model"), "the model's first",
+                            "a named set of hyper-parameters; keys below 'model.' override single ones"),
   };
 }
 
 std::vector<Key> data_keys() {
   return {
       LOCKSTEP_OPTIONAL_KEY(data.name, text("the name of a data set"), kRequired,
-                            "which data set is read or made"),
+                            "the data set to read or generate"),
       LOCKSTEP_OPTIONAL_KEY(data.path, text("a folder, or a file"), "none",
-                            "where the files lie, or, for text_file, the file; relative to the working "
-                            "directory; synthetic data needs none"),
+                            "folder of the files, or, for text_file, the file; relative to the working "
+                            "directory; not needed for synthetic data"),
       LOCKSTEP_KEY(data.max_length, whole<Count>(1, kMostTokens),
-                   "text: tokens per sample; longer texts are cut, shorter padded"),
+                   "text: tokens per sample; longer texts are truncated, shorter ones padded"),
       LOCKSTEP_KEY(data.batching,
                    one_of<Batching>({{"fixed", Batching::fixed}, {"length", Batching::length}}),
-                   "text: fixed pads every batch to the longest sample there is; length makes batches of "
-                   "samples of similar length, padded to the longest of the global batch"),
+                   "text: fixed pads every batch to the longest sample of the data set; length groups "
+                   "samples of similar length and pads to the longest of the global batch"),
       LOCKSTEP_KEY(
           data.tokenizer,
           one_of<Tokenizer>({{"hash", Tokenizer::hash}, {"basic_english", Tokenizer::basic_english}}),
           "text: hash needs no vocabulary; basic_english builds one from the training split"),
       LOCKSTEP_KEY(data.vocabulary, whole<Count>(2, kMostWords),
-                   "text: size of the hash table, or the largest vocabulary of basic_english and of each "
+                   "text: size of the hash table, or the maximum vocabulary of basic_english and of each "
                    "language"),
       LOCKSTEP_OPTIONAL_KEY(data.min_freq, maybe(whole<Count>(1, kMostSamples)), "2 for multi30k, else 1",
-                            "basic_english: rarer words are read as unknown"),
+                            "basic_english: words that occur less often are read as unknown"),
       LOCKSTEP_OPTIONAL_KEY(data.embeddings, text("a file"), "none",
-                            "basic_english: word vectors to begin with, a word and its numbers a line "
+                            "basic_english: initial word vectors, one word with its numbers per line "
                             "(GloVe, word2vec, fastText), raw or .gz"),
       LOCKSTEP_KEY(data.languages, language_pair(),
-                   "multi30k: names of the files' languages, the one read and the one written"),
+                   "multi30k: source and target language, as in the names of the files"),
       LOCKSTEP_KEY(data.validation, real(from_to_below(0, 1)),
-                   "share of the training split held out for validation, chosen by seed; 0: none; not for "
-                   "sets that have a validation split of their own"),
+                   "share of the training split held out for validation, chosen by seed; 0: none; not "
+                   "for data sets with their own validation split"),
       LOCKSTEP_KEY(data.test_share, real(between(0, 1)),
-                   "text_file: share of the file, at its end, that is the test split"),
-      LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that fetch batches ahead"),
+                   "text_file: share of the file, at its end, used as the test split"),
+      LOCKSTEP_KEY(data.workers, whole<int>(1, 1024), "threads per rank that prefetch batches"),
       LOCKSTEP_KEY(data.max_train_rows, whole<Count>(0, kMostSamples),
-                   "read only the first so many training rows; 0: all"),
+                   "read at most this many training rows, from the start; 0: all"),
       LOCKSTEP_OPTIONAL_KEY(data.cache, text_or_none("a folder, or none"), "none",
-                            "where parsed and encoded data is kept for the next run; none: nowhere"),
+                            "folder in which parsed and encoded data is cached for the next run; none: "
+                            "no cache"),
       LOCKSTEP_KEY(
           data.max_bytes, auto_or(whole<Count>(1, kMostBytes)),
-          "most bytes that are read of a file, unpacked; auto: 16 GiB, but of a .gz file no more than "
-          "50 times its size, or 64 MiB where that is more"),
+          "size limit of an input file, in bytes after decompression; auto: 16 GiB, but for a .gz file "
+          "at most 50 times its size, or 64 MiB if that is more"),
   };
 }
 
 std::vector<Key> image_and_synthetic_keys() {
   return {
       LOCKSTEP_KEY(data.normalise, boolean(),
-                   "images: subtract the set's mean and divide by its deviation; false: pixels from 0 to 1"),
+                   "images: subtract the data set's mean and divide by its standard deviation; false: "
+                   "pixels from 0 to 1"),
       LOCKSTEP_KEY(data.resize, whole<Count>(0, 4096),
-                   "images: height and width to which they are resized, bilinearly; 0: as they are"),
+                   "images: height and width to resize to, bilinearly; 0: not resized"),
       LOCKSTEP_KEY(data.crop_padding, whole<Count>(0, 1024),
-                   "images: in training, pad with so many zero pixels on each side and cut the old size out "
-                   "at a random place; 0: not"),
-      LOCKSTEP_KEY(data.flip, boolean(), "images: in training, mirror every other one, drawn at random"),
+                   "images: in training, pad each side with this many zero pixels and crop to the "
+                   "original size at a random place; 0: off"),
+      LOCKSTEP_KEY(data.flip, boolean(), "images: in training, mirror each image with probability 1/2"),
       LOCKSTEP_KEY(data.rotation, real(from_to(0, 180)),
-                   "images: in training, turn by a random angle of at most so many degrees; 0: not"),
+                   "images: in training, rotate by a random angle of at most this many degrees; 0: off"),
       LOCKSTEP_KEY(data.samples, whole<Count>(1, kMostSamples),
                    "synthetic data: training samples, validation included"),
       LOCKSTEP_KEY(data.test_samples, whole<Count>(1, kMostSamples), "synthetic data: test samples"),
-      LOCKSTEP_KEY(data.classes, whole<Count>(2, kMostClasses), "synthetic_images, synthetic_text: classes"),
+      LOCKSTEP_KEY(data.classes, whole<Count>(2, kMostClasses),
+                   "synthetic_images, synthetic_text: number of classes"),
       LOCKSTEP_KEY(data.shape, image_shape(), "synthetic_images: channels, height, width"),
   };
 }
@@ -137,34 +139,35 @@ std::vector<Key> image_and_synthetic_keys() {
 std::vector<Key> training_keys() {
   return {
       LOCKSTEP_OPTIONAL_KEY(training.epochs, maybe(whole<Count>(1, kMostEpochs)), "none",
-                            "passes over the training split; give either this or training.steps"),
+                            "passes over the training split; set either this or training.steps"),
       LOCKSTEP_OPTIONAL_KEY(training.steps, maybe(whole<Count>(1, kMostSteps)), "none",
-                            "optimizer steps, over as many epochs as they take"),
+                            "optimizer steps, over as many epochs as needed"),
       LOCKSTEP_OPTIONAL_KEY(
           training.global_batch, maybe(whole<Count>(1, kMostSamples)), "none",
-          "samples per optimizer step over all ranks, a multiple of ranks x accumulate; give either "
-          "this or training.micro_batch"),
+          "samples per optimizer step over all ranks, a multiple of ranks x accumulate; set either this "
+          "or training.micro_batch"),
       LOCKSTEP_OPTIONAL_KEY(
           training.micro_batch, maybe(whole<Count>(1, kMostSamples)), "none",
           "samples per rank and forward pass; the global batch is this x ranks x accumulate"),
       LOCKSTEP_KEY(training.accumulate, whole<Count>(1, kMostPasses),
                    "forward and backward passes per optimizer step; gradients are reduced after the last"),
       LOCKSTEP_KEY(training.grad_clip, real(from_to(0, kMostReal)),
-                   "largest 2-norm of the whole gradient; 0: not clipped"),
+                   "maximum 2-norm of the whole gradient; 0: no clipping"),
       LOCKSTEP_KEY(training.precision,
                    one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}),
                    "bf16: forward and backward passes under autocast; weights and optimizer stay fp32"),
       LOCKSTEP_KEY(training.tf32, one_of<bool>({{"off", false}, {"on", true}}),
-                   "on: on a GPU, cuBLAS and cuDNN may round what fp32 products multiply to 10 bits "
-                   "(TF32); off: both compute in fp32"),
+                   "on: on a GPU, cuBLAS and cuDNN may round the factors of fp32 products to 10-bit "
+                   "mantissas (TF32); off: both compute in fp32"),
       LOCKSTEP_KEY(
           training.cuda_graph,
           one_of<CudaGraphUse>(
               {{"auto", CudaGraphUse::automatic}, {"on", CudaGraphUse::on}, {"off", CudaGraphUse::off}}),
-          "on a GPU: whole steps are captured as CUDA graphs, by the shapes of their batches, and "
-          "replayed; auto: where that can be done, and log.txt says why not; on: refused where it "
-          "cannot"),
-      LOCKSTEP_KEY(training.target, real_list(), "levels of the validation metric whose time is recorded"),
+          "on a GPU: capture whole steps as CUDA graphs, one per shape of batch, and replay them; auto: "
+          "if possible, otherwise log.txt says why not; on: the run is refused if not possible"),
+      LOCKSTEP_KEY(training.target, real_list(),
+                   "values of the validation metric for which the time to reach "
+                   "them is reported"),
   };
 }
 
@@ -174,25 +177,25 @@ std::vector<Key> optimizer_keys() {
           training.optimizer.name,
           one_of<OptimizerKind>(
               {{"sgd", OptimizerKind::sgd}, {"adam", OptimizerKind::adam}, {"adamw", OptimizerKind::adamw}}),
-          "adamw differs from adam in decoupling weight decay from the gradient"),
+          "adamw: adam with decoupled weight decay"),
       LOCKSTEP_KEY(training.optimizer.lr, real(from_to(kLeastPositive, kMostReal)),
                    "learning rate after warm-up"),
       LOCKSTEP_KEY(training.optimizer.weight_decay, real(from_to(0, kMostReal)),
-                   "factor of the weights in each update"),
+                   "weight decay: added to the gradient times the weights (sgd, adam), or decoupled "
+                   "(adamw)"),
       LOCKSTEP_KEY(training.optimizer.momentum, real(from_to_below(0, 1)), "sgd only"),
       LOCKSTEP_KEY(training.optimizer.nesterov, boolean(), "sgd only; needs momentum > 0"),
       LOCKSTEP_KEY(training.optimizer.beta1, real(from_to_below(0, 1)),
-                   "adam, adamw: decay of the mean of the gradient"),
+                   "adam, adamw: decay of the running mean of the gradient"),
       LOCKSTEP_KEY(training.optimizer.beta2, real(from_to_below(0, 1)),
-                   "adam, adamw: decay of the mean of its square"),
+                   "adam, adamw: decay of the running mean of the squared gradient"),
       LOCKSTEP_KEY(training.optimizer.eps, real(from_to(kLeastPositive, kMostReal)),
                    "adam, adamw: added to the denominator"),
       LOCKSTEP_KEY(training.schedule.name,
                    one_of<ScheduleKind>({{"constant", ScheduleKind::constant},
                                          {"linear", ScheduleKind::linear},
                                          {"cosine", ScheduleKind::cosine}}),
-                   "course of the learning rate after warm-up; linear and cosine fall towards 0 at the end "
-                   "of the run"),
+                   "learning rate after warm-up; linear and cosine decay to 0 at the end of the run"),
       LOCKSTEP_KEY(training.schedule.warmup_steps, whole<Count>(0, kMostSteps),
                    "steps over which the learning rate rises linearly to lr"),
   };
@@ -204,46 +207,48 @@ std::vector<Key> parallel_keys() {
           parallel.device,
           one_of<DeviceKind>(
               {{"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}),
-          "auto: cuda where the build and the node have it, else cpu"),
+          "auto: cuda if the build and the node support it, else cpu"),
       LOCKSTEP_KEY(
           parallel.backend,
           one_of<BackendKind>({{"auto", BackendKind::automatic},
                                {"mpi", BackendKind::mpi},
                                {"nccl", BackendKind::nccl},
                                {"sim", BackendKind::sim}}),
-          "what carries the gradients; auto: nccl on cuda with a GPU for each rank, else mpi; sim: mpi over "
-          "the link of parallel.link"),
+          "communication back end; auto: nccl on cuda with a GPU for each rank, else mpi; sim: mpi with "
+          "the simulated link of parallel.link"),
       LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
-                   "compute threads per rank; auto: cores of the node / ranks on it, at most those it is "
-                   "bound to; a CPU quota of the control group counts as cores, rounded down"),
+                   "compute threads per rank; auto: cores of the node / ranks on the node, at most the "
+                   "cores that the rank is bound to; a CPU quota of the control group counts as cores, "
+                   "rounded down"),
       LOCKSTEP_KEY(parallel.algorithm,
                    one_of<Algorithm>({{"all_reduce", Algorithm::all_reduce},
                                       {"parameter_server", Algorithm::parameter_server}}),
-                   "train_ddp: how ranks share a step; parameter_server: as nn.DataParallel, rank 0 has "
-                   "the batch, the loss and the optimizer, and sends parameters out and takes gradients in"),
+                   "train_ddp: how ranks share a step; parameter_server: as in nn.DataParallel, rank 0 "
+                   "has the batch, the loss and the optimizer, sends out parameters and collects "
+                   "gradients"),
       LOCKSTEP_KEY(parallel.overlap, boolean(),
-                   "reduce a bucket as soon as it is full, while backward goes on"),
+                   "all-reduce each bucket as soon as it is full, during the backward pass"),
       LOCKSTEP_KEY(parallel.sync_batchnorm, boolean(),
-                   "batch normalisation over the global batch instead of each rank's own"),
+                   "batch normalisation over the global batch instead of each rank's share"),
       LOCKSTEP_KEY(parallel.bucket_mb, real(from_to(kLeastMiB, kMostMiB)), "size of a gradient bucket, MiB"),
       LOCKSTEP_KEY(parallel.first_bucket_mb, real(from_to(kLeastMiB, kMostMiB)),
-                   "size of the bucket that is ready first, MiB; at most bucket_mb"),
+                   "size of the first bucket to become ready, MiB; at most bucket_mb"),
       LOCKSTEP_KEY(
           parallel.reduce_dtype,
           one_of<ReduceDtype>(
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
-          "type in which gradients travel and are summed"),
+          "type in which gradients are sent and summed"),
       LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(
               {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),
-          "train_ddp: no_comm reduces no gradients, comm_only computes nothing after the first "
-          "step; neither is training, and analyze overlap sets them beside it"),
+          "train_ddp: no_comm does not reduce gradients, comm_only computes nothing after the first "
+          "step; neither trains the model; analyze overlap compares both with training"),
       LOCKSTEP_KEY(
           parallel.timeout_s, real(from_to(0, kMostSeconds)),
-          "longest time, in seconds, that a rank may stand still: in a collective or message, in a "
-          "step, while it starts, reads the data, evaluates or saves; then the run ends and says which "
-          "rank it was; 0: any"),
+          "longest time, in seconds, that a rank may make no progress: in a collective, a message or a "
+          "step, or while it starts, reads the data, evaluates or saves; then the run ends and names the "
+          "rank; 0: no limit"),
   };
 }
 
@@ -254,32 +259,34 @@ std::vector<Key> split_keys() {
       LOCKSTEP_KEY(parallel.schedule, one_of<PipelineSchedule>(),
                    "train_mp: the order in which stages work through the micro-batches"),
       LOCKSTEP_KEY(parallel.micro_batches, auto_or(whole<int>(1, 65536)),
-                   "train_mp: parts of a replica's batch; auto: 4, with layerwise 1"),
+                   "train_mp: micro-batches into which a replica's batch is split; auto: 4, or 1 with "
+                   "layerwise"),
       LOCKSTEP_KEY(parallel.chunks, auto_or(whole<int>(1, 64)),
-                   "train_mp: parts of the model a stage holds; auto: 1, with interleaved 2"),
+                   "train_mp: chunks of the model per stage; auto: 1, or 2 with interleaved"),
       LOCKSTEP_KEY(
           parallel.partition, partition(),
-          "train_mp: which layers lie on which stage; published: as the published comparisons split the "
-          "model; auto: the fastest for measured layers"),
+          "train_mp: which layers each stage holds; published: as in the published comparisons; auto: "
+          "the fastest by measured layer costs"),
   };
 }
 
 std::vector<Key> link_keys() {
   return {
       LOCKSTEP_KEY(parallel.link.latency_us, real(from_to(0, kMostMicroseconds)),
-                   "from one rank to another, microseconds"),
+                   "latency from one rank to another, microseconds"),
       LOCKSTEP_KEY(parallel.link.gbps, real(zero_or_from_to(kLeastGbps, kMostGbps)),
-                   "bandwidth between two ranks, 10^9 bits a second; 0: without limit"),
+                   "bandwidth between two ranks, 10^9 bits per second; 0: unlimited"),
       LOCKSTEP_KEY(parallel.link.jitter_us, real(from_to(0, kMostMicroseconds)),
-                   "each operation takes longer by up to so much, drawn evenly by run.seed, microseconds"),
+                   "maximum random delay added to each operation, uniformly distributed, determined by "
+                   "run.seed, microseconds"),
       LOCKSTEP_KEY(parallel.link.slow_rank, whole<int>(-1, 65535),
                    "the rank that slow_factor slows down; -1: none"),
       LOCKSTEP_KEY(parallel.link.slow_factor, real(from_to(1, kMostSlowdown)),
-                   "how many times as long slow_phase takes on slow_rank, by sleeping: a fault to test the "
-                   "analysis with"),
+                   "slow_phase takes this many times as long on slow_rank, by sleeping: a fault for "
+                   "testing the analysis"),
       LOCKSTEP_KEY(parallel.link.slow_phase,
                    one_of<SlowPhase>({{"compute", SlowPhase::compute}, {"data", SlowPhase::data}}),
-                   "compute: forward and backward passes, on the CPU alone; data: the fetching of batches"),
+                   "compute: forward and backward passes, only on the CPU; data: fetching batches"),
   };
 }
 
@@ -287,18 +294,18 @@ std::vector<Key> measure_and_checkpoint_keys() {
   return {
       LOCKSTEP_KEY(
           measure.scaling, one_of<Scaling>({{"strong", Scaling::strong}, {"weak", Scaling::weak}}),
-          "what stays the same with more ranks: strong, the global batch; weak, the batch of each rank, "
-          "given as training.micro_batch"),
+          "what stays fixed as ranks are added: strong, the global batch; weak, the batch of each rank, "
+          "set by training.micro_batch"),
       LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0, kMostSteps)),
-                   "steps left out of the statistics; auto: found by analyze"),
+                   "steps left out of the statistics; auto: analyze detects the warm-up"),
       LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0, kMostEpochs),
-                   "epochs between checkpoints; 0: none are written"),
+                   "epochs between checkpoints; 0: no checkpoints"),
       LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1, kMostEpochs),
-                   "how many of the newest checkpoints are kept"),
+                   "number of checkpoints to keep, newest first"),
       LOCKSTEP_KEY(
           checkpoint.reschedule, boolean(),
-          "--resume may go on with another learning rate, grad_clip or schedule than the checkpoint's, "
-          "or, under the schedules linear and cosine, for another number of steps"),
+          "lets --resume change the learning rate, grad_clip and schedule of the checkpoint and, with "
+          "the schedules linear and cosine, the number of steps"),
   };
 }
 
@@ -348,11 +355,11 @@ std::string section_doc(const std::string& section) {
       {"data", "what it is trained on"},
       {"training", "how it is trained"},
       {"training.optimizer", "how a gradient becomes an update"},
-      {"training.schedule", "the learning rate over the steps"},
-      {"parallel", "devices, threads and the gradient exchange"},
-      {"parallel.link", "the back end sim: a simulated link, and a slow rank"},
-      {"measure", "how the run is to be read"},
-      {"checkpoint", "what is kept for --resume, and what --resume may change"},
+      {"training.schedule", "the course of the learning rate"},
+      {"parallel", "devices, threads and communication"},
+      {"parallel.link", "the back end sim: a simulated link, or a slow rank"},
+      {"measure", "how analyze interprets the run"},
+      {"checkpoint", "what is saved for --resume, and what --resume may change"},
   };
   return docs.at(section);
 }

@@ -78,7 +78,8 @@ class Source {
       if (!entry.first.IsScalar())
         throw input_error("{}: a key must be a word, not a list or a map", at.text());
       const std::string& key = entry.first.Scalar();
-      if (key == "<<") throw input_error("{}: merge keys ('<<') are not read; write the keys out", at.text());
+      if (key == "<<")
+        throw input_error("{}: merge keys ('<<') are not supported; write the keys out", at.text());
       apply(name.empty() ? key : fmt::format("{}.{}", name, key), entry.second, at);
     }
   }
@@ -92,15 +93,15 @@ class Source {
           digits.find_first_not_of("0123456789_") != std::string::npos)
         continue;
       const std::size_t first = std::min(digits.find_first_not_of("0_"), digits.size() - 1);
-      throw input_error("{}: '{}' is {}, which some readers of YAML take as octal; write {}", where.text(),
-                        name, item, digits.substr(first));
+      throw input_error("{}: '{}' is {}, which some YAML parsers read as octal; write {}", where.text(), name,
+                        item, digits.substr(first));
     }
   }
 
   void note_first_use(const std::string& name, const Location& where) {
     const auto [first, fresh] = seen_.emplace(name, where);
     if (!fresh)
-      throw input_error("{}: duplicate key '{}'; it is given at line {} already", where.text(), excerpt(name),
+      throw input_error("{}: duplicate key '{}'; first given at line {}", where.text(), excerpt(name),
                         first->second.line);
   }
 
@@ -180,7 +181,7 @@ std::string set_comment(const std::string& set) {
 
 void apply_set(RunConfig& config, const std::string& set) {
   if (invalid_utf8(set))
-    throw input_error("{}: '{}' is no UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
+    throw input_error("{}: '{}' is not UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
                       excerpt(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);

@@ -163,7 +163,7 @@ class Reader {
         exclusion[entry.key] = values_of(entry);
         exclusions_.push_back(entry);
       }
-      if (exclusion.empty()) throw input_error("{}: an entry is empty; it would leave out every run", place);
+      if (exclusion.empty()) throw input_error("{}: an entry is empty; it would exclude every run", place);
       sweep_.exclude.push_back(std::move(exclusion));
     }
   }
@@ -188,7 +188,7 @@ class Reader {
     if (repeats.most < repeats.least)
       throw input_error("{}: most ({}) is less than least ({})", e.place, repeats.most, repeats.least);
     if (repeats.until > 0 && repeats.least < 2)
-      throw input_error("{}: an interval takes at least 2 launches; set least to 2 or more", e.place);
+      throw input_error("{}: an interval needs at least 2 launches; set least to 2 or more", e.place);
   }
 
   // "5 %" or 0.05.
@@ -227,7 +227,7 @@ class Reader {
       throw input_error("{}: give the configuration once: as 'config', or as an axis of that name", path_);
     for (const Entry& entry : exclusions_)
       if (!has(entry.key))
-        throw input_error("{}: no axis has this name; an exclusion speaks of axes", entry.place);
+        throw input_error("{}: no axis has this name; exclusions can only name axes", entry.place);
   }
 
   std::string path_;

@@ -17,7 +17,7 @@ void check_required(const RunConfig& c) {
 void check_exactly_one(const RunConfig& c, const std::string& a, bool has_a, const std::string& b,
                        bool has_b) {
   if (has_a && has_b)
-    throw input_error("{} and {} are both given; keep one of the two ('--set {}=null' takes one back)",
+    throw input_error("{} and {} are both given; keep one of the two ('--set {}=null' removes one)",
                       c.place(a), c.place(b), a);
   if (!has_a && !has_b)
     throw input_error("{}'{}' or '{}' is missing; give exactly one of the two", where(c), a, b);

@@ -42,7 +42,7 @@ std::vector<std::string> class_names(const std::string& text, const std::string&
     const std::string name(line);
     if (printable(name) != name)
       throw input_error(
-          "{}:{}: the class '{}' has control characters or bytes that are no UTF-8; write it in UTF-8", path,
+          "{}:{}: the class '{}' has control characters or bytes that are not UTF-8; write it in UTF-8", path,
           number, name);
     if (!name.empty()) names.push_back(name);
   }

@@ -19,7 +19,7 @@ struct RowSplit {
   std::vector<std::int64_t> train, validation;
 };
 // validation: share in [0, 1), rounded to the nearest row; at least one row stays on either side where the
-// share is positive. max_rows: 0, or only the first so many rows are used. Error(bad_input) when nothing is
+// share is positive. max_rows 0: all rows; else at most this many. Error(bad_input) when nothing is
 // left to train on.
 RowSplit split_rows(std::int64_t rows, std::int64_t max_rows, double validation, std::uint64_t seed);
 

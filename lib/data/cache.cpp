@@ -133,7 +133,7 @@ std::size_t product(std::size_t bytes, std::int64_t count) {
   return all;
 }
 
-// That the numbers of a description make sense together, before anything is reckoned with them: the digests
+// That the numbers of a description make sense together, before anything is computed from them: the digests
 // find damage, but whoever writes a file on purpose writes them as well.
 void check_description(const EncodedData& data) {
   std::size_t bytes = 1;

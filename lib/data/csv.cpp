@@ -227,7 +227,7 @@ int look_at_first_row(std::string_view file, const std::string& path, std::size_
   Scanner scanner(file, at, 0, 0);
   scanner.skip_empty_lines();
   at = scanner.at();
-  if (at == file.size()) throw input_error("'{}' holds no rows", path);
+  if (at == file.size()) throw input_error("'{}' has no rows", path);
   const auto fields = scanner.fields();
   const std::string_view first = trimmed(file.substr(fields[0].begin, fields[0].length));
   const std::string fault = first_row_fault(fields.size(), first, file.substr(at));
@@ -253,7 +253,7 @@ CsvTable parse_csv(std::string_view bytes, const std::string& path, std::int64_t
   } catch (const Fault& fault) {
     throw input_error("{}:{}: {}", path, count_lines(bytes, fault.at), fault.what);
   }
-  if (table.rows.empty()) throw input_error("'{}' holds no rows", path);
+  if (table.rows.empty()) throw input_error("'{}' has no rows", path);
   return table;
 }
 

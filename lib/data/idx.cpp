@@ -17,7 +17,7 @@ std::string magic_hint(std::uint32_t found) {
   if (found == kImageMagic) return "it is a file of images";
   if (found == kLabelMagic) return "it is a file of labels";
   if (found >> 16 == kGzipStart) return "it is gzip data, so its name must end in .gz";
-  return "it is no such IDX file";
+  return "it is not such an IDX file";
 }
 
 // Reads one IDX file from front to back.
@@ -54,7 +54,7 @@ class IdxReader {
     if (got < total) throw too_short(promise);
     char beyond = 0;
     if (bytes_.read(&beyond, 1) != 0)
-      throw input_error("'{}' goes on after byte {}, where it should end: {}", path_, offset_, promise);
+      throw input_error("'{}' continues after byte {}, where it should end: {}", path_, offset_, promise);
     return memory;
   }
 

@@ -166,7 +166,7 @@ DataSplits load_imdb(const RunConfig& config, int threads) {
     return encoded;
   });
   if (passed_over.count > 0)
-    notes.push_back(fmt::format("files and folders passed over that are no documents: {}, the first '{}'",
+    notes.push_back(fmt::format("skipped files and folders that are not documents: {}, the first '{}'",
                                 passed_over.count, passed_over.first));
   for (const Split* split : {&train, &test})
     if (std::string note = split_note(*split); !note.empty()) notes.push_back(std::move(note));

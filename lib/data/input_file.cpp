@@ -118,7 +118,7 @@ struct ByteReader::Inflater {
     if (finished) return;
     if (!rest.starts_with("\x1f\x8b"))
       throw input_error(
-          "'{}' goes on behind its compressed data, at byte {}, with bytes that are neither zeros nor gzip "
+          "'{}' continues after its compressed data, at byte {}, with bytes that are neither zeros nor gzip "
           "data; fetch it again",
           path, file_bytes - rest.size());
     inflateReset(&stream);

@@ -54,7 +54,7 @@ TextFile read_file(const RunConfig& config, const std::string& name, Digest& dig
   }
   if (file.lines.empty()) throw input_error("'{}' is empty; fetch it again", file.path);
   if (file.lines.size() == 1 && file.lines[0].find('\r') != std::string_view::npos)
-    throw input_error("'{}' ends its lines with carriage returns alone; convert it: tr '\\r' '\\n'",
+    throw input_error("'{}' ends its lines with only carriage returns; convert it: tr '\\r' '\\n'",
                       file.path);
   if (std::string note = encoding_note(*file.content, file.path); !note.empty())
     notes.push_back(std::move(note));

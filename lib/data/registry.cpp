@@ -61,7 +61,7 @@ void check_keys(const RunConfig& config, const DataSetRow& row) {
     throw input_error("{} means nothing to data set '{}', which takes {}; remove it",
                       config.place(fmt::format("data.{}", own.key)), row.name, fmt::join(row.keys, ", "));
   }
-  // Its default is no wish of the user's, and 0 says what is so anyway.
+  // The user did not ask for its default, and 0 only states what is the case anyway.
   const bool asked = config.given.contains("data.validation") || config.data.validation != fresh.validation;
   if (row.own_validation && asked && config.data.validation != 0)
     throw input_error("{} means nothing to data set '{}', which has a validation split of its own; remove it",

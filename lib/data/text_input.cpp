@@ -74,8 +74,8 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
 
 void require_plain_text(std::string_view text, const std::string& path) {
   if (const char* tool = begins_with(text, kPacked))
-    throw input_error("'{}' holds compressed data where plain text belongs; unpack it: {} '{}'", path, tool,
-                      path);
+    throw input_error("'{}' holds compressed data where plain text is expected; unpack it: {} '{}'", path,
+                      tool, path);
   const char* encoding = begins_with(text, kMarks);
   if (encoding == nullptr) encoding = utf16_without_mark(text);
   if (encoding != nullptr)
@@ -98,7 +98,7 @@ std::string encoding_note(std::string_view text, const std::string& path, std::i
   const auto at = find_invalid_utf8(text);
   if (!at) return {};
   return fmt::format(
-      "{}:{}: byte 0x{:02x} is no UTF-8, so the file is most likely Latin-1; its bytes are read as they "
+      "{}:{}: byte 0x{:02x} is not UTF-8, so the file is most likely Latin-1; its bytes are read as they "
       "are. To convert it: iconv -f ISO-8859-1 -t UTF-8",
       path, first_line + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*at), '\n'),
       static_cast<unsigned char>(text[*at]));

@@ -24,7 +24,7 @@ std::string_view without_mark(std::string_view text);
 // belongs to the end; so do not U+2028, \v and \f.
 std::string_view take_line(std::string_view& rest);
 
-// For people: that bytes of the file are no UTF-8, where the first is, and the command that converts it.
+// For people: that bytes of the file are not UTF-8, where the first is, and the command that converts it.
 // Empty when all of it is UTF-8. first_line: the line of the file that `text` begins with.
 std::string encoding_note(std::string_view text, const std::string& path, std::int64_t first_line = 1);
 

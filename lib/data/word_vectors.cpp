@@ -128,7 +128,7 @@ class Reader {
     }
   }
 
-  // Of the first word alone that is no UTF-8.
+  // Of the first word alone that is not UTF-8.
   void note_encoding(std::string_view word) {
     if (noted_) return;
     std::string note = encoding_note(word, path_, line_);

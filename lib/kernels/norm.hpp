@@ -8,7 +8,7 @@
 
 namespace lockstep::kernels {
 
-// Sums that square_sums writes for an array of so many elements.
+// Sums that square_sums writes for an array of this many elements.
 std::int64_t square_sum_count(std::int64_t elements);
 // sums: (square_sum_count(count)), device memory; float products and sums in a thread, double across threads.
 void square_sums(const float* values, std::int64_t count, double* sums, cudaStream_t stream);

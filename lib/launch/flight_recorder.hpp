@@ -1,4 +1,4 @@
-// FlightRecorder: the last operations of this rank and what it is at, so that a run that stands still can say
+// FlightRecorder: the last operations of this rank and what it is doing, so that a run that hangs can say
 // where. Written by the threads that communicate, read by the watchdog.
 #pragma once
 
@@ -52,7 +52,7 @@ class FlightRecorder {
   void add(Source* source) { sources_.add(source); }
   void remove(Source* source) { sources_.remove(source); }
   // Returns at once: what they end is seen a little later. A driver may answer no question while another
-  // thread is in it, and whoever looks for a rank that stands still must not come to do so.
+  // thread is in it, and whoever looks for a hanging rank must not hang itself.
   void ask_sources();
 
   // Who can end what waits for another rank, on a device too.

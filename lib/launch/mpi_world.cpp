@@ -50,8 +50,8 @@ MpiLibrary::MpiLibrary(int argc, char** argv, const TimeLimit& limit)
   }
   if (level_ < MPI_THREAD_MULTIPLE)
     throw run_error(
-        "this MPI gives thread level {} of {}; communication beside computation needs MPI_THREAD_MULTIPLE",
-        level_, static_cast<int>(MPI_THREAD_MULTIPLE));
+        "this MPI gives thread level {} of {}; overlapping communication needs MPI_THREAD_MULTIPLE", level_,
+        static_cast<int>(MPI_THREAD_MULTIPLE));
 }
 
 MpiLibrary::~MpiLibrary() {

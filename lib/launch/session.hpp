@@ -17,7 +17,7 @@ std::unique_ptr<World> self_world(const TimeLimit& limit = {});
 
 // Collective over the processes that mpirun or srun started. Initialises MPI (MPI_THREAD_MULTIPLE, else
 // Error), to be called before the program starts threads of its own: the signals that end a run are blocked
-// in them from here on. Where a rank stands still longer than the limit, while others wait for it, all end.
+// in them from here on. If a rank makes no progress for longer than the limit while others wait for it, all end.
 // Destroying it finalises MPI, unless an exception is on its way out. At most one in a process.
 std::unique_ptr<World> mpi_world(int argc, char** argv, const TimeLimit& limit = {});
 

@@ -10,7 +10,7 @@ namespace lockstep {
 
 namespace {
 
-// Of the limit: a rank that has told nothing for so long is the one that stands still, when one does. The
+// Of the limit: a rank that has been silent for this long is the one that hangs, if any does. The
 // others tell several times as often.
 constexpr double kSilentShare = 0.3;
 // The same of a rank that is busy with something of its own.

@@ -28,13 +28,13 @@ constexpr milliseconds kOrderToExit{2000};
 // From the start of the end: the handler, MPI_Abort, whatever hangs.
 constexpr milliseconds kHardLimit{5000};
 
-// How long rank 0 waits at most for the others' last operations once one stands still.
+// How long rank 0 waits at most for the others' last operations once a rank hangs.
 constexpr milliseconds kRecall{1500};
-// From one rank's turn to speak in place of a rank 0 that stands still to the next one's.
+// From one rank's turn to report a hanging rank 0 to the next one's.
 constexpr milliseconds kTurn{4000};
 // For what still waits on the device to end. The driver may not let it.
 constexpr milliseconds kAbort{1000};
-// A rank tells of itself so many times within the time limit.
+// A rank reports this many times within the time limit.
 constexpr double kPulses = 10;
 
 double pulse_seconds(const TimeLimit& limit) { return std::clamp(limit.seconds / kPulses, 0.05, 5.0); }
@@ -305,7 +305,7 @@ void Watchdog::act_on(const Stall& stall) {
     arbiter_.stalled(stall.line);
     return set_deadline(options_.peers.empty() ? milliseconds(0) : kRecall);
   }
-  // Rank 0 it is. Rank 1 speaks for all at once, the next one when rank 1 stands still as well.
+  // It is rank 0. Rank 1 reports it for all at once, the next rank if rank 1 hangs too.
   orders_ = Verdict{{Emergency::Reason::stalled_rank, stall.line}, ExitCode::failed, false, stall.line};
   orders_print_ = true;
   options_.peers.at(0).send(LifelineKind::deposed, code_and_text(ExitCode::failed, stall.line));

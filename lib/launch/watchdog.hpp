@@ -1,5 +1,5 @@
 // Watchdog: the one thread that receives the signals that end a run and watches the lifeline, and ends the
-// process, with one line on stderr from one rank, when a rank is lost or stands still, a signal comes or a
+// process, with one line on stderr from one rank, when a rank is lost or hangs, a signal comes or a
 // body throws. Not for clean ends.
 #pragma once
 

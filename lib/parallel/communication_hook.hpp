@@ -1,5 +1,5 @@
-// CommunicationHook: how the gradients of a bucket are summed over the ranks, where it is not the plain
-// all-reduce: compressed, in steps, or not at all.
+// CommunicationHook: replaces the all-reduce of a bucket's gradients, for example by a compressed one, one in
+// several steps, or none at all.
 #pragma once
 
 #include <torch/types.h>
@@ -18,11 +18,11 @@ struct GradientBucket {
   std::vector<torch::Tensor> views;  // the same memory by parameter, each of the parameter's shape
 };
 
-// Called for one bucket after the other, in the same order on every rank, while the backward pass goes on, on
-// autograd's thread and without gradients being recorded. It starts the communication and returns what ends
-// it. That is called at the end of the backward pass, for one bucket after the other, may communicate as
-// well, and leaves the sum over the ranks in `gradients`. Where the mean was asked for they are already
-// divided by the number of ranks. Not called on one rank.
+// Called for one bucket after another, in the same order on every rank, during the backward pass, on autograd's
+// thread and with gradient recording off. It starts the communication and returns a function that finishes it.
+// That function is called at the end of the backward pass, for one bucket after another; it may communicate too,
+// and leaves the sum over the ranks in `gradients`. If the mean was requested, the gradients are already divided
+// by the number of ranks when the hook is called. Not called on one rank.
 using CommunicationHook =
     std::function<std::function<void()>(const GradientBucket& bucket, Communicator& communicator)>;
 

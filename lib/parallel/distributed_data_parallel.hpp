@@ -7,17 +7,18 @@
 //   net->forward(mine).backward();  // on return the gradients are the mean over the ranks
 //   optimizer.step();
 //
-// Gradients are reduced in flat buckets while backward goes on. Every rank runs the same number of backward
-// passes; to accumulate several, guard all but the last with no_sync(), and where the ranks have unequal
-// numbers of batches see Join. docs/ddp.md says what differs from PyTorch's class, and what errors mean.
+// Gradients are all-reduced in flat buckets during the backward pass. Every rank must run the same number of
+// backward passes. To accumulate over several, guard all but the last with no_sync(); if the ranks have
+// different numbers of batches, use Join. docs/ddp.md explains the differences from PyTorch's class, and the
+// error messages.
 //
-// What may change after wrapping, in the same way on every rank and between two steps: values (loading a
-// file), requires_grad, dtype and device. Not: adding, removing or replacing parameters; wrap anew then.
+// After wrapping, the following may change between two steps, in the same way on every rank: values (loading a
+// file), requires_grad, dtype and device. To add, remove or replace parameters, wrap the module again.
 //
-// Threads: one thread at a time uses a wrapper; its backward passes may run on autograd's threads. Wrappers
-// may share a communicator if every rank runs their backward passes in the same order; where one backward
-// pass goes through two wrapped modules and not in the same order on every rank, give each a communicator of
-// its own. A wrapper may be destroyed while others live; the module stays usable, and can be wrapped again.
+// Threads: one thread at a time may use a wrapper; its backward passes may run on autograd's threads. Wrappers
+// may share a communicator if every rank runs their backward passes in the same order. If one backward pass
+// goes through two wrapped modules in an order that differs between ranks, give each its own communicator.
+// A wrapper may be destroyed while others exist; the module stays usable and can be wrapped again.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -33,27 +34,28 @@ namespace lockstep {
 
 struct DistributedOptions {
   BucketSizes bucket_sizes = {};  // first 1 MiB, then 25 MiB
-  bool overlap = true;            // reduce while backward goes on; false: at its end
-  // On the wire and in the sum, for all gradients: kFloat32, kFloat64, kBFloat16 or kHalf. Each gradient's
-  // own dtype where it is not given.
+  bool overlap = true;            // reduce during the backward pass; false: at its end
+  // The dtype in which all gradients are sent and summed: kFloat32, kFloat64, kBFloat16 or kHalf. By default
+  // each gradient's own.
   std::optional<torch::ScalarType> reduce_dtype = std::nullopt;
   bool average = true;            // the mean over the ranks; false: the sum
   bool broadcast_buffers = true;  // rank 0's buffers to all at the end of each reduced backward pass
-  // Every backward pass uses the same parameters, equally often: gradients that come several times (reentrant
-  // checkpointing) or never are then reduced while backward goes on too. Another graph is an error.
+  // Promises that every backward pass uses the same parameters equally often. Gradients that arrive several
+  // times (reentrant checkpointing) or never can then also be reduced during the backward pass. A different
+  // graph is an error.
   bool static_graph = false;
   CommunicationHook hook = {};  // in place of the all-reduce; not with reduce_dtype
 };
 
 class DistributedDataParallel {
  public:
-  // Collective: all ranks. The communicator outlives the wrapper. Error(bad_input), the same on every rank,
-  // where the ranks' modules differ; and where a parameter cannot be reduced or belongs to another wrapper.
+  // Collective: all ranks. The communicator must outlive the wrapper. Error(bad_input), the same on every rank,
+  // if the ranks' modules differ, or if a parameter cannot be reduced or belongs to another wrapper.
   DistributedDataParallel(std::shared_ptr<torch::nn::Module> module, Communicator& communicator,
                           const DistributedOptions& options = {});
 
-  // While it lives, backward passes only accumulate; then as before it. Not collective, but the same on every
-  // rank.
+  // While the guard exists, backward passes only accumulate; afterwards the previous state is restored. Not
+  // collective, but every rank must do the same.
   class NoSync {
    public:
     explicit NoSync(ModuleReducer& reducer) : reducer_(reducer), before_(reducer.synchronising()) {
@@ -69,9 +71,9 @@ class DistributedDataParallel {
   };
   [[nodiscard]] NoSync no_sync() { return NoSync(reducer_); }
 
-  // Makes every gradient undefined, as the optimizer's and the module's zero_grad() do; those work as well,
-  // also with set_to_none = false. A parameter to which no rank's passes give a gradient has none afterwards,
-  // and no optimizer touches it.
+  // Makes every gradient undefined, like zero_grad() of the optimizer and the module, which work as well, also
+  // with set_to_none = false. A parameter that gets no gradient on any rank has none afterwards, and no
+  // optimizer touches it.
   void zero_grad() { reducer_.zero_gradients(); }
 
   // Collective: all ranks. Rank 0's buffers (batch normalisation's running statistics) to all.

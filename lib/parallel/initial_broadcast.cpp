@@ -11,7 +11,7 @@ namespace lockstep {
 
 namespace {
 
-// Tensors are sent together in messages of about so many bytes.
+// Tensors are sent together in messages of about this many bytes.
 constexpr std::int64_t kMessageBytes = std::int64_t{32} << 20;
 
 std::vector<NamedParameter> buffers_of(const torch::nn::Module& module) {

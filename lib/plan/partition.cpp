@@ -34,7 +34,7 @@ void require_boundaries(const ChunkCosts& costs, const Boundaries& boundaries) {
       boundaries.back() == costs.layers() &&
       std::adjacent_find(boundaries.begin(), boundaries.end(), std::greater_equal<>()) == boundaries.end();
   if (!fits)
-    throw input_error("the boundaries [{}] are no partition of {} layers into {} chunks",
+    throw input_error("the boundaries [{}] are not a partition of {} layers into {} chunks",
                       fmt::join(boundaries, ", "), costs.layers(), costs.chunks());
 }
 

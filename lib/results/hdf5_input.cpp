@@ -20,7 +20,7 @@ struct OpenAttribute {
 
 namespace {
 
-// A damaged or hostile file may claim anything; what it claims is held against its size before any memory is
+// A damaged or hostile file may claim anything; what it claims is checked against its size before any memory is
 // asked for. Deflate cannot do better than 1032 to 1.
 constexpr std::uint64_t kLargestRatio = 1100;
 constexpr std::uint64_t kAlwaysAllowed = 1 << 20;  // bytes a dataset; what was never written takes no room

@@ -76,7 +76,7 @@ struct OpenAttribute;
 
 // Bytes of a file that are not holes, which take no room on the disk; 0 when it cannot be opened.
 std::uint64_t bytes_with_data(const std::string& path);
-// Memory that all datasets of a file with so many bytes may take together.
+// Memory that all datasets of a file of this size may take together.
 std::uint64_t allowance(std::uint64_t file_bytes);
 
 class Hdf5Input {

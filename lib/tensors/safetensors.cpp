@@ -60,7 +60,7 @@ void check_place(const TensorPlace& tensor, std::uint64_t expected_begin) {
     throw input_error("tensor '{}' has another number of bytes than its shape and type", tensor.name);
 }
 
-// Puts the tensors in order and counts their places from the begin of the file.
+// Sorts the tensors and makes their offsets relative to the start of the file.
 void place_tensors(TensorHeader& header, std::uint64_t data_begin, std::uint64_t file_bytes) {
   std::sort(header.tensors.begin(), header.tensors.end(), [](const TensorPlace& a, const TensorPlace& b) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
@@ -82,7 +82,7 @@ std::uint32_t take_checksum(TensorTexts& texts, const std::string& key) {
   const std::string& given = text.mapped();
   std::uint32_t checksum = 0;
   std::from_chars(given.data(), given.data() + given.size(), checksum, 16);
-  if (given != digits(checksum)) throw input_error("its header's '{}' is no checksum", key);
+  if (given != digits(checksum)) throw input_error("its header's '{}' is not a checksum", key);
   return checksum;
 }
 

@@ -22,7 +22,7 @@ enum class Place { outside, root, texts, tensor, shape, offsets };
 class HeaderReader : public Json::json_sax_t {
  public:
   TensorHeader take() {
-    if (place_ != Place::outside || !ended_) refuse("is no JSON object");
+    if (place_ != Place::outside || !ended_) refuse("is not a JSON object");
     return std::move(header_);
   }
 

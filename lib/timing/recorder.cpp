@@ -43,7 +43,7 @@ void StepRecorder::mark_event(Phase phase) {
   timeline_->mark(slot);
 }
 
-// The end of a replayed step is its own mark, and with it the begin of what follows.
+// The end of a replayed step is its own mark, and also the beginning of what follows.
 void StepRecorder::mark(Phase phase) {
   const Replay before = std::exchange(ended_replay_, {});
   if (before.marks)

@@ -1,6 +1,6 @@
 // StepRecorder: when each phase of each step began, on the host clock or on the device's timeline. One
 // writer; costs one clock reading (CPU) or one event (GPU) a phase; never synchronises, allocates or logs
-// while a step runs. On a device the end of a step is the begin of the next, and the begin of a step that of
+// while a step runs. On a device the end of a step is the beginning of the next, and the beginning of a step that of
 // its first phase: one mark each.
 //
 // A step that was captured and is replayed marks its phases and its end itself: begin_capture() ...

@@ -99,9 +99,9 @@ run 2 "$BIN/train_seq" --config "$work/utf16.yaml"
 said_once "is UTF-16 (little-endian"
 printf 'run: {name: M\374ller}\n' > "$work/latin1.yaml"
 run 2 "$BIN/train_seq" --config "$work/latin1.yaml" $small
-said_once "$work/latin1.yaml:1:14: the byte 0xfc is no UTF-8"
+said_once "$work/latin1.yaml:1:14: the byte 0xfc is not UTF-8"
 seq_run 2 --set "$(printf 'run.name=M\374ller')"
-said_once "is no UTF-8"
+said_once "is not UTF-8"
 printf 'run: {name: "a\\x1b[31m\\nb"}\nepochs: "\\x1b[2J"\n' > "$work/control.yaml"
 run 2 "$BIN/train_seq" --config "$work/control.yaml" $small
 said_once "unknown key 'epochs'"
@@ -161,7 +161,7 @@ run 2 "$BIN/train_mp" --config "$work/empty.yaml" $small --dry-run --ranks 4 --s
 said_once "3 stages do not divide 4 ranks"
 [ ! -e "$work/runs" ] || fail "--dry-run left something behind"
 
-# What is odd but good: UTF-16, words that YAML 1.1 takes for truth values, and a folder whose name is no UTF-8.
+# What is odd but good: UTF-16, words that YAML 1.1 takes for truth values, and a folder whose name is not UTF-8.
 printf '\xef\xbb\xbfrun: {name: no}\n' | iconv -f UTF-8 -t UTF-16LE > "$work/utf16.yaml"
 odd="$work/$(printf 'M\374ller')"
 run 0 "$BIN/train_seq" --config "$work/utf16.yaml" --output "$odd" $small --set data.cache=no
@@ -170,7 +170,7 @@ grep -qx '  name: "no"' "$folder/config.yaml" || fail "config.yaml does not quot
 grep -qx '    eps: 1.0e-08' "$folder/config.yaml" || fail "config.yaml has a number that YAML 1.1 takes for text"
 h5dump -d /config/given "$folder/run.h5" | grep -q 'run: {name: no}' || fail "/config/given is not readable"
 for file in config.yaml log.txt; do
-  iconv -f UTF-8 -t UTF-8 "$folder/$file" > /dev/null || fail "$file is no UTF-8"
+  iconv -f UTF-8 -t UTF-8 "$folder/$file" > /dev/null || fail "$file is not UTF-8"
 done
 # The resolved configuration says the same when it is given again.
 run 0 "$BIN/train_seq" --config "$folder/config.yaml" --output "$work/again" --quiet

@@ -59,6 +59,6 @@ for part in train test; do
   done
 done
 text_run 0 --set data.name=imdb --set "data.path=$reviews" --set data.cache=none
-grep -q 'passed over that are no documents: 12' "$(newest)/log.txt" || fail "the log does not say what was passed over"
+grep -q 'skipped files and folders that are not documents: 12' "$(newest)/log.txt" || fail "the log does not say what was passed over"
 grep -q ' 6 rows' "$(newest)/log.txt" || fail "not 6 rows: $(head -1 "$(newest)/log.txt")"
 finish

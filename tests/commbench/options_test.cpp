@@ -83,7 +83,7 @@ TEST_CASE("what is wrong is said in one line with the remedy") {
   CHECK(refusal_of({"stray"}) == "unknown flag 'stray'; see commbench --help");
   CHECK(refusal_of({"--max", "1K", "--min", "2K"}) == "--max 1K is less than --min 2K");
   CHECK(refusal_of({"--min", "3"}) ==
-        "--min 3 is no whole number of fp32 elements, which take 4 bytes; use --min 4");
+        "--min 3 is not a whole number of fp32 elements, which take 4 bytes; use --min 4");
   CHECK(refusal_of({"--factor", "1"}) == "--factor 1: not a number from 2 to 1048576");
   CHECK(refusal_of({"--max", "9999G"}) == "--max 9999G: not a number from 1 to 1024");
   for (const char* size : {"", "K", "-1", "4X", "1.5M", "99999999999999999999"})

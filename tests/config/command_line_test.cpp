@@ -52,9 +52,9 @@ TEST_CASE("flags of a dry run") {
   CHECK(c.ranks == 32);
   CHECK(c.svg == "out.svg");
   CHECK(refusal({"--config=x.yaml", "--ranks=2"}) ==
-        "--ranks says something of a dry run; add --dry-run, or remove it");
+        "--ranks only applies to a dry run; add --dry-run, or remove it");
   CHECK(refusal({"--config=x.yaml", "--svg=x"}) ==
-        "--svg says something of a dry run; add --dry-run, or remove it");
+        "--svg only applies to a dry run; add --dry-run, or remove it");
   CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=-1"}) ==
         "--ranks must be a whole number from 1 to 65536, not -1");
   CHECK(refusal({"--config=x.yaml", "--dry-run", "--ranks=100000000"}) ==

@@ -40,7 +40,7 @@ TEST_CASE("UTF-16 with a mark is read, and kept as UTF-8") {
     CHECK(c.place("training.epochs").ends_with(":7: 'training.epochs'"));
   }
   CHECK(refusal("\xFF\xFE" + utf16(kMinimal, false) + "x") ==
-        "x.yaml: begins as UTF-16, but is damaged; save it as UTF-8");
+        "x.yaml: starts like UTF-16 but is damaged; save it as UTF-8");
 }
 
 TEST_CASE("other encodings are named") {
@@ -51,9 +51,9 @@ TEST_CASE("other encodings are named") {
   CHECK(refusal("\xFF\xFE\0\0m\0\0\0"s) == "x.yaml: is UTF-32; save it as UTF-8");
   CHECK(refusal("\0\0\xFE\xFF\0\0\0m"s) == "x.yaml: is UTF-32; save it as UTF-8");
   CHECK(refusal("# f\xfcr M\xfcller\n" + kMinimal) ==
-        "x.yaml:1:4: the byte 0xfc is no UTF-8; save the file as UTF-8 (it may be Latin-1)");
+        "x.yaml:1:4: the byte 0xfc is not UTF-8; save the file as UTF-8 (it may be Latin-1)");
   CHECK(refusal(kMinimal + "run: {name: M\xfcller}\n") ==
-        "x.yaml:9:14: the byte 0xfc is no UTF-8; save the file as UTF-8 (it may be Latin-1)");
+        "x.yaml:9:14: the byte 0xfc is not UTF-8; save the file as UTF-8 (it may be Latin-1)");
   CHECK(refusal(kMinimal + "run: {name: \x93quoted\x94}\n")
             .starts_with("x.yaml:9:13: the byte 0x93"));  // Windows-1252
 }
@@ -68,8 +68,8 @@ TEST_CASE("lines end in any way, and keep their numbers") {
 
 TEST_CASE("control characters are refused where they stand") {
   CHECK(refusal(kMinimal + "run: {name: a\0b}\n"s) ==
-        "x.yaml:9:14: holds the control character \\x00; remove it");
-  CHECK(refusal("\x1b[31m" + kMinimal) == "x.yaml:1:1: holds the control character \\x1b; remove it");
+        "x.yaml:9:14: contains the control character \\x00; remove it");
+  CHECK(refusal("\x1b[31m" + kMinimal) == "x.yaml:1:1: contains the control character \\x1b; remove it");
   // Written out they are text, but none that a file name or a run file can hold.
   CHECK(refusal(kMinimal + "run: {name: \"a\\0b\"}\n")
             .starts_with("x.yaml:9: 'run.name' must be a text, not the text \"a\\x00b"));
@@ -79,7 +79,7 @@ TEST_CASE("control characters are refused where they stand") {
 TEST_CASE("what is set must be UTF-8, and stays a comment of the text as given") {
   CHECK(
       refusal(kMinimal, {"run.name=M\xfcller"}) ==
-      "--set: 'run.name=M\xEF\xBF\xBDller' is no UTF-8; type it in a UTF-8 terminal, or give it in the file");
+      "--set: 'run.name=M\xEF\xBF\xBDller' is not UTF-8; type it in a UTF-8 terminal, or give it in the file");
   CHECK(load(kMinimal, {"run.name=M\xc3\xbcller"}).run.name == "M\xc3\xbcller");
   const RunConfig c = load(kMinimal, {"run.name=\"a\n  b\""});
   CHECK(c.given_text == kMinimal + "# --set run.name=\"a\n#   b\"\n");

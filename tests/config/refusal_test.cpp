@@ -109,11 +109,11 @@ TEST_CASE("a value where a map is wanted, and the reverse") {
 
 TEST_CASE("a key given twice") {
   CHECK(refusal(kMinimal + "  epochs: 4\n") ==
-        "x.yaml:9: duplicate key 'training.epochs'; it is given at line 7 already");
+        "x.yaml:9: duplicate key 'training.epochs'; first given at line 7");
   CHECK(refusal(kMinimal + "training: {epochs: 4}\n") ==
-        "x.yaml:9: duplicate key 'training.epochs'; it is given at line 7 already");
+        "x.yaml:9: duplicate key 'training.epochs'; first given at line 7");
   CHECK(refusal("model: {name: mlp, width: 1, width: 2}\n") ==
-        "x.yaml:1: duplicate key 'model.width'; it is given at line 1 already");
+        "x.yaml:1: duplicate key 'model.width'; first given at line 1");
 }
 
 TEST_CASE("not YAML: line and column in one line") {
@@ -166,10 +166,10 @@ TEST_CASE("keys that contradict each other name both places") {
   CHECK(refusal(kMinimal + "  micro_batch: 8\n") ==
         "x.yaml:8: 'training.global_batch' and x.yaml:9: 'training.micro_batch' are both given; keep one of "
         "the two "
-        "('--set training.global_batch=null' takes one back)");
+        "('--set training.global_batch=null' removes one)");
   CHECK(refusal(kMinimal, {"training.steps=5"}) ==
         "x.yaml:7: 'training.epochs' and --set: 'training.steps' are both given; keep one of the two ('--set "
-        "training.epochs=null' takes one back)");
+        "training.epochs=null' removes one)");
 }
 
 TEST_CASE("optimizer keys that do not go together") {
@@ -271,11 +271,11 @@ TEST_CASE("numbers that readers of YAML take differently, or that are none") {
     return refusal(kMinimal, {"training.accumulate=" + value});
   };
   for (const std::string value : {"010", "+010", "00", "0_1"})
-    CHECK(of(value).find("which some readers of YAML take as octal; write ") != std::string::npos);
+    CHECK(of(value).find("which some YAML parsers read as octal; write ") != std::string::npos);
   CHECK(refusal(kMinimal + "  accumulate: 010\n") ==
-        "x.yaml:9: 'training.accumulate' is 010, which some readers of YAML take as octal; write 10");
+        "x.yaml:9: 'training.accumulate' is 010, which some YAML parsers read as octal; write 10");
   CHECK(refusal(kMinimal, {"model.hidden=[064, 32]"}) ==
-        "--set: 'model.hidden' is 064, which some readers of YAML take as octal; write 64");
+        "--set: 'model.hidden' is 064, which some YAML parsers read as octal; write 64");
   for (const std::string value :
        {"0x20", "0o10", "0b1", "1:30", "3_2", "32.0", "1e3", ".inf", ".nan", "2^5", "\xef\xbc\x93"}) {
     CAPTURE(value);
@@ -334,7 +334,7 @@ TEST_CASE("anchors and aliases are read, merge keys refused") {
   CHECK(c.data.test_samples == 200);
   CHECK(c.training.global_batch == 200);
   CHECK(refusal(kMinimal + "  <<: {epochs: 4}\n") ==
-        "x.yaml:9: merge keys ('<<') are not read; write the keys out");
+        "x.yaml:9: merge keys ('<<') are not supported; write the keys out");
   CHECK(refusal("x-defaults: &d {epochs: 1}\n" + kMinimal + "  <<: *d\n")
             .starts_with("x.yaml:1: unknown key 'x-defaults'"));
 }

@@ -92,11 +92,10 @@ TEST_CASE("What is wrong is named with its line") {
   CHECK(refusal("config: c.yaml\naxes: {mode: {a: b}}\n") ==
         ":2: 'axes.mode': a value must be a text, a number or a list, not a map");
   CHECK(refusal(kAxes + "exclude: [{rank: 1}]\n") ==
-        ":3: 'exclude.rank': no axis has this name; an exclusion speaks of axes");
-  CHECK(refusal(kAxes + "exclude: [{}]\n") ==
-        ":3: 'exclude': an entry is empty; it would leave out every run");
+        ":3: 'exclude.rank': no axis has this name; exclusions can only name axes");
+  CHECK(refusal(kAxes + "exclude: [{}]\n") == ":3: 'exclude': an entry is empty; it would exclude every run");
   CHECK(refusal(kAxes + "repeats: {until: 5 %, least: 1}\n") ==
-        ":3: 'repeats': an interval takes at least 2 launches; set least to 2 or more");
+        ":3: 'repeats': an interval needs at least 2 launches; set least to 2 or more");
   CHECK(refusal(kAxes + "repeats: {least: 4, most: 3}\n") ==
         ":3: 'repeats': most (3) is less than least (4)");
   CHECK(refusal(kAxes + "repeats: 0\n") == ":3: 'repeats': must be a number from 1 to 1000, not 0");

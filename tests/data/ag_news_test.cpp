@@ -199,7 +199,7 @@ TEST_CASE("one class alone and Latin-1 are noted, files that are none are refuse
   folder.write("train.csv", "1,a,b\n2,caf\xe9,d\n");
   const DataSplits splits = load_data(config, 1);
   REQUIRE(splits.notes.size() == 1);
-  contains(splits.notes[0], "train.csv:2: byte 0xe9 is no UTF-8");
+  contains(splits.notes[0], "train.csv:2: byte 0xe9 is not UTF-8");
   for (const auto& [path, words] : irregular_files(folder / "odd")) {
     std::filesystem::remove(folder / "test.csv");
     std::filesystem::create_symlink(path, folder / "test.csv");

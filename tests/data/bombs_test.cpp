@@ -103,7 +103,7 @@ TEST_CASE("an IDX file is read no further than its header says, and no more is a
     const std::string path = folder.write("images.gz", bomb(start, zeros));
     check_ends_early(path, bytes, words, [&] { read_idx_images(path); });
   };
-  refused(header(10, 28, 28), 8 * kMiB, "goes on after byte");
+  refused(header(10, 28, 28), 8 * kMiB, "continues after byte");
   refused(header(4u << 20, 28, 28), 8 * kMiB, "raise data.max_bytes");
   refused(header(1, 65535, 65535), 8 * kMiB, "raise data.max_bytes");
   refused(header(0xffffffff, 65535, 65535), 8 * kMiB, "too short");

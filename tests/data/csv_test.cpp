@@ -178,9 +178,9 @@ TEST_CASE("a text beyond the limit ends the reading, bare or in a quote that is 
 }
 
 TEST_CASE("files without rows are refused") {
-  contains(error_of(""), "'f.csv' holds no rows");
-  contains(error_of("\n\n"), "holds no rows");
-  contains(error_of("Class Index,Title,Description\n"), "holds no rows");
+  contains(error_of(""), "'f.csv' has no rows");
+  contains(error_of("\n\n"), "has no rows");
+  contains(error_of("Class Index,Title,Description\n"), "has no rows");
 }
 
 TEST_CASE("the line of a row is found again for messages") {

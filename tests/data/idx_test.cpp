@@ -110,7 +110,7 @@ TEST_CASE("a file cut at any byte is refused by name, raw and compressed") {
 TEST_CASE("a file that goes on, or whose header promises the impossible, is refused") {
   const ScratchFolder folder;
   const std::string longer = folder.write("longer", idx_images(3, 2, 2) + "x");
-  contains(input_error_of([&] { read_idx_images(longer); }), "goes on after byte 28");
+  contains(input_error_of([&] { read_idx_images(longer); }), "continues after byte 28");
   const auto header = [](std::uint32_t n, std::uint32_t h, std::uint32_t w) {
     return big_endian(0x803) + big_endian(n) + big_endian(h) + big_endian(w) + "pixels";
   };
@@ -159,7 +159,7 @@ TEST_CASE("zeros behind compressed data are padding; other bytes are no data") {
   contains(refusal(packed + "\x1f"), place);
   contains(refusal(packed + zeros + "x"), "neither zeros nor gzip");
   contains(refusal(gzip(raw.substr(0, 10)) + gzip(raw.substr(10)).substr(0, 15)), "is cut off");
-  contains(refusal(packed + packed), "goes on after byte 28");
+  contains(refusal(packed + packed), "continues after byte 28");
   contains(refusal(zeros), "not gzip data");
 }
 

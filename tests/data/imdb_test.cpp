@@ -133,8 +133,8 @@ TEST_CASE("what lies beside the documents is passed over, and counted once") {
   CHECK(*splits.train->info().words == *expected.train->info().words);
   // Twelve in each of four folders, and notes.md.
   REQUIRE(splits.notes.size() == 2);
-  contains(splits.notes[0], "passed over that are no documents: 49, the first '" + folder.path());
-  contains(expected.notes.at(0), "passed over that are no documents: 1, the first");
+  contains(splits.notes[0], "skipped files and folders that are not documents: 49, the first '" + folder.path());
+  contains(expected.notes.at(0), "skipped files and folders that are not documents: 1, the first");
   contains(expected.notes.at(0), "train/neg/notes.md");
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("a byte order mark is no part of the first word; UTF-16 is refused, La
   write_set(folder);
   const DataSplits expected = load_data(config_for(folder), 1);
   REQUIRE(expected.notes.size() == 2);
-  contains(expected.notes[1], "test/pos/0_10.txt:1: byte 0xe9 is no UTF-8");
+  contains(expected.notes[1], "test/pos/0_10.txt:1: byte 0xe9 is not UTF-8");
   folder.write("train/pos/10_8.txt", "\xef\xbb\xbfgood");
   const DataSplits marked = load_data(config_for(folder), 1);
   CHECK(*marked.train->info().words == *expected.train->info().words);

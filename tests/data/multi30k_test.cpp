@@ -214,13 +214,13 @@ TEST_CASE("UTF-16, carriage returns alone and too long lines are named, Latin-1 
   folder.write("train.en", utf16("A dog.\nApples\na\n"));
   contains(refusal(config), "train.en' is UTF-16");
   folder.write("train.en", "A dog.\rApples and a dog\ra\r");
-  contains(refusal(config), "train.en' ends its lines with carriage returns alone");
+  contains(refusal(config), "train.en' ends its lines with only carriage returns");
   folder.write("train.en", "A dog.\n" + std::string(std::size_t{17} << 20, 'x') + "\na\n");
   contains(refusal(config), "train.en:2: a text of more than 16 MiB");
   folder.write("train.en", "A dog.\nApples and a dog\ncaf\xe9\n");
   const DataSplits splits = load_data(config, 1);
   REQUIRE(splits.notes.size() == 1);
-  contains(splits.notes[0], "train.en:3: byte 0xe9 is no UTF-8");
+  contains(splits.notes[0], "train.en:3: byte 0xe9 is not UTF-8");
   for (const auto& [path, words] : irregular_files(folder / "odd")) {
     std::filesystem::remove(folder / "train.en");
     std::filesystem::create_symlink(path, folder / "train.en");

@@ -122,7 +122,7 @@ TEST_CASE("Latin-1 words are kept as they are, with one note") {
       read_word_vectors(folder.write("v.txt", "the 1 2\ncaf\xe9 3 4\nna\xefve 5 6\n"), {"the", "caf\xe9"});
   CHECK(vectors.found == 2);
   REQUIRE(vectors.notes.size() == 1);
-  contains(vectors.notes[0], "v.txt:2: byte 0xe9 is no UTF-8");
+  contains(vectors.notes[0], "v.txt:2: byte 0xe9 is not UTF-8");
   contains(vectors.notes[0], "iconv -f ISO-8859-1 -t UTF-8");
 }
 

@@ -150,8 +150,8 @@ TEST_CASE("a header has what the format has, once, and nothing else") {
   CHECK(refuses(sealed(R"("},"a":)" + good + "}", "x"), "has no 'crc32:a'"));
   CHECK(refuses(sealed(R"(","crc32:a":")" + a + R"(","crc32:b":"00000000"},"a":)" + good + "}", "x"),
                 "no such tensor"));
-  CHECK(
-      refuses(sealed(R"(","crc32:a":"+)" + a.substr(1) + R"("},"a":)" + good + "}", "x"), "is no checksum"));
+  CHECK(refuses(sealed(R"(","crc32:a":"+)" + a.substr(1) + R"("},"a":)" + good + "}", "x"),
+                "is not a checksum"));
   CHECK(refuses(sealed(R"(","run":1}})"), "no place for"));
   CHECK(refuses(sealed(R"("},"a":[]})"), "no place for"));
   CHECK(refuses(sealed(R"("},"a":null})"), "no place for"));
