@@ -86,10 +86,12 @@ header = re.sub(rb'(\"header_crc32\":\")[0-9a-f]{8}', rb'\\g<1>00000000', header
 header = header.replace(b'00000000', b'%08x' % zlib.crc32(header), 1)
 open(sys.argv[2], 'wb').write(data[:8] + header + data[8 + size:])
 "
-run 0 python3 -c "$earlier" "$first" "$work/earlier.safetensors"
-resume 2 "$work/earlier.safetensors"
+mkdir -p "$work/earlier/checkpoint"
+cp "$whole/config.yaml" "$work/earlier"
+run 0 python3 -c "$earlier" "$first" "$work/earlier/checkpoint/epoch_000001.safetensors"
+resume 2 "$work/earlier" --set training.epochs=3
 said_once "another version of Lockstep wrote it, whose digest of the data cannot be compared"
-resume 2 "$work/earlier.safetensors" --set data.samples=700
+resume 2 "$work/earlier" --set training.epochs=3 --set data.samples=700
 said_once "data.samples"
 
 # --- a schedule that depends on the number of steps

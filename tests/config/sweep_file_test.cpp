@@ -1,7 +1,10 @@
 #include "config/sweep_file.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "base/error.hpp"
 #include "support/catch.hpp"
@@ -11,8 +14,10 @@ using namespace lockstep;
 namespace {
 
 SweepFile load(const std::string& text) {
-  const std::string path = (std::filesystem::temp_directory_path() / "lockstep_sweep_test.yaml").string();
+  const std::string name = "lockstep_sweep_test_" + std::to_string(getpid()) + ".yaml";
+  const std::string path = (std::filesystem::temp_directory_path() / name).string();
   std::ofstream(path) << text;
+  const std::shared_ptr<void> removed(nullptr, [&](void*) { std::filesystem::remove(path); });
   return load_sweep(path);
 }
 
@@ -49,7 +54,7 @@ launcher_seq: srun -n 1 {command}
 time_limit_s: 90.5
 seed: 3
 )");
-  CHECK(sweep.name == "lockstep_sweep_test");
+  CHECK(sweep.name == "lockstep_sweep_test_" + std::to_string(getpid()));
   CHECK(sweep.config == "configs/mnist_mlp.yaml");
   CHECK(sweep.sets == std::vector<std::string>{"training.steps=50", "data.shape=[1, 8, 8]",
                                                "run.name=\"007\"", "training.epochs=null"});

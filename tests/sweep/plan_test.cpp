@@ -1,5 +1,7 @@
 #include "apps/sweep/plan.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -13,7 +15,9 @@ using namespace lockstep;
 namespace {
 
 std::string base_config() {
-  const std::string path = (std::filesystem::temp_directory_path() / "lockstep_plan_test.yaml").string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("lockstep_plan_test_" + std::to_string(getpid()) + ".yaml"))
+          .string();
   std::ofstream(path) << "model: {name: mlp}\ndata: {name: synthetic_images}\n"
                          "training: {epochs: 1, global_batch: 24}\n";
   return path;

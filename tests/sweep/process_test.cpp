@@ -1,5 +1,7 @@
 #include "apps/sweep/process.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -13,7 +15,9 @@ using namespace lockstep;
 namespace {
 
 struct Log {
-  std::string path = (std::filesystem::temp_directory_path() / "lockstep_process_test.txt").string();
+  std::string path = (std::filesystem::temp_directory_path() /
+                      ("lockstep_process_test_" + std::to_string(getpid()) + ".txt"))
+                         .string();
   Log() { std::filesystem::remove(path); }
   ~Log() { std::filesystem::remove(path); }
   std::string text() const {
