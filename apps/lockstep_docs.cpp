@@ -13,7 +13,7 @@
 
 int main(int argc, char** argv) {
   const bool check = argc == 3 && std::strcmp(argv[1], "--check") == 0;
-  if (argc != 2 && !check) {
+  if ((argc != 2 || argv[1][0] == '-') && !check) {
     fmt::print(stderr, "usage: lockstep-docs [--check] docs/configuration.md\n");
     return 2;
   }
