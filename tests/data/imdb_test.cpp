@@ -133,7 +133,8 @@ TEST_CASE("what lies beside the documents is passed over, and counted once") {
   CHECK(*splits.train->info().words == *expected.train->info().words);
   // Twelve in each of four folders, and notes.md.
   REQUIRE(splits.notes.size() == 2);
-  contains(splits.notes[0], "skipped files and folders that are not documents: 49, the first '" + folder.path());
+  contains(splits.notes[0],
+           "skipped files and folders that are not documents: 49, the first '" + folder.path());
   contains(expected.notes.at(0), "skipped files and folders that are not documents: 1, the first");
   contains(expected.notes.at(0), "train/neg/notes.md");
 }
