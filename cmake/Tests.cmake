@@ -37,7 +37,7 @@ if(NOT LOCKSTEP_ANALYSIS_ONLY)
 endif()
 
 # _lockstep_check_names(NAME KIND SOURCES...): lib/<folder>/<name>.cpp is tested by tests/<folder>/<name>_test.cpp, on several ranks by
-# y_mpi_test.cpp, on a GPU by y_gpu_test.cpp, in programs test_*. KIND: test, mpi_test or gpu_test. Other sources are help.
+# <name>_mpi_test.cpp, on a GPU by <name>_gpu_test.cpp, in programs test_*. KIND: test, mpi_test or gpu_test. Other sources are help.
 function(_lockstep_check_names NAME KIND)
   set(tests ${ARGN})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
