@@ -40,7 +40,7 @@ std::string interval_of(const Estimate& difference) {
 Detail learned_less(const LaunchGroup& group, const LaunchGroup& baseline) {
   const bool metric_known = has_metric(group) || has_metric(baseline);
   for (const LaunchGroup* side : {&group, &baseline})
-    if (const Detail lost = lost_its_numbers(*side, metric_known)) return lost;
+    if (Detail lost = lost_its_numbers(*side, metric_known)) return lost;
   const auto quality = compare_quality(group, baseline);
   if (!quality || !learned_significantly_less(*quality, group.any())) return {};
   return fmt::format("{} of '{}' is {:.4f}, of '{}' {:.4f}, {} (difference {:.4f}, {})", group.any().metric,

@@ -90,7 +90,7 @@ Comparison compare_with(const GroupSummary& group, const std::vector<GroupSummar
   Comparison refused;
   refused.baseline = result.baseline;
   refused.findings = std::move(result.findings);
-  refused.quality = std::move(result.quality);
+  refused.quality = result.quality;
   return refused;
 }
 

@@ -201,7 +201,7 @@ class Reader {
   }
 
   static std::string template_of(const Entry& e) {
-    const std::string words = text(e);
+    std::string words = text(e);
     for (std::size_t open = words.find('{'); open != std::string::npos; open = words.find('{', open + 1)) {
       const std::size_t close = words.find('}', open);
       const std::string name = words.substr(open + 1, close == std::string::npos ? close : close - open - 1);

@@ -44,7 +44,7 @@ void require_valid(PipelineSchedule schedule, int stages, int micro_batches, int
 template <typename Forward, typename Backward>
 std::vector<Action> alternate(int n, int warm_up, Forward forward, Backward backward) {
   std::vector<Action> actions;
-  actions.reserve(static_cast<std::size_t>(2 * n));
+  actions.reserve(2 * static_cast<std::size_t>(n));
   for (int i = 0; i < warm_up; ++i) actions.push_back(forward(i));
   for (int i = warm_up; i < n; ++i) {
     actions.push_back(forward(i));
