@@ -25,13 +25,13 @@ std::uint64_t mixed(std::uint64_t state, std::string_view bytes) {
 
 }  // namespace
 
-std::uint64_t seed_of(std::initializer_list<std::string_view> texts, std::string_view last) {
+std::uint64_t seed_of(std::initializer_list<std::string_view> texts) {
   std::uint64_t state = 0xcbf29ce484222325ULL;
   for (const std::string_view text : texts) {
     const std::uint64_t length = text.size();
     state = mixed(mixed(state, text), {reinterpret_cast<const char*>(&length), sizeof length});
   }
-  return splitmix64(mixed(state, last));
+  return splitmix64(state);
 }
 
 RandomStream::RandomStream(std::initializer_list<std::uint64_t> keys) : key_(0x4c6f636b73746570ULL) {

@@ -17,9 +17,9 @@ constexpr std::uint64_t splitmix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// A seed that follows from texts, and from `last` as it is. Not a Digest: what is drawn keeps its digits when
+// A seed that follows from texts. Not a Digest: what is drawn keeps its digits when
 // the function of digests changes.
-std::uint64_t seed_of(std::initializer_list<std::string_view> texts, std::string_view last = {});
+std::uint64_t seed_of(std::initializer_list<std::string_view> texts);
 
 // One stream for one purpose: RandomStream({seed, kPurpose, epoch, id}). Copyable, no shared state.
 class RandomStream {
