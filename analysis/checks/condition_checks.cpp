@@ -22,18 +22,13 @@ constexpr double kStarved = 0.1;       // of a step
 constexpr double kFarApart = 7;        // days
 constexpr double kOtherLoss = 0.25;    // of the baseline's loss after its first epoch
 
-double mean_wall(const Launch& launch) {
-  double sum = 0;
-  for (const Quantities& step : launch.steady()) sum += step[Quantity::wall];
-  return sum / static_cast<double>(launch.steady().size());
-}
+double mean_wall(const Launch& launch) { return mean_of(launch.steady())[Quantity::wall]; }
 
 double data_share(const LaunchGroup& group) {
   std::vector<double> shares;
   for (const Launch* launch : group.launches) {
-    Quantities sum;
-    for (const Quantities& step : launch->steady()) sum += step;
-    shares.push_back(sum[Quantity::data] / sum[Quantity::wall]);
+    const Quantities step = mean_of(launch->steady());
+    shares.push_back(step[Quantity::data] / step[Quantity::wall]);
   }
   return median(shares);
 }

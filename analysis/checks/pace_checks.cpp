@@ -33,8 +33,6 @@ std::string levels(const Launch& launch) {
                      launch.warmup + change.at - 1, milliseconds(change.after));
 }
 
-double computed(const Quantities& step) { return step[Quantity::forward] + step[Quantity::backward]; }
-
 }  // namespace
 
 Detail drifts(const RunData&, const Launch& launch) {
@@ -118,7 +116,7 @@ Detail unmatched(const RunData&, const Launch& launch) {
 Detail idle_rank(const RunData&, const Launch& launch) {
   if (launch.ranks < 2) return {};
   std::vector<double> seconds;
-  for (const Quantities& rank : launch.rank_steps) seconds.push_back(computed(rank));
+  for (const Quantities& rank : launch.rank_steps) seconds.push_back(rank.passes());
   const double usual = percentile(seconds, 1);
   for (std::size_t r = 0; r < seconds.size(); ++r)
     if (usual > 0 && seconds[r] < kIdle * usual)
@@ -130,7 +128,7 @@ Detail idle_rank(const RunData&, const Launch& launch) {
 }
 
 Detail uneven_work(const RunData& run, const Launch& launch) {
-  if (launch.header.mode != "ddp" && launch.header.mode != "ps") return {};
+  if (!launch.shares_batches()) return {};
   const Matrix<std::int32_t>& samples = run.steps.samples;
   std::vector<double> sums;
   for (std::int64_t r = 0; r < samples.rows; ++r) {

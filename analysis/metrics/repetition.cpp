@@ -96,17 +96,9 @@ std::vector<Quantities> batch_means(std::span<const Quantities> steps) {
   const std::size_t batches = std::min(kBatches, steps.size());
   for (std::size_t b = 0; b < batches; ++b) {
     const std::size_t begin = b * steps.size() / batches, end = (b + 1) * steps.size() / batches;
-    Quantities& sum = means.emplace_back();
-    for (const Quantities& step : steps.subspan(begin, end - begin)) sum += step;
-    sum *= 1 / static_cast<double>(end - begin);
+    means.push_back(mean_of(steps.subspan(begin, end - begin)));
   }
   return means;
-}
-
-Quantities mean_of(std::span<const Quantities> steps) {
-  Quantities sum;
-  for (const Quantities& step : steps) sum += step;
-  return sum *= 1 / static_cast<double>(steps.size());
 }
 
 // The launch of the median wall time, or the mean of the two in the middle. Not the median of each quantity:

@@ -36,11 +36,6 @@ void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
   }
 }
 
-bool splits_the_model(const Launch& launch) {
-  const std::string& mode = launch.header.mode;
-  return mode == "mp" || mode == "pipe" || mode == "hybrid";
-}
-
 // Rank 0 of a parameter server sums all gradients and updates the parameters, alone.
 bool is_the_server(const Launch& launch, const LateRank& late) {
   return launch.header.mode == "ps" && late.lateness.rank == 0 && late.phase != "data" &&
@@ -64,7 +59,7 @@ const char* words_for(Straggler kind) {
 }
 
 std::optional<LateRank> late_rank(const LaunchGroup& group) {
-  if (splits_the_model(group.any())) return {};
+  if (group.any().splits_the_model()) return {};
   const auto ranks = static_cast<std::size_t>(group.any().ranks);
   std::vector<double> caused(ranks, 0);
   std::vector<Quantities> means(ranks);

@@ -26,8 +26,8 @@ std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& basel
     if (refusal_of(side->findings, Claim::budget) || refusal_of(side->findings, Claim::waiting)) return {};
   const Launch& launch = group.group->any();
   Lost lost;
-  lost.time = lost_time(group.budget, baseline.budget, launch.ranks, !launch.weak_scaling());
-  lost.ideal = group.budget[Quantity::wall] - lost.time.total;
+  lost.time = lost_time(group.steps.point, baseline.steps.point, launch.ranks, !launch.weak_scaling());
+  lost.ideal = group.steps.point[Quantity::wall] - lost.time.total;
   lay_on_late_rank(lost, group);
   return lost;
 }

@@ -6,6 +6,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
+#include "base/mode.hpp"
 
 namespace lockstep {
 
@@ -16,17 +17,11 @@ using Q = Quantity;
 constexpr double kMegabyte = 1 << 20;
 constexpr double kUsualBucket = 25, kUsualFirstBucket = 1;  // parallel.bucket_mb and first_bucket_mb
 
-double samples_a_rank(const GroupSummary& group) {
-  return group.steps.point[Q::samples] / static_cast<double>(group.group->any().ranks);
-}
-
-double compute_of(const Quantities& q) { return q[Q::forward] + q[Q::backward]; }
-
 StepKind kind_of(const Launch& launch) {
-  const std::string& mode = launch.header.mode;
-  if (mode == "ps") return StepKind::server;
-  if (mode == "mp" || mode == "pipe") return StepKind::pipeline;
-  return mode == "hybrid" ? StepKind::grid : StepKind::ring;
+  const auto mode = named<Mode>(launch.header.mode);
+  if (mode == Mode::parameter_server) return StepKind::server;
+  if (!launch.splits_the_model()) return StepKind::ring;
+  return mode == Mode::hybrid ? StepKind::grid : StepKind::pipeline;
 }
 
 // Ranks of one node share its memory and its clock, on CPUs its cores too.
@@ -76,12 +71,12 @@ Predictor::Predictor(const GroupSummary& source, const std::vector<const GroupSu
   if (source.group->any().ranks < 2) step_spread_ = spread_over_steps(*source.group);
 }
 
-double Predictor::samples_per_rank() const { return samples_a_rank(*source_); }
+double Predictor::samples_per_rank() const { return source_->samples_per_rank(); }
 
 bool Predictor::knows_fixed_compute() const {
   return std::any_of(relatives_.begin(), relatives_.end(), [&](const GroupSummary* relative) {
     if (!tells_fixed_compute(*relative)) return false;
-    const double ratio = samples_a_rank(*relative) / samples_per_rank();
+    const double ratio = relative->samples_per_rank() / samples_per_rank();
     return ratio > 1.2 || ratio < 1 / 1.2;
   });
 }
@@ -115,7 +110,8 @@ std::vector<Predictor::Check> Predictor::checks() const {
   const Link link = has_link() ? this->link() : Link{};
   std::vector<Check> checks;
   for (const GroupSummary* group : groups)
-    checks.push_back({group, cost_of_step(m, link, group->group->any().ranks, samples_a_rank(*group)).seconds,
+    checks.push_back({group,
+                      cost_of_step(m, link, group->group->any().ranks, group->samples_per_rank()).seconds,
                       group->steps.point[Q::wall]});
   std::stable_sort(checks.begin(), checks.end(),
                    [](const Check& a, const Check& b) { return std::abs(a.miss()) > std::abs(b.miss()); });
@@ -182,14 +178,14 @@ void Predictor::add_spread(StepModel& model, const Quantities& q) const {
 
 StepModel Predictor::model_of(const Quantities& source, const std::vector<Quantities>& relatives) const {
   StepModel model;
-  const double samples = samples_per_rank(), compute = compute_of(source);
+  const double samples = samples_per_rank(), compute = source.passes();
   model.compute_per_sample = compute / samples;
   if (knows_fixed_compute()) {
     std::vector<Observation> observations = {{1, samples, compute, 1 / compute}};
     for (std::size_t i = 0; i < relatives.size(); ++i)
       if (tells_fixed_compute(*relatives_[i]))
         observations.push_back(
-            {1, samples_a_rank(*relatives_[i]), compute_of(relatives[i]), 1 / compute_of(relatives[i])});
+            {1, relatives_[i]->samples_per_rank(), relatives[i].passes(), 1 / relatives[i].passes()});
     const auto [fixed, each] = non_negative_least_squares(observations);
     model.fixed_compute = fixed;
     model.compute_per_sample = each;

@@ -19,27 +19,16 @@ using Cause = SlowPasses::Cause;
 
 constexpr double kSameBatch = 0.05, kLowerClock = 0.02;
 
-double passes_of(const GroupSummary& group) {
-  return group.steps.point[Q::forward] + group.steps.point[Q::backward];
-}
-
-double samples_of_rank(const GroupSummary& group) {
-  return group.steps.point[Q::samples] / static_cast<double>(group.group->any().ranks);
-}
-
-// A stage's passes are those of another part of the model, in micro-batches.
-bool has_whole_model(const Launch& launch) {
-  return launch.header.mode == "ddp" || launch.header.mode == "ps";
-}
+double passes_of(const GroupSummary& group) { return group.steps.point.passes(); }
 
 // One rank with as many samples as each of the group's has: the same passes, alone on the machine.
 const GroupSummary* alone(const WorkloadSummary& workload, const GroupSummary& group) {
-  const double wanted = samples_of_rank(group);
+  const double wanted = group.samples_per_rank();
   for (const GroupSummary& other : workload.groups) {
     if (!other.measured() || other.group->any().ranks != 1 || !other.group->any().ablation().empty())
       continue;
     if (refusal_of(other.findings, Claim::budget)) continue;
-    if (std::abs(samples_of_rank(other) / wanted - 1) < kSameBatch) return &other;
+    if (std::abs(other.samples_per_rank() / wanted - 1) < kSameBatch) return &other;
   }
   return nullptr;
 }
@@ -89,8 +78,8 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
   for (const GroupSummary* side : {&group, &baseline})
     if (!side->measured() || refusal_of(side->findings, Claim::budget)) return {};
   const Launch &launch = group.group->any(), &base = baseline.group->any();
-  if (!has_whole_model(launch)) return {};
-  const double share = samples_of_rank(group) / samples_of_rank(baseline);
+  if (!launch.shares_batches()) return {};  // a stage has other passes, in micro-batches
+  const double share = group.samples_per_rank() / baseline.samples_per_rank();
   SlowPasses result;
   result.seconds = passes_of(group) - share * passes_of(baseline);
   if (!(result.seconds > 0) || launch.ranks < 2) return {};
@@ -103,7 +92,7 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
     take(Cause::Kind::smaller_batch, passes_of(*same) - share * passes_of(baseline));
   else
     result.ask.push_back(fmt::format(
-        "train_seq with --set training.global_batch={:.0f}: a rank's batch alone", samples_of_rank(group)));
+        "train_seq with --set training.global_batch={:.0f}: a rank's batch alone", group.samples_per_rank()));
   if (const GroupSummary* quiet = without_communication(workload, group))
     take(Cause::Kind::communication, passes_of(group) - passes_of(*quiet));
   else if (launch.header.mode == "ddp")

@@ -80,7 +80,7 @@ void summarise_collectives(GroupSummary& s) {
 
 void summarise_communication(GroupSummary& s) {
   if (s.group->any().ranks < 2 || refusal_of(s.findings, Claim::budget)) return;
-  const Quantities& q = s.budget;
+  const Quantities& q = s.steps.point;
   if (!(q[Q::comm] > 0)) return;
   s.ratio_total = compute_per(s.steps, Q::comm);
   s.ratio_transfer = compute_per(s.steps, Q::transfer);
@@ -110,7 +110,6 @@ GroupSummary summarise_group(const LaunchGroup& group) {
   collect_findings(s);
   const auto steps = steady_steps(group);
   s.steps = estimate_steps(steps);
-  s.budget = s.steps.point;
   summarise_times(s, steps);
   summarise_communication(s);
   if (!refusal_of(s.findings, Claim::budget)) s.parallel = parallelism_of(group, s.steps);

@@ -35,8 +35,10 @@ struct GroupSummary {
   const LaunchGroup* group = nullptr;
   bool measured() const { return !group->launches.empty(); }  // what follows has no meaning otherwise
   std::vector<Finding> findings;                              // of the group and its usable runs
-  StepEstimates steps;
-  Quantities budget;                                // of the median launch: its parts add up to its wall
+  StepEstimates steps;  // the budget is of steps.point: its parts add up to its wall
+  double samples_per_rank() const {
+    return steps.point[Quantity::samples] / static_cast<double>(group->any().ranks);
+  }
   double step_p50 = 0, step_p95 = 0, step_p99 = 0;  // seconds, steady steps of all launches
   Estimate step_seconds, throughput;                // mean steady step; samples per second
   Estimate steady_training_seconds;                 // mean steady step times steps

@@ -107,7 +107,7 @@ Figure budget_figure(const PictureInput& input) {
   Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
   for (const PhaseLook& look : kPhases) panel.boxes.push_back({look.name, look.colour, {}});
   for (std::size_t lane = 0; lane < groups.size(); ++lane) {
-    const Quantities& step = groups[lane]->summary->budget;
+    const Quantities& step = groups[lane]->summary->steps.point;
     std::vector<double> parts;
     for (const PhaseLook& look : kPhases) parts.push_back(1e3 * step[look.phase]);
     stack(panel, lane, parts);
@@ -126,7 +126,7 @@ Figure communication_figure(const PictureInput& input) {
   Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
   panel.boxes = {{"exposed", kVermillion, {}}, {"overlapped", kSky, {}}};
   for (std::size_t lane = 0; lane < groups.size(); ++lane) {
-    const Quantities& step = groups[lane]->summary->budget;
+    const Quantities& step = groups[lane]->summary->steps.point;
     const double exposed = std::min(step[Q::comm_exposed], step[Q::comm]);
     stack(panel, lane, {1e3 * exposed, 1e3 * (step[Q::comm] - exposed)});
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 namespace lockstep {
 
@@ -48,9 +49,14 @@ struct Quantities {
   double work() const {
     return (*this)[Quantity::wall] - (*this)[Quantity::comm_exposed] - (*this)[Quantity::bubble];
   }
-  double compute() const {
-    return (*this)[Quantity::forward] + (*this)[Quantity::backward] + (*this)[Quantity::optimizer];
-  }
+  double passes() const { return (*this)[Quantity::forward] + (*this)[Quantity::backward]; }
+  double compute() const { return passes() + (*this)[Quantity::optimizer]; }
 };
+
+inline Quantities mean_of(std::span<const Quantities> steps) {
+  Quantities sum;
+  for (const Quantities& step : steps) sum += step;
+  return sum *= 1 / static_cast<double>(steps.size());
+}
 
 }  // namespace lockstep

@@ -16,6 +16,7 @@
 #include "analysis/metrics/utilisation.hpp"
 #include "analysis/metrics/waiting.hpp"
 #include "base/digest.hpp"
+#include "base/mode.hpp"
 #include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
@@ -228,6 +229,16 @@ std::string Launch::setting(const std::string& key) const {
 std::string Launch::ablation() const {
   const std::string given = setting("parallel.ablation");
   return given == "none" ? "" : given;
+}
+
+bool Launch::splits_the_model() const {
+  const auto mode = named<Mode>(header.mode);
+  return mode && splits_model(*mode);
+}
+
+bool Launch::shares_batches() const {
+  const auto mode = named<Mode>(header.mode);
+  return mode == Mode::data_parallel || mode == Mode::parameter_server;
 }
 
 bool Launch::usable() const {

@@ -82,6 +82,10 @@ struct Launch {
   // Trained from its first step to its last, so that what it took to learn is known.
   bool trained_whole() const { return ablation().empty() && !header.resumed; }
   bool on_gpu() const { return setting("parallel.device") == "cuda"; }
+  // By its mode; false for one that is not known. Whether no rank has the whole model, or each has it and takes
+  // its share of every batch.
+  bool splits_the_model() const;
+  bool shares_batches() const;
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
 

@@ -24,7 +24,7 @@ auto estimated(Metric metric) {
 template <typename Metric>
 auto from_events(Metric metric) {
   return [metric](const GroupSummary& s) {
-    return s.budget[Q::transfer] > 0 ? Cell(estimate(s.steps, metric)) : Cell();
+    return s.steps.point[Q::transfer] > 0 ? Cell(estimate(s.steps, metric)) : Cell();
   };
 }
 

@@ -178,12 +178,12 @@ void add_parallel_efficiency(Columns& c) {
 }
 
 void add_budget(Columns& c) {
-  of_budget(c, "budget_wall", "s", [](const S& s) { return s.budget[Quantity::wall]; });
+  of_budget(c, "budget_wall", "s", [](const S& s) { return s.steps.point[Quantity::wall]; });
   for (std::size_t part = 0; part < kBudgetParts; ++part)
     of_budget(c, std::string("budget_") + kQuantityNames[part], "s",
-              [part](const S& s) { return s.budget.values[part]; });
+              [part](const S& s) { return s.steps.point.values[part]; });
   measured(c, "other_share", "1",
-           [](const S& s) { return s.budget[Quantity::other] / s.budget[Quantity::wall]; });
+           [](const S& s) { return s.steps.point[Quantity::other] / s.steps.point[Quantity::wall]; });
 }
 
 void add_learning(Columns& c) {

@@ -26,10 +26,8 @@ bool is_pipeline(const GroupSummary& group) {
   return group.steps.point[Q::bubble] > 0 || integer_setting(launch, "parallel.stages", 1) > 1;
 }
 
-double passes(const Quantities& q) { return q[Q::forward] + q[Q::backward]; }
-
 // Of the time from the first pass of a step to the last: loading and the optimizer are no part of a schedule.
-double in_pipeline(const Quantities& q) { return passes(q) + q[Q::bubble] + q[Q::comm_exposed]; }
+double in_pipeline(const Quantities& q) { return q.passes() + q[Q::bubble] + q[Q::comm_exposed]; }
 
 template <typename Metric>
 GroupColumn measured(const char* key, const char* header, Metric metric) {
@@ -104,7 +102,7 @@ Page pipeline_page(const Analysis& analysis, const PageOptions&) {
        column("stages", "1", "stages", 1, [](const Pipeline& p, const Launch&) { return p.stages; }),
        column("micro_batches", "1", "micro-batches", 1,
               [](const Pipeline& p, const Launch&) { return p.micro_batches; }),
-       measured("bubble", "measured", [](const Quantities& q) { return 1 - passes(q) / in_pipeline(q); }),
+       measured("bubble", "measured", [](const Quantities& q) { return 1 - q.passes() / in_pipeline(q); }),
        measured("bubble_transfer", "of it transfer",
                 [](const Quantities& q) { return q[Q::comm_exposed] / in_pipeline(q); }),
        column("bubble_ideal", "1", "equal stages", 100, ideal),

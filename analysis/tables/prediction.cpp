@@ -20,7 +20,7 @@ using Q = Quantity;
 class Forecast {
  public:
   Forecast(const Analysis& analysis, const WorkloadSummary& workload, const Predictor& predictor)
-      : workload_(workload), predictor_(predictor) {
+      : workload_(workload), predictor_(predictor), checks_(predictor.checks()) {
     const GroupSummary& source = predictor.source();
     weak_ = source.group->any().weak_scaling();
     name_ = subject(analysis, workload, source.group->label);
@@ -41,7 +41,7 @@ class Forecast {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
     if (samples(ranks) < 1)
       return row.push_back(Refused{"", "the global batch has fewer samples than there are ranks"}), row;
-    if (ranks > 1 && predictor_.worst_miss() > Predictor::kTrusted)
+    if (ranks > 1 && worst_miss() > Predictor::kTrusted)
       return row.push_back(Refused{"", miss_sentence()}), row;
     if (!predictor_.allows(ranks))
       return row.push_back(Refused{"", "a grid's ranks are a multiple of its stages"}), row;
@@ -78,7 +78,7 @@ class Forecast {
   // How well the model tells what it was made from, and what else was measured of the same mode.
   std::vector<std::string> checks() const {
     std::vector<std::string> lines;
-    for (const Predictor::Check& check : predictor_.checks())
+    for (const Predictor::Check& check : checks_)
       lines.push_back(
           fmt::format("{}: made from this group; for {} the model tells {} ms a step, measured are {} "
                       "ms ({:.1f} %).",
@@ -134,15 +134,17 @@ class Forecast {
  private:
   static constexpr std::int64_t kFar = 8;  // times the ranks that were measured
 
+  double worst_miss() const { return std::abs(checks_.front().miss()); }
+
   // The model's own error is part of what is not known.
   Estimate widened(Estimate e) const {
-    const double miss = predictor_.worst_miss();
+    const double miss = worst_miss();
     if (e.interval) e.interval = {e.interval->low / (1 + miss), e.interval->high * (1 + miss)};
     return e;
   }
 
   std::string miss_sentence() const {
-    const Predictor::Check worst = predictor_.checks().front();
+    const Predictor::Check& worst = checks_.front();
     return fmt::format("the model misses {} by {} %, more than {} %: {} ms told, {} ms measured",
                        worst.group->group->label, number(100 * std::abs(worst.miss())),
                        number(100 * Predictor::kTrusted), milliseconds(worst.told), milliseconds(worst.seen));
@@ -183,6 +185,7 @@ class Forecast {
 
   const WorkloadSummary& workload_;
   const Predictor& predictor_;
+  std::vector<Predictor::Check> checks_;  // the worst first
   const GroupSummary* base_ = nullptr;
   bool weak_ = false;
   std::string name_;

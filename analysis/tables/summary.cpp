@@ -184,7 +184,7 @@ Table budget(const W& workload) {
     GroupColumn share =
         metric("budget_" + name, name == "comm_exposed" ? "comm exp." : name, 1, Style::percent);
     share.get = [part](const W&, const S& s) {
-      return Cell(s.budget.values[part] / s.budget[Quantity::wall]);
+      return Cell(s.steps.point.values[part] / s.steps.point[Quantity::wall]);
     };
     columns.push_back(std::move(share));
   }

@@ -89,7 +89,7 @@ TEST_CASE("bars of the budget add up to the step; an open budget is left out and
   for (const BoxSet& set : figure.panels.at(0).boxes)
     for (const Box& box : set.boxes)
       if (box.top > -1) right = std::max(right, box.right);
-  CHECK(right == Approx(1e3 * group_named(analysis, "seq").budget[Quantity::wall]));
+  CHECK(right == Approx(1e3 * group_named(analysis, "seq").steps.point[Quantity::wall]));
   CHECK(figure.panels[0].y.tics.size() == 2);
 }
 

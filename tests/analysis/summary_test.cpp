@@ -87,8 +87,8 @@ TEST_CASE("the budget closes and an open one is refused with its ratios") {
   const Analysis good = analyse(runs);
   const GroupSummary& closed = group_named(good, "ddp x2");
   double sum = 0;
-  for (std::size_t part = 0; part < kBudgetParts; ++part) sum += closed.budget.values[part];
-  CHECK(sum == Approx(closed.budget[Q::wall]));
+  for (std::size_t part = 0; part < kBudgetParts; ++part) sum += closed.steps.point.values[part];
+  CHECK(sum == Approx(closed.steps.point[Q::wall]));
   for (double& v : runs[1].steps.forward.values) v *= 1.5;
   const Analysis bad = analyse(runs);
   const GroupSummary& open = group_named(bad, "ddp x2");
