@@ -83,3 +83,25 @@ stop_slurm() {
     done
   done
 }
+
+# begin_slurm_test: skips without Slurm, and makes the folder $work, whose logs are shown on failure and which goes with
+# what runs in $work/slurm.
+begin_slurm_test() {
+  skip_without_slurm
+  work="$(mktemp -d)"
+  trap end_slurm_test EXIT
+}
+
+end_slurm_test() {
+  local code=$?
+  stop_slurm "$work/slurm"
+  if ((code)); then
+    tail -n 20 "$work"/*.log >&2 || true
+  fi
+  rm -rf "$work"
+}
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}

@@ -9,23 +9,7 @@ source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
 source "$source_folder/tests/slurm/one_node.sh"
 
-skip_without_slurm
-
-work="$(mktemp -d)"
-finish() {
-  local code=$?
-  stop_slurm "$work/slurm"
-  if ((code)); then
-    tail -n 20 "$work"/*.log >&2 || true
-  fi
-  rm -rf "$work"
-}
-trap finish EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
+begin_slurm_test
 
 cat >"$work/small.yaml" <<'EOF'
 model: {name: mlp}

@@ -8,21 +8,7 @@ programs="$(cd "$1" && pwd)"
 source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
 source "$source_folder/tests/slurm/one_node.sh"
-skip_without_slurm
-
-work="$(mktemp -d)"
-finish() {
-  local code=$?
-  stop_slurm "$work/slurm"
-  ((code == 0)) || tail -n 20 "$work"/*.log >&2 || true
-  rm -rf "$work"
-}
-trap finish EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
+begin_slurm_test
 
 cd "$work"
 start_slurm "$work/slurm" || fail "no Slurm"
