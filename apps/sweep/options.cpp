@@ -96,10 +96,7 @@ SweepFile comparison(const Given& given) {
   sweep.sets = given.sets;
   const std::vector<std::string> modes = listed(given.modes.empty() ? "seq,ddp,mp" : given.modes);
   const std::vector<std::string> ranks = listed(given.ranks.empty() ? "1,2,4" : given.ranks);
-  for (const std::string& mode : modes)
-    if (std::find(sweep_modes().begin(), sweep_modes().end(), mode) == sweep_modes().end())
-      throw input_error("--modes: unknown mode '{}'{}; known are {}", mode, did_you_mean(mode, sweep_modes()),
-                        "seq, ddp, ps, mp, hybrid");
+  for (const std::string& mode : modes) sweep_mode(mode, "--modes");
   for (const std::string& n : ranks) whole_number("--ranks", n, 1, 65536);
   require_distinct("--modes", modes);
   require_distinct("--ranks", ranks);

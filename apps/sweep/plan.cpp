@@ -15,17 +15,6 @@ namespace lockstep {
 
 namespace {
 
-const std::vector<SweepMode>& modes() {
-  static const std::vector<SweepMode> table = {
-      {"seq", "train_seq", {}, 1, 1, 1},
-      {"ddp", "train_ddp", {}, 1, 0, 1},
-      {"ps", "train_ddp", {"parallel.algorithm=parameter_server"}, 2, 0, 1},
-      {"mp", "train_mp", {}, 2, 0, 1},
-      {"hybrid", "train_mp", {"parallel.stages=2"}, 4, 0, 2},
-  };
-  return table;
-}
-
 std::string ranks_of(const SweepMode& mode) {
   if (mode.most_ranks == mode.least_ranks) return fmt::format("{} rank", mode.least_ranks);
   return fmt::format("{} ranks or more{}", mode.least_ranks, mode.multiple > 1 ? ", an even number" : "");
@@ -113,10 +102,6 @@ std::string identity(const SweepPoint& point) {
 }
 
 }  // namespace
-
-const SweepMode& sweep_mode(const std::string& name) {
-  return *std::find_if(modes().begin(), modes().end(), [&](const SweepMode& m) { return m.name == name; });
-}
 
 SweepPlan plan_sweep(const SweepFile& sweep) {
   SweepPlan plan;

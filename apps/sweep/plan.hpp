@@ -8,14 +8,6 @@
 
 namespace lockstep {
 
-// A mode of a sweep: the program that trains so, and what it must be told.
-struct SweepMode {
-  std::string name, program;
-  std::vector<std::string> sets;
-  int least_ranks, most_ranks, multiple;  // of ranks; most_ranks 0: any number
-};
-const SweepMode& sweep_mode(const std::string& name);
-
 struct SweepPoint {
   std::string mode, program;
   int ranks = 1;

@@ -84,35 +84,24 @@ class Sweep {
   Sweep(const SweepOptions& options, std::string bin)
       : options_(options), bin_(std::move(bin)), plan_(plan_sweep(options.sweep)) {}
 
-  ExitCode show_plan() const {
-    Durations durations;
-    double left = 0;
-    std::size_t to_do = 0;
-    bool known = true;
+  ExitCode show_plan() {
     std::string lines;
-    for (int launch = 1; launch <= options_.sweep.repeats.least; ++launch)
-      for (const SweepPoint& point : plan_.points)
-        if (const RunState state = state_of_launch(folder_of(point, launch));
-            state.kind == RunState::Kind::done)
-          durations.add(point.id, state.seconds);
-    for (int launch = 1; launch <= options_.sweep.repeats.least; ++launch)
-      for (const Task& task : round_of(plan_.points.size(), launch, options_.sweep.seed)) {
-        const SweepPoint& point = plan_.points[task.point];
-        const RunState state = state_of_launch(folder_of(point, launch));
-        if (launch == 1)
-          lines +=
-              fmt::format("{}\n  {}\n", point.label, shell_line(command_of(point, folder_of(point, launch))));
-        if (!is_to_do(state)) continue;
-        ++to_do;
-        const std::optional<double> seconds = durations.of(point.id);
-        known = known && seconds;
-        left += seconds.value_or(0);
-      }
+    for (int launch = 1; launch <= options_.sweep.repeats.least; ++launch) add_round(round(launch));
+    for (const Task& task : round(1)) {
+      const SweepPoint& point = plan_.points[task.point];
+      lines += fmt::format("{}\n  {}\n", point.label, shell_line(command_of(point, folder_of(point, 1))));
+    }
     for (const std::string& line : plan_.left_out) lines += fmt::format("left out: {}\n", line);
-    lines += fmt::format("{} runs of {} points, {} to be made; estimated time: {}\n",
-                         plan_.points.size() * static_cast<std::size_t>(options_.sweep.repeats.least),
-                         plan_.points.size(), to_do,
-                         known ? clock_text(left) : "not known before one has been measured");
+    double left = 0;
+    bool known = true;
+    for (const Task& task : queue_) {
+      const std::optional<double> seconds = durations_.of(plan_.points[task.point].id);
+      known = known && seconds;
+      left += seconds.value_or(0);
+    }
+    lines +=
+        fmt::format("{} runs of {} points, {} to be made; estimated time: {}\n", total_, plan_.points.size(),
+                    queue_.size(), known ? clock_text(left) : "not known before one has been measured");
     write_standard_output(lines);
     return ExitCode::done;
   }
@@ -121,8 +110,7 @@ class Sweep {
     folder_.emplace(options_.output);
     const SignalsHeld held;
     for (const std::string& line : plan_.left_out) say(fmt::format("left out: {}", line));
-    for (int launch = 1; launch <= options_.sweep.repeats.least && !interrupted_; ++launch)
-      add_round(round_of(plan_.points.size(), launch, options_.sweep.seed));
+    for (int launch = 1; launch <= options_.sweep.repeats.least; ++launch) add_round(round(launch));
     make_runs();
     if (options_.sweep.repeats.until > 0) repeat_until_precise();
     if (interrupted_) {
@@ -136,7 +124,15 @@ class Sweep {
 
  private:
   std::string folder_of(const SweepPoint& point, int launch) const {
-    return fmt::format("{}/runs/{}/launch-{}", options_.output, point.id, launch);
+    return launch_folder(options_.output, point.id, launch);
+  }
+
+  RunState state_of(const SweepPoint& point, int launch) const {
+    return state_of_launch(options_.output, point.id, launch);
+  }
+
+  std::vector<Task> round(int launch) const {
+    return round_of(plan_.points.size(), launch, options_.sweep.seed);
   }
 
   std::vector<std::string> command_of(const SweepPoint& point, const std::string& output) const {
@@ -157,7 +153,7 @@ class Sweep {
   void add_round(const std::vector<Task>& round) {
     for (const Task& task : round) {
       const SweepPoint& point = plan_.points[task.point];
-      const RunState state = folder_->state_of(point.id, task.launch);
+      const RunState state = state_of(point, task.launch);
       launches_[task.point] = std::max(launches_[task.point], task.launch);
       ++total_;
       if (is_to_do(state)) {
@@ -196,10 +192,10 @@ class Sweep {
       interrupted_ = true;
       return;
     }
-    RunState state = folder_->state_of(point.id, task.launch);
+    RunState state = state_of(point, task.launch);
     if (state.kind != RunState::Kind::done) {
       folder_->record_failure(point.id, task.launch, reason_of(end, log));
-      state = folder_->state_of(point.id, task.launch);
+      state = state_of(point, task.launch);
     }
     note(task, state);
     ++made_;

@@ -49,7 +49,12 @@ std::optional<RunState> finished_run(const fs::path& folder) {
 
 }  // namespace
 
-RunState state_of_launch(const std::string& folder) {
+std::string launch_folder(const std::string& sweep, const std::string& point, int launch) {
+  return fmt::format("{}/runs/{}/launch-{}", sweep, point, launch);
+}
+
+RunState state_of_launch(const std::string& sweep, const std::string& point, int launch) {
+  const std::string folder = launch_folder(sweep, point, launch);
   std::error_code error;
   if (!fs::is_directory(folder, error)) return {};
   if (fs::exists(folder + kFailed)) return {RunState::Kind::failed, first_line_of(folder + kFailed)};
@@ -80,11 +85,7 @@ SweepFolder::SweepFolder(std::string path) : path_(std::move(path)) {
 }
 
 std::string SweepFolder::launch_folder(const std::string& point, int launch) const {
-  return fmt::format("{}/{}/launch-{}", runs(), point, launch);
-}
-
-RunState SweepFolder::state_of(const std::string& point, int launch) const {
-  return state_of_launch(launch_folder(point, launch));
+  return lockstep::launch_folder(path_, point, launch);
 }
 
 void SweepFolder::begin(const std::string& point, int launch) const {

@@ -19,6 +19,10 @@ struct RunState {
   bool valid = true;      // done: by its audit
 };
 
+// Of the sweep's folder, which need not be there, nor be held.
+std::string launch_folder(const std::string& sweep, const std::string& point, int launch);
+RunState state_of_launch(const std::string& sweep, const std::string& point, int launch);
+
 class SweepFolder {
  public:
   // Makes the folder, and holds it alone until the end of this process and of those that it starts.
@@ -28,7 +32,6 @@ class SweepFolder {
   const std::string& path() const { return path_; }
   std::string runs() const { return path_ + "/runs"; }
   std::string launch_folder(const std::string& point, int launch) const;
-  RunState state_of(const std::string& point, int launch) const;
 
   // An empty folder for the launch; what was cut short before is moved to attempts/.
   void begin(const std::string& point, int launch) const;
@@ -39,8 +42,5 @@ class SweepFolder {
  private:
   std::string path_;
 };
-
-// Of the runs in `folder`, without holding it: for a dry run.
-RunState state_of_launch(const std::string& launch_folder);
 
 }  // namespace lockstep

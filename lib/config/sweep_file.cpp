@@ -144,10 +144,7 @@ class Reader {
   }
 
   static void check_axis_value(const Entry& axis, const std::string& value) {
-    if (axis.key == "mode" &&
-        std::find(sweep_modes().begin(), sweep_modes().end(), value) == sweep_modes().end())
-      throw input_error("{}: unknown mode {}{}; known are {}", axis.place, excerpt(value),
-                        did_you_mean(value, sweep_modes()), fmt::join(sweep_modes(), ", "));
+    if (axis.key == "mode") sweep_mode(value, axis.place);
     if (axis.key == "ranks" && value.find_first_not_of("0123456789") != std::string::npos)
       throw input_error("{}: must be whole numbers, not {}", axis.place, excerpt(value));
     if (axis.key == "ranks") number_in(axis, value, 1, 65536);
@@ -239,9 +236,25 @@ class Reader {
 
 SweepFile load_sweep(const std::string& path) { return Reader(path).read(); }
 
-const std::vector<std::string>& sweep_modes() {
-  static const std::vector<std::string> modes = {"seq", "ddp", "ps", "mp", "hybrid"};
+const std::vector<SweepMode>& sweep_modes() {
+  static const std::vector<SweepMode> modes = {
+      {"seq", "train_seq", {}, 1, 1, 1},
+      {"ddp", "train_ddp", {}, 1, 0, 1},
+      {"ps", "train_ddp", {"parallel.algorithm=parameter_server"}, 2, 0, 1},
+      {"mp", "train_mp", {}, 2, 0, 1},
+      {"hybrid", "train_mp", {"parallel.stages=2"}, 4, 0, 2},
+  };
   return modes;
+}
+
+const SweepMode& sweep_mode(const std::string& name, const std::string& place) {
+  std::vector<std::string> known;
+  for (const SweepMode& mode : sweep_modes()) {
+    if (mode.name == name) return mode;
+    known.push_back(mode.name);
+  }
+  throw input_error("{}: unknown mode {}{}; known are {}", place, excerpt(name), did_you_mean(name, known),
+                    fmt::join(known, ", "));
 }
 
 }  // namespace lockstep

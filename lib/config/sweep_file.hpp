@@ -41,7 +41,15 @@ struct SweepFile {
 // at.
 SweepFile load_sweep(const std::string& path);
 
-// For messages: the values a point may take for "mode", in the order in which they are documented.
-const std::vector<std::string>& sweep_modes();
+// A mode of a sweep: the program that trains so, and what it must be told.
+struct SweepMode {
+  std::string name, program;
+  std::vector<std::string> sets;
+  int least_ranks, most_ranks, multiple;  // of ranks; most_ranks 0: any number
+};
+// In the order in which they are documented.
+const std::vector<SweepMode>& sweep_modes();
+// Error(bad_input) that begins with `place` and lists all where there is none of this name.
+const SweepMode& sweep_mode(const std::string& name, const std::string& place = "mode");
 
 }  // namespace lockstep
