@@ -36,7 +36,7 @@ set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nc
   "^nlohmann/" "^xxh")
 set(owner_0 results)
 set(owner_1 config)
-set(owner_2 config)
+set(owner_2 base)
 set(owner_3 launch comm)
 set(owner_4 comm)
 set(owner_5 data tensors)

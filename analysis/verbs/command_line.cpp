@@ -6,20 +6,15 @@
 #include <cctype>
 #include <charconv>
 #include <filesystem>
-#include <iterator>
 #include <span>
 
 #include "base/error.hpp"
+#include "base/flags.hpp"
 
 namespace lockstep {
 
 namespace {
 
-template <typename T>
-struct Choice {
-  const char* name;
-  T value;
-};
 constexpr Choice<Format> kFormats[] = {{"table", Format::table},
                                        {"json", Format::json},
                                        {"csv", Format::csv},
@@ -29,96 +24,50 @@ constexpr Choice<RunTable> kTables[] = {
     {"steps", RunTable::steps}, {"epochs", RunTable::epochs}, {"comm", RunTable::comm}};
 constexpr Choice<Baseline> kBaselines[] = {{"seq", Baseline::seq}, {"ddp1", Baseline::one_rank}};
 
-template <typename T, std::size_t N>
-T chosen(const Choice<T> (&choices)[N], const std::string& flag, const std::string& value) {
-  std::string allowed;
-  for (const Choice<T>& c : choices) {
-    if (value == c.name) return c.value;
-    allowed += (allowed.empty() ? "" : ", ") + std::string(c.name);
-  }
-  throw input_error("{} {}: not one of {}", flag, value, allowed);
-}
-
-std::vector<std::int64_t> ranks_in(const std::string& text) {
+std::vector<std::int64_t> ranks_in(const FlagValue& given) {
   std::vector<std::int64_t> ranks;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    std::int64_t value = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
-    if (error != std::errc() || stop != text.data() + end || value < 1 || value > 1'000'000)
-      throw input_error("--ranks {}: not a list of numbers of ranks, as 8,64,1024", text);
-    ranks.push_back(value);
-    begin = end + 1;
-  }
+  for (const std::string& number : listed(given.text))
+    ranks.push_back(whole_number({given.flag, number}, 1, 1'000'000));
   return ranks;
 }
 
-double percent_in(const std::string& text) {
-  double value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string rest(stop, text.data() + text.size());
-  if (error != std::errc() || (!rest.empty() && rest != "%") || !(value >= 0 && value < 1e6))
-    throw input_error("--threshold {}: not a percentage, as 5", text);
-  return value / 100;
+double percent_in(const FlagValue& given) {
+  FlagValue number = given;
+  if (number.text.ends_with('%')) number.text.pop_back();
+  return real_number(number, 0, 1e6) / 100;
 }
 
-struct FlagRow {
-  const char* name;
-  const char* value;  // what it takes; nullptr: nothing
-  const char* about;
-  void (*set)(AnalyzeOptions&, const std::string& value);
-};
-constexpr FlagRow kFlags[] = {
+using Value = const FlagValue&;
+constexpr Flag<AnalyzeOptions> kFlags[] = {
     {"--format", "F", "what is printed: table (the default), json, csv, md or tex",
-     [](AnalyzeOptions& o, const std::string& v) { o.format = chosen(kFormats, "--format", v); }},
+     [](AnalyzeOptions& o, Value v) { o.format = chosen(kFormats, v).value; }},
     {"--output", "FILE", "print to FILE instead of the terminal",
-     [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
+     [](AnalyzeOptions& o, Value v) { o.output = v.text; }},
     {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
-     [](AnalyzeOptions& o, const std::string& v) { o.baseline = chosen(kBaselines, "--baseline", v); }},
+     [](AnalyzeOptions& o, Value v) { o.baseline = chosen(kBaselines, v).value; }},
     {"--ranks", "P,P,...", "predict: for these numbers of ranks",
-     [](AnalyzeOptions& o, const std::string& v) { o.ranks = ranks_in(v); }},
+     [](AnalyzeOptions& o, Value v) { o.ranks = ranks_in(v); }},
     {"--link", "RATE:LATENCY", "predict, advise: over this link instead of the measured one, as 200Gb:2us",
-     [](AnalyzeOptions& o, const std::string& v) { o.link = parse_link(v); }},
+     [](AnalyzeOptions& o, Value v) { o.link = parse_link(v.text); }},
     {"--threshold", "PERCENT", "diff: a step longer by more than this is a regression, exit code 3 (5)",
-     [](AnalyzeOptions& o, const std::string& v) { o.threshold = percent_in(v); }},
+     [](AnalyzeOptions& o, Value v) { o.threshold = percent_in(v); }},
     {"--table", "T", "what export writes: steps (the default), epochs or comm",
-     [](AnalyzeOptions& o, const std::string& v) { o.table = chosen(kTables, "--table", v); }},
+     [](AnalyzeOptions& o, Value v) { o.table = chosen(kTables, v).value; }},
     {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
-     [](AnalyzeOptions& o, const std::string& v) { o.steps = v; }},
+     [](AnalyzeOptions& o, Value v) { o.steps = v.text; }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
-     [](AnalyzeOptions& o, const std::string&) { o.strict = true; }},
+     [](AnalyzeOptions& o, Value) { o.strict = true; }},
     {"--dark", nullptr, "pictures and page of the report on a dark ground",
-     [](AnalyzeOptions& o, const std::string&) { o.dark = true; }},
-    {"--help", nullptr, "this text", [](AnalyzeOptions& o, const std::string&) { o.help = true; }},
+     [](AnalyzeOptions& o, Value) { o.dark = true; }},
+    {"--help", nullptr, "this text", [](AnalyzeOptions& o, Value) { o.help = true; }},
     {"--version", nullptr, "version, commit and compiler",
-     [](AnalyzeOptions& o, const std::string&) { o.version = true; }},
+     [](AnalyzeOptions& o, Value) { o.version = true; }},
 };
 
 const Verb* find_verb(const std::string& word) {
   const auto found =
       std::find_if(verbs().begin(), verbs().end(), [&](const Verb& v) { return word == v.name; });
   return found == verbs().end() ? nullptr : &*found;
-}
-
-const FlagRow& flag_named(const std::string& name) {
-  const auto found =
-      std::find_if(std::begin(kFlags), std::end(kFlags), [&](const FlagRow& f) { return name == f.name; });
-  if (found == std::end(kFlags)) throw input_error("unknown flag '{}'; see analyze --help", name);
-  return *found;
-}
-
-// "--format=json" as well as "--format json".
-void take_flag(AnalyzeOptions& options, const std::vector<std::string>& arguments, std::size_t& at) {
-  const std::string& argument = arguments[at];
-  const std::size_t equals = argument.find('=');
-  const FlagRow& flag = flag_named(argument.substr(0, equals));
-  if (!flag.value) {
-    if (equals != std::string::npos) throw input_error("{} takes no value", flag.name);
-    return flag.set(options, "");
-  }
-  if (equals != std::string::npos) return flag.set(options, argument.substr(equals + 1));
-  if (at + 1 == arguments.size()) throw input_error("{} needs a value: {}", flag.name, flag.about);
-  flag.set(options, arguments[++at]);
 }
 
 // "export csv PATH" as well as "export --format csv PATH".
@@ -173,12 +122,7 @@ Link parse_link(const std::string& text) {
 
 AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
   AnalyzeOptions options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].size() > 1 && arguments[i].starts_with('-'))
-      take_flag(options, arguments, i);
-    else
-      options.paths.push_back(arguments[i]);
-  }
+  options.paths = parse_flags<AnalyzeOptions>(kFlags, arguments, "analyze", options);
   take_verb(options);
   if (options.verb->run == run_diff && options.paths.size() != 2 && !options.help)
     throw input_error("diff compares the runs below two paths, {} given: analyze diff A B",
@@ -189,12 +133,12 @@ AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
 }
 
 std::string flag_help(const std::string& names) {
-  std::string out;
-  for (const FlagRow& flag : kFlags)
-    if (names.empty() || (" " + names + " ").find(fmt::format(" {} ", flag.name)) != std::string::npos)
-      out += fmt::format("  {:<18} {}\n",
-                         flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name, flag.about);
-  return out;
+  std::vector<FlagText> shown = flag_texts<AnalyzeOptions>(kFlags);
+  if (!names.empty())
+    std::erase_if(shown, [&](const FlagText& flag) {
+      return (" " + names + " ").find(fmt::format(" {} ", flag.name)) == std::string::npos;
+    });
+  return flag_lines(shown);
 }
 
 void require_paths(const AnalyzeOptions& options) {

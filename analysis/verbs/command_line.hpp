@@ -1,5 +1,4 @@
-// The command line of analyze. Its help text is made from the tables that it is parsed by: its own parser, so
-// that analyze builds without Boost.
+// The command line of analyze.
 #pragma once
 
 #include <string>

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "base/error.hpp"
-#include "config/suggestions.hpp"
+#include "base/flags.hpp"
 
 namespace lockstep {
 
@@ -15,71 +14,41 @@ namespace {
 
 // What was given, before the words fit together.
 struct Given {
-  std::vector<std::string> words;  // that are no flags
-  std::string config, output, modes, ranks, launches, launcher;
+  std::string config, output, modes = "seq,ddp,mp", ranks = "1,2,4", launcher;
+  FlagValue launches;
   std::vector<std::string> sets;
+  SweepOptions options;
+  std::string of_compare;  // the first flag that only compare takes
+
+  Given& compare(const FlagValue& v) {
+    if (of_compare.empty()) of_compare = v.flag;
+    return *this;
+  }
 };
 
-struct FlagRow {
-  const char* name;
-  const char* value;  // what it takes; nullptr: nothing
-  const char* about;
-  void (*set)(Given&, SweepOptions&, const std::string& value);
-  bool of_compare = false;
-};
-using Text = const std::string&;
-constexpr FlagRow kFlags[] = {
+using Value = const FlagValue&;
+constexpr Flag<Given> kFlags[] = {
     {"--config", "FILE", "compare: the configuration of every run",
-     [](Given& g, SweepOptions&, Text v) { g.config = v; }, true},
+     [](Given& g, Value v) { g.compare(v).config = v.text; }},
     {"--modes", "M,M,...", "compare: modes, out of seq, ddp, ps, mp, hybrid (seq,ddp,mp)",
-     [](Given& g, SweepOptions&, Text v) { g.modes = v; }, true},
+     [](Given& g, Value v) { g.compare(v).modes = v.text; }},
     {"--ranks", "N,N,...", "compare: numbers of ranks (1,2,4)",
-     [](Given& g, SweepOptions&, Text v) { g.ranks = v; }, true},
+     [](Given& g, Value v) { g.compare(v).ranks = v.text; }},
     {"--launches", "N", "compare: launches of each (3)",
-     [](Given& g, SweepOptions&, Text v) { g.launches = v; }, true},
+     [](Given& g, Value v) { g.compare(v).launches = v; }},
     {"--set", "KEY=VALUE", "compare: set one key of the configuration; repeatable",
-     [](Given& g, SweepOptions&, Text v) { g.sets.push_back(v); }, true},
+     [](Given& g, Value v) { g.compare(v).sets.push_back(v.text); }, true},
     {"--launcher", "COMMAND", "compare: command that starts several ranks; see docs/sweep.md",
-     [](Given& g, SweepOptions&, Text v) { g.launcher = v; }, true},
+     [](Given& g, Value v) { g.compare(v).launcher = v.text; }},
     {"--output", "DIR", "folder of the sweep (experiments/ and its name); an existing sweep is continued",
-     [](Given& g, SweepOptions&, Text v) { g.output = v; }},
+     [](Given& g, Value v) { g.output = v.text; }},
     {"--dry-run", nullptr, "print the runs, their commands and the estimated time; start nothing",
-     [](Given&, SweepOptions& o, Text) { o.dry_run = true; }},
-    {"--retry-failed", nullptr, "repeat failed runs",
-     [](Given&, SweepOptions& o, Text) { o.retry_failed = true; }},
-    {"--quiet", nullptr, "print nothing but errors", [](Given&, SweepOptions& o, Text) { o.quiet = true; }},
-    {"--help", nullptr, "this text", [](Given&, SweepOptions& o, Text) { o.help = true; }},
-    {"--version", nullptr, "version, commit and compiler",
-     [](Given&, SweepOptions& o, Text) { o.version = true; }},
+     [](Given& g, Value) { g.options.dry_run = true; }},
+    {"--retry-failed", nullptr, "repeat failed runs", [](Given& g, Value) { g.options.retry_failed = true; }},
+    {"--quiet", nullptr, "print nothing but errors", [](Given& g, Value) { g.options.quiet = true; }},
+    {"--help", nullptr, "this text", [](Given& g, Value) { g.options.help = true; }},
+    {"--version", nullptr, "version, commit and compiler", [](Given& g, Value) { g.options.version = true; }},
 };
-
-const FlagRow& flag_named(const std::string& name) {
-  std::vector<std::string> known;
-  for (const FlagRow& flag : kFlags) {
-    if (name == flag.name) return flag;
-    known.emplace_back(flag.name);
-  }
-  throw input_error("unknown flag '{}'{}; see sweep --help", name, did_you_mean(name, known));
-}
-
-std::vector<std::string> listed(const std::string& text) {
-  std::vector<std::string> items;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    items.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return items;
-}
-
-int whole_number(const std::string& flag, const std::string& text, int least, int most) {
-  int value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || value < least || value > most)
-    throw input_error("{}: '{}' is not a whole number from {} to {}", flag, text, least, most);
-  return value;
-}
 
 void require_distinct(const std::string& flag, const std::vector<std::string>& items) {
   for (auto item = items.begin(); item != items.end(); ++item)
@@ -94,15 +63,14 @@ SweepFile comparison(const Given& given) {
   sweep.name = "compare_" + std::filesystem::path(given.config).stem().string();
   sweep.config = given.config;
   sweep.sets = given.sets;
-  const std::vector<std::string> modes = listed(given.modes.empty() ? "seq,ddp,mp" : given.modes);
-  const std::vector<std::string> ranks = listed(given.ranks.empty() ? "1,2,4" : given.ranks);
+  const std::vector<std::string> modes = listed(given.modes), ranks = listed(given.ranks);
   for (const std::string& mode : modes) sweep_mode(mode, "--modes");
-  for (const std::string& n : ranks) whole_number("--ranks", n, 1, 65536);
+  for (const std::string& n : ranks) whole_number({"--ranks", n}, 1, 65536);
   require_distinct("--modes", modes);
   require_distinct("--ranks", ranks);
   sweep.axes = {{"mode", modes}, {"ranks", ranks}};
-  if (!given.launches.empty())
-    sweep.repeats.least = sweep.repeats.most = whole_number("--launches", given.launches, 1, 1000);
+  if (!given.launches.flag.empty())
+    sweep.repeats.least = sweep.repeats.most = static_cast<int>(whole_number(given.launches, 1, 1000));
   if (!given.launcher.empty()) {
     if (given.launcher.find("{command}") == std::string::npos)
       throw input_error("--launcher: lacks {{command}}, the program with its flags");
@@ -111,45 +79,24 @@ SweepFile comparison(const Given& given) {
   return sweep;
 }
 
-SweepFile sweep_of(const Given& given, const std::vector<const FlagRow*>& flags) {
-  if (given.words.empty()) throw input_error("give a sweep's file, or compare (see sweep --help)");
-  if (given.words.size() > 1)
-    throw input_error("'{}' is an extra argument; see sweep --help", given.words[1]);
-  if (given.words.front() == "compare") return comparison(given);
-  for (const FlagRow* flag : flags)
-    if (flag->of_compare)
-      throw input_error("{} is a flag of sweep compare; write it into {} instead", flag->name,
-                        given.words.front());
-  return load_sweep(given.words.front());
+SweepFile sweep_of(const Given& given, const std::vector<std::string>& words) {
+  if (words.empty()) throw input_error("give a sweep's file, or compare (see sweep --help)");
+  if (words.size() > 1) throw input_error("'{}' is an extra argument; see sweep --help", words[1]);
+  if (words.front() == "compare") return comparison(given);
+  if (!given.of_compare.empty())
+    throw input_error("{} is a flag of sweep compare; write it into {} instead", given.of_compare,
+                      words.front());
+  return load_sweep(words.front());
 }
 
 }  // namespace
 
 SweepOptions parse_sweep_options(int argc, const char* const* argv) {
-  SweepOptions options;
   Given given;
-  std::vector<const FlagRow*> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (!argument.starts_with('-')) {
-      given.words.push_back(argument);
-      continue;
-    }
-    const std::size_t equals = argument.find('=');
-    const FlagRow& flag = flag_named(argument.substr(0, equals));
-    flags.push_back(&flag);
-    std::string value;
-    if (flag.value && equals != std::string::npos)
-      value = argument.substr(equals + 1);
-    else if (flag.value && i + 1 < argc)
-      value = argv[++i];
-    else if (flag.value || equals != std::string::npos)
-      throw input_error("{} {}; see sweep --help", flag.name,
-                        flag.value ? "needs a value" : "takes no value");
-    flag.set(given, options, value);
-  }
+  const std::vector<std::string> words = parse_flags<Given>(kFlags, {argv + 1, argv + argc}, "sweep", given);
+  SweepOptions& options = given.options;
   if (options.help || options.version) return options;
-  options.sweep = sweep_of(given, flags);
+  options.sweep = sweep_of(given, words);
   options.output = given.output.empty() ? "experiments/" + options.sweep.name : given.output;
   return options;
 }
@@ -166,9 +113,7 @@ std::string sweep_help() {
       "affects all alike. The same command continues an interrupted sweep. At the end analyze says what pays.\n"
       "\n"
       "Flags:\n";
-  for (const FlagRow& flag : kFlags)
-    out += fmt::format("  {:<20} {}\n", flag.value ? fmt::format("{} {}", flag.name, flag.value) : flag.name,
-                       flag.about);
+  out += flag_lines(flag_texts<Given>(kFlags));
   return out +
          "\nExit codes: 0 all runs succeeded; 1 some failed, or the sweep was interrupted; 2 wrong usage, or a\n"
          "wrong configuration.\n";

@@ -1,97 +1,55 @@
 #include "config/command_line.hpp"
 
-#include <boost/program_options.hpp>
-
 #include "base/error.hpp"
 #include "config/key_docs.hpp"
-#include "config/suggestions.hpp"
 
 namespace lockstep {
 
 namespace {
 
-namespace po = boost::program_options;
-
-// The flags: name, target, value's name and meaning, once. The defaults are CommandLine's own.
-po::options_description flags(CommandLine& c) {
-  po::options_description all;
-  const auto add = [&](const char* name, po::value_semantic* value, const std::string& doc) {
-    all.add_options()(name, value, doc.c_str());
-  };
-  add("config", po::value(&c.config)->value_name("FILE"), "configuration of the run, YAML or JSON");
-  add("set", po::value(&c.sets)->value_name("KEY=VALUE")->composing(),
-      "set a key, overriding the file; repeatable; null restores its default");
-  add("output", po::value(&c.output)->value_name("DIR"),
-      fmt::format("folder in which the run's folder is created (default: {})", c.output));
-  add("dry-run", po::bool_switch(&c.dry_run),
-      "print the resolved configuration, device map, bucket plan and memory estimate, without training");
-  add("ranks", po::value(&c.ranks)->value_name("N"),
-      "with --dry-run: plan for N ranks, without starting them");
-  add("svg", po::value(&c.svg)->value_name("FILE"), "with --dry-run of train_mp: draw the schedule to FILE");
-  add("resume", po::value(&c.resume)->value_name("DIR"),
-      "continue from the newest checkpoint in the run folder DIR, or from DIR if it is a checkpoint file");
-  add("quiet", po::bool_switch(&c.quiet), "no progress on the terminal; errors still go to stderr");
-  add("help", po::bool_switch(&c.help), "print this help");
-  add("version", po::bool_switch(&c.version), "print version, commit and compiler");
-  return all;
-}
-
-std::vector<std::string> flag_names() {
-  CommandLine unused;
-  std::vector<std::string> names;
-  const po::options_description all = flags(unused);
-  for (const auto& option : all.options()) names.push_back("--" + option->long_name());
-  return names;
-}
-
-void parse(int argc, const char* const* argv, const std::string& program, CommandLine& line) {
-  const po::options_description all = flags(line);
-  namespace style = po::command_line_style;
-  const int strict = style::default_style & ~style::allow_guessing;
-  const po::parsed_options parsed = po::command_line_parser(argc, argv).options(all).style(strict).run();
-  for (const auto& option : parsed.options)
-    if (option.position_key >= 0)
-      throw input_error("'{}' is not a flag; give the configuration with --config FILE (see {} --help)",
-                        option.value.at(0), program);
-  po::variables_map values;
-  po::store(parsed, values);
-  po::notify(values);
-}
+using Value = const FlagValue&;
+constexpr Flag<CommandLine> kFlags[] = {
+    {"--config", "FILE", "configuration of the run, YAML or JSON",
+     [](CommandLine& c, Value v) { c.config = v.text; }},
+    {"--set", "KEY=VALUE", "set a key, overriding the file; repeatable; null restores its default",
+     [](CommandLine& c, Value v) { c.sets.push_back(v.text); }, true},
+    {"--output", "DIR", "folder in which the run's folder is created (default: experiments)",
+     [](CommandLine& c, Value v) { c.output = v.text; }},
+    {"--dry-run", nullptr,
+     "print the resolved configuration, device map, bucket plan and memory estimate, without training",
+     [](CommandLine& c, Value) { c.dry_run = true; }},
+    {"--ranks", "N", "with --dry-run: plan for N ranks, without starting them",
+     [](CommandLine& c, Value v) { c.ranks = static_cast<int>(whole_number(v, 1, kMostRanks)); }},
+    {"--svg", "FILE", "with --dry-run of train_mp: draw the schedule to FILE",
+     [](CommandLine& c, Value v) { c.svg = v.text; }},
+    {"--resume", "DIR",
+     "continue from the newest checkpoint in the run folder DIR, or from DIR if it is a checkpoint file",
+     [](CommandLine& c, Value v) { c.resume = v.text; }},
+    {"--quiet", nullptr, "no progress on the terminal; errors still go to stderr",
+     [](CommandLine& c, Value) { c.quiet = true; }},
+    {"--help", nullptr, "print this help", [](CommandLine& c, Value) { c.help = true; }},
+    {"--version", nullptr, "print version, commit and compiler",
+     [](CommandLine& c, Value) { c.version = true; }},
+};
 
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program) {
   CommandLine line;
-  try {
-    parse(argc, argv, program, line);
-  } catch (const po::unknown_option& e) {
-    const std::string given = e.get_option_name();
-    const std::string hint = did_you_mean(given, flag_names());
-    throw input_error("unknown flag '{}'{}", given,
-                      hint.empty() ? fmt::format("; see {} --help", program) : hint);
-  } catch (const po::error& e) {
-    throw input_error("{}; see {} --help", e.what(), program);
-  }
+  const std::vector<std::string> words =
+      parse_flags<CommandLine>(kFlags, {argv + 1, argv + argc}, program, line);
+  if (!words.empty())
+    throw input_error("'{}' is not a flag; give the configuration with --config FILE (see {} --help)",
+                      words.front(), program);
   if (line.config.empty() && line.resume.empty() && !line.help && !line.version)
     throw input_error("no configuration; give one with --config FILE (see {} --help)", program);
   if (!line.dry_run && (line.ranks != 0 || !line.svg.empty()))
     throw input_error("{} only applies to a dry run; add --dry-run, or remove it",
                       line.svg.empty() ? "--ranks" : "--svg");
-  if (line.ranks < 0 || line.ranks > kMostRanks)
-    throw input_error("--ranks must be a whole number from 1 to {}, not {}", kMostRanks, line.ranks);
   return line;
 }
 
-std::vector<FlagDoc> flag_docs() {
-  CommandLine unused;
-  std::vector<FlagDoc> docs;
-  const po::options_description all = flags(unused);
-  for (const auto& option : all.options())
-    docs.push_back({"--" + option->long_name() +
-                        (option->format_parameter().empty() ? "" : " " + option->format_parameter()),
-                    option->description()});
-  return docs;
-}
+std::vector<FlagText> trainer_flags() { return flag_texts<CommandLine>(kFlags); }
 
 std::string help_text(const std::string& program, const std::string& about) {
   return fmt::format(

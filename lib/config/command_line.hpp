@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/flags.hpp"
+
 namespace lockstep {
 
 inline constexpr int kMostRanks = 65536;  // that a dry run plans
@@ -18,18 +20,15 @@ struct CommandLine {
   bool dry_run = false, quiet = false, help = false, version = false;
 };
 
-// Error(bad_input) for an unknown flag (naming the nearest), a missing value, a stray word, a flag of dry
-// runs without --dry-run, and when there is neither --config, --resume, --help nor --version.
+// Error(bad_input) for what given_arguments refuses, a stray word, a flag of dry runs without --dry-run, and
+// when there is neither --config, --resume, --help nor --version.
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& program);
 
 // What --help prints: usage, flags and every key with its default; at most 100 columns.
 // about: one line, "data-parallel training on 1..N ranks".
 std::string help_text(const std::string& program, const std::string& about);
 
-// The flags alone, for docs/configuration.md: name with its value ("--config FILE") and meaning.
-struct FlagDoc {
-  std::string flag, doc;
-};
-std::vector<FlagDoc> flag_docs();
+// The flags alone, for --help and docs/configuration.md.
+std::vector<FlagText> trainer_flags();
 
 }  // namespace lockstep

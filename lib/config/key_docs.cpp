@@ -39,7 +39,8 @@ std::string cell(const std::string& text) {
 
 std::string flag_table() {
   std::string out = "## Flags of the trainers\n\n| flag | meaning |\n|---|---|\n";
-  for (const FlagDoc& flag : flag_docs()) out += fmt::format("| `{}` | {} |\n", flag.flag, cell(flag.doc));
+  for (const FlagText& flag : trainer_flags())
+    out += fmt::format("| `{}` | {} |\n", flag.usage(), cell(flag.about));
   return out + "\n";
 }
 
@@ -121,7 +122,7 @@ as `no` and `1e3` are quoted, and numbers are written as `1.0e-08`.
 
 std::string flag_help() {
   std::string out;
-  for (const FlagDoc& flag : flag_docs()) out += hanging("  " + flag.flag, flag.doc, 20);
+  for (const FlagText& flag : trainer_flags()) out += hanging("  " + flag.usage(), flag.about, 20);
   return out;
 }
 

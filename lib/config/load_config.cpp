@@ -8,9 +8,9 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/suggestions.hpp"
 #include "base/text.hpp"
 #include "config/keys.hpp"
-#include "config/suggestions.hpp"
 #include "config/yaml_file.hpp"
 
 namespace lockstep {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/suggestions.hpp"
 #include "config/run_config.hpp"
-#include "config/suggestions.hpp"
 #include "config/yaml_file.hpp"
 
 namespace lockstep {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "config/suggestions.hpp"
+#include "base/suggestions.hpp"
 #include "data/input_file.hpp"
 #include "data/sources.hpp"
 

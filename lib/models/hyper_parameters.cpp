@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "config/suggestions.hpp"
+#include "base/suggestions.hpp"
 
 namespace lockstep {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "config/suggestions.hpp"
+#include "base/suggestions.hpp"
 #include "models/zoo.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "config/suggestions.hpp"
+#include "base/suggestions.hpp"
 
 #include <fmt/format.h>
 
