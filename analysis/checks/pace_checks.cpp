@@ -71,9 +71,8 @@ Detail stalled_steps(const RunData&, const Launch& launch) {
     if (step[Quantity::wall] > limit) excess += step[Quantity::wall] - usual, ++stalls;
   if (!(excess > kStalledShare * total)) return {};
   return fmt::format(
-      "{} of {} steady steps take more than {} ms, where {} ms is usual, and stand for {} % of the time; see "
-      "what "
-      "else runs or writes then",
+      "{} of {} steady steps take more than {} ms, where {} ms is usual, and stand for {} % of the time; "
+      "see what else runs or writes then",
       stalls, logs.size(), milliseconds(limit), milliseconds(usual), number(100 * excess / total));
 }
 
@@ -90,8 +89,7 @@ Detail gaps_between_steps(const RunData& run, const Launch& launch) {
   if (!(gaps > kGapShare * launch.training_seconds)) return {};
   return fmt::format(
       "{} s lie between steps of one epoch, {} s are in steps; the longest, of {} s, is before step {}; the "
-      "run took "
-      "{} s: compare wall_seconds, and see what stopped it",
+      "run took {} s: compare wall_seconds, and see what stopped it",
       number(gaps), number(launch.training_seconds), number(largest), before,
       number(run.header.wall_seconds));
 }
@@ -100,9 +98,8 @@ Detail clocks_apart(const RunData&, const Launch& launch) {
   if (!launch.clock_gap) return {};
   const ClockGap& gap = *launch.clock_gap;
   return fmt::format(
-      "by rank {}'s, collectives end {} ms {} than by rank {}'s, and {} ms can be explained; synchronise the "
-      "nodes' "
-      "clocks and run it again",
+      "by rank {}'s, collectives end {} ms {} than by rank {}'s, and {} ms can be explained; synchronise "
+      "the nodes' clocks and run it again",
       gap.rank, milliseconds(std::abs(gap.seconds)), gap.seconds > 0 ? "later" : "earlier", gap.other,
       milliseconds(gap.bound));
 }

@@ -24,13 +24,11 @@ constexpr Alias kAliases[] = {
     {Field::train_loss, " trainloss trainingloss loss trainlosses losses "},
     {Field::seconds,
      " traintime trainingtime epochtime epochtimes time times timesec times seconds duration elapsed "
-     "epochseconds "
-     "trainseconds traintimes epochtimesec avgepochtime meanepochtime "},
+     "epochseconds trainseconds traintimes epochtimesec avgepochtime meanepochtime "},
     {Field::validation_loss, " valloss validationloss testloss evalloss vallosses "},
     {Field::accuracy,
      " valacc valaccuracy validationaccuracy validationacc accuracy acc testacc testaccuracy evalacc "
-     "evalaccuracy "
-     "valaccs accuracies valaccuracies bestaccuracy finalaccuracy bestvalacc "},
+     "evalaccuracy valaccs accuracies valaccuracies bestaccuracy finalaccuracy bestvalacc "},
     {Field::total_seconds,
      " totaltime totaltrainingtime totaltraintime totalseconds totalduration walltime "},
 };

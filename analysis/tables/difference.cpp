@@ -86,8 +86,7 @@ std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
   if (!wall.known())
     return fmt::format(
         "{}: whether the step has changed cannot be said ({} -> {} ms): it takes two launches or more on "
-        "both "
-        "sides.",
+        "both sides.",
         pair.name, milliseconds(wall.before), milliseconds(wall.after));
   if (!wall.significant())
     return fmt::format("{}: no significant change of the step ({} -> {} ms).", pair.name,
@@ -142,8 +141,7 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
   page.tables.push_back(std::move(table));
   page.notes.emplace_back(
       "Significant: the 95 % interval of the difference does not hold 0. A single launch on either side "
-      "tells "
-      "nothing of the next one.");
+      "tells nothing of the next one.");
   return result;
 }
 

@@ -22,8 +22,8 @@ struct VerbText {
 constexpr VerbText kTexts[] = {
     {"report",
      "Prints what 'summary' prints, and writes it to report/ below the first path: index.html, summary.md, "
-     ".json, "
-     ".csv\nand .tex, and each picture as .svg, .png and .csv.",
+     ".json, .csv\n"
+     "and .tex, and each picture as .svg, .png and .csv.",
      "", "--dark", "analyze experiments"},
     {"summary",
      "The verdict, the times, speedups, communication and time budgets of all configurations. Writes "
@@ -111,8 +111,8 @@ constexpr VerbText kTexts[] = {
      "--threshold", "analyze diff before after --threshold 10"},
     {"predict",
      "Steps on other numbers of ranks. Each mode has its model: a ring, a parameter server, a pipeline, a "
-     "grid. "
-     "Refused\nwhere the model misses a measured group by more than 10 %; its miss is part of the intervals.",
+     "grid. Refused\n"
+     "where the model misses a measured group by more than 10 %; its miss is part of the intervals.",
      "ranks, batch/rank: what is predicted for\n"
      "ms/step: of it exposed ms is transfer, waiting ms waiting for the slowest rank, or the bubble\n"
      "speedup, effic. %: against the baseline\n"

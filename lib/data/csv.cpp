@@ -115,8 +115,7 @@ class Scanner {
     if (end > at && end < file_.size() && file_[end] != '\n')
       fail(
           "a carriage return that is not followed by a line feed; if lines end so, convert the file: tr "
-          "'\\r' "
-          "'\\n'");
+          "'\\r' '\\n'");
     return end;
   }
 

@@ -54,8 +54,7 @@ constexpr SchemaEntry kSchema[] = {
      false},
     {"/env/gpu_sm_clock", "[ranks]", "f8", "Hz",
      "clock of the rank's GPU at the start; NaN: not known. There, as the others of the GPU, where its "
-     "monitor "
-     "(NVML) could be asked",
+     "monitor (NVML) could be asked",
      false},
     {"/env/gpu_sm_clock_max", "[ranks]", "f8", "Hz", "the highest that the GPU has", false},
     {"/env/gpu_memory_clock", "[ranks]", "f8", "Hz", "clock of the GPU's memory at the start", false},
@@ -64,8 +63,7 @@ constexpr SchemaEntry kSchema[] = {
     {"/env/gpu_temperature", "[ranks]", "f8", "degC", "of the GPU at the start", false},
     {"/env/gpu_slowdowns", "[ranks]", "i8", "1",
      "why the GPU was slower than it could be at the start, added up: 4 power cap, 8 hardware, 32 "
-     "temperature, "
-     "64 temperature by the hardware, 128 power brake; 0: no reason",
+     "temperature, 64 temperature by the hardware, 128 power brake; 0: no reason",
      false},
     {"/env/clock_offset", "[ranks]", "f8", "s",
      "the rank's clock minus rank 0's, already taken out of all times", false},
@@ -94,8 +92,7 @@ constexpr SchemaEntry kSchema[] = {
      false},
     {"/comm/end", "[events]", "f8", "s",
      "ended, since the common start; what a GPU receives over mpi: lay on it, and a host that stood still "
-     "for it "
-     "went on",
+     "for it went on",
      false},
 
     {"/stages/rank", "[passes]", "i4", "1", "who ran the pass", false},
@@ -124,8 +121,7 @@ constexpr SchemaEntry kSchema[] = {
     {"/epochs/peak_memory_bytes", "[epochs]", "i8", "B", "largest so far, over the ranks", false},
     {"/epochs/gpu_energy", "[epochs]", "f8", "J",
      "drawn by the run's GPUs during the steps, each counted once, whoever used it; NaN: not known, or the "
-     "steps "
-     "took less than 1 s",
+     "steps took less than 1 s",
      false},
     {"/epochs/gpu_power_peak", "[epochs]", "f8", "W",
      "largest of a GPU, asked once a second and after the last step", false},

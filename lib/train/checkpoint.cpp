@@ -201,8 +201,7 @@ std::string find_checkpoint(const std::string& resume) {
   if (has_archives(folder))
     throw input_error(
         "{}: holds only .pt archives, as earlier versions wrote; reading one can run code, so this version "
-        "does "
-        "not; train again from the start, without --resume",
+        "does not; train again from the start, without --resume",
         folder.string());
   throw input_error(
       "{}: no checkpoint to resume from; set checkpoint.every_epochs in the run that shall be resumed",
