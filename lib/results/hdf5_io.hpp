@@ -18,7 +18,8 @@ using Extent = std::vector<hsize_t>;
 
 class Hdf5Output {
  public:
-  // Creates the file; never an existing one. Error(bad_input) when it exists or cannot be made.
+  // Creates the file; never an existing one. Error(bad_input) when it exists or cannot be made, Error(failed)
+  // when the disk is full.
   explicit Hdf5Output(const std::string& path);
   ~Hdf5Output();
   Hdf5Output(const Hdf5Output&) = delete;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/durable_file.hpp"
 #include "base/text.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
@@ -79,7 +80,10 @@ Hdf5Output::Hdf5Output(const std::string& path) : path_(path) {
   const Hdf5Silence silence;
   const Hdf5Handle access = file_access();
   file_ = {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose};
-  if (!file_.valid()) throw input_error("{}: cannot create the run file: {}", path, hdf5_reason());
+  const int code = errno;
+  if (!file_.valid())
+    throw Error(meaning_of_write_error(code),
+                fmt::format("{}: cannot create the run file: {}", path, hdf5_reason()));
 }
 
 Hdf5Output::~Hdf5Output() { abandon(); }
@@ -247,6 +251,8 @@ void Hdf5Output::flush() {
   const int status = descriptor < 0 ? -1 : fsync(descriptor);
   const int reason = errno;
   if (descriptor >= 0) ::close(descriptor);
+  if (reason == ENOENT && descriptor < 0)
+    throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
   if (status != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(reason));
 }
 
