@@ -80,7 +80,8 @@ bool is_unfinished_of_several(std::string_view name, std::string_view extension)
              lower = are([](unsigned char c) { return std::islower(c) != 0; }),
              upper = are([](unsigned char c) { return std::isupper(c) != 0; });
   return name.ends_with('.') && name.substr(0, name.size() - 1).ends_with(extension) &&
-         static_cast<std::size_t>(digits + lower + upper) == kTail && (digits > 0 || (lower > 0 && upper > 0));
+         static_cast<std::size_t>(digits + lower + upper) == kTail &&
+         (digits > 0 || (lower > 0 && upper > 0));
 }
 
 void sync_folder_of(const std::string& path) {

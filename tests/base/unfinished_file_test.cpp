@@ -129,7 +129,8 @@ TEST_CASE("Links, folders and pipes are never removed") {
 TEST_CASE("The names of unfinished files are ours alone") {
   for (const char* name : {"a.rows.0f3e2d", "a-b.rows.aZ09bc", "a.rows.QxYZbc"})
     CHECK(is_unfinished_of_several(name, ".rows"));
-  for (const char* name : {"a.rows", "a.rows.", "a.rows.0f3e2", "a.rows.0f3e2d7", "a.rows.0f-e2d",
-                           "a.row.0f3e2d", ".rows.0f3e2d", "a.rows.backup~", "a.rows.backup", "a.rows.BACKUP", "a.rows.2025_1", "arows.0f3e2d"})
+  for (const char* name :
+       {"a.rows", "a.rows.", "a.rows.0f3e2", "a.rows.0f3e2d7", "a.rows.0f-e2d", "a.row.0f3e2d",
+        ".rows.0f3e2d", "a.rows.backup~", "a.rows.backup", "a.rows.BACKUP", "a.rows.2025_1", "arows.0f3e2d"})
     CHECK_FALSE(is_unfinished_of_several(name, ".rows"));
 }
