@@ -11,18 +11,17 @@
 #include <filesystem>
 #include <random>
 
-#include "base/error.hpp"
+#include "base/durable_file.hpp"
 #include "base/text.hpp"
+#include "base/unfinished_file.hpp"
 
 namespace lockstep {
 
 namespace {
 
-// The disk fails the run; anything else is what the user has named.
 Error cannot_write(const std::string& path, int code) {
-  for (const int disk : {ENOSPC, EDQUOT, EFBIG, EIO, EPIPE, EBADF})
-    if (code == disk) return run_error("{}: cannot be written: {}", path, errno_text(code));
-  return input_error("{}: cannot be written: {}", path, errno_text(code));
+  return Error(meaning_of_write_error(code),
+               fmt::format("{}: cannot be written: {}", path, errno_text(code)));
 }
 
 // What is not a file that can be replaced. Descriptors are named by links, so these are known by their names.
@@ -35,9 +34,16 @@ bool is_written_as_it_stands(const std::string& path) {
          !S_ISDIR(status.st_mode);
 }
 
+constexpr std::string_view kUnfinished = ".analyze.";
+
 std::string random_name() {
   std::random_device random;
-  return fmt::format(".analyze.{:08x}{:08x}", random(), random());
+  return fmt::format("{}{:08x}{:08x}", kUnfinished, random(), random());
+}
+
+bool is_unfinished(const std::string& name) {
+  return name.starts_with(kUnfinished) && name.size() == kUnfinished.size() + 16 &&
+         name.find_first_not_of("0123456789abcdef", kUnfinished.size()) == std::string::npos;
 }
 
 }  // namespace
@@ -47,6 +53,8 @@ OutputFolder::OutputFolder(std::string path, Links links) : path_(std::move(path
   descriptor_ = FileDescriptor(open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | follow));
   if (!descriptor_.valid())
     throw input_error("{}: no folder that can be written to: {}", path_, errno_text(errno));
+  // Left by those of us who were killed; by the descriptor, since the path may lead elsewhere by now.
+  remove_abandoned(fmt::format("/proc/self/fd/{}", descriptor_.get()), is_unfinished);
 }
 
 void OutputFolder::write(const std::string& name, const std::string& text) const {
@@ -81,10 +89,9 @@ OutputFile::OutputFile(const OutputFolder& folder, const std::string& name)
 // A new file, so that nothing else bears its name or has it open.
 void OutputFile::open_beside(const std::string& name) {
   name_ = name;
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   do {
     temporary_ = random_name();
-    file_ = FileDescriptor(openat(folder_, temporary_.c_str(), kFlags, 0666));
+    file_ = create_unfinished(folder_, temporary_);
   } while (!file_.valid() && errno == EEXIST);
   if (!file_.valid()) {
     temporary_.clear();
@@ -101,10 +108,12 @@ void OutputFile::finish() {
   stream_.flush();
   if (buffer_->error() != 0) fail(buffer_->error());
   if (!file_.valid()) return;
-  if (::close(file_.release()) != 0) fail(errno);
-  if (temporary_.empty()) return;
+  const bool as_it_stands = temporary_.empty();
+  if (::close(as_it_stands ? file_.release() : dup(file_.get())) != 0) fail(errno);
+  if (as_it_stands) return;
   if (renameat(folder_, temporary_.c_str(), folder_, name_.c_str()) != 0) fail(errno);
   temporary_.clear();
+  file_.reset();  // its lock was held until it had its name
 }
 
 void OutputFile::fail(int code) const {

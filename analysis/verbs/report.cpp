@@ -16,7 +16,7 @@
 #include "analysis/tables/summary.hpp"
 #include "analysis/verbs/command_line.hpp"
 #include "analysis/verbs/verbs.hpp"
-#include "base/error.hpp"
+#include "base/durable_file.hpp"
 #include "base/parallel_for.hpp"
 
 namespace lockstep {
@@ -44,7 +44,8 @@ OutputFolder report_folder(const AnalyzeOptions& options) {
   std::error_code error;
   fs::create_directory(folder, error);
   if (error)
-    throw input_error("{}: cannot be made: {}; use analyze summary", folder.string(), error.message());
+    throw Error(meaning_of_write_error(error.value()),
+                fmt::format("{}: cannot be made: {}; use analyze summary", folder.string(), error.message()));
   return OutputFolder(folder.string(), OutputFolder::Links::refused);
 }
 

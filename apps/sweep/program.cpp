@@ -118,8 +118,7 @@ class Sweep {
       return ExitCode::failed;
     }
     show_outcome();
-    analyse();
-    return failed_ > 0 ? ExitCode::failed : ExitCode::done;
+    return analyse() && failed_ == 0 ? ExitCode::done : ExitCode::failed;
   }
 
  private:
@@ -155,6 +154,7 @@ class Sweep {
       const SweepPoint& point = plan_.points[task.point];
       const RunState state = state_of(point, task.launch);
       launches_[task.point] = std::max(launches_[task.point], task.launch);
+      if (is_to_do(state) && pass_over(task)) continue;
       ++total_;
       if (is_to_do(state)) {
         queue_.push_back(task);
@@ -165,6 +165,13 @@ class Sweep {
     }
   }
 
+  // A point whose input is wrong fails once, not once a launch.
+  bool pass_over(const Task& task) {
+    const bool wrong = bad_input_.contains(task.point);
+    if (wrong) ++passed_over_;
+    return wrong;
+  }
+
   void note(const Task& task, const RunState& state) {
     const SweepPoint& point = plan_.points[task.point];
     if (state.kind == RunState::Kind::done) {
@@ -172,13 +179,19 @@ class Sweep {
       point_of_run_[state.uuid] = task.point;
     } else {
       ++failed_;
+      if (state.bad_input) bad_input_.insert(task.point);
       failures_.push_back(fmt::format("{}, launch {}: {}", point.label, task.launch, state.why));
     }
   }
 
   void make_runs() {
     if (made_ > 0 && !queue_.empty()) say(fmt::format("{} of {} runs are there already", made_, total_));
-    for (std::size_t i = 0; i < queue_.size() && !interrupted_; ++i) make_run(queue_[i], i);
+    for (std::size_t i = 0; i < queue_.size() && !interrupted_; ++i) {
+      if (pass_over(queue_[i]))
+        --total_;
+      else
+        make_run(queue_[i], i);
+    }
     queue_.clear();
   }
 
@@ -206,8 +219,7 @@ class Sweep {
   std::string reason_of(const ProcessEnd& end, const std::string& log) const {
     if (end.timed_out)
       return fmt::format("ended at the time limit of {} s (time_limit_s)", options_.sweep.time_limit_s);
-    const std::string words = last_words(log);
-    return fmt::format("exit code {}{}{}", end.exit_code, words.empty() ? "" : ": ", words);
+    return failure_of(end.exit_code, last_words(log));
   }
 
   static std::string outcome_of(const RunState& state) {
@@ -243,20 +255,25 @@ class Sweep {
   void show_outcome() const {
     say(fmt::format("{} runs, {} failed", total_, failed_));
     for (const std::string& failure : failures_) say("  " + failure);
+    if (passed_over_ > 0)
+      say(fmt::format("  further launches of them that were not made, since the input is wrong: {}",
+                      passed_over_));
     if (failed_ > 0) say("  --retry-failed makes these again");
   }
 
-  void analyse() const {
-    if (failed_ == total_) return;
+  // Whether there is an analysis, where there is something to analyse.
+  bool analyse() const {
+    if (failed_ == total_) return true;
     const std::string log = options_.output + "/analysis.txt";
     std::filesystem::remove(log);
     const ProcessEnd end = run_process({bin_ + "/analyze", folder_->runs()}, log, 0);
     if (end.exit_code != 0 && end.exit_code != 3) {
       say(fmt::format("analyze ended with exit code {}: {}", end.exit_code, last_words(log)));
-      return;
+      return false;
     }
     say(verdict_in(log));
     say(fmt::format("analysis: {}\nreport:   {}/report/index.html", log, folder_->runs()));
+    return true;
   }
 
   const SweepOptions& options_;
@@ -268,7 +285,8 @@ class Sweep {
   std::map<std::size_t, int> launches_;              // of each point, so far
   std::map<std::string, std::size_t> point_of_run_;  // by uuid
   std::vector<std::string> failures_;
-  std::size_t total_ = 0, made_ = 0, failed_ = 0;
+  std::set<std::size_t> bad_input_;  // points
+  std::size_t total_ = 0, made_ = 0, failed_ = 0, passed_over_ = 0;
   bool interrupted_ = false;
 };
 

@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "base/durable_file.hpp"
-#include "base/error.hpp"
 #include "results/run_reader.hpp"
 
 namespace lockstep {
@@ -21,10 +20,14 @@ namespace {
 
 const char* const kFailed = "/failed.txt";
 
+Error cannot_write(const std::string& path, int code) {
+  return Error(meaning_of_write_error(code), fmt::format("--output {}: {}", path, errno_text(code)));
+}
+
 void make_folder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) throw input_error("--output {}: {}", path, error.message());
+  if (error) throw cannot_write(path, error.value());
 }
 
 std::string first_line_of(const std::string& path) {
@@ -34,6 +37,11 @@ std::string first_line_of(const std::string& path) {
   return line;
 }
 
+RunState failed_run(const std::string& why) {
+  const std::string bad_input = failure_of(static_cast<int>(ExitCode::bad_input), "");
+  return {RunState::Kind::failed, why, why == bad_input || why.starts_with(bad_input + ':')};
+}
+
 // A run that can be read and has come to its end; nothing otherwise.
 std::optional<RunState> finished_run(const fs::path& folder) {
   const std::string file = find_run_file(folder.string());
@@ -41,13 +49,20 @@ std::optional<RunState> finished_run(const fs::path& folder) {
   try {
     const RunHeader header = read_header(file);
     if (header.status != "complete") return {};
-    return RunState{RunState::Kind::done, "", header.wall_seconds, header.uuid, header.valid};
+    return RunState{.kind = RunState::Kind::done,
+                    .seconds = header.wall_seconds,
+                    .uuid = header.uuid,
+                    .valid = header.valid};
   } catch (const Error&) {
     return {};  // cut short while it was written
   }
 }
 
 }  // namespace
+
+std::string failure_of(int exit_code, const std::string& words) {
+  return fmt::format("exit code {}{}{}", exit_code, words.empty() ? "" : ": ", words);
+}
 
 std::string launch_folder(const std::string& sweep, const std::string& point, int launch) {
   return fmt::format("{}/runs/{}/launch-{}", sweep, point, launch);
@@ -57,7 +72,7 @@ RunState state_of_launch(const std::string& sweep, const std::string& point, int
   const std::string folder = launch_folder(sweep, point, launch);
   std::error_code error;
   if (!fs::is_directory(folder, error)) return {};
-  if (fs::exists(folder + kFailed)) return {RunState::Kind::failed, first_line_of(folder + kFailed)};
+  if (fs::exists(folder + kFailed)) return failed_run(first_line_of(folder + kFailed));
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.is_directory())
       if (const auto run = finished_run(entry.path())) return *run;
@@ -70,7 +85,7 @@ SweepFolder::SweepFolder(std::string path) : path_(std::move(path)) {
   // Never closed: the processes that are started inherit it, so that a run which outlives its sweep still
   // holds the folder.
   const int descriptor = open(lock.c_str(), O_RDWR | O_CREAT, 0666);
-  if (descriptor < 0) throw input_error("--output {}: {}", path_, errno_text(errno));
+  if (descriptor < 0) throw cannot_write(path_, errno);
   // A run whose sweep was killed takes some seconds to end.
   bool held = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
   for (int tenths = 0; !held && tenths < 200; ++tenths) {

@@ -13,11 +13,15 @@ namespace lockstep {
 struct RunState {
   enum class Kind { none, cut_short, done, failed };
   Kind kind = Kind::none;
-  std::string why = {};   // failed: one line
-  double seconds = 0;     // done: of the whole run
-  std::string uuid = {};  // done
-  bool valid = true;      // done: by its audit
+  std::string why = {};    // failed: one line
+  bool bad_input = false;  // failed: with the exit code that says so; another launch would fail alike
+  double seconds = 0;      // done: of the whole run
+  std::string uuid = {};   // done
+  bool valid = true;       // done: by its audit
 };
+
+// "exit code 2: <words>", from which a later call of sweep knows that the input is wrong.
+std::string failure_of(int exit_code, const std::string& words);
 
 // Of the sweep's folder, which need not be there, nor be held.
 std::string launch_folder(const std::string& sweep, const std::string& point, int launch);
@@ -35,6 +39,7 @@ class SweepFolder {
 
   // An empty folder for the launch; what was cut short before is moved to attempts/.
   void begin(const std::string& point, int launch) const;
+  // why: one line; of a launch that has ended by itself, failure_of()'s.
   void record_failure(const std::string& point, int launch, const std::string& why) const;
   // Forgets that it failed, so that it is made again.
   void forget_failure(const std::string& point, int launch) const;

@@ -1,26 +1,45 @@
 #include "base/durable_file.hpp"
 
-#include <fcntl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/unfinished_file.hpp"
 
 namespace lockstep {
 
-DurableFile::DurableFile(std::string path) : path_(std::move(path)), unfinished_(path_ + ".partial") {
-  unlink(unfinished_.c_str());  // of a process that was killed; never what a link leads to
-  descriptor_ = open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  require(descriptor_ >= 0);
+namespace {
+
+constexpr std::size_t kTail = 6;  // of the name of one of several
+
+std::string random_tail() {
+  std::uint32_t number = 0;
+  static_cast<void>(getrandom(&number, sizeof number, GRND_NONBLOCK));
+  return fmt::format("{}{:05x}", number % 10, number >> 8 & 0xfffff);
+}
+
+}  // namespace
+
+DurableFile::DurableFile(std::string path, Writers writers) : path_(std::move(path)) {
+  do {
+    const std::string name = path_ + (writers == Writers::one ? ".partial" : "." + random_tail());
+    if (writers == Writers::one) remove_if_abandoned(AT_FDCWD, name);
+    file_ = create_unfinished(AT_FDCWD, name);
+    if (file_.valid()) unfinished_ = name;
+  } while (!file_.valid() && errno == EEXIST && writers == Writers::several);
+  if (!file_.valid() && errno == EEXIST)
+    throw run_error("{0}: cannot be written: {0}.partial is another's, who may be writing it", path_);
+  require(file_.valid());
 }
 
 DurableFile::~DurableFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
   if (!unfinished_.empty()) unlink(unfinished_.c_str());
 }
 
@@ -32,7 +51,7 @@ void DurableFile::write(const void* data, std::size_t bytes) {
   constexpr std::size_t kMost = std::size_t{1} << 30;  // Linux writes less than 2 GiB at once
   const auto* from = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t written = ::write(descriptor_, from, std::min(bytes, kMost));
+    const ssize_t written = ::write(file_.get(), from, std::min(bytes, kMost));
     if (written < 0 && errno == EINTR) continue;
     require(written >= 0);
     from += written;
@@ -40,20 +59,42 @@ void DurableFile::write(const void* data, std::size_t bytes) {
   }
 }
 
+// The lock is held until it has its name. Some file systems say only when a descriptor is closed that the
+// disk is full: any descriptor of the file does.
 void DurableFile::commit() {
-  require(fsync(descriptor_) == 0 || errno == EINVAL);  // EINVAL: a file system that cannot
-  require(::close(std::exchange(descriptor_, -1)) == 0);
+  require(fsync(file_.get()) == 0 || errno == EINVAL);  // EINVAL: a file system that cannot
+  require(::close(dup(file_.get())) == 0);
   require(std::rename(unfinished_.c_str(), path_.c_str()) == 0);
   unfinished_.clear();
+  file_.reset();
   sync_folder_of(path_);
+}
+
+bool is_unfinished_of_several(std::string_view name, std::string_view extension) {
+  const std::size_t ending = extension.size() + 1 + kTail;
+  if (name.size() <= ending) return false;
+  const std::string_view tail = name.substr(name.size() - kTail);
+  name.remove_suffix(kTail);
+  const auto are = [&](auto&& is) { return std::count_if(tail.begin(), tail.end(), is); };
+  const auto digits = are([](unsigned char c) { return std::isdigit(c) != 0; }),
+             lower = are([](unsigned char c) { return std::islower(c) != 0; }),
+             upper = are([](unsigned char c) { return std::isupper(c) != 0; });
+  return name.ends_with('.') && name.substr(0, name.size() - 1).ends_with(extension) &&
+         static_cast<std::size_t>(digits + lower + upper) == kTail &&
+         (digits > 0 || (lower > 0 && upper > 0));
 }
 
 void sync_folder_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  fsync(descriptor);
-  ::close(descriptor);
+  const FileDescriptor open_folder(
+      open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (open_folder.valid()) fsync(open_folder.get());
+}
+
+ExitCode meaning_of_write_error(int code) {
+  for (const int failure : {ENOSPC, EDQUOT, EFBIG, EIO, EPIPE, EBADF})
+    if (code == failure) return ExitCode::failed;
+  return ExitCode::bad_input;
 }
 
 }  // namespace lockstep

@@ -1,20 +1,15 @@
 #include "data/cache.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <limits>
-#include <utility>
 
 #include "base/digest.hpp"
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/unfinished_file.hpp"
 #include "data/input_file.hpp"
 
 namespace lockstep {
@@ -26,6 +21,7 @@ namespace {
 constexpr std::array<char, 16> kMagic = {'l', 'o', 'c', 'k', 's', 't', 'e', 'p', ' ', 'r', 'o', 'w', 's'};
 constexpr std::uint64_t kFormat = 3;  // raise when the layout or the meaning of the rows changes
 constexpr std::size_t kAlign = 64;
+constexpr std::string_view kExtension = ".rows";
 
 struct Header {
   std::array<char, 16> magic;
@@ -190,41 +186,6 @@ std::uint64_t digest_of(const std::vector<Piece>& pieces) {
   return digest.value();
 }
 
-// A file that exists under its name only when it is whole.
-class PendingFile {
- public:
-  explicit PendingFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
-    fd_ = ::mkstemp(temporary_.data());
-    if (fd_ < 0) throw run_error("cannot write '{}': {}", path, errno_text(errno));
-  }
-  ~PendingFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) throw run_error("cannot write '{}': {}", path_, errno_text(errno));
-      bytes.remove_prefix(static_cast<std::size_t>(done));
-    }
-  }
-  void publish() {
-    if (::fchmod(fd_, 0644) != 0)  // mkstemp made it private, but others on the machine may share the cache
-      throw run_error("cannot write '{}': {}", path_, errno_text(errno));
-    if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
-      throw run_error("cannot write '{}': {}", path_, errno_text(errno));
-    temporary_.clear();
-  }
-
- private:
-  std::string path_, temporary_;
-  int fd_ = -1;
-};
-
 // Lets the splits use the file's memory, which they keep alive.
 void point_into(EncodedData& data, const std::array<Array, 5>& arrays,
                 const std::shared_ptr<const MappedFile>& file) {
@@ -278,17 +239,19 @@ void store_cache(const std::string& path, const std::string& key, const EncodedD
   const Header header{
       kMagic,           kFormat, number_of(key), bytes, description.size(), Digest().add(description).value(),
       digest_of(pieces)};
-  PendingFile file(path);
-  file.write({reinterpret_cast<const char*>(&header), sizeof header});
+  DurableFile file(path, Writers::several);
+  file.write(&header, sizeof header);
   file.write(description);
   for (const Piece piece : pieces) file.write(piece);
-  file.publish();
+  file.commit();
 }
 
 EncodedData cached(const RunConfig& config, const std::string& key, std::vector<std::string>& notes,
                    const std::function<EncodedData()>& build) {
   if (config.data.cache == "none" || config.data.cache.empty()) return build();
-  const std::string path = fmt::format("{}/{}-{}.rows", config.data.cache, config.data.name, key);
+  remove_abandoned(config.data.cache,
+                   [](const std::string& name) { return is_unfinished_of_several(name, kExtension); });
+  const std::string path = fmt::format("{}/{}-{}{}", config.data.cache, config.data.name, key, kExtension);
   if (is_there(path)) {
     try {
       return load_cache(path, key);

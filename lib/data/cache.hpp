@@ -12,7 +12,8 @@
 
 namespace lockstep {
 
-// What build() returns, from config.data.cache where it is there. key: digest of all that build() depends on.
+// What build() returns, from config.data.cache where it is there. Removes what killed runs have left half
+// written there. key: digest of all that build() depends on.
 // notes: gets a line for whatever went wrong with the cache.
 EncodedData cached(const RunConfig& config, const std::string& key, std::vector<std::string>& notes,
                    const std::function<EncodedData()>& build);

@@ -7,14 +7,12 @@
 #include <utility>
 
 #include "base/digest.hpp"
-#include "base/error.hpp"
 #include "base/special_tokens.hpp"
 #include "data/array_dataset.hpp"
 #include "data/basic_english.hpp"
-#include "data/input_file.hpp"
 #include "data/pair_dataset.hpp"
+#include "data/parallel_text.hpp"
 #include "data/sources.hpp"
-#include "data/text_input.hpp"
 
 namespace lockstep {
 
@@ -23,63 +21,35 @@ namespace {
 constexpr std::int64_t kMinFreq = 2;  // of the published setting
 const std::vector<std::string> kReserved = {"<pad>", "<unk>", "<bos>", "<eos>"};
 
-struct TextFile {
-  std::string path;
-  std::shared_ptr<const std::string> content;
-  std::vector<std::string_view> lines;  // of content
-
-  TextRows rows(std::int64_t most) const {
-    const auto count = static_cast<std::int64_t>(lines.size());
-    return {path, most > 0 ? std::min(count, most) : count,
-            [this](std::int64_t row, std::string& out) { out = lines[static_cast<std::size_t>(row)]; }};
-  }
+struct Files {
+  SentenceFile source, target;
 };
 
-void check_line(const TextFile& file, std::string_view line) {
-  const auto place = [&] { return fmt::format("{}:{}", file.path, file.lines.size()); };
-  if (line.size() > kLongestText) refuse_long_text(place());
-  if (line.find_first_not_of(" \t\r\v\f") == std::string_view::npos)
-    throw input_error("{}: the line is empty; take it out of the files of both languages", place());
-}
-
-TextFile read_file(const RunConfig& config, const std::string& name, Digest& digest,
-                   std::vector<std::string>& notes) {
-  TextFile file{require_raw_or_gzip(config, config.data.path + "/" + name), {}, {}};
-  file.content = std::make_shared<const std::string>(read_whole(file.path, config.data.max_bytes));
+SentenceFile read_file(const RunConfig& config, const std::string& name, Digest& digest,
+                       std::vector<std::string>& notes) {
+  const std::string path = require_raw_or_gzip(config, config.data.path + "/" + name);
+  SentenceFile file = read_sentences(path, config.data.max_bytes, notes);
   digest.add(*file.content);
-  require_plain_text(*file.content, file.path);
-  for (std::string_view rest = without_mark(*file.content); !rest.empty();) {
-    file.lines.push_back(take_line(rest));
-    check_line(file, file.lines.back());
-  }
-  if (file.lines.empty()) throw input_error("'{}' is empty; fetch it again", file.path);
-  if (file.lines.size() == 1 && file.lines[0].find('\r') != std::string_view::npos)
-    throw input_error("'{}' ends its lines with only carriage returns; convert it: tr '\\r' '\\n'",
-                      file.path);
-  if (std::string note = encoding_note(*file.content, file.path); !note.empty())
-    notes.push_back(std::move(note));
   return file;
 }
-
-struct Files {
-  TextFile source, target;
-};
 
 Files read_split(const RunConfig& config, const std::string& name, Digest& digest,
                  std::vector<std::string>& notes) {
   const auto& languages = config.data.languages;
   Files files{read_file(config, name + "." + languages.at(0), digest, notes),
               read_file(config, name + "." + languages.at(1), digest, notes)};
-  if (files.source.lines.size() != files.target.lines.size())
-    throw input_error(
-        "'{}' has {} lines, but '{}' has {}; line k of one must be the translation of line k "
-        "of the other",
-        files.source.path, files.source.lines.size(), files.target.path, files.target.lines.size());
+  require_parallel(files.source, files.target);
   return files;
 }
 
-Vocabulary count_words(const RunConfig& config, const TextFile& file, int threads) {
-  const TextRows texts = file.rows(config.data.max_train_rows);
+TextRows rows_of(const SentenceFile& file, std::int64_t most) {
+  const auto count = static_cast<std::int64_t>(file.lines.size());
+  return {file.path, most > 0 ? std::min(count, most) : count,
+          [&file](std::int64_t row, std::string& out) { out = file.lines[static_cast<std::size_t>(row)]; }};
+}
+
+Vocabulary count_words(const RunConfig& config, const SentenceFile& file, int threads) {
+  const TextRows texts = rows_of(file, config.data.max_train_rows);
   std::vector<std::int64_t> rows(static_cast<std::size_t>(texts.rows));
   std::iota(rows.begin(), rows.end(), 0);
   const VocabularyRules rules{config.data.min_freq.value_or(kMinFreq), config.data.vocabulary, kReserved};
@@ -87,7 +57,7 @@ Vocabulary count_words(const RunConfig& config, const TextFile& file, int thread
 }
 
 // A sentence that is too long loses its last words, never its <eos>.
-Sentences encode(TextFile file, const Vocabulary& vocabulary, std::int64_t max_length) {
+Sentences encode(SentenceFile file, const Vocabulary& vocabulary, std::int64_t max_length) {
   Sentences side;
   std::string scratch;
   const auto words = static_cast<std::size_t>(max_length - 2);

@@ -101,7 +101,8 @@ Watchdog::Watchdog(WatchdogOptions options)
     : options_(std::move(options)),
       arbiter_(options_.hosts),
       signals_(open_signals()),
-      wake_up_(open_wake_up()) {
+      wake_up_(open_wake_up()),
+      bus_errors_(wake_up_.get()) {
   if (options_.limit.seconds > 0) {
     detector_.emplace(options_.hosts, options_.limit);
     for (int rank = 1; options_.rank != 0 && rank < static_cast<int>(options_.hosts.size()); ++rank)
@@ -135,6 +136,7 @@ void Watchdog::fail(ExitCode code, const std::string& message) {
 }
 
 void Watchdog::run() {
+  bus_errors_.asked_by_this_thread();
   while (!stopped()) {
     wait_for_events();
     read_lifeline();
@@ -188,6 +190,10 @@ void Watchdog::read_own_error() {
   {
     const std::lock_guard lock(mutex_);
     own = std::exchange(own_, std::nullopt);
+  }
+  if (const std::string line = bus_errors_.first(); !own && !bus_error_ && !line.empty()) {
+    own = {ExitCode::failed, line};
+    bus_error_ = true;
   }
   if (!own) return;
   arbiter_.error(options_.rank, own->first, own->second);
@@ -370,7 +376,7 @@ void Watchdog::end(const Verdict& verdict, bool prints) {
   if (prints) print_failure(options_.program, verdict.line);
   Emergency emergency = verdict.emergency;
   emergency.details = flights();
-  if (!verdict.own_error) call_handler(emergency);
+  if (!verdict.own_error || bus_error_) call_handler(emergency);  // a body that has thrown knows
   if (options_.rank == 0)
     for (LifelineConnection& peer : options_.peers)
       peer.send(LifelineKind::ending, code_and_text(verdict.code, verdict.emergency.message));

@@ -1,6 +1,6 @@
 // Watchdog: the one thread that receives the signals that end a run and watches the lifeline, and ends the
-// process, with one line on stderr from one rank, when a rank is lost or hangs, a signal comes or a
-// body throws. Not for clean ends.
+// process, with one line on stderr from one rank, when a rank is lost or hangs, a signal comes, memory of a
+// file is gone or a body throws. Not for clean ends.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "launch/bus_errors.hpp"
 #include "launch/fault_arbiter.hpp"
 #include "launch/flight_recorder.hpp"
 #include "launch/lifeline.hpp"
@@ -88,6 +89,8 @@ class Watchdog {
   WatchdogOptions options_;
   FaultArbiter arbiter_;
   FileDescriptor signals_, wake_up_;
+  BusErrors bus_errors_;
+  bool bus_error_ = false;                     // has come
   std::optional<Clock::time_point> deadline_;  // when to act on what has been seen
   std::optional<Verdict> orders_;              // other ranks: what rank 0 has decided, or that it was lost
   bool orders_print_ = false;

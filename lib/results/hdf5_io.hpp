@@ -18,7 +18,8 @@ using Extent = std::vector<hsize_t>;
 
 class Hdf5Output {
  public:
-  // Creates the file; never an existing one. Error(bad_input) when it exists or cannot be made.
+  // Creates the file; never an existing one. It has its name from the first flush on. Error(bad_input) when it
+  // exists or cannot be made, Error(failed) when the disk is full.
   explicit Hdf5Output(const std::string& path);
   ~Hdf5Output();
   Hdf5Output(const Hdf5Output&) = delete;
@@ -67,7 +68,7 @@ class Hdf5Output {
   void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
                      const void* data);
 
-  std::string path_;
+  std::string path_, begun_;  // begun_: the name before the first flush; empty after it
   Hdf5Handle file_;
   std::map<std::string, Attributes> declared_;
 };

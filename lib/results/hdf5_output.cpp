@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
+#include "base/durable_file.hpp"
 #include "base/text.hpp"
+#include "results/file_parts.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
 #include "results/schema.hpp"
@@ -75,11 +78,17 @@ Hdf5Handle simple_space(const Extent& extent) {
 
 }  // namespace
 
-Hdf5Output::Hdf5Output(const std::string& path) : path_(path) {
+// Until the first flush there is nothing to read, and another name: .<process>.
+Hdf5Output::Hdf5Output(const std::string& path) : path_(path), begun_(fmt::format("{}.{}", path, getpid())) {
   const Hdf5Silence silence;
-  const Hdf5Handle access = file_access();
-  file_ = {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose};
-  if (!file_.valid()) throw input_error("{}: cannot create the run file: {}", path, hdf5_reason());
+  if (access(path.c_str(), F_OK) == 0)
+    throw input_error("{}: cannot create the run file: {}", path, errno_text(EEXIST));
+  const Hdf5Handle properties = file_access();
+  file_ = {H5Fcreate(begun_.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, properties.get()), H5Fclose};
+  const int code = errno;
+  if (!file_.valid())
+    throw Error(meaning_of_write_error(code),
+                fmt::format("{}: cannot create the run file: {}", path, hdf5_reason()));
 }
 
 Hdf5Output::~Hdf5Output() { abandon(); }
@@ -243,10 +252,13 @@ void Hdf5Output::attribute(const std::string& path, const std::string& name,
 void Hdf5Output::flush() {
   const Hdf5Silence silence;
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
+  if (!begun_.empty()) rename_into_place(std::exchange(begun_, {}), path_);
   const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   const int status = descriptor < 0 ? -1 : fsync(descriptor);
   const int reason = errno;
   if (descriptor >= 0) ::close(descriptor);
+  if (reason == ENOENT && descriptor < 0)
+    throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
   if (status != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(reason));
 }
 
@@ -259,6 +271,7 @@ void Hdf5Output::close() {
 void Hdf5Output::abandon() noexcept {
   const Hdf5Silence silence;
   file_.reset();
+  if (!begun_.empty()) unlink(begun_.c_str());
 }
 
 template void Hdf5Output::write(const std::string&, const std::vector<double>&, const Extent&);

@@ -2,9 +2,9 @@
 
 #include <png.h>
 
-#include <cerrno>
 #include <cstring>
 
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 
 namespace lockstep {
@@ -40,8 +40,13 @@ void write_image_grid(const std::string& path, const std::vector<torch::Tensor>&
   image.width = static_cast<png_uint_32>(picture.size(1));
   image.height = static_cast<png_uint_32>(picture.size(0));
   image.format = picture.size(2) == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-  if (png_image_write_to_file(&image, path.c_str(), 0, picture.data_ptr(), 0, nullptr) == 0)
+  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
+  std::string file(bytes, '\0');
+  if (png_image_write_to_memory(&image, file.data(), &bytes, 0, picture.data_ptr(), 0, nullptr) == 0)
     throw run_error("{}: cannot be written: {}", path, image.message);
+  DurableFile out(path);
+  out.write(file.data(), bytes);
+  out.commit();
 }
 
 }  // namespace lockstep

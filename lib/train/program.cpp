@@ -78,10 +78,16 @@ struct Record {
     progress = std::make_unique<Progress>(folder + "/log.txt", line.quiet);
     write_text_file(folder + "/config.yaml", run.config_resolved);
     writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
+  }
+
+  void introduce(const CommandLine& line, const Setup& setup, World& world, const RunData& run) const {
     progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
                                run.model.parameters, world.size(), setup.communicator->backend(),
                                run.data.train_rows, folder));
     for (const std::string& note : setup.data.notes) progress->line(note);
+    if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
+      progress->line(
+          fmt::format("unfinished checkpoints that killed runs had left, now removed: {}", removed));
   }
 };
 
@@ -143,6 +149,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
       run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
       open();
     }
+    if (record) record->introduce(line, setup, world, run);
     if (record) trainer.record_to({record->writer.get(), record->progress.get(), record->folder});
     TrainingResult result = trainer.run();
     return finish_run(record.get(), result, setup.data.train->info().class_names,

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/durable_file.hpp"
 #include "base/text.hpp"
 
 namespace lockstep {
@@ -27,12 +27,13 @@ std::string time_left(double seconds) {
 }  // namespace
 
 Progress::Progress(const std::string& log_path, bool quiet)
-    : terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet) {
+    : path_(log_path), terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet) {
   if (log_path.empty()) return;
   log_.reset(std::fopen(log_path.c_str(), "w"));
   if (!log_)
-    throw input_error("{}: cannot write: {}; choose another folder with --output DIR", log_path,
-                      errno_text(errno));
+    throw Error(meaning_of_write_error(errno),
+                fmt::format("{}: cannot be written: {}; choose another folder with --output DIR", log_path,
+                            errno_text(errno)));
 }
 
 Progress::~Progress() { clear_live_line(); }
@@ -59,13 +60,14 @@ void Progress::line(const std::string& raw) {
   const std::string text = printable(raw);  // names of files and runs may hold anything
   clear_live_line();
   if (!quiet_) show(text + '\n');
-  log(text);
+  if (!log(text)) throw run_error("{}: cannot be written: {}", path_, errno_text(errno));
 }
 
-void Progress::log(const std::string& text) {
-  if (!log_) return;
-  fmt::print(log_.get(), "{} {}\n", utc_timestamp(), text);
-  std::fflush(log_.get());
+bool Progress::log(const std::string& text) {
+  if (!log_) return true;
+  const std::string entry = fmt::format("{} {}\n", utc_timestamp(), text);
+  return std::fwrite(entry.data(), 1, entry.size(), log_.get()) == entry.size() &&
+         std::fflush(log_.get()) == 0;
 }
 
 }  // namespace lockstep

@@ -28,16 +28,17 @@ class Progress {
   // Cheap enough for every step: looks at the clock, and draws at most five times a second.
   bool due(SteadyTime now) const;
   void draw(SteadyTime now, const ProgressState& state);
-  // A line for the file and, unless quiet, for stderr.
+  // A line for the file and, unless quiet, for stderr. Error when the disk does not take it.
   void line(const std::string& text);
-  // For the file alone; from any thread.
-  void log(const std::string& text);
+  // For the file alone; from any thread. Whether the disk has taken it.
+  bool log(const std::string& text);
 
  private:
   void clear_live_line();
   struct Close {
     void operator()(std::FILE* f) const { std::fclose(f); }
   };
+  std::string path_;
   std::unique_ptr<std::FILE, Close> log_;
   bool terminal_, quiet_;
   bool drawn_ = false;

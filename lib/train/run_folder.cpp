@@ -1,13 +1,12 @@
 #include "train/run_folder.hpp"
 
-#include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <system_error>
 
-#include "base/error.hpp"
+#include "base/durable_file.hpp"
+#include "base/unfinished_file.hpp"
 #include "timing/clock.hpp"
 
 namespace lockstep {
@@ -28,17 +27,47 @@ std::string create_run_folder(const std::string& output, const std::string& mode
   std::error_code error;
   fs::create_directories(folder.parent_path(), error);
   if (error || !fs::create_directory(folder, error)) {
-    throw input_error("{}: cannot create the run's folder: {}; choose another with --output DIR",
-                      folder.string(), error ? error.message() : "it exists already");
+    throw Error(meaning_of_write_error(error.value()),
+                fmt::format("{}: cannot create the run's folder: {}; choose another with --output DIR",
+                            folder.string(), error ? error.message() : "it exists already"));
   }
   return folder.string();
 }
 
 void write_text_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw run_error("{}: cannot write: {}", path, errno_text(errno));
+  DurableFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+namespace {
+
+// <YYYYMMDD-HHMMSS>_<mode>_<model>_<N>r_<8 hex>
+bool is_run_folder(const std::string& name) {
+  constexpr std::size_t kTime = 15, kTail = 11;  // "20260131-120000", "r_0123abcd" and a digit before it
+  return name.size() > kTime + kTail && name.find_first_not_of("0123456789-") == kTime &&
+         name[kTime] == '_' && name.compare(name.size() - kTail + 1, 2, "r_") == 0;
+}
+
+// .pt: of earlier versions.
+bool is_unfinished_checkpoint(const std::string& name) {
+  return name.ends_with(".safetensors.partial") || name.ends_with(".pt.partial");
+}
+
+}  // namespace
+
+int remove_abandoned_checkpoints(const std::string& output, const std::string& resume) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  int removed = 0;
+  if (!resume.empty())
+    removed = remove_abandoned(fs::is_directory(resume, error) ? (fs::path(resume) / "checkpoint").string()
+                                                               : fs::path(resume).parent_path().string(),
+                               is_unfinished_checkpoint);
+  for (fs::directory_iterator run(output, error), end; !error && run != end; run.increment(error))
+    if (is_run_folder(run->path().filename().string()))
+      removed += remove_abandoned((run->path() / "checkpoint").string(), is_unfinished_checkpoint);
+  return removed;
 }
 
 }  // namespace lockstep

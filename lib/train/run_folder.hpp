@@ -7,11 +7,16 @@ namespace lockstep {
 
 std::string new_uuid();  // version 4, from the system's entropy
 
-// Makes the folder; never an existing one. Error(bad_input) naming --output when it cannot.
+// Makes the folder; never an existing one. Error naming --output when it cannot: failed where the disk is
+// full, else bad_input.
 std::string create_run_folder(const std::string& output, const std::string& mode, const std::string& model,
                               int ranks, const std::string& uuid);
 
-// Writes a whole text file; Error when the disk does not take it.
+// Writes a text file, whole or not at all: Error when the disk does not take it.
 void write_text_file(const std::string& path, const std::string& text);
+
+// Removes the checkpoints that killed runs have left unfinished, in their folders below `output` and in that
+// of the run that `resume` (--resume, or empty) names. Those that a run is writing stay. How many there were.
+int remove_abandoned_checkpoints(const std::string& output, const std::string& resume);
 
 }  // namespace lockstep

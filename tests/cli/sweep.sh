@@ -55,6 +55,27 @@ grep -q '^\[' "$work/out" && fail "a failed run was made again"
 run 1 "$BIN/sweep" fails.yaml --output failing --retry-failed
 grep -q '^\[2/2\]' "$work/out" || fail "--retry-failed made nothing"
 
+# Wrong input fails once, however many launches there are to be, now and when it is called again; what fails while it runs
+# may do better next time.
+sed 's/repeats: 1/repeats: 3/' fails.yaml > thrice.yaml
+for call in 1 2; do
+  run 1 "$BIN/sweep" thrice.yaml --output thrice
+  grep -qF "4 runs, 1 failed" "$work/out" || fail "call $call: not 4 runs, 1 failed"
+  grep -qF "further launches of them that were not made, since the input is wrong: 2" "$work/out" || fail "call $call: not passed over"
+  [ "$(find thrice/runs -name failed.txt | wc -l)" -eq 1 ] || fail "call $call: $(find thrice/runs -name failed.txt | wc -l) failures recorded"
+done
+grep -q '^\[' "$work/out" && fail "wrong input was tried again"
+run 1 "$BIN/sweep" thrice.yaml --output thrice --retry-failed
+[ "$(grep -c '^\[' "$work/out")" -eq 1 ] || fail "--retry-failed did not try wrong input once"
+cat > diverges.yaml <<'Y'
+config: base.yaml
+set: {training.optimizer.name: sgd, training.optimizer.lr: 1.0e+6}
+axes: {mode: [seq]}
+repeats: 2
+Y
+run 1 "$BIN/sweep" diverges.yaml --output diverging
+grep -qF "2 runs, 2 failed" "$work/out" || fail "a run that fails while it runs was not launched again"
+
 # A time limit, and a signal.
 cat > long.yaml <<'Y'
 config: base.yaml

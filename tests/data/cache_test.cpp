@@ -180,7 +180,7 @@ TEST_CASE("a disk that fills up costs a note and leaves no half-written file") {
   }
   CHECK(result.built == 1);
   REQUIRE(result.notes.size() == 1);
-  contains(result.notes[0], "cannot write");
+  contains(result.notes[0], "cannot be written");
   CHECK(std::filesystem::is_empty(config.data.cache));
 }
 

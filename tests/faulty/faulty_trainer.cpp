@@ -2,8 +2,13 @@
 // programs themselves have no words for:
 //   FAULT_UNSHARDED=1                         every rank trains on all of the data
 //   FAULT_STOP="1:training step 3, backward"  rank 1 is stopped there as by SIGSTOP, a second later, so that
-//   it has
-//                                             told the others where it is
+//                                             it has told the others where it is; "1:start": before MPI starts
+//   FAULT_KILL="1:..."                        it is killed there
+//   FAULT_FILL="0:..."                        it fills the file FAULT_FILLER there until its disk takes no more
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +16,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "base/file_descriptor.hpp"
 #include "launch/flight_recorder.hpp"
 #include "train/program.hpp"
 #include "train/setup.hpp"
@@ -24,14 +30,33 @@ std::string told(const char* variable) {
   return text == nullptr ? "" : text;
 }
 
-void stop_where_told(World& world) {
-  const std::string text = told("FAULT_STOP"), mine = std::to_string(world.rank()) + ':';
-  if (!text.starts_with(mine)) return;
-  world.flight().activity.watch([where = text.substr(mine.size())](const Activity& activity) {
-    if (activity.text() != where) return;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    raise(SIGSTOP);
-  });
+void stop() {
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  raise(SIGSTOP);
+}
+
+void fill_disk() {
+  const FileDescriptor file(open(told("FAULT_FILLER").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666));
+  const std::string block(4096, 'x');
+  while (write(file.get(), block.data(), block.size()) > 0) {
+  }
+}
+
+struct Harm {
+  const char* variable;
+  void (*act)();
+};
+constexpr std::array kHarms = {Harm{"FAULT_STOP", stop}, Harm{"FAULT_KILL", [] { raise(SIGKILL); }},
+                               Harm{"FAULT_FILL", fill_disk}};
+
+void harm_at(const std::string& rank, const std::string& place) {
+  for (const Harm& harm : kHarms)
+    if (told(harm.variable) == rank + ':' + place) harm.act();
+}
+
+void harm_on_the_way(World& world) {
+  world.flight().activity.watch(
+      [rank = std::to_string(world.rank())](const Activity& activity) { harm_at(rank, activity.text()); });
 }
 
 void unshard_if_told(Setup& setup) {
@@ -41,12 +66,13 @@ void unshard_if_told(Setup& setup) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  harm_at(told("OMPI_COMM_WORLD_RANK"), "start");
   const std::string name = program_invocation_short_name;
   return run_trainer(argc, argv,
                      {.name = name,
                       .about = "training with a fault",
                       .mode = name == "train_mp" ? Mode::layerwise : Mode::data_parallel,
                       .use_mpi = UseMpi::yes,
-                      .at_start = stop_where_told,
+                      .at_start = harm_on_the_way,
                       .change_setup = unshard_if_told});
 }

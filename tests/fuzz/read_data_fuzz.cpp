@@ -3,21 +3,24 @@
 // scripts/fuzz.
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/digest.hpp"
-#include "base/error.hpp"
 #include "data/cache.hpp"
+#include "data/cifar10_records.hpp"
 #include "data/csv.hpp"
 #include "data/idx.hpp"
+#include "data/parallel_text.hpp"
 #include "data/text_input.hpp"
 #include "data/word_vectors.hpp"
+#include "fuzz/refusal.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace lockstep::fuzz {
@@ -44,16 +47,11 @@ std::string gzip(std::string_view bytes) {
   return out;
 }
 
-// What came of reading; a refusal is of the user's input, and one line of text.
+// What came of reading; nothing where it was refused.
 std::optional<std::string> outcome(const std::function<std::string()>& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::bad_input || std::strlen(error.what()) == 0) std::abort();
-    for (const char* c = error.what(); *c != '\0'; ++c)
-      if (static_cast<unsigned char>(*c) < 0x20) std::abort();
-    return std::nullopt;
-  }
+  std::string content;
+  const bool refused = !refusal_by([&] { content = read(); }).empty();
+  return refused ? std::nullopt : std::optional(content);
 }
 
 void same_compressed(std::string_view bytes, const std::function<std::string(const std::string&)>& read) {
@@ -91,6 +89,39 @@ std::string read_vectors(const std::string& path) {
   return {reinterpret_cast<const char*>(vectors.values.data()), vectors.values.size() * sizeof(float)};
 }
 
+// The same record again and again, so that a short input is one too.
+void read_cifar10(std::string_view bytes) {
+  std::string file(bytes);
+  if (!bytes.empty() && bytes.size() % 2 == 0) {
+    file.resize(3073, bytes.front());
+    file += file;
+  }
+  const std::string path = write("batch.bin", file);
+  outcome([&] {
+    std::vector<std::unique_ptr<const MappedFile>> files;
+    files.push_back(open_cifar10_records(path, {}));
+    const EncodedSplit split = read_cifar10_records(files, 1);
+    for (std::int64_t i = 0; i < split.rows; ++i)
+      if (split.labels.get()[i] < 0 || split.labels.get()[i] >= kCifar10Classes) std::abort();
+    return std::to_string(split.rows);
+  });
+}
+
+// Both languages in one input, with a NUL between them.
+void read_parallel_text(std::string_view bytes) {
+  const std::size_t middle = std::min(bytes.find('\0'), bytes.size());
+  const std::string source = write("train.de", bytes.substr(0, middle)),
+                    target = write("train.en", bytes.substr(std::min(middle + 1, bytes.size())));
+  outcome([&] {
+    std::vector<std::string> notes;
+    const SentenceFile a = read_sentences(source, {}, notes), b = read_sentences(target, {}, notes);
+    require_parallel(a, b);
+    for (const std::string_view line : a.lines)
+      if (line.find('\n') != std::string_view::npos) std::abort();
+    return std::to_string(a.lines.size());
+  });
+}
+
 // A cache file whose digests are right and whose description is the input: see lib/data/cache.cpp.
 void read_cache(std::string_view description) {
   std::string bytes = "lockstep rows";
@@ -113,7 +144,7 @@ void read_cache(std::string_view description) {
 }  // namespace
 
 void read_as(unsigned kind, std::string_view bytes) {
-  switch (kind % 6) {
+  switch (kind % 8) {
     case 0:
       return read_csv(bytes);
     case 1:
@@ -125,6 +156,10 @@ void read_as(unsigned kind, std::string_view bytes) {
     case 4:
       outcome([path = write("any.gz", bytes)] { return read_whole(path); });
       return;
+    case 5:
+      return read_cifar10(bytes);
+    case 6:
+      return read_parallel_text(bytes);
     default:
       return read_cache(bytes);
   }

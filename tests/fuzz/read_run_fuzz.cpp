@@ -11,7 +11,6 @@
 #include <sanitizer/common_interface_defs.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -20,8 +19,8 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/link_bench.hpp"
-#include "base/error.hpp"
 #include "fuzz/edit_file.hpp"
+#include "fuzz/refusal.hpp"
 #include "results/comm_bench.hpp"
 #include "results/run_reader.hpp"
 #include "results/support.hpp"
@@ -65,27 +64,6 @@ const std::vector<std::string>& whole_files() {
     return all;
   }();
   return files;
-}
-
-[[noreturn]] void found(const char* what, const std::string& message) {
-  std::fprintf(stderr, "FINDING: %s: %s\n", what, message.c_str());
-  std::abort();
-}
-
-// What the reader says of the file; empty when it reads it.
-template <typename Body>
-std::string refusal_by(const Body& body) {
-  try {
-    body();
-    return "";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    if (error.code() != ExitCode::bad_input) found("not said to be the input's fault", message);
-    if (message.empty() || message.find('\n') != std::string::npos) found("not one line", message);
-    return message;
-  } catch (const std::exception& error) {
-    found("not an Error", error.what());
-  }
 }
 
 // A sanitizer's report in the child must not be taken for one of this process: the child dies, and that is

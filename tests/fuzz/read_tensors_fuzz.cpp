@@ -4,13 +4,11 @@
 // made of odd numbers in the right places, so that what is checked behind it is reached too. See
 // scripts/fuzz.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
 
-#include "base/error.hpp"
 #include "base/random.hpp"
+#include "fuzz/refusal.hpp"
 #include "tensors/support.hpp"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
@@ -19,24 +17,13 @@ namespace lockstep::fuzz {
 
 namespace {
 
-[[noreturn]] void found(const char* what, const std::string& message) {
-  std::fprintf(stderr, "FINDING: %s: %s\n", what, message.c_str());
-  std::abort();
-}
-
 void read(std::string_view file) {
-  try {
+  refusal_by([&] {
     TensorTexts texts;
     std::size_t bytes = 0;
     for (const TensorBytes& tensor : decode_tensors(file, &texts)) bytes += tensor.bytes.size();
     if (bytes > file.size()) found("more than the file has", std::to_string(bytes));
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    if (error.code() != ExitCode::bad_input) found("not said to be the input's fault", message);
-    if (message.empty() || message != plain_text(message)) found("not one plain line", message);
-  } catch (const std::exception& error) {
-    found("not an Error", error.what());
-  }
+  });
 }
 
 template <typename List>

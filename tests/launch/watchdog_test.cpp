@@ -2,13 +2,18 @@
 // the test.
 #include "launch/watchdog.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "support/catch.hpp"
 #include "support/child.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -251,4 +256,83 @@ TEST_CASE("who gets on is not ended, however long it takes") {
   });
   CHECK(ended.code == 0);
   CHECK(ended.errors.empty());
+}
+
+namespace {
+
+// Reads a byte of a mapped file that has been cut short, once a watchdog is there, in the thread that calls.
+void touch_cut_file(const std::string& path) {
+  const int file = open(path.c_str(), O_RDWR | O_CREAT, 0600);
+  if (ftruncate(file, 3 * 4096) != 0) std::abort();
+  const auto* const bytes =
+      static_cast<const volatile char*>(mmap(nullptr, 3 * 4096, PROT_READ, MAP_PRIVATE, file, 0));
+  if (ftruncate(file, 100) != 0) std::abort();
+  static_cast<void>(bytes[2 * 4096 + 5]);
+}
+
+}  // namespace
+
+TEST_CASE("memory of a file that was cut short ends a run with its name, in whatever thread it is read") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "rows of data";
+  const auto refusal = fmt::format(
+      "{}: was cut short or removed while it was being read: byte 8197 is gone; put the whole file back and "
+      "start again, from a checkpoint if there is one (--resume)",
+      path);
+  for (const bool in_thread : {false, true}) {
+    const Ended ended = in_child([&] {
+      guarded(alone(), [&](Watchdog& watchdog) {
+        if (!in_thread) touch_cut_file(path);
+        std::thread([&] { touch_cut_file(path); }).detach();
+        wait_for_the_end(watchdog);
+      });
+    });
+    CHECK(ended.code == 1);
+    CHECK(ended.errors == fmt::format("program: {0}\nhandler: {0}\n", refusal));
+  }
+}
+
+TEST_CASE("another rank tells rank 0 of memory that is gone, and ends when it is told to") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "rows";
+  Lifeline line;
+  Child child([&] {
+    line.there.clear();
+    guarded(options_of(1, line), [&](Watchdog&) { touch_cut_file(path); });
+  });
+  line.here.clear();
+  const std::string told = line.wait_for(LifelineKind::error);
+  CHECK(told.starts_with("1 " + path + ": was cut short or removed while it was being read: byte 8197"));
+  line.there.at(0).send(LifelineKind::ending, told);
+  const Ended ended = child.end();
+  CHECK(ended.code == 1);
+  CHECK(ended.errors.find("program: ") == std::string::npos);
+}
+
+TEST_CASE("SIGBUS that somebody sends ends a process as it ends any other") {
+  const Ended ended = in_child([] {
+    guarded(alone(), [](Watchdog& watchdog) {
+      raise(SIGBUS);
+      wait_for_the_end(watchdog);
+    });
+  });
+  CHECK(ended.code == -1);
+  CHECK(ended.errors.empty());
+}
+
+TEST_CASE("a page that a full file system cannot give is told from one that is gone") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "segment";
+  const int file = open(path.c_str(), O_RDWR | O_CREAT, 0600);
+  REQUIRE(ftruncate(file, 2 * 4096) == 0);
+  void* const bytes = mmap(nullptr, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  const std::string whole = describe_bus_error(static_cast<char*>(bytes) + 4096);
+  CHECK(whole.starts_with(
+      path + ": byte 4096 cannot be read or written: its disk fails, or its file system is full"));
+  REQUIRE(unlink(path.c_str()) == 0);
+  CHECK(describe_bus_error(bytes).starts_with(path + ": was cut short or removed"));
+  munmap(bytes, 2 * 4096);
+  close(file);
+  const int local = 0;
+  CHECK(describe_bus_error(&local).find("which no file backs") != std::string::npos);
 }

@@ -83,6 +83,30 @@ TEST_CASE("killed at any moment, a file holds whole epochs or is refused") {
   CHECK(readable > 0);
 }
 
+TEST_CASE("killed while it is made, a file is readable or has no name yet") {
+  int named = 0;
+  constexpr int kRounds = 60;
+  for (int round = 0; round < kRounds; ++round) {
+    const TemporaryFolder folder;
+    const std::string partial = folder / "run.h5.partial";
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      const RunWriter writer(folder / "run.h5", sample_start());
+      for (;;) pause();
+    }
+    REQUIRE(child > 0);
+    std::this_thread::sleep_for(std::chrono::microseconds(250 * round));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    if (!std::filesystem::exists(partial)) continue;
+    ++named;
+    CHECK(whole_epochs(partial));
+  }
+  INFO(named << " of " << kRounds << " had a name");
+  CHECK(named > 0);
+}
+
 TEST_CASE("a disk that fills up at any size is one error, and the process ends by itself") {
   // From "not even the header" to "after many epochs".
   for (const rlim_t room : {0, 100, 3000, 20000, 60000, 150000, 400000}) {
