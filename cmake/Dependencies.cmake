@@ -30,6 +30,7 @@ if(NOT LOCKSTEP_ANALYSIS_ONLY)
   lockstep_find(Boost libboost-program-options-dev COMPONENTS program_options)
   lockstep_find(PNG libpng-dev)
   lockstep_find(MPI libopenmpi-dev COMPONENTS CXX)
+  lockstep_find(hwloc libhwloc-dev 2.0)
 endif()
 set(_lockstep_remedy "install them")
 if(PROJECT_NAME STREQUAL "Lockstep")  # used in this tree: who links an installed layer needs neither

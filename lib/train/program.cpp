@@ -16,6 +16,7 @@
 #include "launch/flight_recorder.hpp"
 #include "launch/topology.hpp"
 #include "tasks/classification.hpp"
+#include "train/binding.hpp"
 #include "train/dry_run.hpp"
 #include "train/memory.hpp"
 #include "train/resume.hpp"
@@ -27,7 +28,7 @@ namespace lockstep {
 namespace {
 
 RunData describe_run(const Setup& setup, World& world, const std::string& uuid) {
-  RankEnvironment mine = describe_rank(world, setup.device, setup.threads);
+  RankEnvironment mine = describe_rank(setup.device, setup.threads, loader_threads(setup, world.rank()));
   const World::ClockOffset clock = world.measure_clock_offset();
   mine.clock_offset = clock.offset;
   mine.clock_error = clock.error;
@@ -82,6 +83,8 @@ struct Record {
                                run.model.parameters, world.size(), setup.communicator->backend(),
                                run.data.train_rows, folder));
     for (const std::string& note : setup.data.notes) progress->line(note);
+    if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
+      progress->line(warning);
   }
 };
 
