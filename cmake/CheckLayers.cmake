@@ -33,7 +33,7 @@ set(may_benchmarks ${library} ${inside} benchmarks)
 
 # third-party header pattern -> the only layers that may include it
 set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nccl" "^zlib\\.h" "^cuda_runtime" "^png\\.h" "^(torch|ATen|c10)/"
-  "^nlohmann/" "^xxh")
+  "^nlohmann/" "^xxh" "^hwloc")
 set(owner_0 results)
 set(owner_1 config)
 set(owner_2 base)
@@ -45,6 +45,7 @@ set(owner_7 tasks)
 set(owner_8 launch comm data nn models parallel tasks train apps benchmarks)
 set(owner_9 tensors analysis/import analysis/render)
 set(owner_10 base)
+set(owner_11 launch)
 
 # Readers of archives that hold code, and run it: what comes from outside is read by lib/tensors alone.
 set(runs_code "torch::(load|pickle_load)|torch::jit::(_?load|import|unpickle|compile)|InputArchive|include *[<\"]torch/(torch|script|jit|serialize)[./]|include *[<\"]torch/csrc/(jit|api/include/torch/serialize)/")

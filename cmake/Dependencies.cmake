@@ -18,6 +18,7 @@ if(POLICY CMP0167)
   cmake_policy(SET CMP0167 NEW)  # Boost's own configuration file, without a word about it
 endif()
 set(HDF5_PREFER_PARALLEL OFF)
+set(HDF5_USE_STATIC_LIBRARIES ${LOCKSTEP_STATIC})
 set(_lockstep_missing "")
 lockstep_find(HDF5 libhdf5-dev COMPONENTS C)
 lockstep_find(fmt libfmt-dev)
@@ -30,6 +31,7 @@ endif()
 if(NOT LOCKSTEP_ANALYSIS_ONLY)
   lockstep_find(PNG libpng-dev)
   lockstep_find(MPI libopenmpi-dev COMPONENTS CXX)
+  lockstep_find(hwloc libhwloc-dev 2.0)
 endif()
 set(_lockstep_remedy "install them")
 if(PROJECT_NAME STREQUAL "Lockstep")  # used in this tree: who links an installed layer needs neither
@@ -56,9 +58,16 @@ if(_lockstep_missing)
 endif()
 
 if(NOT TARGET lockstep_hdf5)
+  set(_libraries ${HDF5_C_LIBRARIES})
+  if(LOCKSTEP_STATIC)
+    # Debian's archive holds drivers for S3 and HDFS as well, which nothing here uses, nor the libraries behind them.
+    list(FILTER _libraries INCLUDE REGEX "/lib(hdf5[^/]*|sz|z)\\.a$")
+    find_library(LOCKSTEP_AEC libaec.a DOC "what HDF5's filter szip is made of")
+    list(APPEND _libraries $<$<BOOL:${LOCKSTEP_AEC}>:${LOCKSTEP_AEC}> m ${CMAKE_DL_LIBS} -static)
+  endif()
   add_library(lockstep_hdf5 INTERFACE IMPORTED GLOBAL)
   target_include_directories(lockstep_hdf5 INTERFACE ${HDF5_C_INCLUDE_DIRS})
-  target_link_libraries(lockstep_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+  target_link_libraries(lockstep_hdf5 INTERFACE ${_libraries})
 endif()
 
 if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)  # yaml-cpp < 0.8

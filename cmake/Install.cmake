@@ -31,4 +31,4 @@ configure_package_config_file(cmake/LockstepConfig.cmake.in ${CMAKE_BINARY_DIR}/
   INSTALL_DESTINATION ${_package_dir})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/LockstepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/LockstepConfig.cmake ${CMAKE_BINARY_DIR}/LockstepConfigVersion.cmake
-  cmake/Dependencies.cmake cmake/LibTorch.cmake cmake/Nccl.cmake DESTINATION ${_package_dir})
+  cmake/Dependencies.cmake cmake/LibTorch.cmake cmake/Nccl.cmake cmake/Findhwloc.cmake DESTINATION ${_package_dir})

@@ -7,6 +7,8 @@ programs="${LOCKSTEP_PROGRAMS:-}"      # folder of the programs; empty: build/re
 config="${LOCKSTEP_CONFIG:-}"          # empty: what the job script names
 output="${LOCKSTEP_OUTPUT:-experiments}"
 launcher="${LOCKSTEP_LAUNCHER:-srun}"  # or mpirun, where Slurm has no PMIx
+interface="${LOCKSTEP_INTERFACE:-}"    # network between the nodes, for example ib0 or hsn0; empty: the libraries choose
+provider="${LOCKSTEP_PROVIDER:-}"      # libfabric's for it, for example cxi, efa, verbs or tcp; empty: it chooses
 
 die() {
   printf '%s: %s\n' "${SLURM_JOB_NAME:-${0##*/}}" "$*" >&2
@@ -40,6 +42,21 @@ find_program() {
     fi
   done
   die "no program $name in $PWD/build nor in PATH; build it with ./quickstart, or set LOCKSTEP_PROGRAMS to its folder"
+}
+
+# choose_network: makes NCCL, Open MPI and libfabric use the interface and the provider, where they were named and
+# unless the variable is set already. docs/cluster.md says what else these libraries read.
+choose_network() {
+  if [[ -n "$interface" ]]; then
+    [[ -d "/sys/class/net/$interface" ]] ||
+      die "no network interface '$interface' on $(hostname); LOCKSTEP_INTERFACE is one of: $(cd /sys/class/net && echo *)"
+    # "=": this name and no other that begins with it.
+    export NCCL_SOCKET_IFNAME="${NCCL_SOCKET_IFNAME:-=$interface}"
+    export OMPI_MCA_btl_tcp_if_include="${OMPI_MCA_btl_tcp_if_include:-$interface}"
+    export OMPI_MCA_oob_tcp_if_include="${OMPI_MCA_oob_tcp_if_include:-$interface}"
+  fi
+  [[ -z "$provider" ]] || export FI_PROVIDER="${FI_PROVIDER:-$provider}"
+  export NCCL_DEBUG="${NCCL_DEBUG:-WARN}"
 }
 
 need_job() {

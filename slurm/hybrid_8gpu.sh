@@ -17,4 +17,5 @@ cd "${LOCKSTEP_ROOT:-${SLURM_SUBMIT_DIR:-$PWD}}"
 # shellcheck source=slurm/common.sh
 source slurm/common.sh
 
+choose_network
 run_job train_mp configs/model_parallel/pipe_gpt_mini.yaml --set parallel.stages=4 --set parallel.device=cuda --set parallel.backend=nccl "$@"

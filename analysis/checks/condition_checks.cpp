@@ -5,12 +5,12 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "analysis/checks/rule_functions.hpp"
 #include "analysis/metrics/statistics.hpp"
 #include "analysis/quantities/numbers.hpp"
+#include "results/crowded_cores.hpp"
 
 namespace lockstep::checks {
 
@@ -64,48 +64,12 @@ std::optional<double> day_of(const std::string& started) {
   return static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 
-// Compute threads and cores of one host.
-struct Host {
-  std::int64_t ranks = 0, threads = 0, most_threads = 0, most_cores = 0;  // most: of a rank
-  std::set<std::string> cores;
-  bool listed = true;
-  double quota = 0;
-  // Without names of cores, ranks that have more of them than threads are taken to share them: those that are
-  // bound have as many.
-  double room() const {
-    const bool shared = most_cores > most_threads;
-    const auto all = listed ? std::ssize(cores) : shared ? most_cores : ranks * most_cores;
-    return quota > 0 ? std::min(static_cast<double>(all), std::max(1.0, quota)) : static_cast<double>(all);
-  }
-};
-
-void add(Host& host, const RankEnvironment& rank) {
-  ++host.ranks;
-  host.threads += rank.threads;
-  host.most_threads = std::max(host.most_threads, rank.threads);
-  host.most_cores = std::max(host.most_cores, rank.cores_bound);
-  host.listed = host.listed && !rank.cores.empty();
-  host.quota = std::max(host.quota, rank.cpu_quota);
-  for (std::size_t at = 0; at < rank.cores.size();) {
-    const std::size_t end = std::min(rank.cores.find(' ', at), rank.cores.size());
-    host.cores.insert(rank.cores.substr(at, end - at));
-    at = end + 1;
-  }
-}
-
 }  // namespace
 
 Detail oversubscribed(const RunData& run, const Launch& launch) {
   if (launch.on_gpu()) return {};
-  std::map<std::string, Host> hosts;
-  for (const RankEnvironment& rank : run.ranks) add(hosts[rank.host], rank);
-  for (const auto& [name, host] : hosts)
-    if (host.room() > 0 && static_cast<double>(host.threads) > host.room())
-      return fmt::format(
-          "{} threads of {} ranks on {} of '{}'; start fewer ranks there, or set parallel.threads",
-          host.threads, host.ranks, host.room() == 1 ? "1 core" : fmt::format("{:g} cores", host.room()),
-          name);
-  return {};
+  const auto crowded = find_crowded_cores(run.ranks);
+  return crowded ? describe(*crowded) : Detail{};
 }
 
 // Copies of one launch, whatever they call themselves.

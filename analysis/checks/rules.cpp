@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analysis/checks/rule_functions.hpp"
+#include "results/crowded_cores.hpp"
 
 namespace lockstep {
 
@@ -157,7 +158,7 @@ constexpr Rule kRules[] = {
      .on_run = checks::gaps_between_steps},
     {.code = "oversubscribed",
      .refuses = Claim::nothing,
-     .sentence = "more threads compute than there are cores, so they take turns: {}",
+     .sentence = kCrowdedCoresSentence,
      .on_run = checks::oversubscribed},
     {.code = "uneven-work",
      .refuses = Claim::nothing,

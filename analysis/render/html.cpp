@@ -210,6 +210,35 @@ void add_environment(HtmlWriter& html, const HtmlReport& report) {
   html.text_table(table);
 }
 
+// A row a rank of each group's typical run; nothing for files of versions that did not record it.
+void add_binding(HtmlWriter& html, const HtmlReport& report) {
+  Table table = words_table({"group", "rank", "host", "cores", "NUMA nodes", "last-level caches", "threads",
+                             "each on cores", "data threads", "on cores", "node"});
+  for (const PictureInput& input : report.inputs)
+    for (const GroupDetail& group : input.groups) {
+      const RunDetail* run = group.typical();
+      for (std::size_t r = 0; run && r < run->places.size(); ++r) {
+        const RankEnvironment& e = run->places[r];
+        if (!e.machine.empty())
+          table.rows.push_back({group.summary->group->label, static_cast<std::int64_t>(r), e.host,
+                                e.cores_bound, e.numa_nodes, e.caches, e.threads, e.thread_cores,
+                                e.loader_threads, e.loader_cores, e.machine});
+      }
+    }
+  if (!table.rows.empty()) html.folded({"Binding: where ranks and threads may run", {}, {table}, {}});
+}
+
+// Of rank 0 of each group's typical run.
+void add_variables(HtmlWriter& html, const HtmlReport& report) {
+  for (const PictureInput& input : report.inputs)
+    for (const GroupDetail& group : input.groups)
+      if (const RunDetail* run = group.typical();
+          run && !run->places.empty() && !run->places[0].variables.empty())
+        html.folded(
+            fmt::format("{}: variables of the environment that steer libraries", group.summary->group->label),
+            run->places[0].variables);
+}
+
 void add_runs(HtmlWriter& html, const Analysis& analysis) {
   html.heading("Runs");
   Table table = words_table({"run", "uuid", "mode", "ranks", "seed", "started", "status", "used"});
@@ -243,6 +272,8 @@ std::string render_html(const HtmlReport& report) {
   add_all_numbers(html, analysis);
   add_configurations(html, report);
   add_environment(html, report);
+  add_binding(html, report);
+  add_variables(html, report);
   add_runs(html, analysis);
   top.title(summary.title);
   top.element("p", fmt::format("Report of analyze {} ({})", provenance().version, provenance().commit),

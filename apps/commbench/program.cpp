@@ -23,7 +23,7 @@ namespace {
 
 CommBench describe(const BenchMachine& machine, const BenchOptions& options) {
   World& world = machine.world;
-  RankEnvironment mine = describe_rank(world, machine.device, at::get_num_threads());
+  RankEnvironment mine = describe_rank(machine.device, at::get_num_threads(), /*loader_threads=*/0);
   const World::ClockOffset clock = world.measure_clock_offset();
   mine.clock_offset = clock.offset;
   mine.clock_error = clock.error;

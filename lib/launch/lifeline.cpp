@@ -1,9 +1,5 @@
 #include "launch/lifeline.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +17,7 @@
 #include <sstream>
 
 #include "base/error.hpp"
+#include "launch/interfaces.hpp"
 
 namespace lockstep {
 namespace {
@@ -31,7 +28,6 @@ constexpr std::size_t kGreetingLength = kTokenLength + 8;  // token, rank in 8 h
 constexpr std::chrono::seconds kGreetingTime{10};
 constexpr std::chrono::milliseconds kRetry{100};
 constexpr char kWelcome = 'k';
-constexpr const char* kLoopback = "127.0.0.1";
 
 Error system_error(const char* what) { return run_error("lifeline: {}: {}", what, errno_text(errno)); }
 
@@ -61,45 +57,6 @@ void prepare(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-std::string numeric_host(const sockaddr* address, socklen_t length) {
-  std::array<char, NI_MAXHOST> host{};
-  if (getnameinfo(address, length, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) return {};
-  return host.data();
-}
-
-std::string addresses_of_this_host() {
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) throw system_error("getifaddrs");
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, freeifaddrs);
-  std::string text;
-  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || (i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
-      continue;
-    if (i->ifa_addr->sa_family == AF_INET) text += " " + numeric_host(i->ifa_addr, sizeof(sockaddr_in));
-    if (i->ifa_addr->sa_family == AF_INET6) text += " " + numeric_host(i->ifa_addr, sizeof(sockaddr_in6));
-  }
-  return text;
-}
-
-FileDescriptor bound_socket(bool loopback_only) {
-  if (!loopback_only) {
-    FileDescriptor fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const int off = 0;
-    sockaddr_in6 any{};
-    any.sin6_family = AF_INET6;
-    if (fd.valid() && setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
-        bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0)
-      return fd;
-  }
-  FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(loopback_only ? INADDR_LOOPBACK : INADDR_ANY);
-  if (!fd.valid() || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    throw system_error("bind");
-  return fd;
-}
-
 int port_of(int fd) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
@@ -108,23 +65,44 @@ int port_of(int fd) {
                                              : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
-// A connection under way to one of rank 0's addresses; invalid: nobody there.
-FileDescriptor begin_connecting(const std::string& host, const std::string& port) {
+using AddressInfo = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+// Null for what is no numeric address.
+AddressInfo numeric_address(const std::string& host, const std::string& port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return {};
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
-  FileDescriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (fd.valid() && connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) found = nullptr;
+  return {found, &freeaddrinfo};
+}
+
+FileDescriptor new_socket(const addrinfo& address) {
+  return FileDescriptor(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+FileDescriptor listening_socket(const std::string& host) {
+  const AddressInfo address = numeric_address(host, "0");
+  if (!address) throw run_error("lifeline: '{}' is no address", host);
+  FileDescriptor fd = new_socket(*address);
+  if (!fd.valid() || bind(fd.get(), address->ai_addr, address->ai_addrlen) != 0) throw system_error("bind");
+  if (listen(fd.get(), SOMAXCONN) != 0) throw system_error("listen");
+  return fd;
+}
+
+// A connection under way to one of rank 0's addresses; invalid: nobody there.
+FileDescriptor begin_connecting(const std::string& host, const std::string& port) {
+  const AddressInfo address = numeric_address(host, port);
+  if (!address) return {};
+  FileDescriptor fd = new_socket(*address);
+  if (fd.valid() && connect(fd.get(), address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
     return {};
   return fd;
 }
 
 // One of the ways to rank 0: connecting, then waiting for the welcome, which a busy rank 0 may give late.
 struct Way {
-  std::string host;
+  std::string host, port;
   FileDescriptor fd = {};
   bool greeted = false;
   Deadline again = {};  // when to try anew, while there is no connection
@@ -210,15 +188,12 @@ std::vector<LifelineMessage> LifelineConnection::receive() {
   return messages;
 }
 
-LifelineListener::LifelineListener(bool loopback_only)
-    : fd_(bound_socket(loopback_only)),
-      token_(random_token()),
-      addresses_((loopback_only ? "" : addresses_of_this_host()) + " " + kLoopback),
-      port_(port_of(fd_.get())) {
-  if (listen(fd_.get(), SOMAXCONN) != 0) throw system_error("listen");
+LifelineListener::LifelineListener(const std::vector<std::string>& addresses) : token_(random_token()) {
+  for (const std::string& address : addresses) {
+    doors_.push_back(listening_socket(address));
+    doors_text_ += fmt::format(" {} {}", address, port_of(doors_.back().get()));
+  }
 }
-
-std::string LifelineListener::invitation() const { return fmt::format("{} {}{}", token_, port_, addresses_); }
 
 // Newcomers are heard side by side: one who says nothing keeps nobody waiting.
 std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline deadline) {
@@ -226,7 +201,8 @@ std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline
   std::vector<Newcomer> newcomers;
   while (static_cast<int>(accepted.size()) < peers) {
     Deadline next = deadline;
-    std::vector<pollfd> entries = {{fd_.get(), POLLIN, 0}};
+    std::vector<pollfd> entries;
+    for (const FileDescriptor& door : doors_) entries.push_back({door.get(), POLLIN, 0});
     for (const Newcomer& newcomer : newcomers) {
       entries.push_back({newcomer.fd.get(), POLLIN, 0});
       next = std::min(next, newcomer.until);
@@ -235,14 +211,16 @@ std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline
     const Deadline now = std::chrono::steady_clock::now();
     for (std::size_t i = newcomers.size(); i-- > 0;) {
       Newcomer::State state = Newcomer::State::waits;
-      if (entries[i + 1].revents != 0) state = newcomers[i].read();
+      if (entries[doors_.size() + i].revents != 0) state = newcomers[i].read();
       if (state == Newcomer::State::greeted) admit(newcomers[i].greeting, newcomers[i].fd, peers, accepted);
       if (state != Newcomer::State::waits || now >= newcomers[i].until)
         newcomers.erase(newcomers.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    if (entries[0].revents != 0)
-      if (FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); fd.valid())
-        newcomers.push_back({std::move(fd), now + kGreetingTime});
+    for (std::size_t i = 0; i < doors_.size(); ++i)
+      if (entries[i].revents != 0)
+        if (FileDescriptor fd(accept4(doors_[i].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            fd.valid())
+          newcomers.push_back({std::move(fd), now + kGreetingTime});
     if (now >= deadline && static_cast<int>(accepted.size()) < peers)
       throw run_error(
           "lifeline: only {} of {} ranks connected to rank 0 over TCP; does a firewall stand between?",
@@ -265,11 +243,11 @@ void LifelineListener::admit(const std::string& greeting, FileDescriptor& fd, in
 LifelineConnection connect_lifeline(const std::string& invitation, bool same_node, int rank,
                                     Deadline deadline) {
   std::istringstream words(invitation);
-  std::string token, port, host;
-  words >> token >> port;
+  std::string token, host, port;
+  words >> token;
   std::vector<Way> ways;
-  while (words >> host)
-    if ((host == kLoopback) == same_node) ways.push_back({host});
+  while (words >> host >> port)
+    if ((host == kLoopback) == same_node) ways.push_back({host, port});
   const std::string greeting = fmt::format("{}{:08x}", token, rank);
   do {
     std::vector<pollfd> entries;
@@ -277,7 +255,7 @@ LifelineConnection connect_lifeline(const std::string& invitation, bool same_nod
     for (Way& way : ways) {
       if (!way.fd.valid() && now >= way.again) {
         way.fail();
-        way.fd = begin_connecting(way.host, port);
+        way.fd = begin_connecting(way.host, way.port);
       }
       entries.push_back({way.fd.get(), way.awaits(), 0});  // a descriptor below 0 is passed over
     }
@@ -286,8 +264,9 @@ LifelineConnection connect_lifeline(const std::string& invitation, bool same_nod
       if (entries[i].revents != 0 && ways[i].advance(greeting))
         return LifelineConnection(std::move(ways[i].fd));
   } while (std::chrono::steady_clock::now() < deadline);
-  throw run_error("lifeline: rank {} cannot reach rank 0 over TCP (port {}); does a firewall stand between?",
-                  rank, port);
+  throw run_error(
+      "lifeline: rank {} cannot reach rank 0 over TCP (it listens on{}); does a firewall stand between?",
+      rank, invitation.substr(token.size()));
 }
 
 }  // namespace lockstep

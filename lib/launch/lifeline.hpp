@@ -50,9 +50,10 @@ using Deadline = std::chrono::steady_clock::time_point;
 // Rank 0's end.
 class LifelineListener {
  public:
-  explicit LifelineListener(bool loopback_only);
-  // "token port address..." for the other ranks.
-  std::string invitation() const;
+  // Listens on these addresses of this host and on no others. Error when one cannot be had.
+  explicit LifelineListener(const std::vector<std::string>& addresses);
+  // "token address port address port..." for the other ranks.
+  std::string invitation() const { return token_ + doors_text_; }
   // The connections of ranks 1..peers, in that order. Strangers, silent or not, keep nobody waiting. Error
   // when the ranks have not all come by the deadline.
   std::vector<LifelineConnection> accept_all(int peers, Deadline deadline);
@@ -61,10 +62,9 @@ class LifelineListener {
   void admit(const std::string& greeting, FileDescriptor& fd, int peers,
              std::map<int, FileDescriptor>& accepted) const;
 
-  FileDescriptor fd_;
+  std::vector<FileDescriptor> doors_;  // one an address
   std::string token_;
-  std::string addresses_;
-  int port_ = 0;
+  std::string doors_text_;
 };
 
 // Tries the addresses of the invitation side by side, on rank 0's own node the loopback alone, until the

@@ -1,10 +1,13 @@
 #include "launch/mpi_world.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <limits>
 
+#include "launch/interfaces.hpp"
 #include "launch/mpi_check.hpp"
 #include "launch/session.hpp"
 #include "timing/clock.hpp"
@@ -94,12 +97,43 @@ void MpiWorld::find_nodes() {
   LOCKSTEP_MPI(MPI_Allreduce(&leads, &nodes_, 1, MPI_INT, MPI_SUM, comm_));
 }
 
+namespace {
+
+struct Seat {
+  bool beside_root = false;  // on rank 0's node
+  std::vector<std::string> addresses;
+  static auto fields(auto& seat) {
+    auto& [beside_root, addresses] = seat;
+    return std::tie(beside_root, addresses);
+  }
+};
+
+// Where rank 0 listens: on the loopback for those beside it, and on what leads to the other nodes.
+std::vector<std::string> addresses_for(const std::vector<Seat>& seats) {
+  std::vector<std::string> others;
+  bool beside = false;
+  for (std::size_t rank = 1; rank < seats.size(); ++rank) {
+    beside = beside || seats[rank].beside_root;
+    if (!seats[rank].beside_root)
+      others.insert(others.end(), seats[rank].addresses.begin(), seats[rank].addresses.end());
+  }
+  std::vector<std::string> addresses = addresses_towards(others);
+  if (addresses.empty() && !others.empty())
+    throw run_error("lifeline: rank 0 has no way over TCP to any address of the other nodes: {}",
+                    fmt::join(others, " "));
+  if (beside) addresses.emplace_back(kLoopback);
+  return addresses;
+}
+
+}  // namespace
+
 std::vector<LifelineConnection> MpiWorld::connect_ranks(const std::vector<std::string>& hosts) {
   std::vector<LifelineConnection> peers;
   if (size_ == 1) return peers;
   const Deadline deadline = steady_now() + kLifelineTimeout;
+  const std::vector<Seat> seats = gather(Seat{beside_root_, addresses_of_this_host()});
   if (rank_ == 0) {
-    LifelineListener listener(/*loopback_only=*/nodes_ == 1);
+    LifelineListener listener(addresses_for(seats));
     broadcast(listener.invitation());
     return listener.accept_all(static_cast<int>(hosts.size()) - 1, deadline);
   }

@@ -54,10 +54,17 @@ inline constexpr ColumnOf<RankEnvironment, std::string> kRankTexts[] = {
     {"/env/device", &RankEnvironment::device},
     {"/env/cpu", &RankEnvironment::cpu},
     {"/env/driver", &RankEnvironment::driver},
-    {"/env/cores", &RankEnvironment::cores}};
+    {"/env/cores", &RankEnvironment::cores},
+    {"/env/thread_cores", &RankEnvironment::thread_cores},
+    {"/env/loader_cores", &RankEnvironment::loader_cores},
+    {"/env/numa_nodes", &RankEnvironment::numa_nodes},
+    {"/env/caches", &RankEnvironment::caches},
+    {"/env/machine", &RankEnvironment::machine},
+    {"/env/variables", &RankEnvironment::variables}};
 inline constexpr ColumnOf<RankEnvironment, std::int64_t> kRankCounts[] = {
     {"/env/cores_bound", &RankEnvironment::cores_bound},
     {"/env/threads", &RankEnvironment::threads},
+    {"/env/loader_threads", &RankEnvironment::loader_threads},
     {"/env/memory_bytes", &RankEnvironment::memory_bytes}};
 inline constexpr ColumnOf<RankEnvironment, double> kRankNumbers[] = {
     {"/env/cpu_quota", &RankEnvironment::cpu_quota},

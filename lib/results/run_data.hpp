@@ -77,13 +77,22 @@ struct RankEnvironment {
   std::string host, device, cpu, driver;
   // Numbers of the cores that the process may run on, a space between; empty in files of earlier versions.
   std::string cores = {};
+  // Cores that each compute thread may run on, an entry a thread, and those of each other thread: "0-3,8". All of
+  // these and of the machine are empty in files of earlier versions.
+  std::string thread_cores = {}, loader_cores = {};
+  std::string numa_nodes = {}, caches = {};  // of the rank's cores: "0-1", "L3 0-1 of 32 MiB"
+  std::string machine = {};                  // "2 packages, 2 NUMA nodes, ..."
+  std::string variables = {};                // of the environment that steer libraries, NAME=value a line
   std::int64_t cores_bound = 0, threads = 0, memory_bytes = 0;
+  std::int64_t loader_threads = 0;
   double cpu_quota = 0;                      // CPUs that the control group allows; 0: no quota
   double clock_offset = 0, clock_error = 0;  // seconds: this rank's clock minus rank 0's, and its bound
   std::optional<GpuFacts> gpu = {};          // none: nobody could be asked
   static auto fields(auto& rank) {
-    auto& [host, device, cpu, driver, cores, bound, threads, memory, quota, offset, error, gpu] = rank;
-    return std::tie(host, device, cpu, driver, cores, bound, threads, memory, quota, offset, error, gpu);
+    auto& [host, device, cpu, driver, cores, thread_cores, loader_cores, numa, caches, machine, variables,
+           bound, threads, memory, loaders, quota, offset, error, gpu] = rank;
+    return std::tie(host, device, cpu, driver, cores, thread_cores, loader_cores, numa, caches, machine,
+                    variables, bound, threads, memory, loaders, quota, offset, error, gpu);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "parallel/distributed_data_parallel.hpp"
 #include "plan/schedule_drawing.hpp"
 #include "plan/schedule_simulation.hpp"
+#include "train/binding.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/layer_costs.hpp"
 #include "train/setup.hpp"
@@ -16,14 +17,6 @@ namespace lockstep {
 namespace {
 
 constexpr double kMiB = 1024.0 * 1024.0;
-
-std::string describe_ranks(const std::vector<RankEnvironment>& ranks) {
-  std::string text;
-  for (std::size_t r = 0; r < ranks.size(); ++r)
-    text += fmt::format("  rank {}: {} on {}, {} threads, {} cores bound ({})\n", r, ranks[r].device,
-                        ranks[r].host, ranks[r].threads, ranks[r].cores_bound, ranks[r].cpu);
-  return text;
-}
 
 std::string describe_model(const ModelFacts& facts) {
   std::string text = fmt::format(
@@ -117,7 +110,7 @@ std::string describe_run(const Setup& setup, int ranks, const std::string& backe
   const DataFacts data = data_facts(setup.data);
   return to_yaml(setup.config, setup.hyper) +
          fmt::format("\nmode {}, {} ranks, back end {}\n", name_of(setup.mode), ranks, backend) +
-         (ranks == static_cast<int>(present.size()) ? describe_ranks(present) : "") +
+         (ranks == static_cast<int>(present.size()) ? describe_binding(setup, present) : "") +
          fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
                      data.train_rows, data.validation_rows, data.test_rows, data.classes) +
          fmt::format("batch {} = {} shares x {} x {} accumulated; {} steps an epoch, {} in all\n",
@@ -134,7 +127,8 @@ DryRun dry_run(RunConfig config, Mode mode, int ranks, World& world) {
   // Where the ranks are there, what they need of each other is tried too.
   Setup setup = planned || split ? prepare_setup(std::move(config), mode, ranks, world)
                                  : make_setup(std::move(config), mode, world);
-  const auto present = gather_environments(world, describe_rank(world, setup.device, setup.threads));
+  const auto present = gather_environments(
+      world, describe_rank(setup.device, setup.threads, loader_threads(setup, world.rank())));
   const std::vector<int> nodes =
       planned ? std::vector<int>(static_cast<std::size_t>(ranks)) : node_of_ranks(world);
   if (world.rank() != 0) return {};

@@ -16,6 +16,7 @@
 #include "launch/flight_recorder.hpp"
 #include "launch/topology.hpp"
 #include "tasks/classification.hpp"
+#include "train/binding.hpp"
 #include "train/dry_run.hpp"
 #include "train/memory.hpp"
 #include "train/resume.hpp"
@@ -27,7 +28,7 @@ namespace lockstep {
 namespace {
 
 RunData describe_run(const Setup& setup, World& world, const std::string& uuid) {
-  RankEnvironment mine = describe_rank(world, setup.device, setup.threads);
+  RankEnvironment mine = describe_rank(setup.device, setup.threads, loader_threads(setup, world.rank()));
   const World::ClockOffset clock = world.measure_clock_offset();
   mine.clock_offset = clock.offset;
   mine.clock_error = clock.error;
@@ -88,6 +89,8 @@ struct Record {
     if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
       progress->line(
           fmt::format("unfinished checkpoints that killed runs had left, now removed: {}", removed));
+    if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
+      progress->line(warning);
   }
 };
 

@@ -153,6 +153,11 @@ CommunicatorFactory communicators_of(const Setup& setup) {
 
 }  // namespace
 
+int loader_threads(const Setup& setup, int rank) {
+  const bool loads = setup.mode != Mode::parameter_server || rank == 0;
+  return loads ? setup.config.data.workers : 0;
+}
+
 std::vector<int> node_of_ranks(World& world) {
   std::vector<std::string> names = world.all_gather(host_name());
   std::vector<int> nodes;

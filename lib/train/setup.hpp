@@ -54,6 +54,9 @@ Setup make_setup(RunConfig config, Mode mode, World& world);
 // over.
 void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stages);
 
+// Threads that will load data on the rank: none where another rank loads for it.
+int loader_threads(const Setup& setup, int rank);
+
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);
 

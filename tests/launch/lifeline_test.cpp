@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "launch/interfaces.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -24,7 +25,7 @@ struct Pair {
 };
 
 Pair connected() {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   std::vector<LifelineConnection> other;
   std::thread thread([&] { other.push_back(connect_lifeline(listener.invitation(), true, 1, in(5000))); });
   std::vector<LifelineConnection> root = listener.accept_all(1, in(5000));
@@ -41,16 +42,23 @@ std::vector<LifelineMessage> receive_some(LifelineConnection& connection) {
   return {};
 }
 
-FileDescriptor silent_stranger(const LifelineListener& listener) {
+// Of somebody at this address; invalid: he is refused.
+FileDescriptor knock(const LifelineListener& listener, in_addr_t at) {
   std::istringstream words(listener.invitation());
-  std::string token, port;
-  words >> token >> port;
+  std::string token, host, port;
+  words >> token >> host >> port;
   FileDescriptor stranger(socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(connect(stranger.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  address.sin_addr.s_addr = htonl(at);
+  if (connect(stranger.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return stranger;
+}
+
+FileDescriptor silent_stranger(const LifelineListener& listener) {
+  FileDescriptor stranger = knock(listener, INADDR_LOOPBACK);
+  REQUIRE(stranger.valid());
   return stranger;
 }
 
@@ -86,7 +94,7 @@ TEST_CASE("a closed end is noticed, after what it still said") {
 }
 
 TEST_CASE("connections come in order of rank, and a stranger is turned away") {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   const FileDescriptor stranger = silent_stranger(listener);
   const std::string greeting(40, '0');
   REQUIRE(send(stranger.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) == 40);
@@ -111,8 +119,16 @@ TEST_CASE("connections come in order of rank, and a stranger is turned away") {
   REQUIRE(recv(stranger.get(), &byte, 1, 0) <= 0);
 }
 
+TEST_CASE("rank 0 listens on the addresses that it was given, and on no others") {
+  LifelineListener listener({kLoopback});
+  REQUIRE(knock(listener, INADDR_LOOPBACK).valid());
+  REQUIRE_FALSE(knock(listener, INADDR_LOOPBACK + 1).valid());  // 127.0.0.2 is this host, too
+  REQUIRE_THROWS_AS(LifelineListener({"host.example"}), Error);
+  REQUIRE_THROWS_AS(LifelineListener({"198.51.100.1"}), Error);  // an address of no host
+}
+
 TEST_CASE("silent strangers keep no rank waiting") {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   std::vector<FileDescriptor> strangers;
   for (int i = 0; i < 20; ++i) strangers.push_back(silent_stranger(listener));
   std::vector<LifelineConnection> other;
@@ -123,7 +139,7 @@ TEST_CASE("silent strangers keep no rank waiting") {
 }
 
 TEST_CASE("a rank 0 that is slow to accept is waited for") {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   std::vector<LifelineConnection> other;
   std::thread thread([&] { other.push_back(connect_lifeline(listener.invitation(), true, 1, in(20000))); });
   std::this_thread::sleep_for(std::chrono::milliseconds(3000));
@@ -134,9 +150,10 @@ TEST_CASE("a rank 0 that is slow to accept is waited for") {
 }
 
 TEST_CASE("a rank that comes by several addresses has one connection") {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   // The loopback three times, as a host with three addresses would be named.
-  const std::string invitation = listener.invitation() + " 127.0.0.1 127.0.0.1";
+  const std::string door = listener.invitation().substr(listener.invitation().find(' '));
+  const std::string invitation = listener.invitation() + door + door;
   std::vector<LifelineConnection> other;
   std::thread thread([&] { other.push_back(connect_lifeline(invitation, true, 1, in(10000))); });
   std::vector<LifelineConnection> root = listener.accept_all(1, in(10000));
@@ -147,8 +164,8 @@ TEST_CASE("a rank that comes by several addresses has one connection") {
 }
 
 TEST_CASE("ranks that do not come are an error, not a hang") {
-  LifelineListener listener(/*loopback_only=*/true);
+  LifelineListener listener({kLoopback});
   REQUIRE_THROWS_AS(listener.accept_all(1, in(100)), Error);
-  const std::string gone = LifelineListener(/*loopback_only=*/true).invitation();
+  const std::string gone = LifelineListener({kLoopback}).invitation();
   REQUIRE_THROWS_AS(connect_lifeline(gone, true, 1, in(100)), Error);
 }

@@ -72,7 +72,7 @@ TEST_CASE("the back end that fits, and the reason why another does not") {
 
 TEST_CASE("every rank's environment reaches every rank, and the fingerprint is that of one rank") {
   const auto world = mpi_world(0, nullptr);
-  const RankEnvironment mine = describe_rank(*world, c10::kCPU, world->rank() + 1);
+  const RankEnvironment mine = describe_rank(c10::kCPU, world->rank() + 1, 0);
   const auto all = gather_environments(*world, mine);
   REQUIRE(static_cast<int>(all.size()) == world->size());
   for (int r = 0; r < world->size(); ++r) REQUIRE(all[static_cast<std::size_t>(r)].threads == r + 1);

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -11,6 +12,8 @@
 #include "launch/cpu_quota.hpp"
 #include "launch/device_map.hpp"
 #include "launch/session.hpp"
+#include "launch/steering_variables.hpp"
+#include "results/crowded_cores.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -52,7 +55,7 @@ TEST_CASE("the fingerprint knows the kind of hardware, not the number of ranks o
 
 TEST_CASE("this machine describes itself") {
   const auto world = self_world();
-  RankEnvironment e = describe_rank(*world, c10::kCPU, 3);
+  RankEnvironment e = describe_rank(c10::kCPU, 3, 2);
   REQUIRE(e.cpu_quota == cpu_quota());
   e.cpu_quota = 2.25;
   REQUIRE_FALSE(e.host.empty());
@@ -61,6 +64,12 @@ TEST_CASE("this machine describes itself") {
   REQUIRE(e.driver == "none");
   REQUIRE(e.threads == 3);
   REQUIRE(e.cores_bound >= 1);
+  REQUIRE(std::count(e.thread_cores.begin(), e.thread_cores.end(), ' ') == 2);  // of 3 threads
+  REQUIRE(e.loader_threads == 2);
+  REQUIRE(CoreSet(e.cores).contains(CoreSet(e.loader_cores)));
+  REQUIRE_FALSE(e.loader_cores.empty());
+  REQUIRE_FALSE(e.numa_nodes.empty());
+  REQUIRE(e.machine.find("hardware thread") != std::string::npos);
   REQUIRE(e.memory_bytes > (std::int64_t{1} << 28));
   const auto all = gather_environments(*world, e);
   REQUIRE(all.size() == 1);
@@ -95,9 +104,24 @@ TEST_CASE("threads: as asked, else the cores, and never more than the process is
   REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
   const int bound = bound_cores();
   const int threads = threads_per_rank(config, *world);
+  const RankEnvironment e = describe_rank(c10::kCPU, 1, 1);
   REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
   REQUIRE(bound == 1);
   REQUIRE(threads == 1);
+  REQUIRE(e.cores_bound == 1);
+  REQUIRE(e.thread_cores == e.cores);
+  REQUIRE(e.loader_cores == e.cores);
+}
+
+TEST_CASE("variables that steer libraries are told, those of the launcher and of the user are not") {
+  REQUIRE(steering_variables(std::vector<std::string>{
+              "PATH=/bin", "OMP_NUM_THREADS=2", "NCCL_SOCKET_IFNAME=ib0", "OMPI_MCA_btl_tcp_if_include=ib0",
+              "OMPI_MCA_orte_hnp_uri=1.0;tcp://10.0.0.1:1", "OMPI_COMM_WORLD_RANK=1", "MV2_COMM_WORLD_RANK=1",
+              "SECRET_TOKEN=NCCL_", "FI_PROVIDER=tcp\nx"}) ==
+          "FI_PROVIDER=tcp x\nNCCL_SOCKET_IFNAME=ib0\nOMPI_MCA_btl_tcp_if_include=ib0\nOMP_NUM_THREADS=2");
+  REQUIRE(setenv("NCCL_ALGO", "Ring", 1) == 0);
+  REQUIRE(steering_variables().find("NCCL_ALGO=Ring") != std::string::npos);
+  REQUIRE(unsetenv("NCCL_ALGO") == 0);
 }
 
 TEST_CASE("versions of everything that computes or communicates") {

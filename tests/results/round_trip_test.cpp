@@ -31,6 +31,13 @@ TEST_CASE("what is written is read back") {
   REQUIRE(run.ranks.size() == 2);
   CHECK(run.ranks[1].host == "h1");
   CHECK(run.ranks[1].cores_bound == 3);
+  CHECK(run.ranks[1].thread_cores == "0,2 5");
+  CHECK(run.ranks[1].loader_cores == "0,2,5");
+  CHECK(run.ranks[1].numa_nodes == "0-1");
+  CHECK(run.ranks[1].caches == "L3 0-1 of 32 MiB");
+  CHECK(run.ranks[1].machine == "2 packages");
+  CHECK(run.ranks[1].loader_threads == 4);
+  CHECK(run.ranks[1].variables == "NCCL_DEBUG=INFO\nOMP_NUM_THREADS=2");
   CHECK(run.ranks[0].cpu_quota == 0);
   CHECK(run.ranks[1].cpu_quota == 1.5);
   CHECK(run.ranks[1].clock_offset == 0.25);

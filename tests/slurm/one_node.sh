@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A Slurm of one node (this machine) out of a temporary folder, with its own munge. Sourced by the tests.
+# A Slurm out of a temporary folder, with its own munge, of one node (this machine) or of the hosts of scripts/two-hosts.
+# Sourced by the tests.
 
 # Ends the test with exit code 77 where a part of Slurm is not installed.
 skip_without_slurm() {
@@ -12,22 +13,18 @@ skip_without_slurm() {
   done
 }
 
-# start_slurm FOLDER: SLURM_CONF is set afterwards. Non-zero when the daemons do not come up.
-start_slurm() {
-  local folder="$1" user host cpus
+# write_slurm_conf FOLDER NODE=ADDRESS...: the first node is the controller's. Each node has the CPUs of this machine.
+write_slurm_conf() {
+  local folder="$1" controller="$2" user node cpus
+  shift
   user="$(id -un)"
-  host="$(hostname -s)"
   cpus="$(nproc)"
   ((cpus >= 2)) || cpus=2
-  mkdir -p "$folder"/{state,spool,munge}
-  chmod 700 "$folder/munge"
-  dd if=/dev/urandom of="$folder/munge/key" bs=1 count=1024 status=none
-  chmod 600 "$folder/munge/key"
   # The ports follow from the process, so that two tests on one machine do not meet.
   local port=$((20000 + $$ % 20000 * 2))
   cat >"$folder/slurm.conf" <<EOF
 ClusterName=lockstep_test
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=${controller%=*}(${controller#*=})
 SlurmctldPort=$port
 SlurmdPort=$((port + 1))
 SlurmUser=$user
@@ -46,36 +43,52 @@ SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/spool/%n
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/slurmd.%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
-SlurmdLogFile=$folder/slurmd.log
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus State=UNKNOWN
-PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
+SlurmdLogFile=$folder/slurmd.%n.log
 EOF
+  for node in "$@"; do
+    mkdir -p "$folder/spool/${node%=*}"
+    echo "NodeName=${node%=*} NodeAddr=${node#*=} CPUs=$cpus State=UNKNOWN" >>"$folder/slurm.conf"
+  done
+  echo "PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP" >>"$folder/slurm.conf"
+}
+
+# start_slurm FOLDER [NODE=ADDRESS...]: without nodes, of this machine alone. SLURM_CONF is set afterwards. Non-zero when
+# the daemons do not come up.
+start_slurm() {
+  local folder="$1" node tries
+  shift
+  (($#)) || set -- "$(hostname -s)=127.0.0.1"
+  mkdir -p "$folder"/{state,spool,munge}
+  chmod 700 "$folder/munge"
+  dd if=/dev/urandom of="$folder/munge/key" bs=1 count=1024 status=none
+  chmod 600 "$folder/munge/key"
+  write_slurm_conf "$folder" "$@"
   export SLURM_CONF="$folder/slurm.conf"
   munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" \
     --pid-file="$folder/munged.pid" --log-file="$folder/munge/log" --seed-file="$folder/munge/seed"
   slurmctld
   slurmd
-  local tries
+  for node in "${@:2}"; do "$OTHER_HOST" "${node%=*}" slurmd; done
   for ((tries = 0; tries < 60; ++tries)); do
-    [[ "$(sinfo --noheader --format=%t 2>/dev/null)" == idle ]] && return 0
+    [[ "$(sinfo --noheader --format=%D-%t 2>/dev/null)" == "$#-idle" ]] && return 0
     sleep 0.5
   done
   echo "Slurm did not come up; the end of its logs:" >&2
-  tail -n 5 "$folder"/slurmctld.log "$folder"/slurmd.log >&2
+  tail -n 5 "$folder"/slurmctld.log "$folder"/slurmd.*.log >&2
   return 1
 }
 
 # stop_slurm FOLDER: ends what start_slurm started there, by the ids the daemons wrote.
 stop_slurm() {
-  local folder="$1" daemon pid tries
+  local folder="$1" file pid tries
   scancel --state=RUNNING --state=PENDING --user="$(id -un)" 2>/dev/null || true
-  for daemon in slurmd slurmctld munged; do
-    [[ -s "$folder/$daemon.pid" ]] || continue
-    pid="$(<"$folder/$daemon.pid")"
+  for file in "$folder"/slurmd.*.pid "$folder/slurmctld.pid" "$folder/munged.pid"; do
+    [[ -s "$file" ]] || continue
+    pid="$(<"$file")"
     kill "$pid" 2>/dev/null || true
     for ((tries = 0; tries < 50; ++tries)); do
       kill -0 "$pid" 2>/dev/null || break

@@ -186,6 +186,13 @@ const Fault kFaults[] = {
      [](Runs& r) { in_all(r, "ddp", [](RunData& run) { set_binding(run, 2, ""); }); }},
     {"all ranks are bound to the same 2 cores", "oversubscribed",
      [](Runs& r) { in_all(r, "ddp", [](RunData& run) { set_binding(run, 2, "0 1"); }); }},
+    {"OpenMP has bound a thread of each rank to the same core", "oversubscribed",
+     [](Runs& r) {
+       in_all(r, "ddp", [](RunData& run) {
+         set_binding(run, 8, "0 1 2 3 4 5 6 7");
+         for (RankEnvironment& rank : run.ranks) rank.thread_cores = "0";
+       });
+     }},
     {"more threads than the control group has CPUs", "oversubscribed",
      [](Runs& r) {
        in_all(r, "ddp", [](RunData& run) {

@@ -56,7 +56,9 @@ std::vector<RunData> hostile_runs() {
     run.environment["libtorch"] = hostile_text();
     run.config_given = hostile_text();
     if (run.header.mode == "ddp") run.header.mode = "d'" + hostile_text();
-    for (RankEnvironment& rank : run.ranks) rank.host = rank.cpu = rank.device = hostile_text();
+    for (RankEnvironment& rank : run.ranks)
+      rank.host = rank.cpu = rank.device = rank.thread_cores = rank.caches = rank.machine = rank.variables =
+          hostile_text();
   }
   return runs;
 }

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Two hosts of this machine (scripts/two-hosts) with a link of 100 Mbit/s and clocks 5000 s apart: MPI, lifeline and
+# clocks across them, and what analyze makes of the link.
+# shellcheck disable=SC2086  # $small is a list of words
+if [[ -z "${OTHER_HOST:-}" ]]; then exec "$SOURCE/scripts/two-hosts" --rate 100mbit --clock 5000 "$0"; fi
+hosts_variables=$(env | grep '^OMPI_MCA_rmaps')  # support.sh has some of its own
+# shellcheck source=tests/cli/support.sh
+source "$(dirname "$0")/support.sh"
+unset OMPI_MCA_rmaps_base_oversubscribe
+export "${hosts_variables?}"
+# What every cluster node has, and MPI falls for: an interface with the same address on each host, and no way between.
+for host in "sh -c" "$OTHER_HOST lockstep-2"; do
+  $host "ip link add name decoy0 type dummy; ip address add 172.17.0.1/16 dev decoy0; ip link set decoy0 up"
+done
+
+strings() { h5dump -y -d "$2" "$1" | grep -o '"[^"]*"' | tail -n +2 | tr -d '"' | tr '\n' ' '; }
+# cell FILE COLUMN: of the first row of a CSV table.
+cell() {
+  awk -F, -v name="$2" 'NR == 1 {for (i = 1; i <= NF; ++i) if ($i == name) column = i}
+    NR == 2 && column {print $column}' "$1"
+}
+# between LOW VALUE HIGH; no number is between none.
+between() {
+  awk -v low="$1" -v x="$2" -v high="$3" 'BEGIN {exit !(x ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/ && x >= low && x <= high)}'
+}
+
+# A step sends 889 KB each way and computes for a few ms.
+linked="--set model.name=mlp --set data.name=synthetic_images --set data.samples=1200 --set data.test_samples=100
+  --set training.global_batch=32 --set training.steps=30 --set parallel.device=cpu --set parallel.threads=1 --quiet"
+: > "$work/linked.yaml"
+on_both() {  # on_both CODE NAME FLAG...
+  local want=$1 name=$2
+  run "$want" "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/linked.yaml" --output "$work/runs/$name" $linked "${@:3}"
+}
+
+on_both 0 slow_link
+slow=$(find "$work/runs/slow_link" -name run.h5)
+[ "$(strings "$slow" /env/host)" = "lockstep-1 lockstep-2 " ] || fail "the ranks are not on both hosts: $(strings "$slow" /env/host)"
+
+# The clocks: what is 5000 s apart is measured within the bound that is stated, which is not the worst that can be said.
+offset=$(last_value "$slow" /env/clock_offset)
+error=$(last_value "$slow" /env/clock_error)
+echo "clock of lockstep-2: $offset s ahead, +- $error s"
+awk -v offset="$offset" -v error="$error" 'BEGIN {d = offset - 5000; exit !(error > 0 && error < 0.01 && (d < 0 ? -d : d) <= error)}' ||
+  fail "an offset of 5000 s was measured as $offset +- $error s"
+
+# The link: what the replicas tell each other is on the wire for so long, and nobody waits for the other to come.
+run 0 "$BIN/analyze" summary "$work/runs/slow_link" --format csv
+cp "$work/out" "$work/slow.csv"
+step=$(cell "$work/slow.csv" step_seconds)
+exposed=$(cell "$work/slow.csv" comm_exposed_share)
+waits=$(cell "$work/slow.csv" wait_share)
+busbw=$(cell "$work/slow.csv" busbw)
+echo "100 Mbit/s: step $step s, exposed communication $exposed, of the step waiting $waits, bus bandwidth $busbw B/s"
+between 0.7 "$exposed" 1 || fail "exposed communication is $exposed of the step, not most of it"
+between 0 "$waits" 0.1 || fail "waiting is $waits of the step, though only the link is slow"
+between 8e6 "$busbw" 12.5e6 || fail "the bus bandwidth is $busbw B/s over a link of 12.5e6"
+
+# Beside it the same with a slow rank: that is waiting, and the link is what it was.
+on_both 0 slow_rank --set parallel.backend=sim --set parallel.link.slow_rank=1 --set parallel.link.slow_factor=40
+run 0 "$BIN/analyze" summary "$work/runs/slow_rank" --format csv
+waits=$(cell "$work/out" wait_share)
+echo "with a slow rank: waiting $waits of the step"
+between 0.2 "$waits" 1 || fail "waiting is $waits of the step, though rank 1 is slow"
+
+# start NAME: a run without end, in the background; returns when it trains.
+start() {
+  "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/linked.yaml" --output "$work/runs/$1" $linked --set training.steps=1000000 \
+    > "$work/out" 2> "$work/err" &
+  job=$!
+  for _ in $(seq 300); do
+    compgen -G "$work/runs/$1/*/run.h5.partial" > /dev/null && break
+    sleep 0.1
+  done
+  sleep 2
+}
+# ends_within SECONDS: all of it, on both hosts.
+ends_within() {
+  local began=$SECONDS code=0
+  for _ in $(seq $((10 * $1))); do pgrep -x train_ddp > /dev/null || break; sleep 0.1; done
+  echo "ended after $((SECONDS - began)) s: $(grep -m 1 '^train_ddp: ' "$work/err")"
+  pgrep -x train_ddp > /dev/null && fail "ranks are left after $1 s" && kill -9 "$job"
+  wait "$job" || code=$?
+  [ "$code" -ne 0 ] || fail "a broken run ended with exit code 0"
+}
+# there COMMAND: on the second host, for each rank that it has.
+there() {
+  "$OTHER_HOST" lockstep-2 "for rank in \$(pgrep -x train_ddp); do
+    [ \$(readlink /proc/\$rank/ns/net) = \$(readlink /proc/self/ns/net) ] && $1 \$rank; done"
+}
+
+# A rank that dies on the other host, and one whose host goes.
+start killed
+there "kill -9"
+ends_within 15
+said "rank 1 on host lockstep-2"
+[ "$(own_lines)" -eq 1 ] || fail "said $(own_lines) lines, not one"
+start unplugged
+ip link set link0 down
+ends_within 60
+said "rank 1 on host lockstep-2"
+
+finish
