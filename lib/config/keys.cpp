@@ -53,8 +53,8 @@ constexpr Count kMostSteps = 1'000'000'000'000, kMostTokens = 1'000'000, kMostWo
 constexpr Count kMostClasses = 1'000'000, kMostBytes = 1'000'000'000'000'000;
 constexpr double kLeastPositive = 1e-30, kMostReal = 1e6;  // of what is multiplied with weights and gradients
 constexpr double kLeastMiB = 1e-6, kMostMiB = 1e6;         // a byte; a tebibyte
-constexpr double kMostSeconds = 1e7, kMostMicroseconds = 1e9, kLeastGbps = 1e-6, kMostGbps = 1e6,
-                 kMostSlowdown = 1e4;
+constexpr double kMostSeconds = 1e7, kMostMinutes = 1e6, kMostMicroseconds = 1e9, kLeastGbps = 1e-6,
+                 kMostGbps = 1e6, kMostSlowdown = 1e4;
 
 std::vector<Key> run_and_model_keys() {
   return {
@@ -299,7 +299,14 @@ std::vector<Key> measure_and_checkpoint_keys() {
       LOCKSTEP_KEY(measure.warmup, auto_or(whole<Count>(0, kMostSteps)),
                    "steps left out of the statistics; auto: analyze detects the warm-up"),
       LOCKSTEP_KEY(checkpoint.every_epochs, whole<Count>(0, kMostEpochs),
-                   "epochs between checkpoints; 0: no checkpoints"),
+                   "epochs between checkpoints; 0: none at the end of epochs"),
+      LOCKSTEP_KEY(checkpoint.every_steps, whole<Count>(0, kMostSteps),
+                   "steps between checkpoints, within epochs too; 0: none by steps"),
+      LOCKSTEP_KEY(checkpoint.every_minutes, real(from_to(0, kMostMinutes)),
+                   "minutes between checkpoints, written after the step in progress; 0: none by time"),
+      LOCKSTEP_KEY(checkpoint.on_signal, auto_or(boolean()),
+                   "a signal that ends the run (SIGTERM, SIGINT, SIGUSR1, ...) lets it write a checkpoint "
+                   "after the step in progress; auto: if another checkpoint key asks for checkpoints"),
       LOCKSTEP_KEY(checkpoint.keep, whole<Count>(1, kMostEpochs),
                    "number of checkpoints to keep, newest first"),
       LOCKSTEP_KEY(

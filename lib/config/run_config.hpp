@@ -147,9 +147,14 @@ struct RunConfig {
   } measure;
 
   struct Checkpoint {
-    std::int64_t every_epochs = 0;  // 0: none
+    std::int64_t every_epochs = 0, every_steps = 0;  // 0: none
+    double every_minutes = 0;                        // 0: none
+    std::optional<bool> on_signal;                   // empty: where there are others
     std::int64_t keep = 2;
     bool reschedule = false;  // --resume may change the schedule
+
+    bool at_times() const { return every_epochs > 0 || every_steps > 0 || every_minutes > 0; }
+    bool at_signals() const { return on_signal.value_or(at_times()); }
   } checkpoint;
 
   // Where each given key was given, by dotted name; keys at their defaults are absent.

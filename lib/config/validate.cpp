@@ -92,11 +92,15 @@ void check_link(const RunConfig& c) {
 
 void check_ablation(const RunConfig& c) {
   if (c.parallel.ablation == Ablation::none) return;
-  if (c.checkpoint.every_epochs > 0)
-    throw input_error(
-        "{} leaves parts of the training out, so there is nothing to save; set "
-        "checkpoint.every_epochs to 0",
-        c.place("parallel.ablation"));
+  const RunConfig::Checkpoint& save = c.checkpoint;
+  for (const auto& [key, asked, off] : {std::tuple("every_epochs", save.every_epochs > 0, "0"),
+                                        {"every_steps", save.every_steps > 0, "0"},
+                                        {"every_minutes", save.every_minutes > 0, "0"},
+                                        {"on_signal", save.on_signal.value_or(false), "false"}})
+    if (asked)
+      throw input_error(
+          "{} leaves parts of the training out, so there is nothing to save; set checkpoint.{} to {}",
+          c.place("parallel.ablation"), key, off);
   if (c.parallel.sync_batchnorm)
     throw input_error(
         "{} is about gradients alone, and parallel.sync_batchnorm communicates in the forward "

@@ -52,22 +52,38 @@ void WorkAudit::record(std::span<const std::int64_t> ids, std::int64_t padding) 
   report_.padding += padding;
 }
 
-AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks) {
-  AuditRow row;
-  std::vector<std::uint64_t> seen(words_for(dataset_size));
-  std::int64_t total = 0, distinct = 0;
+WorkReport sum_of_reports(const std::vector<WorkReport>& reports) {
+  WorkReport sum = reports.at(0);
+  for (std::size_t i = 1; i < reports.size(); ++i) {
+    const WorkReport& report = reports[i];
+    if (report.dataset_size != sum.dataset_size || report.seen.size() != sum.seen.size())
+      throw run_error("a rank's work report is not one of {} samples", sum.dataset_size);
+    for (std::size_t w = 0; w < sum.seen.size(); ++w) sum.seen[w] |= report.seen[w];
+    sum.samples += report.samples;
+    sum.padding += report.padding;
+    sum.digest += report.digest;
+  }
+  return sum;
+}
+
+AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks,
+                      const WorkReport* before) {
+  std::vector<WorkReport> all = {WorkAudit(dataset_size).local()};
+  all.insert(all.end(), ranks.begin(), ranks.end());
+  if (before) all.push_back(*before);
+  const WorkReport together = sum_of_reports(all);
+  std::int64_t distinct = 0;
+  for (const std::uint64_t word : together.seen) distinct += std::popcount(word);
+  AuditRow row{.samples = {},
+               .digest = {},
+               .missing = dataset_size - distinct,
+               .repeated = together.samples - distinct,
+               .padding = 0};
   for (const WorkReport& report : ranks) {
-    if (report.dataset_size != dataset_size || report.seen.size() != seen.size())
-      throw run_error("a rank's work report is not one of {} samples", dataset_size);
-    for (std::size_t i = 0; i < seen.size(); ++i) seen[i] |= report.seen[i];
     row.samples.push_back(report.samples);
     row.digest.push_back(report.digest);
     row.padding += report.padding;
-    total += report.samples;
   }
-  for (const std::uint64_t word : seen) distinct += std::popcount(word);
-  row.missing = dataset_size - distinct;
-  row.repeated = total - distinct;
   return row;
 }
 

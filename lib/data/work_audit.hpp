@@ -38,9 +38,14 @@ class WorkAudit {
 };
 
 // The row of one epoch from the reports of all ranks, in order of rank. repeated counts every time beyond the
-// first that a sample was trained on, by whichever rank. Error when a report is not one of `dataset_size`
-// samples.
-AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks);
+// first that a sample was trained on, by whichever rank. before: what an earlier run did of the epoch: it
+// counts in missing and repeated, samples and padding are the ranks' own. Error when a report is not one of
+// `dataset_size` samples.
+AuditRow merge_audits(std::int64_t dataset_size, const std::vector<WorkReport>& ranks,
+                      const WorkReport* before = nullptr);
+
+// What they all did together. Errors as above; at least one report.
+WorkReport sum_of_reports(const std::vector<WorkReport>& reports);
 
 // Empty when the epoch is as it should be, else one sentence that says what went wrong. expected: samples
 // that the epoch should have covered, where it was cut short or resumed; -1: all.

@@ -31,8 +31,9 @@ class FaultArbiter {
   // The connection of rank has closed. A fault unless the rank had given a reason before.
   void closed(int rank);
 
+  bool failed() const { return !errors_.empty() || !lost_.empty() || !stall_.empty(); }
   bool lost(int rank) const { return lost_.contains(rank); }
-  bool any_fault() const { return !errors_.empty() || !lost_.empty() || !stall_.empty() || signal_ != 0; }
+  bool any_fault() const { return failed() || signal_ != 0; }
   // Nothing more can come: every rank has given its reason, or is lost.
   bool complete() const { return reported_.size() + lost_.size() == hosts_.size(); }
   // A lost rank before an error before a stalled rank before a signal; rank 0's error before the others'.

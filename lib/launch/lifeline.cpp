@@ -149,6 +149,17 @@ struct Newcomer {
 
 }  // namespace
 
+std::string code_and_text(ExitCode code, const std::string& text) {
+  return fmt::format("{} {}", static_cast<int>(code), text);
+}
+
+std::pair<ExitCode, std::string> parse_code_and_text(const std::string& message) {
+  const std::size_t blank = message.find(' ');
+  const int code = std::atoi(message.c_str());
+  return {static_cast<ExitCode>(code),
+          blank == std::string::npos ? std::string() : message.substr(blank + 1)};
+}
+
 LifelineConnection::LifelineConnection(FileDescriptor fd) : fd_(std::move(fd)) {
   if (fd_.valid()) prepare(fd_.get());
 }

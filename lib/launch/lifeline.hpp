@@ -6,8 +6,10 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/file_descriptor.hpp"
 
 namespace lockstep {
@@ -20,6 +22,9 @@ enum class LifelineKind : char {
   pulse = 'p',      // to and from rank 0, now and then; text: Pulse::text()
   recall = 'r',     // from rank 0: tell the last operations
   flight = 'f',     // to rank 0; text: the last operations, a line each
+  hold = 'h',       // from rank 0: nobody begins a step until it says after which one all come together
+  at_step = 'n',    // to rank 0, the answer; text: the step that the rank is in, or was about to begin
+  meet = 'm',       // from rank 0: after which step, and what for; step_agreement.cpp
   deposed =
       'd',  // to rank 0 from the rank that ends the run in its place; text: exit code, a blank, the message
 };
@@ -28,6 +33,10 @@ struct LifelineMessage {
   LifelineKind kind;
   std::string text;
 };
+
+// "exit code, a blank, the message"
+std::string code_and_text(ExitCode code, const std::string& text);
+std::pair<ExitCode, std::string> parse_code_and_text(const std::string& message);
 
 class LifelineConnection {
  public:

@@ -80,6 +80,7 @@ MpiWorld::MpiWorld(int argc, char** argv, const TimeLimit& limit)
   options.end_all = [](int code) { MPI_Abort(MPI_COMM_WORLD, code); };
   options.limit = limit;
   options.flight = &flight_;
+  options.gate = &gate_;
   watchdog_ = std::make_unique<Watchdog>(std::move(options));
   mpi_.started();
 }

@@ -52,6 +52,7 @@ class MpiWorld final : public World {
   void barrier() override { group_.barrier(); }
   std::unique_ptr<Group> split(int color) override { return group_.split(color); }
   FlightRecorder& flight() override { return flight_; }
+  StepGate& gate() override { return gate_; }
   ClockOffset measure_clock_offset() override;
   void on_emergency(std::function<void(const Emergency&)> handler) override;
 
@@ -72,6 +73,7 @@ class MpiWorld final : public World {
 
   SignalBlock block_;  // before MPI starts its threads
   FlightRecorder flight_;
+  StepGate gate_;
   MpiLibrary mpi_;
   MpiGroup group_;  // of all ranks
   MPI_Comm comm_;

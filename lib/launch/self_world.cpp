@@ -35,6 +35,7 @@ class SelfWorld final : public World {
   void barrier() override { self_.barrier(); }
   std::unique_ptr<Group> split(int color) override { return self_.split(color); }
   FlightRecorder& flight() override { return flight_; }
+  StepGate& gate() override { return gate_; }
   ClockOffset measure_clock_offset() override { return {}; }
   void on_emergency(std::function<void(const Emergency&)> handler) override {
     watchdog_.on_emergency(std::move(handler));
@@ -51,10 +52,12 @@ class SelfWorld final : public World {
     result.program = program_invocation_short_name;
     result.limit = limit_;
     result.flight = &flight_;
+    result.gate = &gate_;
     return result;
   }
   TimeLimit limit_;
   FlightRecorder flight_;
+  StepGate gate_;
   SelfGroup self_{flight_};
   SignalBlock block_;
   Watchdog watchdog_{options()};

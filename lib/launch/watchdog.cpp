@@ -39,26 +39,8 @@ constexpr double kPulses = 10;
 
 double pulse_seconds(const TimeLimit& limit) { return std::clamp(limit.seconds / kPulses, 0.05, 5.0); }
 
-// nohup and batch systems have some ignored, and a program may have a use of its own for others.
-sigset_t signals_to_handle() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {
-    struct sigaction now {};
-    if (sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) sigaddset(&set, signal);
-  }
-  return set;
-}
-
-const sigset_t& handled_signals() {
-  static const sigset_t set = signals_to_handle();
-  return set;
-}
-
 FileDescriptor open_signals() {
-  FileDescriptor fd(signalfd(-1, &handled_signals(), SFD_CLOEXEC | SFD_NONBLOCK));
+  FileDescriptor fd(signalfd(-1, &ending_signals(), SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) throw run_error("signalfd: {}", errno_text(errno));
   return fd;
 }
@@ -74,21 +56,7 @@ void wake(const FileDescriptor& fd) {
   static_cast<void>(!write(fd.get(), &one, sizeof one));
 }
 
-std::string code_and_text(ExitCode code, const std::string& text) {
-  return fmt::format("{} {}", static_cast<int>(code), text);
-}
-
-std::pair<ExitCode, std::string> parse_code_and_text(const std::string& message) {
-  const std::size_t blank = message.find(' ');
-  const int code = std::atoi(message.c_str());
-  return {static_cast<ExitCode>(code),
-          blank == std::string::npos ? std::string() : message.substr(blank + 1)};
-}
-
 }  // namespace
-
-SignalBlock::SignalBlock() { pthread_sigmask(SIG_BLOCK, &handled_signals(), &before_); }
-SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 void print_failure(const std::string& program, const std::string& text) {
   // A progress line may stand on the terminal: take its place.
@@ -109,6 +77,13 @@ Watchdog::Watchdog(WatchdogOptions options)
       detector_->ignore(rank);  // rank 0 looks after them
   }
   last_beat_ = next_pulse_ = Clock::now();
+  if (options_.gate) {
+    options_.gate->on_change([this] { wake(wake_up_); });
+    agreement_.emplace(*options_.gate, options_.rank, static_cast<int>(options_.hosts.size()),
+                       [this](std::size_t peer, LifelineKind kind, const std::string& text) {
+                         options_.peers.at(peer).send(kind, text);
+                       });
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -119,6 +94,7 @@ Watchdog::~Watchdog() {
   }
   wake(wake_up_);
   thread_.join();
+  if (options_.gate) options_.gate->on_change({});
 }
 
 void Watchdog::on_emergency(std::function<void(const Emergency&)> handler) {
@@ -142,6 +118,7 @@ void Watchdog::run() {
     read_lifeline();
     read_signals();
     read_own_error();
+    if (agreement_) agreement_->advance();
     beat();
     act_when_due();
   }
@@ -179,10 +156,21 @@ void Watchdog::read_signals() {
     if (signal == SIGINT && std::exchange(interrupted_once_, true)) _exit(static_cast<int>(ExitCode::failed));
     // MPI ends this rank, as another has said it would.
     if (orders_ && (!orders_print_ || options_.rank != 1)) end(*orders_, false);
+    if (ends_after_a_step(signal)) continue;
     arbiter_.signalled(options_.rank, signal);
     if (options_.rank != 0) options_.peers.at(0).send(LifelineKind::signalled, std::to_string(signal));
     set_deadline(time_to_act());
   }
+}
+
+// What is given up already is not saved any more.
+bool Watchdog::ends_after_a_step(int signal) {
+  if (!options_.gate || !options_.gate->answers_signals() || deadline_) return false;
+  if (options_.rank == 0)
+    agreement_->stop("interrupted by " + signal_name(signal));
+  else
+    options_.peers.at(0).send(LifelineKind::signalled, std::to_string(signal));
+  return true;
 }
 
 void Watchdog::read_own_error() {
@@ -231,7 +219,12 @@ void Watchdog::hear(int rank, const LifelineMessage& message) {
     if (detector_) detector_->left(rank);
     return arbiter_.said_bye(rank);
   }
-  if (message.kind == LifelineKind::signalled) arbiter_.signalled(rank, std::atoi(message.text.c_str()));
+  if (agreement_ && agreement_->hear(rank, message)) return;
+  if (message.kind == LifelineKind::signalled) {
+    const int signal = std::atoi(message.text.c_str());
+    if (ends_after_a_step(signal)) return;
+    arbiter_.signalled(rank, signal);
+  }
   if (message.kind == LifelineKind::error) {
     const auto [code, text] = parse_code_and_text(message.text);
     arbiter_.error(rank, code, text);
@@ -243,6 +236,10 @@ void Watchdog::hear_from_root(const LifelineMessage& message) {
   // Whether rank 0 gets on is its own to judge; here it counts that it tells.
   if (message.kind == LifelineKind::pulse && detector_)
     detector_->heard(0, {.idle = 0, .waits = false, .doing = Pulse::parse(message.text).doing});
+  if (agreement_ && agreement_->hear(0, message)) {
+    if (!orders_ && !arbiter_.failed()) deadline_.reset();  // a signal, for which rank 0 lets a step end
+    return;
+  }
   if (message.kind == LifelineKind::recall) options_.peers.at(0).send(LifelineKind::flight, joined_flight());
   if (message.kind == LifelineKind::bye) {
     arbiter_.said_bye(0);
@@ -372,7 +369,7 @@ void Watchdog::end(const Verdict& verdict, bool prints) {
     _exit(code);
   }).detach();
   // From here on a second SIGINT ends the process as it does in any program.
-  pthread_sigmask(SIG_UNBLOCK, &handled_signals(), nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &ending_signals(), nullptr);
   if (prints) print_failure(options_.program, verdict.line);
   Emergency emergency = verdict.emergency;
   emergency.details = flights();

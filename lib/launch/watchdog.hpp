@@ -15,27 +15,13 @@
 #include "launch/fault_arbiter.hpp"
 #include "launch/flight_recorder.hpp"
 #include "launch/lifeline.hpp"
+#include "launch/signal_block.hpp"
 #include "launch/stall_detector.hpp"
+#include "launch/step_agreement.hpp"
 #include "launch/time_limit.hpp"
 #include "launch/world.hpp"
 
-#include <signal.h>
-
 namespace lockstep {
-
-// Blocks the signals that end a run in the calling thread, and so in those it starts, until destroyed: SIGINT
-// and SIGTERM, and of SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU those that nobody ignores or handles when a first
-// one is made.
-class SignalBlock {
- public:
-  SignalBlock();
-  ~SignalBlock();
-  SignalBlock(const SignalBlock&) = delete;
-  SignalBlock& operator=(const SignalBlock&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 struct WatchdogOptions {
   std::string program = "lockstep";  // for the line on stderr
@@ -45,6 +31,7 @@ struct WatchdogOptions {
   std::function<void(int)> end_all;                // ends all ranks with an exit code (MPI_Abort)
   TimeLimit limit = {.seconds = 0};                // of standing still
   FlightRecorder* flight = nullptr;                // this rank's; needed with a limit
+  StepGate* gate = nullptr;  // while it is open, a signal ends the run after a step; null: never
 };
 
 class Watchdog {
@@ -68,6 +55,7 @@ class Watchdog {
   bool stopped();
   void wait_for_events();
   void read_signals();
+  bool ends_after_a_step(int signal);
   void read_own_error();
   void read_lifeline();
   void hear(int rank, const LifelineMessage& message);
@@ -95,6 +83,7 @@ class Watchdog {
   std::optional<Verdict> orders_;              // other ranks: what rank 0 has decided, or that it was lost
   bool orders_print_ = false;
   bool interrupted_once_ = false;
+  std::optional<StepAgreement> agreement_;  // with a gate
 
   std::optional<StallDetector> detector_;  // with a limit
   Clock::time_point last_beat_, next_pulse_;

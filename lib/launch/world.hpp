@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "launch/group.hpp"
+#include "launch/step_gate.hpp"
 
 namespace lockstep {
 
@@ -30,6 +31,9 @@ class World : public Group {
     double offset = 0, error = 0;
   };
   virtual ClockOffset measure_clock_offset() = 0;
+
+  // Where this rank passes before each step, so that all can stop after the same one.
+  virtual StepGate& gate() = 0;
 
   // Called once, on the watchdog's thread, when a signal arrives or a rank is lost, before the process ends.
   // It must be short, must not communicate, and may run while the main thread is anywhere (lock what it

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "parallel/initial_broadcast.hpp"
@@ -144,6 +145,22 @@ std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size
   order = shared.to(torch::kCPU);
   const auto* first = order.data_ptr<std::int64_t>();
   return {first, first + order.numel()};
+}
+
+std::vector<std::size_t> GradientReducer::learnt_order() const {
+  std::vector<std::size_t> order;
+  if (learning_order_) return order;
+  for (const BucketPlan::Bucket& bucket : buckets_->plan().buckets)
+    for (const BucketPlan::Slot& slot : bucket.slots) order.push_back(slot.parameter);
+  return order;
+}
+
+void GradientReducer::expect_order(const std::vector<std::size_t>& order) {
+  ready_order_.clear();
+  std::vector<std::size_t> sorted = order, all = reverse_order(buckets_->parameters().size());
+  std::sort(sorted.begin(), sorted.end());
+  std::reverse(all.begin(), all.end());
+  if (sorted == all) ready_order_ = order;
 }
 
 bool GradientReducer::rebuild() {

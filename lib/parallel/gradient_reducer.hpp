@@ -58,6 +58,12 @@ class GradientReducer {
   // Returns whether the layout changed; the caller then lays its optimizer state out likewise.
   bool rebuild();
 
+  // The order in which the buckets are laid out, once it has been learnt; empty until then.
+  std::vector<std::size_t> learnt_order() const;
+  // Before the first step: the order that an earlier run has learnt, for rebuild() to take at once. One that
+  // is no permutation of the parameters counts as none.
+  void expect_order(const std::vector<std::size_t>& order);
+
   FlatBuckets& buckets() { return *buckets_; }
   const FlatBuckets& buckets() const { return *buckets_; }
   // Before the first backward pass of a step. Gradients that are gathered are undefined from here to

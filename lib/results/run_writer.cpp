@@ -136,7 +136,13 @@ struct RunWriter::Impl {
     for (const auto& c : kStageTimes) file.append(c.path, stages.*c.member, extent, 0);
   }
 
-  // Each epoch's block came in order of rank; over the whole run only a stable sort makes that so.
+  void append_tables(const StepTable& steps, const CommTable& comm, const StageTable& stages) {
+    append_steps(steps);
+    append_comm(comm);
+    append_stages(stages);
+  }
+
+  // Each block came in order of rank; over the whole run only a stable sort makes that so.
   void order_comm() {
     if (!file.has("/comm/rank")) return;
     const auto ranks = file.column<std::int32_t>("/comm/rank");
@@ -260,12 +266,17 @@ void RunWriter::set_cuda_graph(const std::string& text) {
   impl_->change([&] { impl_->file.attribute("/", "cuda_graph", text); });
 }
 
+void RunWriter::append_part(const StepTable& steps, const CommTable& comm, const StageTable& stages) {
+  impl_->change([&] {
+    impl_->append_tables(steps, comm, stages);
+    impl_->file.flush();
+  });
+}
+
 void RunWriter::append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                              const EpochRow& epoch, const AuditRow& audit) {
   impl_->change([&] {
-    impl_->append_steps(steps);
-    impl_->append_comm(comm);
-    impl_->append_stages(stages);
+    impl_->append_tables(steps, comm, stages);
     impl_->append_epoch_row(epoch);
     impl_->append_audit(audit);
     impl_->file.flush();

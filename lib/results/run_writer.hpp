@@ -24,9 +24,11 @@ class RunWriter {
   void set_buckets(const BucketTable& buckets);
   void set_recorder_overhead(double share);
   void set_cuda_graph(const std::string& text);  // "captured", or why no step is
-  // steps, comm: of this epoch, comm in order of rank, then time. On the disk when it returns.
+  // steps, comm: of this epoch, or what is left of it, comm in order of rank, then time. On the disk when it returns.
   void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                     const EpochRow& epoch, const AuditRow& audit);
+  // Steps of an epoch that is not over: the rest follows. On the disk when it returns.
+  void append_part(const StepTable& steps, const CommTable& comm, const StageTable& stages);
   // status: complete, failed or interrupted. Orders /comm by rank over the whole run, closes, and renames the
   // file to its final name, never over another.
   void finish(const std::string& status, bool valid, const std::vector<std::string>& reasons,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -17,10 +18,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kPrefix = "epoch_", kExtension = ".safetensors";
+constexpr std::string_view kPrefix = "epoch_", kStep = "_step_", kExtension = ".safetensors";
 constexpr const char* kArchiveExtension = ".pt";  // of earlier versions
-constexpr const char* kFormat = "1";
+// The first has neither the ranks' state nor checkpoints within an epoch.
+constexpr std::string_view kFormats[] = {"1", "2"};
 constexpr std::string_view kSettingKey = "config:";  // and the setting's key
+constexpr std::string_view kReasonKey = "invalid:";  // and a number, from 0
+// Tensors that are not of model and optimizer.
+constexpr std::string_view kBeside[] = {"rank/", "epoch/"};
 
 struct TypeName {
   torch::ScalarType type;
@@ -66,16 +71,33 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return number;
 }
 
+// Whole epochs, and steps where it lies within one.
+using Place = std::pair<std::int64_t, std::int64_t>;
+
+std::string name_of(const CheckpointFacts& facts) {
+  std::string name = fmt::format("{}{:06}", kPrefix, facts.epochs_done);
+  if (facts.within_epoch) name += fmt::format("{}{:08}", kStep, facts.steps_done);
+  return name.append(kExtension);
+}
+
+std::optional<Place> place_of(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kExtension)) return {};
+  name = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kExtension.size());
+  const std::size_t step = name.find(kStep);
+  const auto epochs = whole_number(name.substr(0, step));
+  const auto steps =
+      step == name.npos ? std::optional<std::int64_t>(0) : whole_number(name.substr(step + kStep.size()));
+  if (!epochs || !steps) return {};
+  return Place(*epochs, *steps);
+}
+
 // The files in a folder that this program named, oldest first.
-std::vector<std::pair<std::int64_t, fs::path>> checkpoints_in(const fs::path& folder) {
-  std::vector<std::pair<std::int64_t, fs::path>> found;
+std::vector<std::pair<Place, fs::path>> checkpoints_in(const fs::path& folder) {
+  std::vector<std::pair<Place, fs::path>> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    std::string name = entry.path().filename().string();
-    if (!name.starts_with(kPrefix) || !name.ends_with(kExtension)) continue;
-    name = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kExtension.size());
-    if (const auto epochs = whole_number(name)) found.emplace_back(*epochs, entry.path());
-  }
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (const auto place = place_of(entry.path().filename().string()))
+      found.emplace_back(*place, entry.path());
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -90,7 +112,7 @@ bool has_archives(const fs::path& folder) {
 // What to do about a checkpoint that cannot be used.
 std::string way_on(const fs::path& damaged) {
   std::string before;
-  for (const auto& [epochs, path] : checkpoints_in(damaged.parent_path())) {
+  for (const auto& [place, path] : checkpoints_in(damaged.parent_path())) {
     if (path.filename() == damaged.filename()) break;
     before = path.string();
   }
@@ -99,42 +121,67 @@ std::string way_on(const fs::path& damaged) {
 }
 
 TensorTexts texts_of(const CheckpointFacts& facts) {
-  TensorTexts texts = {{"lockstep_checkpoint", kFormat},
+  TensorTexts texts = {{"lockstep_checkpoint", std::string(std::end(kFormats)[-1])},
                        {"program", plain_text(provenance().version)},
                        {"run", facts.run},
                        {"epochs_done", std::to_string(facts.epochs_done)},
                        {"steps_done", std::to_string(facts.steps_done)},
                        {"total_steps", std::to_string(facts.total_steps)},
                        {"global_batch", std::to_string(facts.global_batch)},
-                       {"data_digest", facts.data_digest}};
+                       {"data_digest", facts.data_digest},
+                       {"within_epoch", facts.within_epoch ? "1" : "0"},
+                       {"mode", facts.mode},
+                       {"ranks", std::to_string(facts.ranks)},
+                       {"order_learnt", facts.order_learnt ? "1" : "0"}};
+  for (std::size_t i = 0; i < facts.invalid_reasons.size(); ++i)
+    texts[fmt::format("{}{:06}", kReasonKey, i)] = plain_text(facts.invalid_reasons[i]);
   for (const auto& [key, value] : facts.settings) texts[std::string(kSettingKey) + key] = value;
   return texts;
 }
 
-CheckpointFacts facts_of(const TensorFile& file) {
-  const TensorTexts& texts = file.header().texts;
-  const auto text = [&](const char* key) -> const std::string& {
-    const auto found = texts.find(key);
-    if (found == texts.end()) throw DamagedTensorFile(file.path(), fmt::format("it has no '{}'", key));
+// Of a checkpoint's header; what is damaged is said with the file's name.
+class Texts {
+ public:
+  explicit Texts(const TensorFile& file) : file_(file), texts_(file.header().texts) {}
+  const std::string& text(const char* key) const {
+    const auto found = texts_.find(key);
+    if (found == texts_.end()) throw DamagedTensorFile(file_.path(), fmt::format("it has no '{}'", key));
     return found->second;
-  };
-  const auto count = [&](const char* key) {
+  }
+  std::int64_t count(const char* key) const {
     const auto number = whole_number(text(key));
-    if (!number) throw DamagedTensorFile(file.path(), fmt::format("its '{}' is no number", key));
+    if (!number) throw DamagedTensorFile(file_.path(), fmt::format("its '{}' is no number", key));
     return *number;
-  };
-  if (text("lockstep_checkpoint") != kFormat)
-    throw input_error("{}: a checkpoint of format {}; this version reads format {}", file.path(),
-                      text("lockstep_checkpoint"), kFormat);
-  CheckpointFacts facts{.run = text("run"),
-                        .epochs_done = count("epochs_done"),
-                        .steps_done = count("steps_done"),
-                        .total_steps = count("total_steps"),
-                        .global_batch = count("global_batch"),
-                        .data_digest = text("data_digest"),
+  }
+
+ private:
+  const TensorFile& file_;
+  const TensorTexts& texts_;
+};
+
+CheckpointFacts facts_of(const TensorFile& file) {
+  const Texts texts(file);
+  const std::string& format = texts.text("lockstep_checkpoint");
+  if (std::find(std::begin(kFormats), std::end(kFormats), format) == std::end(kFormats))
+    throw input_error("{}: a checkpoint of format {}; this version reads the formats {}", file.path(), format,
+                      fmt::join(kFormats, " and "));
+  CheckpointFacts facts{.run = texts.text("run"),
+                        .epochs_done = texts.count("epochs_done"),
+                        .steps_done = texts.count("steps_done"),
+                        .total_steps = texts.count("total_steps"),
+                        .global_batch = texts.count("global_batch"),
+                        .data_digest = texts.text("data_digest"),
                         .settings = {}};
-  for (const auto& [key, value] : texts)
+  if (format != kFormats[0]) {
+    facts.within_epoch = texts.count("within_epoch") != 0;
+    facts.mode = texts.text("mode");
+    facts.ranks = texts.count("ranks");
+    facts.order_learnt = texts.count("order_learnt") != 0;
+  }
+  for (const auto& [key, value] : file.header().texts) {
     if (key.starts_with(kSettingKey)) facts.settings[key.substr(kSettingKey.size())] = value;
+    if (key.starts_with(kReasonKey)) facts.invalid_reasons.push_back(value);
+  }
   return facts;
 }
 
@@ -156,7 +203,8 @@ CheckpointTensors checkpoint_tensors(const Model& model, const FlatOptimizer& op
   CheckpointTensors result;
   for (const NamedValues& value : named_values(model, optimizer, aliases)) {
     if (value.copy) continue;
-    const torch::Tensor host = result.memory.emplace_back(value.values.detach().cpu().contiguous());
+    const torch::Tensor host = result.memory.emplace_back(
+        value.values.detach().contiguous().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true));
     result.tensors.push_back({value.name,
                               type_name(value.name, host.scalar_type()),
                               host.sizes().vec(),
@@ -176,17 +224,18 @@ std::vector<TensorBytes> merge_parts(const std::vector<std::string>& parts) {
   return all;
 }
 
-void save_checkpoint(const std::string& folder, const CheckpointFacts& facts, std::int64_t keep,
-                     std::vector<TensorBytes> tensors) {
-  const std::string name = fmt::format("{}{:06}{}", kPrefix, facts.epochs_done, kExtension);
+std::string save_checkpoint(const std::string& folder, const CheckpointFacts& facts, std::int64_t keep,
+                            std::vector<TensorBytes> tensors) {
+  const std::string path = (fs::path(folder) / name_of(facts)).string();
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw run_error("{}: cannot be made: {}", folder, error.message());
-  write_tensor_file((fs::path(folder) / name).string(), std::move(tensors), texts_of(facts));
+  write_tensor_file(path, std::move(tensors), texts_of(facts));
   const auto all = checkpoints_in(folder);
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < all.size(); ++i)
     if (!fs::remove(all[i].second, error) && error)
       throw run_error("{}: cannot be removed: {}", all[i].second.string(), error.message());
+  return path;
 }
 
 std::string find_checkpoint(const std::string& resume) {
@@ -204,7 +253,8 @@ std::string find_checkpoint(const std::string& resume) {
         "does not; train again from the start, without --resume",
         folder.string());
   throw input_error(
-      "{}: no checkpoint to resume from; set checkpoint.every_epochs in the run that shall be resumed",
+      "{}: no checkpoint to resume from; set checkpoint.every_epochs, every_steps or every_minutes in the "
+      "run that shall be resumed",
       resume);
 }
 
@@ -234,6 +284,16 @@ void Checkpoint::restore(const std::string& name, torch::Tensor into) const {
   into.copy_(value);
 }
 
+std::string Checkpoint::column_bytes(const std::string& name, const std::string& type) const {
+  const TensorPlace* place = file_.find(name);
+  if (!place) return {};
+  if (place->dtype != type || place->shape.size() != 1)
+    throw input_error("{}: tensor '{}' is not a column of {}", path(), name, type);
+  std::string bytes(place->end - place->begin, '\0');
+  with_way_on(path(), [&] { file_.read(*place, bytes.data()); });
+  return bytes;
+}
+
 std::set<std::string> Checkpoint::load(Model& model, FlatOptimizer& optimizer, const Aliases& aliases) const {
   const torch::NoGradGuard no_grad;
   std::set<std::string> taken;
@@ -248,8 +308,12 @@ std::set<std::string> Checkpoint::load(Model& model, FlatOptimizer& optimizer, c
 }
 
 void Checkpoint::require_all_taken(const std::set<std::string>& taken) const {
+  const auto beside = [](const std::string& name) {
+    return std::any_of(std::begin(kBeside), std::end(kBeside),
+                       [&](std::string_view kind) { return name.starts_with(kind); });
+  };
   for (const TensorPlace& tensor : file_.header().tensors)
-    if (taken.count(tensor.name) == 0)
+    if (taken.count(tensor.name) == 0 && !beside(tensor.name))
       throw input_error(
           "{}: has a tensor '{}', for which there is no place: it is of another model or optimizer", path(),
           tensor.name);

@@ -27,17 +27,6 @@ std::uint64_t parameter_digest(const FlatBuckets& buckets) {
   return digest.value();
 }
 
-double mean_training_loss(const StepTable& steps) {
-  double sum = 0, terms = 0;
-  for (std::size_t i = 0; i < steps.loss.values.size(); ++i) {
-    const std::int32_t weight = steps.loss_terms.values[i];
-    if (weight == 0) continue;
-    sum += static_cast<double>(steps.loss.values[i]) * weight;
-    terms += weight;
-  }
-  return sum / terms;
-}
-
 double sum_of(const Matrix<double>& matrix) {
   return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
 }
@@ -46,6 +35,28 @@ double sum_of(const Matrix<double>& matrix) {
 
 EpochBook::EpochBook(Setup& setup, World& world, Strategy& strategy, const Task& task)
     : setup_(setup), world_(world), strategy_(strategy), task_(task) {}
+
+void EpochBook::begin_epoch(UnfinishedEpoch before) {
+  unfinished_ = std::move(before);
+  seconds_ = samples_ = 0;
+}
+
+EpochTables EpochBook::exchange(std::int64_t epoch, const RankEpoch& mine) {
+  EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
+  if (!output_.exists()) return tables;
+  const StepTable& steps = tables.steps;
+  unfinished_.add_losses(steps);
+  samples_ += std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
+  seconds_ +=
+      steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
+  comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
+  return tables;
+}
+
+void EpochBook::add_part(std::int64_t epoch, const RankEpoch& mine) {
+  const EpochTables tables = exchange(epoch, mine);
+  if (output_.exists()) output_.writer->append_part(tables.steps, tables.comm, tables.stages);
+}
 
 void EpochBook::close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit,
                       const GpuOfRank& gpu) {
@@ -74,7 +85,7 @@ void EpochBook::check_replicas(std::int64_t epoch) {
 
 AuditRow EpochBook::audit_epoch(const TrainedEpoch& epoch, const WorkAudit& audit) {
   const std::int64_t rows = setup_.batches.dataset_size;
-  AuditRow row = merge_audits(rows, world_.all_gather(audit.local()));
+  AuditRow row = merge_audits(rows, world_.all_gather(audit.local()), &unfinished_.work);
   // An epoch cut short, by training.steps or by an ablation, owes only what it has come to.
   const std::int64_t expected = std::min(rows, epoch.computed * setup_.batches.global_batch);
   const std::string sentence = audit_sentence(row, rows, epoch.number, expected);
@@ -139,16 +150,12 @@ std::string EpochBook::epoch_line(std::int64_t epoch, const EpochRow& row, doubl
 }
 
 void EpochBook::write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit) {
-  const EpochTables tables = exchange_epoch(world_, mine, static_cast<std::int32_t>(epoch));
+  const EpochTables tables = exchange(epoch, mine);
   if (!output_.exists()) return;
-  const StepTable& steps = tables.steps;
-  row.train_loss = trains() ? mean_training_loss(steps) : std::numeric_limits<double>::quiet_NaN();
-  row.train_seconds =
-      steps.start.at(0, steps.steps() - 1) + steps.wall.at(0, steps.steps() - 1) - steps.start.at(0, 0);
-  comm_share_ = sum_of(steps.comm_exposed) / sum_of(steps.wall);
-  output_.writer->append_epoch(steps, tables.comm, tables.stages, row, audit);
-  const double samples = std::accumulate(steps.samples.values.begin(), steps.samples.values.end(), 0.0);
-  output_.progress->line(epoch_line(epoch, row, samples));
+  row.train_loss = trains() ? unfinished_.mean_loss() : std::numeric_limits<double>::quiet_NaN();
+  row.train_seconds = seconds_;
+  output_.writer->append_epoch(tables.steps, tables.comm, tables.stages, row, audit);
+  output_.progress->line(epoch_line(epoch, row, samples_));
   show_epoch();
 }
 

@@ -17,12 +17,14 @@
 #include "train/run_output.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
+#include "train/unfinished_epoch.hpp"
 
 namespace lockstep {
 
 // What a finished run has to say for itself, the same on every rank.
 struct TrainingResult {
   std::vector<std::string> invalid_reasons;  // sentences; empty: the run is valid
+  std::string interruption;                  // why it ends before its last step; empty: it does not
   double test_metric = 0, validation_metric = 0;
   Matrix<std::int64_t> test_confusion;  // of the last epoch; empty when the task has no classes
 };
@@ -42,13 +44,19 @@ class EpochBook {
   // Rank 0, before the first epoch.
   void record_to(const RunOutput& output) { output_ = output; }
 
-  // Collective. mine, audit, gpu: what this rank has recorded of the epoch.
+  // What made the runs not valid that this one goes on from. The same on every rank.
+  void inherit(const std::vector<std::string>& invalid_reasons) { result_.invalid_reasons = invalid_reasons; }
+  // before: what earlier runs have done of the epoch.
+  void begin_epoch(UnfinishedEpoch before);
+  // Collective. mine: what this rank has recorded of some steps of the epoch, which goes on.
+  void add_part(std::int64_t epoch, const RankEpoch& mine);
+  // Collective. mine: likewise of its last steps; audit, gpu: of all that this run has done of it.
   void close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit, const GpuOfRank& gpu);
+  // Losses by this run too, work by earlier ones; losses on rank 0 alone.
+  const UnfinishedEpoch& unfinished() const { return unfinished_; }
 
   const TrainingResult& result() const { return result_; }
-  double comm_share() const {
-    return comm_share_;
-  }  // exposed, of the last epoch; rank 0; negative: not known
+  double comm_share() const { return comm_share_; }  // exposed, of the last part; rank 0; negative: not known
 
  private:
   bool trains() const { return setup_.config.parallel.ablation == Ablation::none; }
@@ -57,6 +65,7 @@ class EpochBook {
   EpochRow evaluate_epoch(const TrainedEpoch& epoch);
   void show_epoch();
   std::string epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const;
+  EpochTables exchange(std::int64_t epoch, const RankEpoch& mine);
   void write_epoch(std::int64_t epoch, const RankEpoch& mine, EpochRow row, const AuditRow& audit);
 
   Setup& setup_;
@@ -65,6 +74,8 @@ class EpochBook {
   const Task& task_;
   RunOutput output_;
   TrainingResult result_;
+  UnfinishedEpoch unfinished_;  // rank 0: losses, seconds and samples of the epoch so far
+  double seconds_ = 0, samples_ = 0;
   double comm_share_ = -1;
 };
 

@@ -59,7 +59,7 @@ struct MessageStart {
   double start;
 };
 
-struct Meeting {
+struct Encounter {
   double start = 0;  // of the later end
   int ends = 0;
 };
@@ -70,19 +70,19 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
   std::vector<MessageStart> mine;
   for (const CommInterval& c : comm)
     if (is_message(c)) mine.push_back({c.sequence, c.start});
-  std::unordered_map<std::int64_t, Meeting> meetings;
+  std::unordered_map<std::int64_t, Encounter> encounters;
   for (const std::vector<MessageStart>& theirs : world.all_gather(mine)) {
     for (const MessageStart& m : theirs) {
-      Meeting& meeting = meetings[m.sequence];
-      meeting.start = meeting.ends++ == 0 ? m.start : std::max(meeting.start, m.start);
+      Encounter& encounter = encounters[m.sequence];
+      encounter.start = encounter.ends++ == 0 ? m.start : std::max(encounter.start, m.start);
     }
   }
-  const auto alone = std::count_if(meetings.begin(), meetings.end(),
+  const auto alone = std::count_if(encounters.begin(), encounters.end(),
                                    [](const auto& entry) { return entry.second.ends != 2; });
   if (alone > 0)
-    throw run_error("{} of {} messages have not a sender and a receiver", alone, meetings.size());
+    throw run_error("{} of {} messages have not a sender and a receiver", alone, encounters.size());
   for (CommInterval& c : comm)
-    if (is_message(c)) c.start = std::min(c.end, meetings.at(c.sequence).start);
+    if (is_message(c)) c.start = std::min(c.end, encounters.at(c.sequence).start);
 }
 
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {

@@ -91,6 +91,8 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
     sum_tied_gradients(pipeline_.tied, pipeline_.of_all_stages(), log_, first_message_channel(pipeline_) + 1);
   }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
+  std::vector<std::size_t> learnt_order() const override { return reducer_.learnt_order(); }
+  void expect_order(const std::vector<std::size_t>& order) override { reducer_.expect_order(order); }
   void synchronise() override {
     if (replicas_.size() > 1) broadcast_module_buffers(*local_, replicas_);
   }

@@ -15,6 +15,7 @@
 #include "launch/fingerprint.hpp"
 #include "launch/flight_recorder.hpp"
 #include "launch/topology.hpp"
+#include "launch/watchdog.hpp"
 #include "tasks/classification.hpp"
 #include "train/binding.hpp"
 #include "train/dry_run.hpp"
@@ -116,9 +117,22 @@ class EmergencyGuard {
 
 constexpr std::int64_t kMostClassesListed = 20;
 
+// Stopped by a signal after a step, with a checkpoint of it. Rank 0 says so.
+ExitCode finish_interrupted(Record* record, const TrainingResult& result, double wall_seconds) {
+  if (record) {
+    record->writer->finish("interrupted", result.invalid_reasons.empty(), result.invalid_reasons,
+                           wall_seconds);
+    const std::string line = fmt::format("{}; go on with --resume {}", result.interruption, record->folder);
+    record->progress->log(line);
+    print_failure(program_invocation_short_name, line);
+  }
+  return ExitCode::failed;
+}
+
 ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
                     double wall_seconds, World& world) {
   world.flight().activity.enter("closing the run");
+  if (!result.interruption.empty()) return finish_interrupted(record, result, wall_seconds);
   if (record) {
     record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
     for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);

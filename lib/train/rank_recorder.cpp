@@ -63,10 +63,15 @@ RankRecorder::RankRecorder(const Setup& setup, World& world, const Strategy& str
   recorder_.set_activity(&world.flight().activity);
 }
 
-void RankRecorder::begin_epoch(std::int64_t steps) {
+void RankRecorder::begin_epoch() {
+  if (gpu_monitor_) gpu_monitor_->begin_epoch();
+}
+
+GpuOfRank RankRecorder::end_epoch() { return gpu_monitor_ ? gpu_monitor_->end_epoch() : GpuOfRank(); }
+
+void RankRecorder::begin_part(std::int64_t steps) {
   recorder_.begin_epoch(steps);
   log_.clear();  // what evaluation has sent is no part of a step
-  if (gpu_monitor_) gpu_monitor_->begin_epoch();
 }
 
 void RankRecorder::end_step(std::int64_t step) {
@@ -74,12 +79,9 @@ void RankRecorder::end_step(std::int64_t step) {
   comm_log_.resolve_below(recorded_steps_ + recorder_.resolved_steps());
 }
 
-void RankRecorder::end_epoch() {
-  spans_ = recorder_.take_epoch();
-  if (gpu_monitor_) gpu_ = gpu_monitor_->end_epoch();
-}
+void RankRecorder::end_part() { spans_ = recorder_.take_epoch(); }
 
-RankEpoch RankRecorder::take_epoch(const TrainingStep& step) {
+RankEpoch RankRecorder::take_part(const TrainingStep& step) {
   RankEpoch epoch;
   epoch.comm = comm_log_.take_intervals();
   if (strategy_.sends_messages()) align_messages(world_, epoch.comm);

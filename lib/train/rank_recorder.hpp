@@ -1,5 +1,5 @@
-// RankRecorder: what one rank records of an epoch's steps: phases, communication, the GPU. Talks to other
-// ranks only to align messages, after the epoch.
+// RankRecorder: what one rank records of an epoch's steps: phases, communication, the GPU. An epoch is
+// recorded in parts, which checkpoints lie between. Talks to other ranks only to align messages, after a part.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +27,16 @@ class RankRecorder {
 
   StepRecorder& phases() { return recorder_; }
 
-  void begin_epoch(std::int64_t steps);
-  // After each step, by its number within the epoch. Waits for no device.
+  void begin_epoch();
+  void begin_part(std::int64_t steps);  // at most so many
+  // After each step, by its number within the part. Waits for no device.
   void end_step(std::int64_t step);
   // Not collective. On return all steps are resolved.
-  void end_epoch();
-  // Collective where the strategy sends messages. The epoch that has ended; step: which ran its steps.
-  RankEpoch take_epoch(const TrainingStep& step);
-  const GpuOfRank& gpu() const { return gpu_; }  // in the epoch that has ended
+  void end_part();
+  // Collective where the strategy sends messages. The part that has ended; step: which ran its steps.
+  RankEpoch take_part(const TrainingStep& step);
+  // The epoch has ended: what its GPU did.
+  GpuOfRank end_epoch();
 
   // The share of a step that recording takes, as measured now, to the output.
   void report_overhead(const RankEpoch& epoch, const RunOutput& output) const;
@@ -50,9 +52,8 @@ class RankRecorder {
   std::unique_ptr<DeviceTimeline> timeline_;
   StepRecorder recorder_;
   std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
-  GpuOfRank gpu_;
-  std::vector<StepSpans> spans_;     // of the epoch that has ended
-  std::int64_t recorded_steps_ = 0;  // before this epoch, in this run's file
+  std::vector<StepSpans> spans_;             // of the part that has ended
+  std::int64_t recorded_steps_ = 0;          // before this part, in this run's file
 };
 
 }  // namespace lockstep

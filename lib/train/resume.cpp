@@ -96,12 +96,15 @@ void compare_length(const Checkpoint& checkpoint, const Setup& setup) {
   const CheckpointFacts& facts = checkpoint.facts();
   const char* key = c.training.epochs ? "training.epochs" : "training.steps";
   const std::int64_t per_epoch = setup.batches.steps_per_epoch();
-  if (facts.steps_done % per_epoch != 0 || facts.steps_done / per_epoch != facts.epochs_done)
-    throw input_error("{}: ends within an epoch, and this version goes on from the end of one only",
-                      checkpoint.path());
+  if (facts.steps_done / per_epoch != facts.epochs_done ||
+      (facts.steps_done % per_epoch != 0) != facts.within_epoch)
+    throw input_error("{}: {} steps are not {} epochs of {} steps{}", checkpoint.path(), facts.steps_done,
+                      facts.epochs_done, per_epoch, facts.within_epoch ? " and a part of another" : "");
   if (facts.steps_done >= setup.total_steps)
-    throw input_error("{}: its {} epochs are all that was asked for; set training.epochs to more",
-                      checkpoint.path(), facts.epochs_done);
+    throw input_error("{}: its {} are all that was asked for; set {} to more", checkpoint.path(),
+                      c.training.epochs ? fmt::format("{} epochs", facts.epochs_done)
+                                        : fmt::format("{} steps", facts.steps_done),
+                      key);
   if (c.training.schedule.name == ScheduleKind::constant || c.checkpoint.reschedule ||
       facts.total_steps == setup.total_steps)
     return;
@@ -126,15 +129,21 @@ void require_same_training(const Checkpoint& checkpoint, const Setup& setup) {
   compare_length(checkpoint, setup);
 }
 
-CheckpointFacts checkpoint_facts(const Setup& setup, const std::string& run, std::int64_t epochs_done,
-                                 std::int64_t steps_done) {
+CheckpointFacts checkpoint_facts(const Setup& setup, const std::string& run, std::int64_t steps_done) {
+  const std::int64_t per_epoch = setup.batches.steps_per_epoch();
   return {.run = run,
-          .epochs_done = epochs_done,
+          .epochs_done = steps_done / per_epoch,
           .steps_done = steps_done,
+          .within_epoch = steps_done % per_epoch != 0,
           .total_steps = setup.total_steps,
           .global_batch = setup.batches.global_batch,
           .data_digest = plain_text(setup.data.train->info().digest),
+          .mode = name_of(setup.mode),
           .settings = kept_settings(setup)};
+}
+
+bool same_ranks(const Checkpoint& checkpoint, const Setup& setup, int ranks) {
+  return checkpoint.facts().mode == name_of(setup.mode) && checkpoint.facts().ranks == ranks;
 }
 
 // A rank whose part of the file is damaged must not be alone in giving up.

@@ -18,9 +18,11 @@ std::map<std::string, std::string> kept_settings(const Setup& setup);
 // Not collective; the same on every rank. Error(bad_input) naming the key, both values and the remedy.
 void require_same_training(const Checkpoint& checkpoint, const Setup& setup);
 
-// What a checkpoint of this run says. run: its uuid.
-CheckpointFacts checkpoint_facts(const Setup& setup, const std::string& run, std::int64_t epochs_done,
-                                 std::int64_t steps_done);
+// What a checkpoint of this run says. run: its uuid. steps_done: by those that it goes on from too.
+CheckpointFacts checkpoint_facts(const Setup& setup, const std::string& run, std::int64_t steps_done);
+
+// Whether the ranks of this run are those that wrote the checkpoint, as far as their own state goes.
+bool same_ranks(const Checkpoint& checkpoint, const Setup& setup, int ranks);
 
 // Collective: each rank reads what it holds of the model. Error(bad_input) on every rank when one of them
 // cannot, or when a tensor has no place on any.

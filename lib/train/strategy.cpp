@@ -74,6 +74,8 @@ class ReplicatedStrategy : public Strategy {
   void abandon_step() override { reducer_.abandon(); }
   bool communicates() const override { return reducer_.communicates(); }
   bool rebuild_buckets() override { return reducer_.rebuild(); }
+  std::vector<std::size_t> learnt_order() const override { return reducer_.learnt_order(); }
+  void expect_order(const std::vector<std::size_t>& order) override { reducer_.expect_order(order); }
   void synchronise() override {
     if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
   }

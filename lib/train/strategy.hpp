@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/run_config.hpp"
 #include "models/model.hpp"
@@ -60,6 +61,9 @@ class Strategy {
   virtual void abandon_step() {}
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
   virtual bool rebuild_buckets() = 0;
+  // As GradientReducer has them: of those that reduce while backward goes on.
+  virtual std::vector<std::size_t> learnt_order() const { return {}; }
+  virtual void expect_order(const std::vector<std::size_t>& order) { static_cast<void>(order); }
   // Collective, between steps: what the ranks do not keep equal by themselves becomes rank 0's.
   virtual void synchronise() = 0;
   // After the last step: error when a message that was asked for has not come, or one has not gone.

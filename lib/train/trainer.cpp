@@ -60,8 +60,9 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
 
 void Trainer::resume(const Checkpoint& checkpoint) {
   checkpoints_.load(checkpoint);
-  first_epoch_ = checkpoint.facts().epochs_done;
-  steps_done_ = checkpoint.facts().steps_done;
+  before_ = unfinished_epoch(checkpoint, setup_.data.train->size());
+  book_.inherit(checkpoint.facts().invalid_reasons);
+  first_step_ = steps_done_ = checkpoint.facts().steps_done;
 }
 
 void Trainer::record_to(const RunOutput& output) {
@@ -70,62 +71,91 @@ void Trainer::record_to(const RunOutput& output) {
 }
 
 TrainingResult Trainer::run() {
-  for (std::int64_t epoch = first_epoch_; steps_done_ < setup_.total_steps; ++epoch) {
-    run_epoch(epoch);
-    checkpoints_.save_if_due(epoch + 1, steps_done_, output_);
+  checkpoints_.begin(steps_done_, output_);
+  while (steps_done_ < setup_.total_steps && checkpoints_.interruption().empty()) {
+    const std::int64_t epoch = steps_done_ / setup_.batches.steps_per_epoch();
+    if (epoch != epoch_) begin_epoch(epoch);
+    run_part(epoch);
+    save_checkpoint_if_due();
   }
+  checkpoints_.finish();
   strategy_->require_quiet();
-  return book_.result();
+  TrainingResult result = book_.result();
+  result.interruption = checkpoints_.interruption();
+  return result;
 }
 
-std::int64_t Trainer::steps_in_epoch(std::int64_t epoch) const {
-  const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
-  return std::min(per_epoch, setup_.total_steps - epoch * per_epoch);
+std::int64_t Trainer::end_of(std::int64_t epoch) const {
+  return std::min((epoch + 1) * setup_.batches.steps_per_epoch(), setup_.total_steps);
 }
 
-void Trainer::run_epoch(std::int64_t epoch) {
-  const std::int64_t steps = steps_in_epoch(epoch);
+void Trainer::begin_epoch(std::int64_t epoch) {
   world_.flight().activity.enter("beginning epoch", epoch + 1);
-  const std::int64_t computed = run_steps(epoch, steps);
+  const std::int64_t done = steps_done_ - epoch * setup_.batches.steps_per_epoch();
+  if (loader_) loader_->begin_epoch(epoch, done);
+  audit_.begin_epoch();
+  recorder_.begin_epoch();
+  book_.begin_epoch(done > 0 ? std::move(before_) : nothing_done(setup_.data.train->size()));
+  epoch_ = epoch;
+  computed_ = done;
+}
+
+void Trainer::run_part(std::int64_t epoch) {
+  const std::int64_t before = steps_done_;
+  run_steps(std::min(end_of(epoch) - steps_done_, checkpoints_.steps_to_next(steps_done_)));
+  part_ended_ = steady_now();
+  if (steps_done_ == before) return;
   world_.flight().activity.enter("gathering epoch", epoch + 1);
-  recorder_.end_epoch();
+  recorder_.end_part();
   require_finite_losses();
-  const RankEpoch mine = recorder_.take_epoch(step_);
-  if (epoch == first_epoch_) {
+  const RankEpoch mine = recorder_.take_part(step_);
+  if (steps_done_ < end_of(epoch)) return book_.add_part(epoch, mine);
+  close_epoch(epoch, mine);
+}
+
+void Trainer::close_epoch(std::int64_t epoch, const RankEpoch& mine) {
+  const GpuOfRank gpu = recorder_.end_epoch();
+  if (first_step_ >= epoch * setup_.batches.steps_per_epoch()) {  // the first of this run
     recorder_.report_overhead(mine, output_);
     capture_.report(output_);
   }
-  steps_done_ += steps;
-  book_.close({.number = epoch, .steps_done = steps_done_, .computed = computed}, mine, audit_,
-              recorder_.gpu());
+  book_.close({.number = epoch, .steps_done = steps_done_, .computed = computed_}, mine, audit_, gpu);
+  part_ended_ = steady_now();
 }
 
-std::int64_t Trainer::run_steps(std::int64_t epoch, std::int64_t steps) {
-  if (loader_) loader_->begin_epoch(epoch);
+void Trainer::save_checkpoint_if_due() {
+  checkpoints_.save_if_due({.steps_done = steps_done_,
+                            .since = part_ended_,
+                            .epoch = &book_.unfinished(),
+                            .audit = &audit_,
+                            .invalid_reasons = &book_.result().invalid_reasons});
+}
+
+void Trainer::run_steps(std::int64_t steps) {
   step_.begin_epoch(steps);
-  audit_.begin_epoch();
-  recorder_.begin_epoch(steps);
+  recorder_.begin_part(steps);
+  part_begins_at_ = steps_done_;
   losses_checked_ = 0;
-  std::int64_t computed = 0;
-  world_.barrier();  // the epoch begins together; what follows is compared across ranks
+  world_.barrier();  // the part begins together; what follows is compared across ranks
   for (std::int64_t step = 0; step < steps; ++step) {
-    world_.flight().activity.enter("training step", steps_done_ + step + 1);
-    run_step(step, computes(epoch, step));
-    computed += computes(epoch, step) ? 1 : 0;
+    if (checkpoints_.pauses(steps_done_)) return;
+    world_.flight().activity.enter("training step", steps_done_ + 1);
+    const bool first = steps_done_ == first_step_;
+    run_step(step, computes(steps_done_));
+    computed_ += computes(steps_done_) ? 1 : 0;
+    ++steps_done_;
     recorder_.end_step(step);
     require_finite_losses();
-    if (output_.exists()) show_progress(epoch, step);
-    if (step == 0 && epoch == first_epoch_) adopt_rebuilt_buckets();
+    if (output_.exists()) show_progress(step);
+    if (first) adopt_rebuilt_buckets();
     if (step_.may_capture() && step + 1 < steps) capture_.capture(step_);
   }
-  return computed;
 }
 
 void Trainer::run_step(std::int64_t step, bool computes) {
   if (!computes) return step_.communicate(step);
-  const std::int64_t global_step = steps_done_ + step;
-  step_.run(loader_.get(), step, global_step,
-            learning_rate(setup_.config.training, global_step, setup_.total_steps));
+  step_.run(loader_.get(), step, steps_done_,
+            learning_rate(setup_.config.training, steps_done_, setup_.total_steps));
 }
 
 void Trainer::adopt_rebuilt_buckets() {
@@ -142,19 +172,19 @@ void Trainer::require_finite_losses() {
     const float loss = step_.loss_share(losses_checked_);
     if (!std::isfinite(loss))
       throw run_error("the loss is {} at step {}; lower training.optimizer.lr, or set training.grad_clip",
-                      loss, steps_done_ + losses_checked_);
+                      loss, part_begins_at_ + losses_checked_);
   }
 }
 
-void Trainer::show_progress(std::int64_t epoch, std::int64_t step) {
+void Trainer::show_progress(std::int64_t step) {
   const SteadyTime now = steady_now();
   if (losses_checked_ == 0 || !output_.progress->due(now)) return;
   const double elapsed = seconds_between(recorder_.phases().epoch_began(), now);
   const std::int64_t per_epoch = setup_.batches.steps_per_epoch();
   output_.progress->draw(
-      now, {.epoch = epoch,
+      now, {.epoch = epoch_,
             .epochs = (setup_.total_steps + per_epoch - 1) / per_epoch,
-            .step = steps_done_ + step + 1,
+            .step = steps_done_,
             .total_steps = setup_.total_steps,
             .loss = step_.mean_loss(losses_checked_ - 1),
             .samples_per_second = static_cast<double>((step + 1) * setup_.batches.global_batch) / elapsed,

@@ -30,8 +30,8 @@ class Trainer {
   // clock.
   Trainer(Setup& setup, World& world, SteadyTime origin, std::string run);
 
-  // Collective. Goes on after the checkpoint's last epoch. Before run(). Error(bad_input) on every rank when
-  // it does not fit.
+  // Collective. Goes on after the checkpoint's last step. Before run(). Error(bad_input) on every rank when it
+  // does not fit.
   void resume(const Checkpoint& checkpoint);
   // Rank 0, before run(): what the run is written to. Without one a run is trained and judged all the same.
   void record_to(const RunOutput& output);
@@ -40,18 +40,21 @@ class Trainer {
   TrainingResult run();
 
  private:
-  std::int64_t steps_in_epoch(std::int64_t epoch) const;
+  std::int64_t end_of(std::int64_t epoch) const;  // steps done then
   // comm_only computes the first step of the run alone, from which the buckets are laid out.
-  bool computes(std::int64_t epoch, std::int64_t step) const {
-    return setup_.config.parallel.ablation != Ablation::comm_only || (epoch == first_epoch_ && step == 0);
+  bool computes(std::int64_t steps_done) const {
+    return setup_.config.parallel.ablation != Ablation::comm_only || steps_done == first_step_;
   }
-  void run_epoch(std::int64_t epoch);
-  // Returns how many of them computed.
-  std::int64_t run_steps(std::int64_t epoch, std::int64_t steps);
+  void begin_epoch(std::int64_t epoch);
+  // The steps of an epoch up to its end, or to where the ranks come together before it.
+  void run_part(std::int64_t epoch);
+  void run_steps(std::int64_t steps);
+  void close_epoch(std::int64_t epoch, const RankEpoch& mine);
+  void save_checkpoint_if_due();
   void run_step(std::int64_t step, bool computes);
   void adopt_rebuilt_buckets();
   void require_finite_losses();
-  void show_progress(std::int64_t epoch, std::int64_t step);
+  void show_progress(std::int64_t step);
 
   Setup& setup_;
   World& world_;
@@ -68,9 +71,14 @@ class Trainer {
   EpochBook book_;
   RunCheckpoints checkpoints_;
   RunOutput output_;
-  std::int64_t first_epoch_ = 0;     // of this run; later when resumed
-  std::int64_t steps_done_ = 0;      // before this epoch, by this run and those it resumes
-  std::int64_t losses_checked_ = 0;  // within this epoch
+  UnfinishedEpoch before_;           // of this run, in its first epoch
+  std::int64_t first_step_ = 0;      // steps done before this run; more than 0 when resumed
+  std::int64_t steps_done_ = 0;      // by this run and those it resumes
+  std::int64_t epoch_ = -1;          // that has begun
+  std::int64_t computed_ = 0;        // of its steps
+  std::int64_t part_begins_at_ = 0;  // steps done before this part
+  std::int64_t losses_checked_ = 0;  // within it
+  SteadyTime part_ended_{};
 };
 
 }  // namespace lockstep
