@@ -31,8 +31,10 @@ struct Choice {
   const char* name;
   T value;
 };
-constexpr Choice<BackendKind> kBackends[] = {
-    {"auto", BackendKind::automatic}, {"mpi", BackendKind::mpi}, {"nccl", BackendKind::nccl}};
+constexpr Choice<BackendKind> kBackends[] = {{"auto", BackendKind::automatic},
+                                             {"shm", BackendKind::shm},
+                                             {"mpi", BackendKind::mpi},
+                                             {"nccl", BackendKind::nccl}};
 constexpr Choice<DeviceKind> kDevices[] = {
     {"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}};
 
@@ -104,7 +106,7 @@ constexpr FlagRow kFlags[] = {
      [](Options& o, Text f, Text v) { o.seconds = number_in<double>(f, v, v, 0, 1e6); }},
     {"--collectives", "NAME,...", "collectives to measure: all_reduce, reduce_scatter, ... (all)",
      [](Options& o, Text f, Text v) { o.collectives = collectives_in(f, v); }},
-    {"--backend", "B", "auto (the default), mpi or nccl",
+    {"--backend", "B", "auto (the default), shm, mpi or nccl",
      [](Options& o, Text f, Text v) { o.backend = chosen(kBackends, f, v).value; }},
     {"--device", "D", "auto (the default), cpu or cuda",
      [](Options& o, Text f, Text v) { o.device = chosen(kDevices, f, v).value; }},
