@@ -1,5 +1,6 @@
 # lockstep_test(NAME SOURCES ... LINKS ... [LABELS unit])       a Catch2 program, one CTest entry
-# lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count
+# lockstep_mpi_test(NAME RANKS 1 2 4 SOURCES ... LINKS ...)     a Catch2 program under mpirun, one CTest entry a rank count;
+#   [SHM 2 3] more of them over the back end shm, [NODES 3 4] with one node taken for several (tests/support/test_backend.hpp)
 # An MPI test whose launcher is missing or does not start FAILS: it is never skipped. Exit code 77 is that of a test
 # that could not judge times because the machine had other work (tests/support/timed.hpp), and of one with the label gpu
 # where there is none (tests/support/gpu.hpp). Tests with that label are always registered, and run one at a time.
@@ -95,8 +96,16 @@ function(lockstep_test NAME)
   lockstep_one_gpu_test_at_a_time(${NAME} ${T_LABELS})
 endfunction()
 
+# A macro: it reads the arguments of lockstep_mpi_test.
+macro(_lockstep_ranks PROGRAM TEST RANKS BACKEND)
+  add_test(NAME ${TEST} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${RANKS} $<TARGET_FILE:${PROGRAM}>)
+  set_tests_properties(${TEST} PROPERTIES LABELS "mpi;${T_LABELS}" TIMEOUT ${T_TIMEOUT} PROCESSORS 2 SKIP_RETURN_CODE 77
+    ENVIRONMENT "${LOCKSTEP_MPI_ENV};LOCKSTEP_TEST_RANKS=${RANKS};LOCKSTEP_TEST_BACKEND=${BACKEND}")
+  lockstep_one_gpu_test_at_a_time(${TEST} ${T_LABELS})
+endmacro()
+
 function(lockstep_mpi_test NAME)
-  cmake_parse_arguments(T "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS;RANKS" ${ARGN})
+  cmake_parse_arguments(T "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS;RANKS;SHM;NODES" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 300)
   endif()
@@ -108,9 +117,12 @@ function(lockstep_mpi_test NAME)
   _lockstep_test_program(${NAME} ${torch} SOURCES ${T_SOURCES} LINKS ${T_LINKS} MAIN mpi_main)
   target_link_libraries(${NAME} PRIVATE MPI::MPI_CXX)
   foreach(ranks IN LISTS T_RANKS)
-    add_test(NAME ${NAME}_np${ranks} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${NAME}>)
-    set_tests_properties(${NAME}_np${ranks} PROPERTIES LABELS "mpi;${T_LABELS}" TIMEOUT ${T_TIMEOUT}
-      PROCESSORS 2 SKIP_RETURN_CODE 77 ENVIRONMENT "${LOCKSTEP_MPI_ENV};LOCKSTEP_TEST_RANKS=${ranks}")
-    lockstep_one_gpu_test_at_a_time(${NAME}_np${ranks} ${T_LABELS})
+    _lockstep_ranks(${NAME} ${NAME}_np${ranks} ${ranks} mpi)
+  endforeach()
+  foreach(ranks IN LISTS T_SHM)
+    _lockstep_ranks(${NAME} ${NAME}_shm_np${ranks} ${ranks} shm)
+  endforeach()
+  foreach(ranks IN LISTS T_NODES)
+    _lockstep_ranks(${NAME} ${NAME}_nodes_np${ranks} ${ranks} nodes)
   endforeach()
 endfunction()

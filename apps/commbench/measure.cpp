@@ -20,7 +20,7 @@ Buffers buffers_for(const BenchMachine& machine, const Operation& operation, std
                     const BenchOptions& options) {
   const auto as = at::TensorOptions(element_type(options.dtype).type).device(machine.device);
   const std::int64_t count = bytes / element_bytes(options);
-  Buffers buffers{at::zeros({count}, as), {}};
+  Buffers buffers{machine.communicator.allocate(count, as), {}};
   if (operation.second == Second::part) buffers.second = at::zeros({count / machine.communicator.size()}, as);
   if (operation.second == Second::copy) buffers.second = at::zeros({count}, as);
   return buffers;

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "comm/mpi_communicator.hpp"
 #include "comm/nccl_communicator.hpp"
+#include "comm/node_collectives.hpp"
 #include "comm/self_communicator.hpp"
 #include "launch/device_map.hpp"
 #include "launch/mpi_group.hpp"
@@ -34,12 +35,15 @@ struct Seat {
 
 // Why a back end cannot serve these ranks, with the remedy; empty: it can.
 using Objection = std::string (*)(const std::vector<Seat>&);
+// Why it cannot here, though these ranks could have it. Collective.
+using Obstacle = std::string (*)(Group&);
 using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&, const SimOptions&);
 
 struct Backend {
   BackendKind kind;
   const char* name;
   Objection objection;
+  Obstacle obstacle;
   Factory make;
 };
 
@@ -81,6 +85,32 @@ std::unique_ptr<Communicator> make_nccl([[maybe_unused]] const c10::Device& devi
 #endif
 }
 
+std::string shm_objection(const std::vector<Seat>& seats) {
+  std::set<std::string> hosts;
+  for (std::size_t rank = 0; rank < seats.size(); ++rank) {
+    hosts.insert(seats[rank].host);
+    if (!seats[rank].device.empty())
+      return fmt::format(
+          "rank {} computes on a GPU, and shared memory takes tensors on the CPU only; use --set "
+          "parallel.backend=nccl or mpi",
+          rank);
+  }
+  if (seats.size() > 1 && hosts.size() == seats.size())
+    return "no two ranks are on one node, so none can share memory; use --set parallel.backend=mpi";
+  return {};
+}
+
+std::string shm_obstacle(Group& group) {
+  const std::string obstacle = NodeCollectives::create(*mpi_comm(group)).obstacle;
+  return obstacle.empty() ? obstacle : "the ranks of a node cannot share memory: " + obstacle;
+}
+
+std::unique_ptr<Communicator> make_shm(const c10::Device&, Group& group, const SimOptions&) {
+  ShmOutcome made = make_shm_communicator(*mpi_comm(group), &group.flight());
+  if (!made.communicator) throw run_error("the ranks of a node cannot share memory: {}", made.obstacle);
+  return std::move(made.communicator);
+}
+
 std::unique_ptr<Communicator> make_mpi(const c10::Device&, Group& group, const SimOptions&) {
   return make_mpi_communicator(*mpi_comm(group), ArrivalWait::nap, &group.flight());
 }
@@ -90,22 +120,33 @@ std::unique_ptr<Communicator> make_sim(const c10::Device&, Group& group, const S
 }
 
 std::string no_objection(const std::vector<Seat>&) { return {}; }
+std::string no_obstacle(Group&) { return {}; }
 
 // In order of preference: automatic takes the first without an objection.
 constexpr std::array kBackends = {
-    Backend{BackendKind::nccl, "nccl", nccl_objection, make_nccl},
-    Backend{BackendKind::mpi, "mpi", no_objection, make_mpi},
-    Backend{BackendKind::sim, "sim", no_objection, make_sim},
+    Backend{BackendKind::nccl, "nccl", nccl_objection, no_obstacle, make_nccl},
+    Backend{BackendKind::shm, "shm", shm_objection, shm_obstacle, make_shm},
+    Backend{BackendKind::mpi, "mpi", no_objection, no_obstacle, make_mpi},
+    Backend{BackendKind::sim, "sim", no_objection, no_obstacle, make_sim},
 };
 
-const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group& group,
-                              const std::string& place) {
+struct Choice {
+  const Backend& backend;
+  std::string remark;  // on what was passed over
+};
+
+Choice choose_backend(BackendKind kind, const c10::Device& device, Group& group, const std::string& place) {
   const std::vector<Seat> seats = group.all_gather(Seat{host_name(), device_identity(device)});
+  std::string remark;
   for (const Backend& backend : kBackends) {
     if (kind != BackendKind::automatic && kind != backend.kind) continue;
     const std::string objection = backend.objection(seats);
-    if (objection.empty()) return backend;
-    if (kind == backend.kind) throw input_error("{}: {}", place, objection);
+    if (kind == backend.kind && !objection.empty()) throw input_error("{}: {}", place, objection);
+    if (!objection.empty()) continue;
+    const std::string obstacle = backend.obstacle(group);
+    if (obstacle.empty()) return {backend, remark};
+    if (kind == backend.kind) throw input_error("{}: {}; use --set parallel.backend=mpi", place, obstacle);
+    remark = obstacle;
   }
   throw input_error("{}: no such back end in this build; use --set parallel.backend=mpi", place);
 }
@@ -115,13 +156,18 @@ const Backend& choose_backend(BackendKind kind, const c10::Device& device, Group
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
                                                 const std::string& place, const SimOptions& sim) {
   if (!mpi_comm(group)) return make_self_communicator();
-  return choose_backend(kind, device, group, place).make(device, group, sim);
+  const Choice choice = choose_backend(kind, device, group, place);
+  std::unique_ptr<Communicator> communicator = choice.backend.make(device, group, sim);
+  if (!choice.remark.empty())
+    communicator->set_remark(choice.remark + "; they send messages (back end " + communicator->backend() +
+                             ")");
+  return communicator;
 }
 
 std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
                             const std::string& place) {
   if (!mpi_comm(group)) return "self";
-  return choose_backend(kind, device, group, place).name;
+  return choose_backend(kind, device, group, place).backend.name;
 }
 
 }  // namespace lockstep

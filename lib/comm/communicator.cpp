@@ -1,5 +1,7 @@
 #include "comm/communicator.hpp"
 
+#include <ATen/ops/zeros.h>
+
 #include <array>
 
 namespace lockstep {
@@ -9,6 +11,10 @@ const char* name_of(CollectiveKind kind) {
                                                         "broadcast",  "send",           "recv",
                                                         "barrier",    "reduce",         "exchange"};
   return kNames.at(static_cast<std::size_t>(kind));
+}
+
+at::Tensor Communicator::allocate(std::int64_t elements, const at::TensorOptions& options) {
+  return at::zeros({elements}, options);
 }
 
 }  // namespace lockstep

@@ -5,8 +5,8 @@
 //    the order of execution, and of the sequence numbers.
 //  * A call is asynchronous: it returns a Work at once. The tensor must stay alive and untouched until the Work
 //    has been waited for.
-//  * Host tensors (mpi, self): the operation starts when the one before it has ended; Work::wait blocks the
-//    host.
+//  * Host tensors (mpi, shm, self): the operation starts when the one before it has ended; Work::wait blocks
+//    the host, and over shm carries out the operation, and those before it.
 //  * Device tensors over nccl: the operation is ordered after what the caller's current CUDA stream holds at the
 //    call, and runs on the communicator's own high-priority stream. Work::wait orders the caller's current
 //    stream after it WITHOUT blocking the host.
@@ -25,7 +25,7 @@
 
 namespace lockstep {
 
-enum class ReduceOp { sum, max, min };
+enum class ReduceOp { sum, max, min, mean };
 
 enum class CollectiveKind {
   all_reduce,
@@ -39,6 +39,9 @@ enum class CollectiveKind {
   exchange
 };
 const char* name_of(CollectiveKind kind);
+inline bool is_message(CollectiveKind kind) {
+  return kind == CollectiveKind::send || kind == CollectiveKind::recv || kind == CollectiveKind::exchange;
+}
 
 // When an operation was enqueued, began and ended, on this rank's steady clock.
 struct WorkTimes {
@@ -83,7 +86,7 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  virtual std::string backend() const = 0;  // "self", "mpi", "nccl", "sim"
+  virtual std::string backend() const = 0;  // "self", "shm", "mpi", "nccl", "sim"
   virtual int rank() const = 0;
   virtual int size() const = 0;
   // Whether an operation takes part of the device from when it is enqueued until its peers have come, and
@@ -91,9 +94,18 @@ class Communicator {
   // the other direction behind it, may then wait for itself. Otherwise messages go their own ways, and the
   // earlier a receive is asked for the better.
   virtual bool occupies_device() const { return false; }
+  // Whether all_reduce takes ReduceOp::mean, and divides while it adds up. Elsewhere the caller divides before.
+  virtual bool takes_mean() const { return false; }
+  // Collective: all ranks, with the same size and type. A tensor of zeros (elements), in memory where this back
+  // end reduces fastest: over shm, where the other ranks of the node reach it. Any other tensor will do as well.
+  virtual at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
+  // One line on what `parallel.backend: auto` passed over on the way to this back end, and why; empty: nothing.
+  const std::string& remark() const { return remark_; }
+  void set_remark(std::string remark) { remark_ = std::move(remark); }
 
   // Collective: all ranks. Tensors are contiguous, of equal shape and dtype on all ranks
-  // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place.
+  // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place. mean: of floating-point numbers, where
+  // takes_mean().
   virtual WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op = ReduceOp::sum) = 0;
   // The sum in root's tensor; the others' stay as they are.
   virtual WorkPtr reduce(const at::Tensor& tensor, int root) = 0;
@@ -111,6 +123,9 @@ class Communicator {
   // have arrived, however large they are. sent, received: as many elements of one dtype on both ranks, and
   // not the same memory. Counted apart from send and recv.
   virtual WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) = 0;
+
+ private:
+  std::string remark_;
 };
 
 }  // namespace lockstep

@@ -8,6 +8,8 @@
 #include "comm/comm_operation.hpp"
 #include "comm/device_staging.hpp"
 #include "comm/mpi_engine.hpp"
+#include "comm/node_collectives.hpp"
+#include "comm/node_engine.hpp"
 #include "comm/tensor_check.hpp"
 #include "launch/mpi_check.hpp"
 
@@ -46,8 +48,13 @@ std::vector<int> ranks_of_run(MPI_Comm comm, int size) {
 
 class MpiCommunicator final : public Communicator {
  public:
-  MpiCommunicator(MPI_Comm parent, ArrivalWait wait, FlightRecorder* flight)
-      : comm_(duplicate(parent)), engine_(comm_, wait, flight) {
+  // shared: of the same ranks; null: everything goes by messages.
+  MpiCommunicator(MPI_Comm parent, ArrivalWait wait, FlightRecorder* flight,
+                  std::unique_ptr<NodeCollectives> shared = nullptr)
+      : comm_(duplicate(parent)),
+        several_nodes_(shared && shared->ranks().nodes > 1 ? std::move(shared) : nullptr),
+        engine_(comm_, wait, flight, several_nodes_.get()) {
+    if (shared) one_node_ = std::make_unique<NodeEngine>(std::move(shared), flight);
     LOCKSTEP_MPI(MPI_Comm_rank(comm_, &rank_));
     LOCKSTEP_MPI(MPI_Comm_size(comm_, &size_));
     sent_.resize(static_cast<std::size_t>(size_));
@@ -56,12 +63,22 @@ class MpiCommunicator final : public Communicator {
     ranks_of_run_ = ranks_of_run(comm_, size_);
   }
 
-  std::string backend() const override { return "mpi"; }
+  std::string backend() const override { return takes_mean() ? "shm" : "mpi"; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
+  bool takes_mean() const override { return one_node_ || several_nodes_; }
+  at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options) override {
+    if (!options.device().is_cpu()) return Communicator::allocate(elements, options);
+    if (one_node_) return one_node_->allocate(elements, options);
+    if (several_nodes_) return several_nodes_->allocate(elements, options);
+    return Communicator::allocate(elements, options);
+  }
 
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
     check_tensor(CollectiveKind::all_reduce, tensor);
+    if (op == ReduceOp::mean && !(takes_mean() && tensor.is_floating_point()))
+      throw run_error("all_reduce: back end {} takes no mean of {}; divide, and take the sum", backend(),
+                      c10::toString(tensor.scalar_type()));
     return launch({CollectiveKind::all_reduce, tensor, tensor, op}, bytes_of(tensor));
   }
   WorkPtr reduce(const at::Tensor& tensor, int root) override {
@@ -106,6 +123,8 @@ class MpiCommunicator final : public Communicator {
  private:
   // operation.input: what is read; operation.output: what is written; one and the same where it is in place.
   WorkPtr launch(MpiOperation operation, std::int64_t bytes) {
+    if (one_node_ && !is_message(operation.kind)) return launch_here(std::move(operation), bytes);
+    if (one_node_) one_node_->rethrow_failure();
     auto work = std::make_shared<MpiWork>(engine_.waiters(), steady_now());
     work->kind = operation.kind;
     work->bytes = bytes;
@@ -119,6 +138,18 @@ class MpiCommunicator final : public Communicator {
           flight->begin(operation_of(*work, ranks_of_run_[static_cast<std::size_t>(operation.peer)]));
     engine_.enqueue(std::move(operation));
     return work;
+  }
+
+  WorkPtr launch_here(MpiOperation operation, std::int64_t bytes) {
+    engine_.rethrow_failure();
+    const at::Tensor& any = operation.output.defined() ? operation.output : operation.input;
+    if (any.defined() && !any.is_cpu())
+      throw run_error("{}: back end shm takes tensors on the CPU, not on {}", name_of(operation.kind),
+                      any.device().str());
+    if (!operation.output.defined()) operation.output = operation.input;
+    return one_node_->launch(
+        {operation.kind, operation.output, operation.input, operation.op, operation.peer}, bytes,
+        collectives_++, ranks_of_run_[static_cast<std::size_t>(operation.peer)]);
   }
 
   std::int64_t next_sequence(const MpiOperation& operation) {
@@ -165,7 +196,9 @@ class MpiCommunicator final : public Communicator {
 #endif
 
   MPI_Comm comm_;
+  std::unique_ptr<NodeCollectives> several_nodes_;  // used by the engine
   MpiEngine engine_;
+  std::unique_ptr<NodeEngine> one_node_;  // runs the collectives in the place of engine_
   int rank_ = 0, size_ = 1;
   std::int64_t collectives_ = 0;
   std::vector<std::int64_t> sent_, received_, exchanged_;  // messages so far, by peer
@@ -173,6 +206,12 @@ class MpiCommunicator final : public Communicator {
 };
 
 }  // namespace
+
+ShmOutcome make_shm_communicator(MPI_Comm parent, FlightRecorder* flight, int ranks_per_node) {
+  NodeCollectives::Outcome shared = NodeCollectives::create(parent, ranks_per_node);
+  if (!shared.node) return {nullptr, std::move(shared.obstacle)};
+  return {std::make_unique<MpiCommunicator>(parent, ArrivalWait::nap, flight, std::move(shared.node)), {}};
+}
 
 std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait,
                                                     FlightRecorder* flight) {

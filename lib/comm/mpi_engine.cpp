@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "comm/device_staging.hpp"
+#include "comm/node_collectives.hpp"
 #include "comm/staged_times.hpp"
 #include "launch/mpi_check.hpp"
 
@@ -21,10 +22,6 @@ constexpr auto kNap = std::chrono::microseconds(50);
 constexpr int kLooksBeforeNap = 20;
 
 struct Abandoned {};
-
-bool is_message(CollectiveKind kind) {
-  return kind == CollectiveKind::send || kind == CollectiveKind::recv || kind == CollectiveKind::exchange;
-}
 
 }  // namespace
 
@@ -80,8 +77,8 @@ void MpiWork::fail(std::exception_ptr error) {
   state_.notify_all();
 }
 
-MpiEngine::MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight)
-    : comm_(comm), wait_(wait), transfer_(comm) {
+MpiEngine::MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight, NodeCollectives* node)
+    : comm_(comm), wait_(wait), transfer_(comm), node_(node) {
   waiters_->flight = flight;
   thread_ = std::thread([this] { run(); });
 }
@@ -93,6 +90,11 @@ MpiEngine::~MpiEngine() {
   }
   wake_.notify_one();
   thread_.join();
+}
+
+void MpiEngine::rethrow_failure() {
+  const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
 }
 
 void MpiEngine::enqueue(MpiOperation operation) {
@@ -182,6 +184,7 @@ void MpiEngine::await_copy(MpiWork& work) {
 }
 
 void MpiEngine::run_collective(const MpiOperation& o) {
+  if (node_ != nullptr && o.kind == CollectiveKind::all_reduce) return all_reduce_across_nodes(o);
   if (wait_ == ArrivalWait::nap) wait_for_arrival();
   switch (o.kind) {
     case CollectiveKind::all_reduce:
@@ -202,6 +205,17 @@ void MpiEngine::run_collective(const MpiOperation& o) {
   }
 }
 
+void MpiEngine::all_reduce_across_nodes(const MpiOperation& o) {
+  const bool in_place = all_ranks(node_->is_shared(o.output));
+  const Pause wait = [this](int round) {
+    if (stop_) throw Abandoned{};
+    pause(round);
+  };
+  const NodeOperation operation{o.kind, o.output, o.output, o.op};
+  node_->announce(operation, wait);
+  node_->run_across(operation, wait, in_place);
+}
+
 // A blocking collective of MPI polls without pause until the last rank has come, and takes half a core from
 // the computation of the ranks that came early. So ranks meet here first, in a barrier that is looked at
 // between naps; the collective that follows then only transfers. See benchmarks/comm_overlap.cpp for what
@@ -209,6 +223,20 @@ void MpiEngine::run_collective(const MpiOperation& o) {
 void MpiEngine::wait_for_arrival() {
   MPI_Request request = MPI_REQUEST_NULL;
   LOCKSTEP_MPI(MPI_Ibarrier(comm_, &request));
+  wait_for(request);
+}
+
+// The same meeting, at which the ranks learn whether all of them say so.
+bool MpiEngine::all_ranks(bool mine) {
+  const int ours = mine ? 1 : 0;
+  int all = 0;
+  MPI_Request request = MPI_REQUEST_NULL;
+  LOCKSTEP_MPI(MPI_Iallreduce(&ours, &all, 1, MPI_INT, MPI_MIN, comm_, &request));
+  wait_for(request);
+  return all != 0;
+}
+
+void MpiEngine::wait_for(MPI_Request request) {
   for (int round = 0;; ++round) {
     int arrived = 0;
     LOCKSTEP_MPI(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE));

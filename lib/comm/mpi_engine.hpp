@@ -21,6 +21,7 @@
 namespace lockstep {
 
 class DeviceStaging;
+class NodeCollectives;
 
 // Shared by the thread and the Works, which may outlive it.
 struct Waiters {
@@ -73,7 +74,8 @@ struct MpiOperation {
 class MpiEngine {
  public:
   // flight may be null.
-  MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight);
+  // node: of several nodes, reduces within each, and calls MPI between them; null: MPI does all of it.
+  MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight, NodeCollectives* node = nullptr);
   // Abandons what has not ended: its Works fail. Never communicates.
   ~MpiEngine();
   MpiEngine(const MpiEngine&) = delete;
@@ -81,6 +83,7 @@ class MpiEngine {
 
   // Throws what an earlier operation failed with.
   void enqueue(MpiOperation operation);
+  void rethrow_failure();
   const std::shared_ptr<Waiters>& waiters() const { return waiters_; }
 
  private:
@@ -96,6 +99,9 @@ class MpiEngine {
   void await_copy(MpiWork& work);
   void run_collective(const MpiOperation& operation);
   void wait_for_arrival();
+  bool all_ranks(bool mine);
+  void wait_for(MPI_Request request);
+  void all_reduce_across_nodes(const MpiOperation& operation);
   void pause(int round) const;
   void start_message(MpiOperation& operation);
   void progress_messages();
@@ -104,6 +110,7 @@ class MpiEngine {
   MPI_Comm comm_;
   ArrivalWait wait_;
   MpiTransfer transfer_;
+  NodeCollectives* node_;
   std::shared_ptr<Waiters> waiters_ = std::make_shared<Waiters>();
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -51,8 +51,10 @@ ncclRedOp_t nccl_op(ReduceOp op) {
       return ncclMax;
     case ReduceOp::min:
       return ncclMin;
+    case ReduceOp::mean:
+      break;
   }
-  throw run_error("NCCL has no such reduction");
+  throw run_error("back end nccl takes no mean; divide, and take the sum");
 }
 
 ncclUniqueId agree_on_id(Group& group) {

@@ -212,10 +212,12 @@ std::vector<Key> parallel_keys() {
           parallel.backend,
           one_of<BackendKind>({{"auto", BackendKind::automatic},
                                {"mpi", BackendKind::mpi},
+                               {"shm", BackendKind::shm},
                                {"nccl", BackendKind::nccl},
                                {"sim", BackendKind::sim}}),
-          "communication back end; auto: nccl on cuda with a GPU for each rank, else mpi; sim: mpi with "
-          "the simulated link of parallel.link"),
+          "communication back end; auto: nccl on cuda with a GPU for each rank, shm on the CPU where ranks "
+          "share a node, else mpi; shm: gradients in memory that the ranks of a node share, and MPI between "
+          "nodes; sim: mpi with the simulated link of parallel.link"),
       LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),
                    "compute threads per rank; auto: cores of the node / ranks on the node, at most the "
                    "cores that the rank is bound to; a CPU quota of the control group counts as cores, "

@@ -34,7 +34,7 @@ enum class ScheduleKind { constant, linear, cosine };
 enum class CudaGraphUse { automatic, on, off };
 enum class Precision { fp32, bf16 };
 enum class DeviceKind { automatic, cpu, cuda };
-enum class BackendKind { automatic, mpi, nccl, sim };
+enum class BackendKind { automatic, mpi, nccl, sim, shm };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class Ablation { none, no_comm, comm_only };

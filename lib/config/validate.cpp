@@ -63,6 +63,11 @@ void check_parallel(const RunConfig& c) {
     throw input_error(
         "{} is nccl, which moves data between GPUs, but parallel.device is cpu; take the backend mpi",
         c.place("parallel.backend"));
+  if (p.backend == BackendKind::shm && p.device == DeviceKind::cuda)
+    throw input_error(
+        "{} is shm, memory that the ranks of a node share, but parallel.device is cuda; take the backend "
+        "nccl or mpi",
+        c.place("parallel.backend"));
   if (c.measure.scaling == Scaling::weak && !c.training.micro_batch)
     throw input_error(
         "{} is weak, which keeps the batch of each rank; give training.micro_batch instead of "

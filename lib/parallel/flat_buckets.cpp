@@ -104,7 +104,10 @@ void FlatBuckets::move_gradients() {
   gradients_.clear();
   for (const BucketPlan::Bucket& bucket : plan_.buckets) {
     const std::int64_t passengers = &bucket == &plan_.buckets.back() ? memory_.passengers : 0;
-    messages_.push_back(new_flat(bucket.elements + passengers, first_of(bucket, parameters_)));
+    const torch::TensorOptions options = first_of(bucket, parameters_).options().requires_grad(false);
+    const std::int64_t elements = bucket.elements + passengers;
+    messages_.push_back(memory_.communicator ? memory_.communicator->allocate(elements, options)
+                                             : torch::zeros({elements}, options));
     gradients_.push_back(passengers == 0 ? messages_.back() : messages_.back().narrow(0, 0, bucket.elements));
     for (const BucketPlan::Slot& slot : bucket.slots) {
       torch::Tensor& tensor = parameters_[slot.parameter].tensor;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.hpp"
 #include "plan/bucket_plan.hpp"
 
 namespace lockstep {
@@ -24,6 +25,7 @@ struct FlatMemory {
   bool gradients = true;  // false: none of the memory of the gradients, which stay where autograd puts them
   // So many elements stand behind the last bucket's gradients and travel with them.
   std::int64_t passengers = 0;
+  Communicator* communicator = nullptr;  // in whose memory the messages lie (collective then); null: anywhere
 };
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one

@@ -27,7 +27,9 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
       communicates_(options.communicate && communicator.backend() != "self") {
   const std::vector<std::size_t> order = reverse_order(parameters.size());
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
-  buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan));
+  FlatMemory memory;
+  if (communicates_ && options_.reduce_dtype == torch::kFloat32) memory.communicator = &communicator_;
+  buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan), memory);
   ready_order_.reserve(buckets_->parameters().size());
   if (communicates_) share_values(*buckets_, communicator_);
   for (std::size_t p = 0; p < buckets_->parameters().size(); ++p) {
@@ -50,7 +52,8 @@ void GradientReducer::prepare_wire_buffers() {
   wire_.clear();
   if (!communicates_ || options_.reduce_dtype == torch::kFloat32) return;
   for (const torch::Tensor& gradient : buckets_->gradients())
-    wire_.push_back(torch::empty_like(gradient, gradient.options().dtype(options_.reduce_dtype)));
+    wire_.push_back(
+        communicator_.allocate(gradient.numel(), gradient.options().dtype(options_.reduce_dtype)));
 }
 
 void GradientReducer::reset_step() {
@@ -111,10 +114,12 @@ void GradientReducer::launch(std::size_t bucket) {
   if (options_.gather_below > 0) gather(bucket);
   if (!communicates_) return;
   torch::Tensor gradient = buckets_->gradients()[bucket];
-  if (options_.average && communicator_.size() > 1) gradient.mul_(1.0 / communicator_.size());
+  const bool average = options_.average && communicator_.size() > 1;
+  if (average && !communicator_.takes_mean()) gradient.mul_(1.0 / communicator_.size());
   torch::Tensor message = gradient;
   if (!wire_.empty()) message = wire_[bucket].copy_(gradient);
-  works_[bucket] = communicator_.all_reduce(message);
+  works_[bucket] = communicator_.all_reduce(
+      message, average && communicator_.takes_mean() ? ReduceOp::mean : ReduceOp::sum);
   if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
 }
 

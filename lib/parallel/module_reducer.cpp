@@ -60,9 +60,11 @@ void ModuleReducer::lay_out() {
   BucketPlan plan = plan_buckets(shapes_of(reduced), reverse_order(reduced.size()), options_.bucket_sizes);
   const std::int64_t told = 1 + static_cast<std::int64_t>(reduced.size());
   slots_.assign(reduced.size(), {});
-  buckets_ = std::make_unique<FlatBuckets>(
-      std::move(reduced), std::move(plan),
-      FlatMemory{.values = false, .gradients = communicates_, .passengers = options_.hook ? 0 : told});
+  buckets_ = std::make_unique<FlatBuckets>(std::move(reduced), std::move(plan),
+                                           FlatMemory{.values = false,
+                                                      .gradients = communicates_,
+                                                      .passengers = options_.hook ? 0 : told,
+                                                      .communicator = &communicator_});
   ready_order_.clear();
   ready_order_.reserve(slots_.size());
   learning_ = true;

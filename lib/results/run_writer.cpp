@@ -262,6 +262,10 @@ void RunWriter::set_recorder_overhead(double share) {
   impl_->change([&] { impl_->file.attribute("/", "recorder_overhead", share); });
 }
 
+void RunWriter::set_backend_remark(const std::string& text) {
+  impl_->change([&] { impl_->file.attribute("/", "backend_remark", text); });
+}
+
 void RunWriter::set_cuda_graph(const std::string& text) {
   impl_->change([&] { impl_->file.attribute("/", "cuda_graph", text); });
 }

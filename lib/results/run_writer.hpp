@@ -23,7 +23,8 @@ class RunWriter {
   // the disk does not take it, and do nothing once the file is finished.
   void set_buckets(const BucketTable& buckets);
   void set_recorder_overhead(double share);
-  void set_cuda_graph(const std::string& text);  // "captured", or why no step is
+  void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one
+  void set_cuda_graph(const std::string& text);      // "captured", or why no step is
   // steps, comm: of this epoch, or what is left of it, comm in order of rank, then time. On the disk when it returns.
   void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                     const EpochRow& epoch, const AuditRow& audit);

@@ -34,6 +34,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/@resumed_epochs", "", "i8", "1", "epochs done before this run's first, which has this number", false},
     {"/@resumed_steps", "", "i8", "1", "steps done before this run's first", false},
     {"/@recorder_overhead", "", "f8", "1", "measured share of a step that recording costs", false},
+    {"/@backend_remark", "", "string", "1",
+     "why parallel.backend: auto chose mpi where the ranks of a node would have shared memory", false},
     {"/@cuda_graph", "", "string", "1",
      "on a GPU: 'captured', where steps are replayed as CUDA graphs, or why none is", false},
 

@@ -86,6 +86,10 @@ struct Record {
     progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
                                run.model.parameters, world.size(), setup.communicator->backend(),
                                run.data.train_rows, folder));
+    if (const std::string& remark = setup.communicator->remark(); !remark.empty()) {
+      progress->line(remark);
+      writer->set_backend_remark(remark);
+    }
     for (const std::string& note : setup.data.notes) progress->line(note);
     if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
       progress->line(

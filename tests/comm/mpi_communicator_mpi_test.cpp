@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "support/test_backend.hpp"
 #include "support/timed_ranks.hpp"
 
 using namespace lockstep;
@@ -29,8 +30,8 @@ at::Tensor sum_of_numbers(std::int64_t count, at::ScalarType type, int size) {
 }  // namespace
 
 TEST_CASE("all_reduce sums every dtype and size") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
-  REQUIRE(comm->backend() == "mpi");
+  const auto comm = make_test_communicator();
+  REQUIRE(comm->backend() == (test_backend() == "mpi" ? "mpi" : "shm"));
   for (const at::ScalarType type : kTypes) {
     for (const std::int64_t count : {0, 1, 7, 1023, 70001}) {
       CAPTURE(c10::toString(type), count);
@@ -42,7 +43,7 @@ TEST_CASE("all_reduce sums every dtype and size") {
 }
 
 TEST_CASE("all_reduce of several pieces with an odd tail") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const std::int64_t count = (5 << 20) / 4 + 13;
     const at::Tensor x = numbers(count, type, comm->rank());
@@ -52,7 +53,7 @@ TEST_CASE("all_reduce of several pieces with an odd tail") {
 }
 
 TEST_CASE("all_reduce finds the largest and the smallest") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   for (const at::ScalarType type : kTypes) {
     CAPTURE(c10::toString(type));
     const at::Tensor high = numbers(1001, type, comm->rank());
@@ -65,7 +66,7 @@ TEST_CASE("all_reduce finds the largest and the smallest") {
 }
 
 TEST_CASE("16-bit sums are rounded to nearest even, from fp32") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   if (comm->size() != 2) return;
   // bf16 has 8 bits: 256 + 1 lies between 256 and 258, even is 256; 258 + 1 goes to 260.
   const at::Tensor big = at::tensor({256.0F, 258.0F}).to(at::kBFloat16);
@@ -75,7 +76,7 @@ TEST_CASE("16-bit sums are rounded to nearest even, from fp32") {
 }
 
 TEST_CASE("reduce_scatter gives each rank its own part") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   const int size = comm->size();
   for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kLong}) {
     for (const std::int64_t part : {0, 1, 501, 1300003}) {
@@ -90,7 +91,7 @@ TEST_CASE("reduce_scatter gives each rank its own part") {
 }
 
 TEST_CASE("all_gather keeps the order of the ranks") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   for (const at::ScalarType type : kTypes) {
     for (const std::int64_t part : {0, 1, 333, 1100001}) {
       CAPTURE(c10::toString(type), part);
@@ -104,7 +105,7 @@ TEST_CASE("all_gather keeps the order of the ranks") {
 }
 
 TEST_CASE("broadcast from every root") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   for (int root = 0; root < comm->size(); ++root) {
     for (const std::int64_t count : {1, 700001}) {
       const at::Tensor x = numbers(count, at::kDouble, comm->rank());
@@ -115,7 +116,7 @@ TEST_CASE("broadcast from every root") {
 }
 
 TEST_CASE("reduce gives the sum to every root, and leaves the others as they are") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   for (int root = 0; root < comm->size(); ++root) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kInt}) {
       for (const std::int64_t count : {0, 1, 1300003}) {
@@ -132,7 +133,7 @@ TEST_CASE("reduce gives the sum to every root, and leaves the others as they are
 }
 
 TEST_CASE("messages: both ranks may send before they receive, and order is kept") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   if (comm->size() == 1) return;
   const int next = (comm->rank() + 1) % comm->size();
   const int previous = (comm->rank() + comm->size() - 1) % comm->size();
@@ -156,7 +157,7 @@ TEST_CASE("messages: both ranks may send before they receive, and order is kept"
 }
 
 TEST_CASE("exchange: both ranks at once, however large, and apart from other messages") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   const int me = comm->rank(), peer = me ^ 1;
   if (peer >= comm->size()) return;  // of an odd number the last
   std::int64_t round = 0;
@@ -182,7 +183,7 @@ TEST_CASE("exchange: both ranks at once, however large, and apart from other mes
 }
 
 TEST_CASE("works run in launch order beside the caller, and know when") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   std::vector<at::Tensor> tensors;
   std::vector<WorkPtr> works;
   for (int i = 0; i < 8; ++i) {
@@ -207,7 +208,7 @@ TEST_CASE("works run in launch order beside the caller, and know when") {
 }
 
 TEST_CASE("a late rank is waited for without the caller, and the wait counts from the start") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   if (comm->size() == 1) return;
   const double lateness = 0.06;
   const bool late = comm->rank() == comm->size() - 1;
@@ -228,8 +229,8 @@ TEST_CASE("a late rank is waited for without the caller, and the wait counts fro
 }
 
 TEST_CASE("two communicators do not disturb each other") {
-  const auto a = make_mpi_communicator(MPI_COMM_WORLD);
-  const auto b = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto a = make_test_communicator();
+  const auto b = make_test_communicator();
   const at::Tensor x = numbers(5000, at::kFloat, a->rank());
   const at::Tensor y = numbers(6000, at::kLong, a->rank());
   const bool odd = a->rank() % 2 == 1;  // launched in different order on different ranks
@@ -242,7 +243,7 @@ TEST_CASE("two communicators do not disturb each other") {
 }
 
 TEST_CASE("wrong arguments are refused before anything is sent") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   const at::Tensor x = at::zeros({4, 4});
   REQUIRE_THROWS_AS(comm->all_reduce(x.t().slice(0, 0, 2)), Error);
   REQUIRE_THROWS_AS(comm->all_reduce(at::zeros({2}, at::kBool)), Error);
@@ -258,7 +259,7 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
 }
 
 TEST_CASE("a failure is kept: the wait throws it, and so does every later call") {
-  const auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto comm = make_test_communicator();
   if (comm->size() != 2) return;
   // A message longer than the receiver's tensor is an error of MPI on the receiver.
   if (comm->rank() == 0) {
@@ -273,7 +274,7 @@ TEST_CASE("a failure is kept: the wait throws it, and so does every later call")
 }
 
 TEST_CASE("what a destroyed communicator had not ended fails, without a hang") {
-  auto comm = make_mpi_communicator(MPI_COMM_WORLD);
+  auto comm = make_test_communicator();
   if (comm->size() == 1) return;
   const at::Tensor x = at::zeros({10});
   if (comm->rank() == 0) {

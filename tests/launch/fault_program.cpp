@@ -40,6 +40,11 @@ void throw_if_asked(const std::string& mode, int rank, int round) {
   if (mode == "throw_root" && rank == 0) throw run_error("the disk is full");
 }
 
+BackendKind back_end() {
+  const char* const name = std::getenv("LOCKSTEP_TEST_BACKEND");
+  return name && std::string(name) == "shm" ? BackendKind::shm : BackendKind::mpi;
+}
+
 [[noreturn]] void sleep_for_ever() {
   for (;;) std::this_thread::sleep_for(std::chrono::seconds(1));
 }
@@ -57,7 +62,7 @@ bool stand_still(World& world, const std::string& mode) {
     world.barrier();
   }
   if (mode == "hang_apart") {  // rank 1 is in another collective
-    const auto communicator = make_communicator(BackendKind::mpi, c10::kCPU, world);
+    const auto communicator = make_communicator(back_end(), c10::kCPU, world);
     if (culprit) world.barrier();
     communicator->barrier()->wait();
   }
@@ -76,8 +81,8 @@ ExitCode loop(World& world, const std::string& mode, const std::string& folder) 
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
     throw run_error("too late");
   }
-  const auto communicator = make_communicator(BackendKind::mpi, c10::kCPU, world);
-  const at::Tensor x = at::zeros({1 << 18});
+  const auto communicator = make_communicator(back_end(), c10::kCPU, world);
+  const at::Tensor x = communicator->allocate(1 << 18, at::kFloat);
   for (int round = 0;; ++round) {
     throw_if_asked(mode, world.rank(), round);
     if (round == 15 &&

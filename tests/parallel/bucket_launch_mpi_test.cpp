@@ -4,10 +4,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/modules/linear.h>
 
-#include "comm/mpi_communicator.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/gradient_reducer.hpp"
 #include "support/catch.hpp"
+#include "support/test_backend.hpp"
 
 using namespace lockstep;
 
@@ -41,7 +41,7 @@ class NotingCommunicator final : public Communicator {
   }
 
  private:
-  std::unique_ptr<Communicator> mpi_ = make_mpi_communicator(MPI_COMM_WORLD);
+  std::unique_ptr<Communicator> mpi_ = test::make_test_communicator();
 };
 
 // Notes when the backward pass comes by.

@@ -2,12 +2,12 @@
 #include <mpi.h>
 #include <torch/nn/modules/linear.h>
 
-#include "comm/mpi_communicator.hpp"
 #include "nn/batch_norm.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/sync_batch_norm.hpp"
 #include "support/catch.hpp"
 #include "support/close_tensors.hpp"
+#include "support/test_backend.hpp"
 
 using namespace lockstep;
 
@@ -81,7 +81,7 @@ struct BatchNormNet : Model {
 }  // namespace
 
 TEST_CASE("ranks together train as one, for every way of reducing") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   for (const bool overlap : {true, false})
     for (const bool accumulate : {false, true})
       for (const double mb : {1e-5, 25.0}) {
@@ -91,13 +91,13 @@ TEST_CASE("ranks together train as one, for every way of reducing") {
 }
 
 TEST_CASE("reduction in 16 bits is close, and the same on all ranks") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   CHECK(train_both(*c, {.reduce_dtype = torch::kBFloat16}, false) < 2e-2);
   CHECK(train_both(*c, {.reduce_dtype = torch::kHalf}, false) < 2e-3);
 }
 
 TEST_CASE("synchronised batch normalisation equals the whole batch's, forward, backward and running") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   torch::manual_seed(5);
   const torch::Tensor batch = torch::randn({2 * c->size(), 3, 4, 5}) * 2 + 1;
   BatchNormNet whole, mine;

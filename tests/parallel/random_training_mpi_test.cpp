@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <optional>
 
-#include "comm/mpi_communicator.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/random_module.hpp"
 #include "support/catch.hpp"
+#include "support/test_backend.hpp"
 
 using namespace lockstep;
 
@@ -247,7 +247,7 @@ std::string outcome_of(std::uint64_t seed, Communicator& communicator) {
 }  // namespace
 
 TEST_CASE("whatever is done to whatever module, N ranks have the gradients of one") {
-  const auto communicator = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto communicator = test::make_test_communicator();
   const std::uint64_t runs = from_environment("LOCKSTEP_RANDOM_RUNS", 125);
   const std::uint64_t first = from_environment("LOCKSTEP_RANDOM_SEED", 1);
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {

@@ -5,10 +5,10 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adamw.h>
 
-#include "comm/mpi_communicator.hpp"
 #include "parallel/join.hpp"
 #include "support/catch.hpp"
 #include "support/close_tensors.hpp"
+#include "support/test_backend.hpp"
 
 using namespace lockstep;
 
@@ -90,7 +90,7 @@ const DistributedOptions kSmall = {.bucket_sizes = {1e-5, 1e-5}};
 }  // namespace
 
 TEST_CASE("a rank that gives up a pass that others end is found out, and training can go on") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   if (c->size() == 1) return;
   for (const bool small : {false, true}) {
     Pair pair;
@@ -118,7 +118,7 @@ TEST_CASE("a rank that gives up a pass that others end is found out, and trainin
 }
 
 TEST_CASE("a layer that is suddenly given a second gradient is named, not summed wrongly") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   if (c->size() == 1) return;
   for (const bool static_graph : {false, true}) {
     Pair pair;
@@ -144,7 +144,7 @@ TEST_CASE("a layer that is suddenly given a second gradient is named, not summed
 }
 
 TEST_CASE("with a static graph nested gradients are reduced on the way, and right") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   for (const bool static_graph : {false, true}) {
     Pair pair;
     DistributedOptions options = kSmall;
@@ -167,7 +167,7 @@ TEST_CASE("with a static graph nested gradients are reduced on the way, and righ
 }
 
 TEST_CASE("AdamW leaves alone what has no gradient, whoever zeroes") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   for (const int kind : {0, 1, 2}) {
     Pair pair;
     DistributedDataParallel ddp(pair.net, *c);
@@ -191,7 +191,7 @@ TEST_CASE("AdamW leaves alone what has no gradient, whoever zeroes") {
 }
 
 TEST_CASE("communication hooks get every bucket in order, and compress") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   std::vector<std::size_t> seen;
   const CommunicationHook watching = [&](const GradientBucket& bucket, Communicator& communicator) {
     seen.push_back(bucket.index);
@@ -213,7 +213,7 @@ TEST_CASE("communication hooks get every bucket in order, and compress") {
 }
 
 TEST_CASE("ranks with unequal numbers of batches train as one that has them all") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   Pair pair;
   DistributedDataParallel ddp(pair.net, *c, kSmall);
   const auto batches_of = [](int rank) { return 2 + 2 * rank; };
@@ -242,7 +242,7 @@ TEST_CASE("ranks with unequal numbers of batches train as one that has them all"
 }
 
 TEST_CASE("two wrappers share a communicator and a backward pass, and one may go first") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   Pair first, second;
   const auto ddp = std::make_unique<DistributedDataParallel>(first.net, *c, kSmall);
   auto other = std::make_unique<DistributedDataParallel>(second.net, *c, kSmall);
@@ -265,7 +265,7 @@ TEST_CASE("two wrappers share a communicator and a backward pass, and one may go
 }
 
 TEST_CASE("gradients exist once: in the buckets on several ranks, where autograd put them on one") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   Pair pair;
   DistributedDataParallel ddp(pair.net, *c);
   pair.net->forward(mine(rows(0, c->size()), *c)).sum().backward();

@@ -2,9 +2,9 @@
 #include <mpi.h>
 #include <torch/nn/modules/linear.h>
 
-#include "comm/mpi_communicator.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/support.hpp"
+#include "support/test_backend.hpp"
 
 using namespace lockstep;
 
@@ -48,7 +48,7 @@ std::string ranks_but_last(const Communicator& c) {
 }  // namespace
 
 TEST_CASE("modules that differ between ranks are refused, and the first difference is named") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   if (c->size() == 1) return;
   using torch::zeros;
   const Parts usual = {{{"a", zeros({4, 8})}, {"b", zeros({8})}}, {{"mask", zeros({3}, torch::kBool)}}};
@@ -71,7 +71,7 @@ TEST_CASE("modules that differ between ranks are refused, and the first differen
 }
 
 TEST_CASE("tied parameters that are not tied on every rank are refused") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   if (c->size() == 1) return;
   const torch::Tensor shared = torch::zeros({2});
   names(message_where_last_has({{{"in", shared}, {"out", shared}}},
@@ -80,7 +80,7 @@ TEST_CASE("tied parameters that are not tied on every rank are refused") {
 }
 
 TEST_CASE("what cannot be shared or reduced is refused by name") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   const auto refusal = [&](const Parts& parts) {
     return message_of([&] { DistributedDataParallel(module_of(parts), *c); });
   };
@@ -96,7 +96,7 @@ TEST_CASE("what cannot be shared or reduced is refused by name") {
 }
 
 TEST_CASE("frozen parameters of any dtype are shared as well") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   const auto mine = [&](torch::ScalarType dtype) { return torch::full({2, 3}, c->rank() + 7, dtype); };
   const auto module = module_of({{{"w", mine(torch::kFloat32)}, {"index", mine(torch::kInt32)}}});
   module->register_parameter("trunk", mine(torch::kBFloat16), /*requires_grad=*/false);
@@ -105,7 +105,7 @@ TEST_CASE("frozen parameters of any dtype are shared as well") {
 }
 
 TEST_CASE("a parameter that two wrappers hold is refused at the second, until the first is gone") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   const auto linear = std::make_shared<torch::nn::LinearImpl>(3, 2);
   const auto outer = std::make_shared<torch::nn::Module>("outer");
   outer->register_module("inner", linear);
@@ -120,7 +120,7 @@ TEST_CASE("a parameter that two wrappers hold is refused at the second, until th
 }
 
 TEST_CASE("one rank loads a checkpoint, and broadcast_module() hands it on") {
-  const auto c = make_mpi_communicator(MPI_COMM_WORLD);
+  const auto c = test::make_test_communicator();
   const auto module = module_of({{{"w", torch::zeros({3})}}, {{"seen", torch::zeros({}, torch::kInt64)}}});
   DistributedDataParallel ddp(module, *c);
   if (c->rank() == 0) {

@@ -8,6 +8,7 @@
 
 #include "models/registry.hpp"
 #include "support/catch.hpp"
+#include "support/test_backend.hpp"
 #include "train/setup.hpp"
 #include "train/trainer.hpp"
 
@@ -124,6 +125,7 @@ inline void train(Setup& setup, World& world) {
 inline RunConfig on_cpu(RunConfig config) {
   config.parallel.device = DeviceKind::cpu;
   config.parallel.threads = 1;
+  if (config.parallel.backend == BackendKind::automatic) config.parallel.backend = backend_key();
   return config;
 }
 
