@@ -24,7 +24,8 @@ class RunWriter {
   void set_buckets(const BucketTable& buckets);
   void set_recorder_overhead(double share);
   void set_cuda_graph(const std::string& text);  // "captured", or why no step is
-  // steps, comm: of this epoch, comm in order of rank, then time. On the disk when it returns.
+  // steps, comm: of this epoch, comm in order of rank, then time; audit without samples: there is none. On the
+  // disk when it returns.
   void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                     const EpochRow& epoch, const AuditRow& audit);
   // status: complete, failed or interrupted. Orders /comm by rank over the whole run, closes, and renames the
