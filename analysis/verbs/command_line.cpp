@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <span>
 
 #include "base/error.hpp"
+#include "base/mode.hpp"
 
 namespace lockstep {
 
@@ -53,6 +55,27 @@ std::vector<std::int64_t> ranks_in(const std::string& text) {
   return ranks;
 }
 
+std::int64_t count_in(const std::string& flag, const std::string& text) {
+  std::int64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || value < 1 || value > 1'000'000'000)
+    throw input_error("{} {}: not a number above 0", flag, text);
+  return value;
+}
+
+double loss_in(const std::string& text) {
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || !std::isfinite(value))
+    throw input_error("--loss {}: not a number", text);
+  return value;
+}
+
+std::string mode_in(const std::string& text) {
+  if (!named<Mode>(text)) throw input_error("--mode {}: not one of seq, ddp, ps, mp, pipe, hybrid", text);
+  return text;
+}
+
 double percent_in(const std::string& text) {
   double value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -75,7 +98,8 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.output = v; }},
     {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
      [](AnalyzeOptions& o, const std::string& v) { o.baseline = chosen(kBaselines, "--baseline", v); }},
-    {"--ranks", "P,P,...", "predict: for these numbers of ranks",
+    {"--ranks", "P,P,...",
+     "predict: for these numbers of ranks; import: of a benchmark whose text does not say",
      [](AnalyzeOptions& o, const std::string& v) { o.ranks = ranks_in(v); }},
     {"--link", "RATE:LATENCY", "predict, advise: over this link instead of the measured one, as 200Gb:2us",
      [](AnalyzeOptions& o, const std::string& v) { o.link = parse_link(v); }},
@@ -85,6 +109,26 @@ constexpr FlagRow kFlags[] = {
      [](AnalyzeOptions& o, const std::string& v) { o.table = chosen(kTables, "--table", v); }},
     {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
      [](AnalyzeOptions& o, const std::string& v) { o.steps = v; }},
+    {"--into", "DIR", "import: folder for the run files of traces and benchmarks (imported)",
+     [](AnalyzeOptions& o, const std::string& v) { o.into = v; }},
+    {"--model", "NAME", "import: the model that a trace is of",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.model = v; }},
+    {"--data", "NAME", "import: the data set that it was trained on",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.data = v; }},
+    {"--batch", "N", "import: samples of a step, of all ranks together",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.batch = count_in("--batch", v); }},
+    {"--loss", "X", "import: the training loss that was reached",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.loss = loss_in(v); }},
+    {"--mode", "M", "import: how the ranks shared the work: seq, ddp, ps, mp, pipe or hybrid",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.mode = mode_in(v); }},
+    {"--hardware", "TEXT", "import: what it ran on; only runs with equal text are compared",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.hardware = v; }},
+    {"--like", "RUN", "import: model, data, batch and hardware are those of this run file",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.like = v; }},
+    {"--step-name", "NAME", "import: the annotation that marks a step in a trace (ProfilerStep)",
+     [](AnalyzeOptions& o, const std::string& v) { o.facts.step_name = v; }},
+    {"--nodes", "N", "import: nodes that a benchmark ran on, if its text does not say",
+     [](AnalyzeOptions& o, const std::string& v) { o.nodes = count_in("--nodes", v); }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, const std::string&) { o.strict = true; }},
     {"--dark", nullptr, "pictures and page of the report on a dark ground",
