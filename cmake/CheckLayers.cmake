@@ -24,7 +24,7 @@ foreach(folder quantities metrics runs checks model advice import tables plot re
   list(APPEND inside analysis/${folder})
   set(may_analysis/${folder} base timing results ${inside})
 endforeach()
-set(may_analysis/import base analysis/quantities analysis/metrics analysis/runs analysis/import)
+set(may_analysis/import base timing results analysis/quantities analysis/metrics analysis/runs analysis/import)
 set(may_analysis base ${inside})  # main.cpp
 
 set(library ${may_train})
@@ -39,7 +39,7 @@ set(owner_1 config)
 set(owner_2 base)
 set(owner_3 launch comm)
 set(owner_4 comm)
-set(owner_5 data tensors)
+set(owner_5 data tensors analysis/import)
 set(owner_6 kernels timing launch comm)
 set(owner_7 tasks)
 set(owner_8 launch comm data nn models parallel tasks train apps benchmarks)

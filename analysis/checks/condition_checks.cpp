@@ -104,8 +104,9 @@ Detail no_fingerprint(const LaunchGroup& group, const LaunchGroup& baseline) {
   for (const LaunchGroup* g : {&group, &baseline})
     for (const Launch* launch : g->launches)
       if (launch->fingerprint.empty())
-        return fmt::format("'{}' has no fingerprint of the hardware; run it again with this version",
-                           g->label);
+        return fmt::format(
+            "'{}' has no fingerprint of the hardware; {}", g->label,
+            launch->imported() ? "import it with --hardware or --like" : "run it again with this version");
   return {};
 }
 

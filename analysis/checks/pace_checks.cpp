@@ -106,6 +106,9 @@ Detail clocks_apart(const RunData&, const Launch& launch) {
 
 Detail unmatched(const RunData&, const Launch& launch) {
   if (launch.unmatched_collectives == 0) return {};
+  if (launch.recorded_ranks < launch.ranks)
+    return fmt::format("the file has {} of {} ranks; record all of them", launch.recorded_ranks,
+                       launch.ranks);
   return fmt::format("{} collectives were not recorded once by each rank of their group; run it again",
                      launch.unmatched_collectives);
 }

@@ -39,12 +39,24 @@ void compare_digests(std::string& differences, const std::string& what, const st
 }
 Detail unless_empty(const std::string& text) { return text.empty() ? Detail() : Detail(text); }
 
+// Whether both have it: what another program's records do not say is no difference.
+bool is_known(const Launch& here, const Launch& there, bool in_both) {
+  return in_both || !(here.imported() || there.imported());
+}
+
+void compare_known(std::string& differences, const char* what, const Launch& here, const Launch& there,
+                   std::int64_t count_here, std::int64_t count_there) {
+  if (is_known(here, there, count_here > 0 && count_there > 0))
+    compare(differences, what, count_here, count_there);
+}
+
 void compare_settings(std::string& differences, const Launch& here, const Launch& there) {
   std::set<std::string> keys;
   for (const Launch* l : {&here, &there})
     for (const auto& [key, value] : l->settings) keys.insert(key);
   for (const std::string& key : keys)
-    if (!ignored_setting(key) && !spreads_work(key) && key != kTf32)
+    if (!ignored_setting(key) && !spreads_work(key) && key != kTf32 &&
+        is_known(here, there, !here.setting(key).empty() && !there.setting(key).empty()))
       compare(differences, key, here.setting(key), there.setting(key));
 }
 
@@ -130,6 +142,15 @@ Detail simulated_link(const LaunchGroup& group) {
   return unless_empty(text);
 }
 
+Detail other_program(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const auto named = [](const LaunchGroup& g) {
+    return g.any().imported() ? g.any().environment.at("origin") : std::string("a run of Lockstep");
+  };
+  std::string differences;
+  compare(differences, "", named(group), named(baseline));
+  return differences.empty() ? Detail() : Detail(differences.substr(1));
+}
+
 // An earlier version's digests differ from this one's for the same hardware and data.
 Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline) {
   const Launch &here = group.any(), &there = baseline.any();
@@ -161,20 +182,22 @@ Detail other_work(const LaunchGroup& group, const LaunchGroup& baseline) {
   for (const Launch* mine : group.launches)
     if (const Launch* theirs = with_seed(baseline, mine->setting("run.seed")); theirs && differences.empty())
       compare_digests(differences, "data digest", mine->data.digest, theirs->data.digest);
-  compare(differences, "training rows", here.data.train_rows, there.data.train_rows);
-  compare(differences, "parameters", here.parameters, there.parameters);
+  compare_known(differences, "training rows", here, there, here.data.train_rows, there.data.train_rows);
+  compare_known(differences, "parameters", here, there, here.parameters, there.parameters);
   compare_settings(differences, here, there);
-  compare(differences, "epochs", here.epochs, there.epochs);
+  // A trace is of some steps of a training.
+  const bool whole = !here.imported() && !there.imported();
+  if (whole) compare(differences, "epochs", here.epochs, there.epochs);
   compare(differences, "epochs done before", here.epochs_before(), there.epochs_before());
   if (here.weak_scaling()) {
-    if (!same_batch_per_rank(here, there))
+    if (!same_batch_per_rank(here, there) && here.global_batch > 0 && there.global_batch > 0)
       compare(differences, "samples a step and rank", here.global_batch / here.ranks,
               there.global_batch / there.ranks);
     return unless_empty(differences);
   }
   if (!weak_as_strong(group, baseline))
     compare(differences, "samples a step", here.global_batch, there.global_batch);
-  if (here.global_batch == there.global_batch)
+  if (here.global_batch == there.global_batch && whole)
     compare(differences, "steps", std::ssize(here.steps), std::ssize(there.steps));
   return unless_empty(differences);
 }
@@ -197,6 +220,7 @@ Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline) {
     const auto there = baseline.any().environment.find(name);
     // train_seq starts no MPI, hence has no version of it: "none" is no difference.
     if (there == baseline.any().environment.end() || name == "mpi_threads") continue;
+    if (name == "program" && other_program(group, baseline)) continue;
     if (version != "none" && there->second != "none") compare(differences, name, version, there->second);
   }
   return unless_empty(differences);
@@ -217,6 +241,7 @@ Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline) {
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   if (group.any().on_gpu() && baseline.any().on_gpu()) return {};
+  if (group.any().threads == 0 || baseline.any().threads == 0) return {};  // nobody knows
   compare(differences, "threads a rank", group.any().threads, baseline.any().threads);
   return unless_empty(differences);
 }

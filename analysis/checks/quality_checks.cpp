@@ -17,7 +17,7 @@ Detail lost_its_numbers(const LaunchGroup& group, bool metric_known) {
   std::int64_t losses = 0, metrics = 0;
   for (const Launch* launch : group.launches) {
     losses += launch->loss_lost ? 1 : 0;
-    metrics += metric_known && !std::isfinite(learned(*launch)) ? 1 : 0;
+    metrics += metric_known && !launch->imported() && !std::isfinite(learned(*launch)) ? 1 : 0;
   }
   if (losses == 0 && metrics == 0) return {};
   return fmt::format("the {} of {} of {} launches of '{}' is not a number at the end",

@@ -22,6 +22,7 @@ Detail unsteady(const RunData& run, const Launch& launch);
 Detail stalled_steps(const RunData& run, const Launch& launch);
 Detail gaps_between_steps(const RunData& run, const Launch& launch);
 Detail clocks_apart(const RunData& run, const Launch& launch);
+Detail device_idle(const RunData& run, const Launch& launch);
 Detail unmatched(const RunData& run, const Launch& launch);
 Detail idle_rank(const RunData& run, const Launch& launch);
 Detail uneven_work(const RunData& run, const Launch& launch);
@@ -46,6 +47,7 @@ Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_program(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail ablated(const LaunchGroup& group, const LaunchGroup& baseline);
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kOpenShare = 0.02;       // of the wall time
 constexpr double kRecorderShare = 0.01;   // of a step
+constexpr double kIdleShare = 0.1;        // of the wall time
 constexpr double kClockTolerance = 1e-6;  // seconds, and
 constexpr double kStepTolerance = 0.01;   // of a step: what rounding and a device's clock may do
 
@@ -118,6 +119,13 @@ Detail steps_out_of_order(const RunData& run, const Launch&) {
   return {};
 }
 
+namespace {
+
+// Of an imported trace: what no phase accounts for has a name.
+bool rest_is_idle(const Launch& launch) { return launch.setting("measure.other") == "device idle"; }
+
+}  // namespace
+
 Detail budget_open(const RunData& run, const Launch& launch) {
   for (std::int64_t rank = 0; rank < run.steps.ranks(); ++rank) {
     const double wall = steady_sum(run.steps.wall, rank, launch.warmup);
@@ -125,9 +133,24 @@ Detail budget_open(const RunData& run, const Launch& launch) {
     const double other = steady_sum(run.steps.other, rank, launch.warmup) / wall;
     if (!(std::abs(sum - 1) <= kOpenShare))
       return fmt::format("rank {}: they add up to {:.1f} % of it", rank, 100 * sum);
+    if (rest_is_idle(launch)) continue;
     if (!(std::abs(other) <= std::max(kOpenShare, room_of(run.steps, rank, launch.warmup) / wall)))
       return fmt::format("rank {}: {:.1f} % of it is 'other', enough to change the order of what takes most",
                          rank, 100 * other);
+  }
+  return {};
+}
+
+Detail device_idle(const RunData& run, const Launch& launch) {
+  if (!rest_is_idle(launch)) return {};
+  for (std::int64_t rank = 0; rank < run.steps.ranks(); ++rank) {
+    const double share =
+        steady_sum(run.steps.other, rank, launch.warmup) / steady_sum(run.steps.wall, rank, launch.warmup);
+    if (share > kIdleShare)
+      return fmt::format(
+          "that of rank {} does nothing for {:.0f} % of a step, which the budget calls 'other'; give it "
+          "larger batches, or fewer and larger kernels",
+          rank, 100 * share);
   }
   return {};
 }

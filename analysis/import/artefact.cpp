@@ -10,7 +10,7 @@
 
 #include "analysis/import/csv_records.hpp"
 #include "analysis/import/names.hpp"
-#include "analysis/runs/tree_walk.hpp"
+#include "analysis/import/readings.hpp"
 #include "base/error.hpp"
 #include "base/regular_file.hpp"
 
@@ -48,28 +48,66 @@ struct Column {
   std::string name;
 };
 
+bool has(const std::vector<Column>& columns, Field field) {
+  return std::any_of(columns.begin(), columns.end(), [&](const Column& c) { return c.field == field; });
+}
+
+// Of several times of a row one counts: the one whose name says most.
+void choose_time(std::vector<Column>& columns) {
+  for (const Field best : {Field::epoch_seconds, Field::seconds, Field::elapsed}) {
+    const auto chosen =
+        std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.field == best; });
+    if (chosen == columns.end()) continue;
+    for (auto c = columns.begin(); c != columns.end(); ++c)
+      if (c != chosen && is_time(c->field) && c->field != Field::total_seconds) c->field = Field::none;
+    return;
+  }
+}
+
 std::vector<Column> columns_of(const std::vector<std::string>& header, const std::string& source) {
   std::vector<Column> columns;
   for (const std::string& name : header) columns.push_back({field_of(name), trimmed(name)});
-  const auto has = [&](Field f) {
-    return std::any_of(columns.begin(), columns.end(), [f](const Column& c) { return c.field == f; });
-  };
-  if (!has(Field::epoch)) throw input_error("{}:1: no column 'epoch'; see docs/importing.md", source);
-  if (!has(Field::seconds) && !has(Field::accuracy) && !has(Field::train_loss))
+  if (!has(columns, Field::epoch) && !has(columns, Field::epoch_count))
+    throw input_error("{}:1: no column 'epoch'; see docs/importing.md", source);
+  if (std::none_of(columns.begin(), columns.end(), [](const Column& c) {
+        return is_time(c.field) || c.field == Field::accuracy || c.field == Field::train_loss;
+      }))
     throw input_error("{}:1: no column of a time, a loss or an accuracy; see docs/importing.md", source);
+  choose_time(columns);
   return columns;
 }
 
-void set_value(ImportedEpoch& epoch, Field field, double value) {
+std::int64_t count_of(double value) {
+  return value >= 1 && value < 1e6 ? static_cast<std::int64_t>(value) : 0;
+}
+
+void set_value(ImportedRun& run, ImportedEpoch& epoch, Field field, double value) {
   switch (field) {
+    case Field::ranks:
+      run.ranks = count_of(value);
+      break;
+    case Field::rank:
+      if (value >= 0 && value < 1e6) run.rank = static_cast<std::int64_t>(value);
+      break;
     case Field::epoch:
       epoch.epoch = value;
+      break;
+    case Field::epoch_count:
+      run.epoch_count = count_of(value);
       break;
     case Field::train_loss:
       epoch.train_loss = value;
       break;
+    case Field::epoch_seconds:
     case Field::seconds:
+    case Field::elapsed:
       epoch.seconds = value;
+      run.times = field == Field::epoch_seconds ? TimeOf::epoch
+                  : field == Field::elapsed     ? TimeOf::since_start
+                                                : TimeOf::unknown;
+      break;
+    case Field::total_seconds:
+      run.total_seconds = value;
       break;
     case Field::validation_loss:
       epoch.validation_loss = value;
@@ -93,12 +131,10 @@ std::string text_of(const std::string& file) {
   return text;
 }
 
-bool is_artefact(const std::string& name) { return name.ends_with(".csv") || name.ends_with(".json"); }
-
-// The row's run: by its columns of name, mode and ranks.
+// The row's run: by its columns of name, mode, ranks and rank.
 ImportedRun& run_of_row(std::map<std::string, std::size_t>& known, std::vector<ImportedRun>& runs,
                         const ImportedRun& like) {
-  const std::string key = fmt::format("{}\n{}\n{}", like.name, like.mode, like.ranks);
+  const std::string key = fmt::format("{}\n{}\n{}\n{}", like.name, like.mode, like.ranks, like.rank);
   const auto [found, fresh] = known.emplace(key, runs.size());
   if (fresh && runs.size() == kMostRuns)
     throw input_error("{}: holds more than {} runs, the most that is read here", like.source, kMostRuns);
@@ -116,31 +152,25 @@ void add_row(const std::vector<std::string>& fields, const std::vector<Column>& 
   for (std::size_t c = 0; c < columns.size(); ++c) {
     const Field field = columns[c].field;
     if (field == Field::none) continue;
-    if (is_text(field)) {
+    if (is_text(field))
       (field == Field::name ? like.name : like.mode) = trimmed(fields[c]);
-      continue;
-    }
-    const double value = number_in(fields[c], source, line, columns[c].name);
-    if (field == Field::ranks)
-      like.ranks = value >= 1 && value < 1e6 ? static_cast<std::int64_t>(value) : 0;
     else
-      set_value(epoch, field, value);
+      set_value(like, epoch, field, number_in(fields[c], source, line, columns[c].name));
   }
-  run_of_row(known, runs, like).epochs.push_back(epoch);
+  ImportedRun& run = run_of_row(known, runs, like);
+  if (std::isnan(epoch.epoch)) epoch.epoch = static_cast<double>(like.epoch_count);
+  run.total_seconds = like.total_seconds;
+  run.epochs.push_back(epoch);
+}
+
+// 'epochs' over several rows that go up is the number of each; over one it is how many there were. A total
+// that changes from row to row is one since the start.
+void read_columns(ImportedRun& run, const std::vector<Column>& columns) {
+  if (run.epochs.size() > 1 && has(columns, Field::epoch_count)) run.epoch_count = 0;
+  if (run.epochs.size() == 1 && has(columns, Field::epoch_count)) run.epochs[0].epoch = 1;
 }
 
 }  // namespace
-
-void complete(ImportedRun& run) {
-  if (run.mode.empty()) run.mode = mode_in(run.name);
-  if (const std::string mode = mode_in(run.mode); !mode.empty()) run.mode = mode;
-  if (run.ranks == 0) run.ranks = ranks_in(run.name);
-  if (run.ranks == 0 && run.mode == "seq") run.ranks = 1;
-  if (run.mode.empty() && run.ranks == 1) run.mode = "seq";
-  for (const ImportedEpoch& e : run.epochs) run.percent = run.percent || e.accuracy > 1.5;
-  if (!run.percent) return;
-  for (ImportedEpoch& e : run.epochs) e.accuracy /= 100;
-}
 
 std::string ImportedRun::label() const { return name.empty() ? fs::path(source).stem().string() : name; }
 
@@ -158,34 +188,34 @@ std::vector<ImportedRun> runs_of_csv(const std::string& text, const std::string&
     add_row(fields, columns, records.line(), source, known, runs);
   }
   if (runs.empty()) throw input_error("{}: no row below the header", source);
+  const std::string stem = without_rank(fs::path(source).stem().string());
   for (ImportedRun& run : runs) {
-    if (run.name.empty())
-      run.name = runs.size() == 1
-                     ? fs::path(source).stem().string()
-                     : fmt::format("{} {} x{}", fs::path(source).stem().string(), run.mode, run.ranks);
-    complete(run);
+    read_columns(run, columns);
+    if (run.rank < 0) run.rank = rank_in(fs::path(source).stem().string());
+    if (run.name.empty() && runs.size() > 1)
+      run.name = stem + (run.mode.empty() ? "" : " " + run.mode) +
+                 (run.ranks > 0 ? fmt::format(" x{}", run.ranks) : "");
+    place_in_folder(run);
+    settle(run);
   }
   return runs;
 }
 
-std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& paths,
+std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& files,
                                         std::vector<std::string>& left_out) {
   std::vector<ImportedRun> runs;
-  Tree tree = files_below(paths, is_artefact);
-  left_out = std::move(tree.notes);
-  for (const TreeFile& file : tree.files) {
+  for (const std::string& file : files) {
     try {
-      const std::string text = text_of(file.path);
+      const std::string text = text_of(file);
       std::vector<ImportedRun> found =
-          file.path.ends_with(".json") ? runs_of_json(text, file.path) : runs_of_csv(text, file.path);
+          file.ends_with(".json") ? runs_of_json(text, file) : runs_of_csv(text, file);
       std::move(found.begin(), found.end(), std::back_inserter(runs));
     } catch (const Error& error) {
       left_out.emplace_back(error.what());
     }
   }
-  if (runs.empty())
-    throw input_error("{}: no run found{}; what is accepted is listed in docs/importing.md", paths.front(),
-                      left_out.empty() ? "" : " (" + left_out.front() + ")");
+  runs = merge_ranks(std::move(runs));
+  doubt_single_times(runs);
   return runs;
 }
 

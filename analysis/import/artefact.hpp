@@ -13,21 +13,29 @@ struct ImportedEpoch {
   double epoch, train_loss, seconds, validation_loss, accuracy;
 };
 
+// What the name of a time says it is of.
+enum class TimeOf { unknown, epoch, since_start };
+
 struct ImportedRun {
   std::string source;  // file
   std::string name;    // of the run in it
   std::string mode;  // as the file calls it, in lower case; "seq" for what is run on one device; "": not said
-  std::int64_t ranks = 0;             // 0: not said
-  std::vector<ImportedEpoch> epochs;  // rows in the file's order
-  double total_seconds;               // NaN: not said
-  bool percent = false;               // accuracies were given as 0 to 100
+  std::int64_t ranks = 0;                 // 0: not said
+  std::vector<ImportedEpoch> epochs;      // rows in the file's order
+  double total_seconds;                   // NaN: not said
+  bool percent = false;                   // accuracies were given as 0 to 100
+  TimeOf times = TimeOf::unknown;         // of the rows
+  std::int64_t epoch_count = 0;           // as the file gives it; 0: not said
+  std::int64_t rank = -1;                 // which wrote the file; -1: not said
+  std::string set = {};                   // file or folder of the runs that it may be compared with
+  std::vector<std::string> assumed = {};  // how it was read, where it can be read otherwise; sentences
+  std::string unclear = {};               // why its times cannot be used: two readings fit; "": they can
   std::string label() const;
 };
 
-// Runs of the files below the paths (*.csv, *.json). A file that cannot be read or that holds no run is one
-// line in `left_out`, and so is what tree_walk.hpp notes. Error(bad_input) when a path does not exist, or no
-// run is found.
-std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& paths,
+// Runs of the files, those of the ranks of one run as one. A file that cannot be read or that holds no run is
+// one line in `left_out`.
+std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& files,
                                         std::vector<std::string>& left_out);
 
 // One file's runs. Error(bad_input) naming file, line and column.

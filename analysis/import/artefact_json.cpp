@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "analysis/import/artefact.hpp"
 #include "analysis/import/json_file.hpp"
 #include "analysis/import/names.hpp"
+#include "analysis/import/readings.hpp"
 #include "base/error.hpp"
 
 namespace lockstep {
@@ -25,17 +27,72 @@ std::vector<double> numbers_of(const Json& value) {
   return numbers;
 }
 
-// A run is an object that says how long it took, or an accuracy or loss of it.
-bool is_run(const Json& value) {
+bool is_list_of_numbers(const Json& value) {
+  return value.is_array() && !value.empty() && value.front().is_number();
+}
+
+bool is_measured(Field field) {
+  return is_time(field) || field == Field::accuracy || field == Field::train_loss;
+}
+
+// Whether a member of the object satisfies it.
+template <typename Wanted>
+bool any_member(const Json& value, Wanted wanted) {
   if (!value.is_object()) return false;
   const auto members = value.items();
-  return std::any_of(members.begin(), members.end(), [](const auto& member) {
-    const Field field = field_of(member.key());
-    const Json& of = member.value();
-    const bool numbers = of.is_number() || (of.is_array() && !of.empty() && of.front().is_number());
-    return numbers && (field == Field::seconds || field == Field::accuracy || field == Field::train_loss ||
-                       field == Field::total_seconds);
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& m) { return wanted(field_of(m.key()), m.value()); });
+}
+
+// A run is an object that says how long it took, or an accuracy or loss of it.
+bool is_run(const Json& value) {
+  return any_member(value, [](Field field, const Json& of) {
+    return is_measured(field) && (of.is_number() || is_list_of_numbers(of));
   });
+}
+
+bool lists_times(const Json& value) {
+  return any_member(value,
+                    [](Field field, const Json& of) { return is_time(field) && is_list_of_numbers(of); });
+}
+
+// One after another, each with its number.
+bool is_list_of_epochs(const Json& value) {
+  if (!value.is_array() || value.empty()) return false;
+  return std::all_of(value.begin(), value.end(),
+                     [](const Json& item) {
+                       return any_member(item, [](Field field, const Json& of) {
+                         return field == Field::epoch && of.is_number();
+                       });
+                     }) &&
+         std::any_of(value.begin(), value.end(), is_run);
+}
+
+// What enclosing objects say of the runs within.
+struct Context {
+  std::string key;  // under which the value stands; "" where it names nothing
+  std::string mode;
+  std::int64_t ranks = 0, rank = -1, epochs = 0;
+};
+
+std::int64_t count_in(const Json& value) {
+  // The numbers of the devices, one by one.
+  if (value.is_array()) return std::ssize(value);
+  const double count = number_or_nan(value);
+  return count >= 1 && count < 1e6 ? static_cast<std::int64_t>(count) : 0;
+}
+
+Context within(Context context, const Json& value) {
+  if (!value.is_object()) return context;
+  for (const auto& [key, member] : value.items()) {
+    const Field field = field_of(key);
+    if (field == Field::ranks && count_in(member) > 0) context.ranks = count_in(member);
+    if (field == Field::rank && number_or_nan(member) >= 0 && number_or_nan(member) < 1e6)
+      context.rank = static_cast<std::int64_t>(number_or_nan(member));
+    if (field == Field::mode && member.is_string()) context.mode = text_or_nothing(member);
+    if (field == Field::epoch_count && member.is_number()) context.epochs = count_in(member);
+  }
+  return context;
 }
 
 ImportedEpoch& epoch_at(ImportedRun& run, std::size_t index) {
@@ -52,66 +109,152 @@ void take_numbers(ImportedRun& run, double ImportedEpoch::*member, const Json& v
     epoch_at(run, last ? run.epochs.size() - 1 : i).*member = numbers[i];
 }
 
-void take_member(ImportedRun& run, Field field, const Json& value) {
-  switch (field) {
-    case Field::name:
-      run.name = text_or_nothing(value);
-      break;
-    case Field::mode:
-      run.mode = text_or_nothing(value);
-      break;
-    case Field::ranks:
-      if (const double ranks = number_or_nan(value); ranks >= 1 && ranks < 1e6)
-        run.ranks = static_cast<std::int64_t>(ranks);
-      break;
-    case Field::train_loss:
-      take_numbers(run, &ImportedEpoch::train_loss, value);
-      break;
-    case Field::seconds:
-      take_numbers(run, &ImportedEpoch::seconds, value);
-      break;
-    case Field::validation_loss:
-      take_numbers(run, &ImportedEpoch::validation_loss, value);
-      break;
-    case Field::accuracy:
-      take_numbers(run, &ImportedEpoch::accuracy, value);
-      break;
-    case Field::total_seconds:
-      run.total_seconds = number_or_nan(value);
-      break;
-    default:
-      break;
+void take_times(ImportedRun& run, Field field, const Json& value) {
+  // One number beside a list of epochs is that of all of them.
+  if (value.is_number() && !run.epochs.empty() && run.times != TimeOf::epoch &&
+      field != Field::epoch_seconds) {
+    run.total_seconds = number_or_nan(value);
+    return;
   }
+  run.times = field == Field::epoch_seconds ? TimeOf::epoch
+              : field == Field::elapsed     ? TimeOf::since_start
+                                            : TimeOf::unknown;
+  take_numbers(run, &ImportedEpoch::seconds, value);
 }
 
-ImportedRun run_of(const Json& value, const std::string& name, const std::string& source) {
-  ImportedRun run{source, "", "", 0, {}, NAN};
-  for (const bool lists : {true, false})  // lists first: they say how many epochs there are
-    for (const auto& [key, member] : value.items())
-      if (member.is_array() == lists) take_member(run, field_of(key), member);
-  if (run.name.empty()) run.name = name;
-  if (run.name.empty() && !run.mode.empty())
-    run.name = run.ranks > 0 ? fmt::format("{} x{}", run.mode, run.ranks) : run.mode;
-  if (run.name.empty()) run.name = std::filesystem::path(source).stem().string();
-  complete(run);
+void take_member(ImportedRun& run, Field field, const Json& value) {
+  if (field == Field::name) run.name = text_or_nothing(value);
+  if (field == Field::train_loss) take_numbers(run, &ImportedEpoch::train_loss, value);
+  if (field == Field::validation_loss) take_numbers(run, &ImportedEpoch::validation_loss, value);
+  if (field == Field::accuracy) take_numbers(run, &ImportedEpoch::accuracy, value);
+  if (field == Field::total_seconds) run.total_seconds = number_or_nan(value);
+}
+
+// Of several times the one whose name says most.
+void take_best_times(ImportedRun& run, const Json& value) {
+  for (const bool lists : {true, false})
+    for (const Field best : {Field::epoch_seconds, Field::seconds, Field::elapsed})
+      for (const auto& [key, member] : value.items())
+        if (field_of(key) == best && (lists ? is_list_of_numbers(member) : member.is_number()))
+          return take_times(run, best, member);
+}
+
+ImportedRun new_run(const Context& context, const std::string& source) {
+  ImportedRun run{source, context.key, context.mode, context.ranks, {}, NAN};
+  run.rank = context.rank;
+  run.epoch_count = context.epochs;
   return run;
 }
 
-// Objects at any depth; `name` is the key under which one stands.
-void collect(const Json& value, const std::string& name, const std::string& source,
+void finish(ImportedRun& run, std::vector<ImportedRun>& runs) {
+  if (run.name.empty() && !run.mode.empty())
+    run.name = run.ranks > 0 ? fmt::format("{} x{}", run.mode, run.ranks) : run.mode;
+  runs.push_back(std::move(run));
+}
+
+void take_run(const Json& value, const Context& context, const std::string& source,
+              std::vector<ImportedRun>& runs) {
+  ImportedRun run = new_run(context, source);
+  for (const bool lists : {true, false}) {  // lists first: they say how many epochs there are
+    for (const auto& [key, member] : value.items())
+      if (member.is_array() == lists) take_member(run, field_of(key), member);
+    if (lists) take_best_times(run, value);
+  }
+  finish(run, runs);
+}
+
+// Records of one epoch, as of training and of evaluation, are one row, unless two of them say the same.
+void add_record(ImportedRun& run, const ImportedEpoch& record) {
+  constexpr double ImportedEpoch::*kValues[] = {&ImportedEpoch::train_loss, &ImportedEpoch::seconds,
+                                                &ImportedEpoch::validation_loss, &ImportedEpoch::accuracy};
+  const bool again = !run.epochs.empty() && run.epochs.back().epoch == record.epoch;
+  const auto clash = [&](double ImportedEpoch::*v) {
+    return !std::isnan(record.*v) && !std::isnan(run.epochs.back().*v);
+  };
+  if (!again || std::any_of(std::begin(kValues), std::end(kValues), clash))
+    return run.epochs.push_back(record);
+  for (double ImportedEpoch::*v : kValues)
+    if (!std::isnan(record.*v)) run.epochs.back().*v = record.*v;
+}
+
+void take_epochs(const Json& list, const Context& context, const std::string& source,
+                 std::vector<ImportedRun>& runs) {
+  ImportedRun run = new_run(context, source);
+  for (const Json& item : list) {
+    ImportedRun row{source, "", "", 0, {}, NAN};
+    take_best_times(row, item);
+    for (const auto& [key, member] : item.items())
+      if (member.is_number()) take_member(row, field_of(key), member);
+    run.times = row.times;
+    epoch_at(row, 0);
+    for (const auto& [key, member] : item.items())
+      if (field_of(key) == Field::epoch) row.epochs[0].epoch = number_or_nan(member);
+    add_record(run, row.epochs[0]);
+  }
+  finish(run, runs);
+}
+
+// A list of results that no name, mode, number of ranks or of an epoch tells apart.
+bool is_nameless(const Json& list) {
+  return list.is_array() && list.size() > 1 && std::all_of(list.begin(), list.end(), [](const Json& item) {
+           return is_run(item) && !lists_times(item) && !any_member(item, [](Field field, const Json&) {
+                    return field == Field::name || field == Field::mode || field == Field::ranks ||
+                           field == Field::rank || field == Field::epoch;
+                  });
+         });
+}
+
+// Objects at any depth.
+void collect(const Json& value, const Context& outer, const std::string& source,
              std::vector<ImportedRun>& runs) {
-  if (is_run(value)) return runs.push_back(run_of(value, name, source));
   if (!value.is_structured()) return;
-  for (const auto& [key, member] : value.items()) collect(member, value.is_object() ? key : "", source, runs);
+  const Context context = within(outer, value);
+  if (is_list_of_epochs(value)) return take_epochs(value, context, source, runs);
+  if (is_nameless(value))
+    throw input_error(
+        "{}: '{}' is a list of {} results: runs, or epochs of one? Give each a 'name' or an 'epoch'", source,
+        outer.key, value.size());
+  const std::size_t before = runs.size();
+  const bool run = is_run(value);
+  if (!run || !lists_times(value))
+    for (const auto& [key, member] : value.items()) {
+      Context inner = context;
+      if (value.is_object() && !is_generic(key)) inner.key = key;
+      collect(member, inner, source, runs);
+    }
+  if (!run) return;
+  // Numbers above runs are a summary of them, unless what is below is the end of this one.
+  const auto timed = [](const ImportedRun& r) {
+    return r.total_seconds > 0 ||
+           std::any_of(r.epochs.begin(), r.epochs.end(), [](const auto& e) { return e.seconds > 0; });
+  };
+  const bool summary = runs.size() > before + 1 || (runs.size() == before + 1 && timed(runs.back()));
+  if (!summary) {
+    runs.resize(before);
+    return take_run(value, context, source, runs);
+  }
+  for (std::size_t i = before; i < runs.size(); ++i)
+    runs[i].assumed.emplace_back("the numbers above it in the file are taken for a summary of its runs");
 }
 
 }  // namespace
 
 std::vector<ImportedRun> runs_of_json(const std::string& text, const std::string& source) {
   std::vector<ImportedRun> runs;
-  collect(parse_json(text, source), "", source, runs);
+  collect(parse_json(text, source), {}, source, runs);
   if (runs.empty())
     throw input_error("{}: no object in it has a time, a loss or an accuracy; see docs/importing.md", source);
+  const std::string stem = std::filesystem::path(source).stem().string();
+  for (ImportedRun& run : runs) {
+    if (run.rank < 0) run.rank = rank_in(stem);
+    if (runs.size() > 1) {
+      if (run.name.empty()) run.name = stem;
+      run.set = source;
+    } else {
+      place_in_folder(run);
+    }
+    settle(run);
+  }
   return runs;
 }
 

@@ -22,8 +22,6 @@ double epoch_seconds_of(const ImportedRun& run) {
   std::vector<double> seconds;
   for (const ImportedEpoch& e : run.epochs)
     if (e.seconds > 0) seconds.push_back(e.seconds);
-  if (seconds.empty() && run.total_seconds > 0 && !run.epochs.empty())
-    return run.total_seconds / static_cast<double>(run.epochs.size());
   return median(seconds);
 }
 
@@ -49,8 +47,9 @@ bool goes_back(const ImportedRun& run) {
 
 bool interleaved(const ImportedRun& run) { return rows_an_epoch(run) > 1 || goes_back(run); }
 
-// Runs that may belong together: those of one JSON file, or of the CSV files of one folder.
+// Runs that may belong together.
 std::string set_of(const ImportedRun& run) {
+  if (!run.set.empty()) return run.set;
   if (run.source.ends_with(".json")) return run.source;
   return std::filesystem::path(run.source).parent_path().string();
 }
@@ -101,7 +100,9 @@ void judge_run(Findings& findings, const ImportedRun& run, double epoch_seconds)
     findings.warn(
         "ranks-unknown", run.label(),
         "neither the file nor the run's name says on how many devices it ran; it is compared with nothing");
-  if (!std::isfinite(epoch_seconds))
+  if (!run.unclear.empty())
+    findings.refuse("two-readings", run.label(), run.unclear);
+  else if (!std::isfinite(epoch_seconds))
     findings.warn("no-times", run.label(), "it has no times, so nothing can be said of its speed");
 }
 

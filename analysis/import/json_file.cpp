@@ -35,16 +35,6 @@ std::string without_non_finite(std::string_view text) {
   return out;
 }
 
-// Without the number of the exception and the place, which is said as the file's line.
-std::string reason_of(const Json::exception& error) {
-  const std::string what = error.what();
-  const std::size_t end = what.find("] ");
-  std::string reason = end == std::string::npos ? what : what.substr(end + 2);
-  if (!reason.starts_with("parse error at ")) return reason;
-  const std::size_t place = reason.find(": ");
-  return place == std::string::npos ? reason : reason.substr(place + 2);
-}
-
 // Makes the tree. The library's own way of it looks each new key up among all of its object before, and says
 // nothing of a key that stands twice.
 class TreeMaker : public Json::json_sax_t {
@@ -77,7 +67,7 @@ class TreeMaker : public Json::json_sax_t {
   bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
     const auto end = text_.begin() + static_cast<std::ptrdiff_t>(std::min(position, text_.size()));
     throw input_error("{}:{}: not JSON: {}", source_, 1 + std::count(text_.begin(), end, '\n'),
-                      reason_of(error));
+                      json_complaint(error));
   }
 
  private:
@@ -131,6 +121,15 @@ class TreeMaker : public Json::json_sax_t {
 };
 
 }  // namespace
+
+std::string json_complaint(const Json::exception& error) {
+  const std::string what = error.what();
+  const std::size_t end = what.find("] ");
+  std::string reason = end == std::string::npos ? what : what.substr(end + 2);
+  if (!reason.starts_with("parse error at ")) return reason;
+  const std::size_t place = reason.find(": ");
+  return place == std::string::npos ? reason : reason.substr(place + 2);
+}
 
 Json parse_json(const std::string& text, const std::string& source) {
   const std::string json = without_non_finite(text);

@@ -13,4 +13,7 @@ using Json = nlohmann::ordered_json;
 // values. Python's NaN and Infinity, which JSON does not have, are read as null.
 Json parse_json(const std::string& text, const std::string& source);
 
+// What the library complains of, without the number of its exception and the place.
+std::string json_complaint(const Json::exception& error);
+
 }  // namespace lockstep

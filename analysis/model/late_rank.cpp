@@ -60,7 +60,7 @@ const char* words_for(Straggler kind) {
 
 std::optional<LateRank> late_rank(const LaunchGroup& group) {
   if (group.any().splits_the_model()) return {};
-  const auto ranks = static_cast<std::size_t>(group.any().ranks);
+  const auto ranks = static_cast<std::size_t>(group.any().recorded_ranks);
   std::vector<double> caused(ranks, 0);
   std::vector<Quantities> means(ranks);
   const double share = 1 / static_cast<double>(group.launches.size());

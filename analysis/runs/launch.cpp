@@ -50,13 +50,15 @@ void add_column(Launch& launch, const StepTable& table, Quantity quantity, const
   });
 }
 
+// Of all ranks: those that the file lacks are taken to have as many samples as the others.
 void read_steps(Launch& launch, const StepTable& table) {
   launch.steps.resize(static_cast<std::size_t>(table.steps()));
   for (const ColumnOfQuantity& c : kColumns) add_column(launch, table, c.quantity, table.*c.column);
   for (std::int64_t r = 0; r < table.ranks(); ++r)
     for (std::int64_t s = 0; s < table.steps(); ++s)
       launch.steps[static_cast<std::size_t>(s)][Quantity::samples] += table.samples.at(r, s);
-  for (const Quantities& step : launch.steps) {
+  for (Quantities& step : launch.steps) {
+    step[Quantity::samples] *= static_cast<double>(launch.ranks) / static_cast<double>(table.ranks());
     launch.training_seconds += step[Quantity::wall];
     launch.global_batch = std::max(launch.global_batch, static_cast<std::int64_t>(step[Quantity::samples]));
   }
@@ -119,7 +121,7 @@ void read_communication(Launch& launch, const RunData& run) {
   const auto from_events = total_comm(table, run.comm);
   add_column(launch, table, Quantity::comm, from_events ? *from_events : table.comm);
   if (!from_events) return;
-  const Collectives collectives(run.comm, table.ranks(), table.steps());
+  const Collectives collectives(run.comm, launch.ranks, table.steps());
   launch.clock_gap = clock_gap(run.comm, collectives, clock_errors(run.ranks));
   WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
   launch.unmatched_collectives = waiting.unmatched;
@@ -323,7 +325,8 @@ Launch make_launch(const RunData& run, const std::string& path) {
   launch.gradient_bytes = static_cast<double>(run.model.gradient_bytes);
   launch.flops_per_sample = run.model.flops_per_sample;
   launch.data = run.data;
-  launch.ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
+  launch.recorded_ranks = run.steps.ranks() > 0 ? run.steps.ranks() : std::ssize(run.ranks);
+  launch.ranks = std::max(launch.recorded_ranks, run.header.world_size);
   launch.nodes = nodes_of(run.ranks);
   for (const RankEnvironment& rank : run.ranks) launch.threads = std::max(launch.threads, rank.threads);
   for (const RankEnvironment& rank : run.ranks)

@@ -38,6 +38,7 @@ struct Launch {
   double gradient_bytes = 0, flops_per_sample = 0;  // 0: not known
   DataFacts data;
   std::int64_t ranks = 0, threads = 0, global_batch = 0, epochs = 0;  // threads: of a rank, the most
+  std::int64_t recorded_ranks = 0;                                    // that the file has the steps of
   std::int64_t nodes = 1;                                             // distinct hosts
   std::int64_t cores = 0;  // that a rank may run on, the fewest; 0: not known
 
@@ -82,6 +83,8 @@ struct Launch {
   // Trained from its first step to its last, so that what it took to learn is known.
   bool trained_whole() const { return ablation().empty() && !header.resumed; }
   bool on_gpu() const { return setting("parallel.device") == "cuda"; }
+  // Made from another program's records, which know nothing of some settings.
+  bool imported() const { return environment.contains("origin"); }
   // By its mode; false for one that is not known. Whether no rank has the whole model, or each has it and takes
   // its share of every batch.
   bool splits_the_model() const;

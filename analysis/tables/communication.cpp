@@ -69,8 +69,9 @@ Table buckets_table(const Analysis& analysis) {
               {}};
   for (const auto& [name, workload, group] : groups_of(analysis, is_parallel))
     for (const BucketTimes& b : group->parallel.buckets)
-      table.rows.push_back(
-          {name, std::int64_t{b.bucket}, b.bytes, b.ready, b.start, b.end, b.transfer, b.wait, b.exposed});
+      table.rows.push_back({name, std::int64_t{b.bucket}, b.bytes, b.ready, b.start, b.end,
+                            b.transfer > 0 ? Cell(b.transfer) : Cell(),
+                            b.transfer > 0 ? Cell(b.wait) : Cell(), b.exposed});
   return table;
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "analysis/metrics/speedup.hpp"
 
@@ -38,6 +40,44 @@ std::vector<std::string> finding_lines(const ImportedClaims& claims) {
 
 }  // namespace
 
+MadeFile made_file(const std::string& path, const RunData& run, std::vector<std::string> notes) {
+  const auto mean = [](const Matrix<double>& column) {
+    return std::accumulate(column.values.begin(), column.values.end(), 0.0) /
+           static_cast<double>(column.values.size());
+  };
+  return {path,
+          run.header.mode,
+          std::max(run.header.world_size, run.steps.ranks()),
+          run.steps.steps(),
+          std::ssize(run.comm.rank),
+          mean(run.steps.wall),
+          mean(run.steps.comm_exposed),
+          std::move(notes)};
+}
+
+Page made_page(const std::vector<MadeFile>& files, const std::vector<std::string>& left_out) {
+  Table table{"imported",
+              "Files that were made",
+              {{"run", "", ""},
+               {"mode", "", "mode"},
+               {"ranks", "1", "ranks"},
+               {"steps", "1", "steps"},
+               {"collectives", "1", "collectives"},
+               {"step_seconds", "s", "ms/step", 1000, true, Style::value},
+               {"comm_exposed_seconds", "s", "exposed ms", 1000, true, Style::value}}};
+  Page page{fmt::format("{} files imported", files.size()), {}, {}, {}};
+  for (const MadeFile& file : files) {
+    const bool run = !file.mode.empty();
+    table.rows.push_back({file.path, run ? Cell(file.mode) : Cell("commbench"), file.ranks,
+                          run ? Cell(file.steps) : Cell(), file.collectives,
+                          run ? Cell(file.step_seconds) : Cell(), run ? Cell(file.exposed_seconds) : Cell()});
+    page.more.push_back({fmt::format("Of {}", file.path), file.notes});
+  }
+  page.tables.push_back(std::move(table));
+  page.more.push_back({"Left out", left_out});
+  return page;
+}
+
 Page claims_page(const ImportedClaims& claims, const std::vector<std::string>& left_out) {
   Table table{"runs",
               "What the files say",
@@ -56,7 +96,12 @@ Page claims_page(const ImportedClaims& claims, const std::vector<std::string>& l
       "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device in "
       "the same file (JSON) or folder (CSV). It is what the numbers give, not what may be claimed:";
   Page page{fmt::format("{} imported runs", claims.claims.size()), {}, {std::move(table)}, {}};
+  std::vector<std::string> assumed;
+  for (const ImportedClaim& claim : claims.claims)
+    for (const std::string& line : claim.run->assumed)
+      assumed.push_back(fmt::format("{}: {}", claim.run->label(), line));
   page.more = {
+      {"What was assumed", assumed},
       {"What cannot be claimed, and why", finding_lines(claims)},
       {"What can be claimed",
        {"The losses, accuracies and times that the files state, each of its run alone. For more, the "

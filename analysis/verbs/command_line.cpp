@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/flags.hpp"
+#include "base/mode.hpp"
 
 namespace lockstep {
 
@@ -37,6 +38,12 @@ double percent_in(const FlagValue& given) {
   return real_number(number, 0, 1e6) / 100;
 }
 
+std::string mode_in(const FlagValue& given) {
+  if (!named<Mode>(given.text))
+    throw input_error("{} {}: not one of seq, ddp, ps, mp, pipe, hybrid", given.flag, given.text);
+  return given.text;
+}
+
 using Value = const FlagValue&;
 constexpr Flag<AnalyzeOptions> kFlags[] = {
     {"--format", "F", "what is printed: table (the default), json, csv, md or tex",
@@ -45,7 +52,8 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.output = v.text; }},
     {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
      [](AnalyzeOptions& o, Value v) { o.baseline = chosen(kBaselines, v).value; }},
-    {"--ranks", "P,P,...", "predict: for these numbers of ranks",
+    {"--ranks", "P,P,...",
+     "predict: for these numbers of ranks; import: of a benchmark whose text does not say",
      [](AnalyzeOptions& o, Value v) { o.ranks = ranks_in(v); }},
     {"--link", "RATE:LATENCY", "predict, advise: over this link instead of the measured one, as 200Gb:2us",
      [](AnalyzeOptions& o, Value v) { o.link = parse_link(v.text); }},
@@ -55,6 +63,26 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.table = chosen(kTables, v).value; }},
     {"--steps", "A:B", "what trace shows: steps A to B-1; by default ten around the median step",
      [](AnalyzeOptions& o, Value v) { o.steps = v.text; }},
+    {"--into", "DIR", "import: folder for the run files of traces and benchmarks (imported)",
+     [](AnalyzeOptions& o, Value v) { o.into = v.text; }},
+    {"--model", "NAME", "import: the model that a trace is of",
+     [](AnalyzeOptions& o, Value v) { o.facts.model = v.text; }},
+    {"--data", "NAME", "import: the data set that it was trained on",
+     [](AnalyzeOptions& o, Value v) { o.facts.data = v.text; }},
+    {"--batch", "N", "import: samples of a step, of all ranks together",
+     [](AnalyzeOptions& o, Value v) { o.facts.batch = whole_number(v, 1, 1'000'000'000); }},
+    {"--loss", "X", "import: the training loss that was reached",
+     [](AnalyzeOptions& o, Value v) { o.facts.loss = real_number(v, -1e300, 1e300); }},
+    {"--mode", "M", "import: how the ranks shared the work: seq, ddp, ps, mp, pipe or hybrid",
+     [](AnalyzeOptions& o, Value v) { o.facts.mode = mode_in(v); }},
+    {"--hardware", "TEXT", "import: what it ran on; only runs with equal text are compared",
+     [](AnalyzeOptions& o, Value v) { o.facts.hardware = v.text; }},
+    {"--like", "RUN", "import: model, data, batch and hardware are those of this run file",
+     [](AnalyzeOptions& o, Value v) { o.facts.like = v.text; }},
+    {"--step-name", "NAME", "import: the annotation that marks a step in a trace (ProfilerStep)",
+     [](AnalyzeOptions& o, Value v) { o.facts.step_name = v.text; }},
+    {"--nodes", "N", "import: nodes that a benchmark ran on, if its text does not say",
+     [](AnalyzeOptions& o, Value v) { o.nodes = whole_number(v, 1, 1'000'000'000); }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, Value) { o.strict = true; }},
     {"--dark", nullptr, "pictures and page of the report on a dark ground",

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/import/kineto_run.hpp"
 #include "analysis/model/compare.hpp"
 #include "analysis/render/format.hpp"
 #include "analysis/render/run_tables.hpp"
@@ -21,6 +22,9 @@ struct AnalyzeOptions : PageOptions {
   Baseline baseline = Baseline::seq;
   std::string steps;                 // of trace: "A:B"; empty: around the median
   RunTable table = RunTable::steps;  // of export
+  ImportFacts facts;                 // of import, as the next two
+  std::int64_t nodes = 0;            // 0: not given
+  std::string into = "imported";     // folder of the run files
 };
 
 // "200Gb:2us": bandwidth (Gb, Mb: bits; GB, MB: bytes per second) and latency (ns, us, ms, s) of a link.

@@ -127,8 +127,18 @@ constexpr VerbText kTexts[] = {
      "analyze trace experiments/RUN --steps 100:110 --output trace.json"},
     {"export", "The samples of all runs as one long table.", "", "--table",
      "analyze export csv experiments --table comm"},
-    {"import", "What may be claimed from other projects' CSV and JSON files.", "", "",
-     "analyze import results.csv"},
+    {"import",
+     "Makes run files of other programs' records, for all other verbs: traces of PyTorch's profiler (.json or "
+     ".json.gz,\none a rank), and the output of nccl-tests and of the OSU micro-benchmarks (.txt, .out, .log). Of CSV "
+     "and JSON files\nwith results it says what may be claimed from them. Without --strict nothing of this changes the "
+     "exit code.",
+     "run: the file that was written; or a run in a file of results\n"
+     "steps, collectives, ms/step, exposed ms: of the traces that became it, means over ranks and steps\n"
+     "rows, epoch s: epochs in the file; the median of their times\n"
+     "accuracy: of the last epoch\n"
+     "apparent speedup: against the fastest run on one device in the same file or folder",
+     "--into --model --data --batch --loss --mode --hardware --like --step-name --ranks --nodes",
+     "analyze import traces/ --model resnet50 --batch 256"},
 };
 
 const VerbText& text_of(const Verb& verb) {

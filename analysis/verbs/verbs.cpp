@@ -34,7 +34,8 @@ constexpr Verb kVerbs[] = {
      .about = "the samples of all runs as one long table: export csv|json|tex PATH...",
      .run = run_export},
     {.name = "import",
-     .about = "what may be claimed from other projects' CSV and JSON files",
+     .about =
+         "run files from PyTorch's traces and communication benchmarks; claims from results in CSV and JSON",
      .run = run_import},
 };
 

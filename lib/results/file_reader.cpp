@@ -74,8 +74,15 @@ RunHeader FileReader::header(const std::string& wanted) const {
   if (!valid) h.invalid_reasons.emplace_back("the file does not say whether its checks held");
   h.started = in_.text_attribute("/", "started").value_or("");
   h.wall_seconds = in_.number_attribute("/", "wall_seconds").value_or(0);
+  h.world_size = world_size();
   h.resumed = resumed();
   return h;
+}
+
+std::int64_t FileReader::world_size() const {
+  const double ranks = in_.number_attribute("/", "world_size").value_or(0);
+  if (!(ranks >= 0 && ranks <= 1e6)) in_.fail("/@world_size", "is no number of ranks");
+  return static_cast<std::int64_t>(ranks);
 }
 
 std::optional<Resumed> FileReader::resumed() const {

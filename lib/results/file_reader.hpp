@@ -53,6 +53,7 @@ class FileReader {
   std::vector<std::string> absent_;
 
  private:
+  std::int64_t world_size() const;
   std::optional<Resumed> resumed() const;
   template <typename T>
   void assign_ranks(std::vector<RankEnvironment>& ranks, const char* path, const std::vector<T>& values,

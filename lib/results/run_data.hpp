@@ -112,6 +112,7 @@ struct RunHeader {
   std::vector<std::string> invalid_reasons;  // sentences
   std::string started;                       // ISO 8601, UTC
   double wall_seconds = 0;
+  std::int64_t world_size = 0;  // ranks of the run, where the file has fewer of them; 0: it has all
   std::optional<Resumed> resumed;
 };
 

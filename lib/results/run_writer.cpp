@@ -43,6 +43,7 @@ struct RunWriter::Impl {
     file.attribute("/", "started", run.header.started);
     file.attribute("/", "recorder_overhead", run.recorder_overhead);
     write_status(file, "running", true, {}, 0);
+    if (run.header.world_size > 0) file.attribute("/", "world_size", run.header.world_size);
     write_resumed(run.header.resumed);
     file.write("/config/given", run.config_given);
     file.write("/config/resolved", run.config_resolved);
@@ -104,7 +105,8 @@ struct RunWriter::Impl {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
     for_each_step_column([&](const auto& c) {
       const auto& values = (steps.*c.table).values;
-      if (!values.empty() || !c.may_lack()) file.append(c.path, values, extent, 1);
+      const bool unknown = steps.steps() > 0 && c.presence == Presence::written;
+      if (!values.empty() || !(c.may_lack() || unknown)) file.append(c.path, values, extent, 1);
     });
   }
 
@@ -193,6 +195,7 @@ struct RunWriter::Impl {
   }
 
   void append_audit(const AuditRow& row) {
+    if (row.samples.empty()) return;  // nobody knows which samples were trained on
     const Extent extent{row.samples.size(), 1};
     file.append("/audit/samples", row.samples, extent, 1);
     file.append("/audit/digest", row.digest, extent, 1);

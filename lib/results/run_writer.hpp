@@ -25,7 +25,8 @@ class RunWriter {
   void set_recorder_overhead(double share);
   void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one
   void set_cuda_graph(const std::string& text);      // "captured", or why no step is
-  // steps, comm: of this epoch, or what is left of it, comm in order of rank, then time. On the disk when it returns.
+  // steps, comm: of this epoch, or what is left of it, comm in order of rank, then time; audit without samples: there
+  // is none. On the disk when it returns.
   void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,
                     const EpochRow& epoch, const AuditRow& audit);
   // Steps of an epoch that is not over: the rest follows. On the disk when it returns.

@@ -28,6 +28,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/@invalid_reasons", "", "string", "1", "sentences, one a line; empty when valid", false},
     {"/@started", "", "string", "1", "ISO 8601, UTC", false},
     {"/@wall_seconds", "", "f8", "s", "from the common start to the end, evaluation included", false},
+    {"/@world_size", "", "i8", "1",
+     "ranks of the run, where the file has fewer of them; not there: it has all", false},
     {"/@resumed_run", "", "string", "1",
      "uuid of the run whose checkpoint this one went on from; not there: none", false},
     {"/@resumed_checkpoint", "", "string", "1", "digest of that checkpoint", false},

@@ -1,23 +1,55 @@
-// libFuzzer target: other programs' results of any bytes are read as analyze import does it, or refused in one
-// line. The first byte says as which file the others are read. See scripts/fuzz.
+// libFuzzer target: traces, benchmarks and tables of results of any bytes are read, or refused in one line; never
+// anything else. The first byte says as which the others are read. A trace is read compressed as it is plain. See
+// scripts/fuzz.
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "analysis/import/artefact.hpp"
+#include "analysis/import/bench_text.hpp"
 #include "analysis/import/claims.hpp"
-#include "fuzz/refusal.hpp"
+#include "analysis/import/kineto_run.hpp"
+#include "fuzz/outcome.hpp"
 
 namespace lockstep::fuzz {
 
 namespace {
 
-void read_as(unsigned kind, const std::string& text) {
-  refusal_by([&] {
-    const std::vector<ImportedRun> runs =
-        kind % 2 == 0 ? runs_of_csv(text, "f.csv") : runs_of_json(text, "f.json");
-    claims_of(runs);
-  });
+std::string read_trace(const std::string& path) {
+  std::vector<RankTrace> traces;
+  traces.push_back(read_rank_trace(path, "ProfilerStep"));
+  std::string all;
+  for (const auto& ranks : runs_of_traces(std::move(traces))) {
+    const RunData run = run_of_traces(ranks, {}).run;
+    for (const double wall : run.steps.wall.values) {
+      if (!(wall > 0)) std::abort();
+      all += fmt::format("{} ", wall);
+    }
+    for (const double exposed : run.steps.comm_exposed.values) all += fmt::format("{} ", exposed);
+    all += fmt::format("{} {}", run.comm.size(), run.header.started);
+  }
+  return all;
+}
+
+std::string claims_in(const std::vector<ImportedRun>& runs) {
+  return std::to_string(claims_of(runs).findings.size());
+}
+
+void read_as(unsigned kind, std::string_view bytes) {
+  const std::string text(bytes);
+  switch (kind % 4) {
+    case 0:
+      if (bytes.starts_with("\x1f\x8b")) return;  // packed already
+      return same_compressed(bytes, read_trace);
+    case 1:
+      outcome([&] {
+        return std::to_string(bench_of_text(text, "f.txt", {2, 1, "here", ""}).bench.cases.size());
+      });
+      return;
+    case 2:
+      outcome([&] { return claims_in(runs_of_csv(text, "f.csv")); });
+      return;
+    default:
+      outcome([&] { return claims_in(runs_of_json(text, "f.json")); });
+  }
 }
 
 }  // namespace

@@ -208,6 +208,17 @@ const Fault kFaults[] = {
          for (RankEnvironment& rank : run.ranks) rank.threads = 2;
        });
      }},
+    {"the device of a trace stands idle", "device-idle",
+     [](Runs& r) {
+       in_all(r, "ddp", [](RunData& run) {
+         lengthen(run, &StepTable::other, 10e-3);
+         run.settings["measure.other"] = "device idle";
+       });
+     }},
+    {"a run of another program", "other-program",
+     [](Runs& r) {
+       in_all(r, "ddp", [](RunData& run) { run.environment["origin"] = "PyTorch profiler trace"; });
+     }},
     {"a GPU at its power cap", "gpu-slowed",
      [](Runs& r) { ddp(r).epochs[0].gpu = {.recorded = true, .slowdowns = 0x4}; }},
     {"other hardware", "cross-hardware",
