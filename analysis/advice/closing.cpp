@@ -15,24 +15,6 @@ namespace {
 using Q = Quantity;
 using Groups = std::vector<const GroupSummary*>;
 
-struct Compared {
-  Groups faster, undecided;
-  bool any = false;
-};
-
-Compared compared(const WorkloadSummary& workload, const Analysis& analysis) {
-  Compared result;
-  for (const GroupSummary& group : workload.groups) {
-    const auto& speedup = analysis.comparison(group).speedup;
-    if (!speedup || group.group->any().ranks < 2) continue;
-    result.any = true;
-    const Outcome outcome = outcome_of(*speedup);
-    if (outcome == Outcome::faster) result.faster.push_back(&group);
-    if (outcome == Outcome::undecided) result.undecided.push_back(&group);
-  }
-  return result;
-}
-
 double speedup_of(const GroupSummary* group, const Analysis& analysis) {
   return analysis.comparison(*group).speedup->value;
 }
@@ -59,49 +41,66 @@ std::string names_of(const Groups& groups, const Analysis& analysis) {
   return names;
 }
 
-std::string it_pays(const Compared& c, const Analysis& analysis) {
-  const GroupSummary* best = fastest(c.faster, analysis);
-  Groups first;
-  for (const GroupSummary* group : c.faster)
-    if (group == best || tied(*group, *best)) first.push_back(group);
-  Groups unknown;
-  for (const GroupSummary* group : c.undecided)
-    if (speedup_of(group, analysis) > speedup_of(best, analysis)) unknown.push_back(group);
-  const std::string rest = unknown.empty() ? ""
-                                           : fmt::format("; not counted, as nothing is certain of it: {}",
-                                                         names_of(unknown, analysis));
-  if (first.size() == 1)
+std::string it_pays(const Standing& standing, const Analysis& analysis) {
+  const GroupSummary* best = standing.best;
+  const std::string rest = standing.unknown.empty()
+                               ? ""
+                               : fmt::format("; not counted, as nothing is certain of it: {}",
+                                             names_of(standing.unknown, analysis));
+  if (standing.first.size() == 1)
     return fmt::format("Parallel training pays here: {} is the fastest, {} times{}.", best->group->label,
                        number(speedup_of(best, analysis)), rest);
   return fmt::format(
       "Parallel training pays here: the fastest {} are equally fast by what was measured: {}{}.",
-      first.size(), names_of(first, analysis), rest);
+      standing.first.size(), names_of(standing.first, analysis), rest);
 }
 
-std::string not_yet(const Compared& c, const WorkloadSummary& workload, const Analysis& analysis) {
-  const GroupSummary* best = fastest(c.undecided, analysis);
-  const Comparison& comparison = analysis.comparison(*best);
+std::string not_yet(const GroupSummary& best, const WorkloadSummary& workload, const Analysis& analysis) {
+  const Comparison& comparison = analysis.comparison(best);
   return fmt::format("Whether parallel training pays cannot be said yet: of {} against {}, {}.",
-                     best->group->label, comparison.baseline->label,
-                     what_would_decide(*best, comparison, *summary_of(workload, comparison.baseline)));
+                     best.group->label, comparison.baseline->label,
+                     what_would_decide(best, comparison, *summary_of(workload, comparison.baseline)));
 }
 
 }  // namespace
 
-std::string closing_sentence(const WorkloadSummary& workload, const Analysis& analysis) {
-  const Compared c = compared(workload, analysis);
-  if (!c.faster.empty()) return it_pays(c, analysis);
-  if (!c.undecided.empty()) return not_yet(c, workload, analysis);
-  if (c.any) return "Parallel training does not pay here: every number of ranks that was tried is slower.";
-  bool parallel = false, measured = false;
+Standing standing_of(const WorkloadSummary& workload, const Analysis& analysis) {
+  Standing standing;
+  Groups faster, undecided, slower;
   for (const GroupSummary& group : workload.groups) {
     if (group.group->any().ranks < 2) continue;
-    parallel = true;
-    measured = measured || group.measured();
+    standing.parallel = true;
+    standing.measured = standing.measured || group.measured();
+    const auto& speedup = analysis.comparison(group).speedup;
+    if (!speedup) continue;
+    const Outcome outcome = outcome_of(*speedup);
+    (outcome == Outcome::faster      ? faster
+     : outcome == Outcome::undecided ? undecided
+                                     : slower)
+        .push_back(&group);
   }
-  if (measured)
+  const Groups& compared = !faster.empty() ? faster : !undecided.empty() ? undecided : slower;
+  if (compared.empty()) return standing;
+  standing.best = fastest(compared, analysis);
+  standing.outcome = outcome_of(*analysis.comparison(*standing.best).speedup);
+  if (faster.empty()) return standing;
+  for (const GroupSummary* group : faster)
+    if (group == standing.best || tied(*group, *standing.best)) standing.first.push_back(group);
+  for (const GroupSummary* group : undecided)
+    if (speedup_of(group, analysis) > speedup_of(standing.best, analysis)) standing.unknown.push_back(group);
+  return standing;
+}
+
+std::string closing_sentence(const WorkloadSummary& workload, const Analysis& analysis) {
+  const Standing standing = standing_of(workload, analysis);
+  if (standing.best && standing.outcome == Outcome::faster) return it_pays(standing, analysis);
+  if (standing.best && standing.outcome == Outcome::undecided)
+    return not_yet(*standing.best, workload, analysis);
+  if (standing.best)
+    return "Parallel training does not pay here: every number of ranks that was tried is slower.";
+  if (standing.measured)
     return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
-  if (parallel)
+  if (standing.parallel)
     return "Whether parallel training pays cannot be said: no run on more than one rank can be used.";
   return fmt::format("Nothing {}ran on more than one rank, so there is no speedup to speak of.",
                      analysis.runs.unreadable.empty() ? "" : "that could be read ");

@@ -105,33 +105,14 @@ std::string learning_sentence(const GroupSummary& group, const Comparison& compa
                      comparison.baseline->label, q.there);
 }
 
-void add(std::vector<std::string>& sentences, const std::string& prefix, const std::string& sentence) {
-  if (!sentence.empty()) sentences.push_back(prefix + sentence);
+void add(std::vector<std::string>& sentences, const std::string& sentence) {
+  if (!sentence.empty()) sentences.push_back(sentence);
 }
 
-void judge_group(std::vector<std::string>& sentences, const std::string& prefix, const GroupSummary& group,
-                 const Comparison& comparison, const WorkloadSummary& workload) {
-  if (!comparison.baseline) return;
-  if (const Finding* refusal = comparison.refused())
-    return add(sentences, prefix,
-               fmt::format("No speedup is claimed for {}: {} [{}].", group.group->label, refusal->sentence,
-                           refusal->rule->code));
-  const GroupSummary& baseline = *summary_of(workload, comparison.baseline);
-  add(sentences, prefix, speedup_sentence(group, comparison, baseline));
-  if (group.group->any().ranks > 1) add(sentences, prefix, lost_time_sentence(group, baseline));
-  add(sentences, prefix, learning_sentence(group, comparison));
-}
-
-// What ran on several ranks and cannot be used is said before anything is said of the rest.
-void say_what_is_missing(std::vector<std::string>& sentences, const std::string& prefix,
-                         const WorkloadSummary& workload) {
-  for (const GroupSummary& group : workload.groups) {
-    if (group.measured() || group.group->any().ranks < 2) continue;
-    const Finding* why = refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
-    add(sentences, prefix,
-        fmt::format("{} ran, and no run of it can be used: {} [{}].", group.group->label, why->sentence,
-                    why->rule->code));
-  }
+std::string missing_sentence(const GroupSummary& group) {
+  const Finding* why = refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
+  return fmt::format("{} ran, and no run of it can be used: {} [{}].", group.group->label, why->sentence,
+                     why->rule->code);
 }
 
 }  // namespace
@@ -190,19 +171,41 @@ std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& ba
                      own ? " (its own extra time included)" : "", second_reason(parts, lost->time, group));
 }
 
+std::vector<std::string> group_sentences(const GroupSummary& group, const WorkloadSummary& workload,
+                                         const Analysis& analysis) {
+  if (!group.measured()) return {missing_sentence(group)};
+  const Comparison& comparison = analysis.comparison(group);
+  if (!comparison.baseline) return {};
+  if (const Finding* refusal = comparison.refused())
+    return {fmt::format("No speedup is claimed for {}: {} [{}].", group.group->label, refusal->sentence,
+                        refusal->rule->code)};
+  const GroupSummary& baseline = *summary_of(workload, comparison.baseline);
+  std::vector<std::string> sentences;
+  add(sentences, speedup_sentence(group, comparison, baseline));
+  if (group.group->any().ranks > 1) add(sentences, lost_time_sentence(group, baseline));
+  add(sentences, learning_sentence(group, comparison));
+  return sentences;
+}
+
 std::vector<std::string> verdict(const Analysis& analysis) {
   std::vector<std::string> sentences;
   if (const auto n = analysis.runs.unreadable.size(); n > 0)
     sentences.push_back(fmt::format("{} file{} cannot be read, and what {} is missing here.", n,
                                     n == 1 ? "" : "s", n == 1 ? "it holds" : "they hold"));
   for (const WorkloadSummary& workload : analysis.summaries) {
-    const bool several = analysis.summaries.size() > 1;
-    const std::string prefix =
-        several ? fmt::format("{} on {}: ", workload.workload->model, workload.workload->data) : "";
-    say_what_is_missing(sentences, prefix, workload);
+    std::vector<std::string> own;
+    // What ran on several ranks and cannot be used is said before anything is said of the rest.
     for (const GroupSummary& group : workload.groups)
-      if (group.measured()) judge_group(sentences, prefix, group, analysis.comparison(group), workload);
-    add(sentences, prefix, closing_sentence(workload, analysis));
+      if (!group.measured() && group.group->any().ranks > 1) add(own, missing_sentence(group));
+    for (const GroupSummary& group : workload.groups)
+      if (group.measured())
+        for (const std::string& sentence : group_sentences(group, workload, analysis)) add(own, sentence);
+    add(own, closing_sentence(workload, analysis));
+    const bool several = analysis.summaries.size() > 1;
+    for (const std::string& sentence : own)
+      sentences.push_back(
+          several ? fmt::format("{} on {}: {}", workload.workload->model, workload.workload->data, sentence)
+                  : sentence);
   }
   return sentences;
 }

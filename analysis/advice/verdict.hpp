@@ -26,6 +26,10 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
 // to tell.
 std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline);
 
+// What is said of one group: why it cannot be used, or its speedup, lost time and learning; of a baseline nothing.
+std::vector<std::string> group_sentences(const GroupSummary& group, const WorkloadSummary& workload,
+                                         const Analysis& analysis);
+
 std::vector<std::string> verdict(const Analysis& analysis);
 
 }  // namespace lockstep

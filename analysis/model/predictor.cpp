@@ -241,6 +241,22 @@ Estimate Predictor::estimate(const Metric& metric, const GroupSummary* also) con
       groups, [&](std::span<const Quantities> q) { return told(q, link); }, Scale::positive, of_link);
 }
 
+std::vector<Predictor> every_predictor(const WorkloadSummary& workload, Baseline baseline) {
+  const std::vector<ScalingSeries> all = scaling_series(workload, baseline);
+  std::vector<Predictor> predictors;
+  for (const GroupSummary& group : workload.groups) {
+    if (!is_usable(group)) continue;
+    std::vector<const GroupSummary*> relatives;
+    for (const ScalingSeries& series : all) {
+      if (std::find(series.groups.begin(), series.groups.end(), &group) == series.groups.end()) continue;
+      relatives = series.groups;
+      relatives.push_back(summary_of(workload, series.baseline));
+    }
+    predictors.emplace_back(group, relatives);
+  }
+  return predictors;
+}
+
 std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline) {
   std::vector<Predictor> predictors;
   for (const ScalingSeries& series : scaling_series(workload, baseline)) {

@@ -79,4 +79,7 @@ void plan_buckets(StepModel& model, const Launch& launch, double gradient_bytes,
 // relatives; a workload without a series gives its group on most ranks. Groups with an open budget give none.
 std::vector<Predictor> predictors_of(const WorkloadSummary& workload, Baseline baseline);
 
+// One for each group that can be modelled, in the workload's order; relatives: its series and their baseline.
+std::vector<Predictor> every_predictor(const WorkloadSummary& workload, Baseline baseline);
+
 }  // namespace lockstep

@@ -1,4 +1,5 @@
-// A figure as data: panels of curves, rectangles and words. How it is drawn is said in gnuplot_script.cpp.
+// A figure as data: panels of curves, rectangles, arrows and words. render/svg.cpp draws it for the page,
+// render/gnuplot_script.cpp for papers.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +20,14 @@ inline constexpr Colour kBackground = 0xfdfcfb;
 
 // Okabe and Ito's palette, told apart by every kind of colour vision; the ones that print well first.
 inline constexpr Colour kBlue = 0x0072b2, kVermillion = 0xd55e00, kGreen = 0x009e73, kPurple = 0xcc79a7,
-                        kOrange = 0xe69f00, kSky = 0x56b4e9, kYellow = 0xf0e442, kGrey = 0x999999;
+                        kOrange = 0xe69f00, kSky = 0x56b4e9, kYellow = 0xf0e442, kGrey = 0x999999,
+                        kDarkGrey = 0x555555, kLightGrey = 0xcccccc;
 Colour series_colour(std::size_t series);
 
 struct CurvePoint {
   double x = 0, y = 0;
   std::optional<Estimate::Bounds> interval = {};  // of y
+  std::string of = {};  // the group, where it is not the one that the curve is named after
 };
 
 struct Curve {
@@ -36,6 +39,7 @@ struct Curve {
 
 struct Box {
   double left = 0, right = 0, bottom = 0, top = 0;
+  std::string about = {};  // beside the set's name, for whoever points at it
 };
 
 struct BoxSet {
@@ -47,6 +51,11 @@ struct BoxSet {
 // The interval of a horizontal bar.
 struct Whisker {
   double y = 0, low = 0, high = 0;
+};
+
+struct Arrow {
+  double from_x = 0, from_y = 0, to_x = 0, to_y = 0;
+  std::string about = {};
 };
 
 struct Words {
@@ -63,6 +72,7 @@ struct Axis {
   std::vector<std::pair<double, std::string>> tics = {};  // empty: numbers, where gnuplot puts them
   bool hidden = false;
   std::string format = "%g";  // of numbers, as gnuplot's
+  std::string unit = {};      // of a length along it: "ms"
 };
 
 struct Panel {
@@ -71,8 +81,9 @@ struct Panel {
   std::vector<BoxSet> boxes = {};
   std::vector<Curve> curves = {};
   std::vector<Whisker> whiskers = {};
+  std::vector<Arrow> arrows = {};
   std::vector<Words> words = {};
-  bool empty() const { return boxes.empty() && curves.empty() && words.empty(); }
+  bool empty() const;  // nothing would be drawn between its axes
 };
 
 struct Figure {
@@ -80,7 +91,8 @@ struct Figure {
   int columns = 1;
   int width = 640, height = 400;  // of the whole figure, in points of an SVG
   std::string note = {};          // what a reader must know of these data, beside the picture's own caption
-  bool empty() const { return panels.empty(); }
+  bool zoomable = false;          // along x, on the page
+  bool empty() const;             // so are all of its panels
 };
 
 }  // namespace lockstep

@@ -10,68 +10,68 @@ namespace lockstep {
 namespace {
 
 constexpr Picture kPictures[] = {
-    {"table", "Summary", "Medians over the launches; in brackets the 95 % interval.", table_figure},
-    {"comparison", "Comparison",
+    {"table", "", "Summary", "Medians over the launches; in brackets the 95 % interval.", table_figure},
+    {"comparison", "", "Comparison",
      "Training loss, validation metric and training time of each epoch, and the speedup against train_seq. "
      "Curves are medians over the launches, bars reach from the smallest to the largest; of the speedup they "
      "are the 95 % interval.",
      comparison_figure},
-    {"total_time", "Training time",
+    {"total_time", "scaling", "Training time",
      "All steady steps of a launch, evaluation not counted; median over launches with its 95 % interval.",
      total_time_figure},
-    {"speedup", "Speedup",
+    {"speedup", "scaling", "Speedup",
      "How many times as fast as train_seq, with the 95 % interval. The dashed line is the ideal: as many "
      "times as there are ranks. A refused speedup is not drawn.",
      speedup_figure},
-    {"efficiency", "Efficiency",
+    {"efficiency", "scaling", "Efficiency",
      "Speedup divided by ranks, with the 95 % interval. The dashed line is the ideal.", efficiency_figure},
-    {"throughput", "Throughput",
+    {"throughput", "scaling", "Throughput",
      "Samples per second of all ranks together, with the 95 % interval. The dashed line is what train_seq "
      "does, times the ranks.",
      throughput_figure},
-    {"epoch_time", "Time of an epoch",
+    {"epoch_time", "time", "Time of an epoch",
      "Training time of each epoch, evaluation not counted: median over launches, smallest to largest.",
      epoch_time_figure},
-    {"accuracy", "Validation metric", "After each epoch: median over launches, smallest to largest.",
-     accuracy_figure},
-    {"accuracy_time", "Validation metric against time",
+    {"accuracy", "learning", "Validation metric",
+     "After each epoch: median over launches, smallest to largest.", accuracy_figure},
+    {"accuracy_time", "learning", "Validation metric against time",
      "The same against the training time that was spent until then: medians over the launches. Further left "
      "is sooner.",
      accuracy_time_figure},
-    {"loss_samples", "Loss against samples",
+    {"loss_samples", "learning", "Loss against samples",
      "Training loss against samples trained on, of the launch whose time is the median; means of "
      "neighbouring steps. Curves that lie on each other learn equally much from a sample.",
      loss_samples_figure},
-    {"loss_time", "Loss against time",
+    {"loss_time", "learning", "Loss against time",
      "The same against the time since the first step, evaluation between the epochs counted.",
      loss_time_figure},
-    {"budget", "Where a step's time goes",
+    {"budget", "time", "Where a step's time goes",
      "The mean steady step by phase, mean over ranks. The phases add up to the wall time of the step. "
      "Communication that is hidden behind computation is not part of it.",
      budget_figure},
-    {"communication", "Communication, exposed and overlapped",
+    {"communication", "communication", "Communication, exposed and overlapped",
      "Time of a step in collectives: exposed, which makes the step longer, and overlapped, which computation "
      "hides.",
      communication_figure},
-    {"bandwidth", "Bandwidth against message size",
+    {"bandwidth", "communication", "Bandwidth against message size",
      "Bus bandwidth of the all-reduces in training, by the size of the message: median transfer time of the "
      "fastest rank, of the launch whose time is the median. Beside them, where there are any, those of "
      "commbench on this hardware.",
      bandwidth_figure},
-    {"imbalance", "The ranks",
+    {"imbalance", "ranks", "The ranks",
      "Mean steady step of each rank, of the launch whose time is the median. A rank that computes or loads "
      "longer makes the others communicate longer: they wait for it.",
      nullptr, imbalance_figure},
-    {"timeline", "A step",
+    {"timeline", "ranks", "A step",
      "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
      "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
      "colour a bucket in turn.",
      nullptr, timeline_figure},
-    {"pipeline", "A step of the pipeline",
+    {"pipeline", "pipeline", "A step of the pipeline",
      "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "
      "whose wall time is the median. What is blank is the bubble, communication, and the optimizer.",
      nullptr, pipeline_figure},
-    {"confusion", "Confusion matrix",
+    {"confusion", "learning", "Confusion matrix",
      "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "
      "true class; the colour is the share of the row.",
      nullptr, confusion_figure},
@@ -108,7 +108,8 @@ class Gallery {
   DrawnPicture& begin(const Picture& picture, const PictureInput& input, const std::string& label,
                       Figure figure) {
     const Workload& work = *input.workload.workload;
-    DrawnPicture next{picture.name, picture.title, picture.shows, {}, std::move(figure)};
+    DrawnPicture next{picture.name, picture.section,   picture.title, picture.shows,
+                      {},           std::move(figure), !label.empty()};
     if (several_) {
       next.file += "_" + file_word(work.model + "_" + work.data);
       next.title = fmt::format("{} on {}: {}", work.model, work.data, next.title);
@@ -117,7 +118,7 @@ class Gallery {
       next.file += "_" + file_word(label);
       next.title += ": " + label;
     }
-    if (label.empty() && !input.left_out.empty()) next.caption += " " + input.left_out;
+    if (!input.left_out.empty()) next.caption += " " + input.left_out;
     if (!next.figure.note.empty()) next.caption += " " + next.figure.note;
     next.file = unique(next.file);
     drawn.push_back(std::move(next));
@@ -162,6 +163,15 @@ std::vector<const GroupSummary*> drawn_groups(const WorkloadSummary& workload, s
   return groups;
 }
 
+PictureInput picture_input(const Analysis& analysis, const WorkloadSummary& workload) {
+  PictureInput input{analysis, workload, {}};
+  const auto measured = std::count_if(workload.groups.begin(), workload.groups.end(), is_measured);
+  if (measured > static_cast<std::ptrdiff_t>(kPictureGroups))
+    input.left_out = fmt::format("Drawn are {} of {} configurations: those of one rank, then the fastest.",
+                                 kPictureGroups, measured);
+  return input;
+}
+
 std::vector<PictureInput> read_picture_inputs(const Analysis& analysis) {
   std::size_t all = 0;
   for (const WorkloadSummary& w : analysis.summaries)
@@ -169,13 +179,9 @@ std::vector<PictureInput> read_picture_inputs(const Analysis& analysis) {
   const std::size_t most = std::clamp<std::size_t>(kDetailRuns / std::max<std::size_t>(all, 1), 1, 8);
   std::vector<PictureInput> inputs;
   for (const WorkloadSummary& workload : analysis.summaries) {
-    PictureInput& input = inputs.emplace_back(PictureInput{analysis, workload, {}});
+    PictureInput& input = inputs.emplace_back(picture_input(analysis, workload));
     for (const GroupSummary* summary : drawn_groups(workload, kPictureGroups))
       input.groups.push_back(read_group_detail(*summary, most));
-    const auto measured = std::count_if(workload.groups.begin(), workload.groups.end(), is_measured);
-    if (measured > std::ssize(input.groups))
-      input.left_out = fmt::format("Drawn are {} of {} configurations: those of one rank, then the fastest.",
-                                   input.groups.size(), measured);
   }
   return inputs;
 }

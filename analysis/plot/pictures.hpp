@@ -24,11 +24,15 @@ inline constexpr std::size_t kPictureGroups = 24;
 // compared with them, then the fastest by samples per second; in the workload's order.
 std::vector<const GroupSummary*> drawn_groups(const WorkloadSummary& workload, std::size_t most);
 
+// Without its groups, but with what is said where there are more than are drawn.
+PictureInput picture_input(const Analysis& analysis, const WorkloadSummary& workload);
+
 // Of each workload; the only place where a report reads run files again.
 std::vector<PictureInput> read_picture_inputs(const Analysis& analysis);
 
 struct Picture {
-  const char* name;  // of the files
+  const char* name;     // of the files
+  const char* section;  // of the page; "": in files alone
   const char* title;
   const char* shows;  // the caption: what is drawn, and how it is read
   // Of all groups together, or of each by itself.
@@ -40,9 +44,10 @@ std::span<const Picture> pictures();
 // A figure that is to be drawn.
 struct DrawnPicture {
   std::string file;  // without ending: unique among the pictures of a report
-  std::string title, caption;
+  std::string section, title, caption;
   std::vector<std::string> uuids;  // the runs it is made of
   Figure figure;
+  bool of_one_group = false;
 };
 std::vector<DrawnPicture> draw_pictures(const std::vector<PictureInput>& inputs);
 

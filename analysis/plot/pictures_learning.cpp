@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "analysis/plot/pictures.hpp"
+#include "analysis/quantities/numbers.hpp"
 
 namespace lockstep {
 
@@ -91,7 +92,7 @@ std::string metric_of(const PictureInput& input) {
 
 Figure single(Panel panel) {
   Figure figure;
-  if (panel.curves.empty()) return figure;
+  if (panel.empty()) return figure;
   panel.title = "";
   figure.panels.push_back(std::move(panel));
   return figure;
@@ -108,23 +109,28 @@ Panel curves_panel(const PictureInput& input, Axis x, Axis y, Curve::Style style
   return panel;
 }
 
-// Medians over the launches of both: of the time until the end of an epoch, and of the metric then.
+// Epochs that all of these runs have.
+std::size_t common_epochs(const Runs& runs) {
+  std::size_t epochs = epochs_of(runs);
+  for (const RunDetail* run : runs) epochs = std::min(epochs, run->epochs.size());
+  return epochs;
+}
+
+// Medians over the launches of both: of the time until the end of an epoch, and of the metric then. The same
+// launches make every point: the median of others might lie before that of the epoch before.
 std::vector<CurvePoint> metric_over_time(const PictureInput& input, const GroupDetail& group) {
   const Runs runs = comparable(input, group);
   std::vector<CurvePoint> points;
   if (group.summary->group->any().header.resumed) return points;
   std::vector<double> seconds(runs.size(), 0);
-  for (std::size_t e = 0; e < epochs_of(runs); ++e) {
-    std::vector<double> metrics, times;
+  for (std::size_t e = 0; e < common_epochs(runs); ++e) {
+    std::vector<double> metrics;
     for (std::size_t run = 0; run < runs.size(); ++run) {
-      const std::vector<EpochRow>& epochs = runs[run]->epochs;
-      if (e >= epochs.size()) continue;
-      seconds[run] += epochs[e].train_seconds;
-      if (!std::isfinite(epochs[e].validation_metric)) continue;
-      metrics.push_back(epochs[e].validation_metric);
-      times.push_back(seconds[run]);
+      seconds[run] += runs[run]->epochs[e].train_seconds;
+      if (const double metric = runs[run]->epochs[e].validation_metric; std::isfinite(metric))
+        metrics.push_back(metric);
     }
-    if (!metrics.empty()) points.push_back({median(times), median(metrics)});
+    if (!metrics.empty()) points.push_back({median(seconds), median(metrics)});
   }
   return points;
 }
@@ -162,7 +168,9 @@ void add_cell(Panel& panel, const Matrix<std::int64_t>& m, std::int64_t truth, s
   const double share = rows > 0 ? static_cast<double>(m.at(truth, said)) / rows : 0;
   const int step = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * (kShades - 1)));
   const double x = static_cast<double>(said), y = -static_cast<double>(truth);
-  panel.boxes[static_cast<std::size_t>(step)].boxes.push_back({x - 0.5, x + 0.5, y - 0.5, y + 0.5});
+  panel.boxes[static_cast<std::size_t>(step)].boxes.push_back(
+      {x - 0.5, x + 0.5, y - 0.5, y + 0.5,
+       fmt::format("true class {}, said {}: {} ({} %)", truth, said, m.at(truth, said), percent(share))});
   if (m.rows <= kMostAnnotated)
     panel.words.push_back({x, y, std::to_string(m.at(truth, said)), Words::Place::centred,
                            share > 0.55 ? Colour{0xffffff} : Colour{0x1a1a1a}});
@@ -179,11 +187,10 @@ Figure comparison_figure(const PictureInput& input) {
   figure.panels.back().y.low = 0;
   figure.panels.push_back(speedup_panel(input));
   if (figure.panels.front().empty() && figure.panels[2].empty()) return {};
-  for (const Panel& panel : figure.panels)
-    if (panel.empty()) figure.note = "An empty panel: the runs do not have it, or it is refused.";
+  std::erase_if(figure.panels, [](const Panel& panel) { return panel.empty(); });
   figure.columns = 2;
   figure.width = 980;
-  figure.height = 760;
+  figure.height = figure.panels.size() > 2 ? 760 : 380;
   return figure;
 }
 
@@ -216,6 +223,7 @@ Figure confusion_figure(const PictureInput& input, const GroupDetail& group) {
   Figure figure;
   if (!run || run->confusion.rows < 2 || run->confusion.rows > kMostClasses) return figure;
   const Matrix<std::int64_t>& m = run->confusion;
+  if (std::all_of(m.values.begin(), m.values.end(), [](std::int64_t n) { return n == 0; })) return figure;
   Panel panel{.x = {.label = "class that the model said"}, .y = {.label = "true class"}};
   const double last = static_cast<double>(m.rows) - 0.5;
   panel.x.low = -0.5;

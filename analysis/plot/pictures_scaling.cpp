@@ -14,7 +14,9 @@ using Claimed = std::optional<Estimate> (*)(const PictureInput&, const GroupSumm
 
 double ranks_of(const GroupDetail& group) { return static_cast<double>(group.summary->group->any().ranks); }
 
-CurvePoint point_of(double x, const Estimate& e) { return {x, e.value, e.interval}; }
+CurvePoint point_of(const GroupDetail& group, const Estimate& e) {
+  return {ranks_of(group), e.value, e.interval, group.summary->group->label};
+}
 
 // One curve a series, against the number of ranks.
 std::vector<Curve> curves_of(const PictureInput& input, Claimed claimed) {
@@ -22,8 +24,7 @@ std::vector<Curve> curves_of(const PictureInput& input, Claimed claimed) {
   for (const DrawnSeries& series : scaling_series(input)) {
     Curve curve{series.name, series.look, {}};
     for (const GroupDetail* group : series.groups)
-      if (const auto e = claimed(input, *group->summary))
-        curve.points.push_back(point_of(ranks_of(*group), *e));
+      if (const auto e = claimed(input, *group->summary)) curve.points.push_back(point_of(*group, *e));
     if (!curve.points.empty()) curves.push_back(std::move(curve));
   }
   return curves;
@@ -65,22 +66,22 @@ Curve ideal_line(const Axis& ranks, double at_one, double growth) {
 
 Figure single(Panel panel) {
   Figure figure;
-  if (panel.curves.empty() && panel.boxes.empty()) return figure;
+  if (panel.empty()) return figure;
   figure.panels.push_back(std::move(panel));
   return figure;
 }
 
-const GroupSummary* sequential(const PictureInput& input) {
+const GroupDetail* sequential(const PictureInput& input) {
   for (const GroupDetail& group : input.groups)
-    if (group.summary->group->any().header.mode == "seq") return group.summary;
+    if (group.summary->group->any().header.mode == "seq") return &group;
   return nullptr;
 }
 
 }  // namespace
 
 Figure total_time_figure(const PictureInput& input) {
-  Panel panel{.x = {.label = "training time, s", .low = 0}, .y = lane_axis(labels_of(input))};
-  BoxSet bars{"", kBlue, {}};
+  Panel panel{.x = {.label = "training time, s", .low = 0, .unit = "s"}, .y = lane_axis(labels_of(input))};
+  BoxSet bars{"training", kBlue, {}};
   double longest = 0;
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
     const Estimate& seconds = input.groups[i].summary->steady_training_seconds;
@@ -122,9 +123,10 @@ Figure efficiency_figure(const PictureInput& input) {
 Figure throughput_figure(const PictureInput& input) {
   Panel panel{.x = rank_axis(input), .y = {.label = "samples per second", .low = 0}};
   panel.curves = curves_of(input, throughput_of);
-  if (const GroupSummary* seq = sequential(input)) {
-    Curve one{"seq", 0, {point_of(1, seq->throughput)}, Curve::Style::points};
-    if (!panel.curves.empty()) panel.curves.push_back(ideal_line(panel.x, seq->throughput.value, 1));
+  if (const GroupDetail* seq = sequential(input)) {
+    const Estimate& throughput = seq->summary->throughput;
+    Curve one{"seq", 0, {point_of(*seq, throughput)}, Curve::Style::points};
+    if (!panel.curves.empty()) panel.curves.push_back(ideal_line(panel.x, throughput.value, 1));
     panel.curves.push_back(std::move(one));
   }
   return single(std::move(panel));

@@ -28,7 +28,7 @@ constexpr std::array kPhases = {PhaseLook{Q::data, "data", kYellow},
                                 PhaseLook{Q::bubble, "bubble", kPurple},
                                 PhaseLook{Q::comm_exposed, "exposed communication", kVermillion},
                                 PhaseLook{Q::optimizer, "optimizer", kGreen},
-                                PhaseLook{Q::other, "other", 0x555555}};
+                                PhaseLook{Q::other, "other", kDarkGrey}};
 
 Figure with_lanes(Panel panel, std::size_t lanes) {
   Figure figure;
@@ -51,6 +51,7 @@ void stack(Panel& panel, std::size_t lane, const std::vector<double>& values) {
 
 bool closes(const GroupDetail& group) { return !refusal_of(group.summary->findings, Claim::budget); }
 
+constexpr int kTimelineWidth = 940;
 constexpr const char* kOpenBudget = "Left out, because their phases do not add up to the wall time: ";
 
 // Names of the groups that fit, and a note that names the others.
@@ -87,8 +88,18 @@ BoxSet& set_named(Panel& panel, const std::string& name, Colour colour) {
   return panel.boxes.emplace_back(BoxSet{name, colour, {}});
 }
 
+// From the rank that came first to a collective to the one that it waited for, in the lower halves of their
+// lanes, where their parts of it are.
+void add_wait(Panel& panel, const TimelineWait& wait) {
+  const auto lower_half = [](std::int64_t rank) { return -0.67 - static_cast<double>(rank); };
+  panel.arrows.push_back({1e3 * wait.begin, lower_half(wait.rank), 1e3 * wait.end, lower_half(wait.late_rank),
+                          fmt::format("rank {} waits {} ms for rank {}", wait.rank,
+                                      milliseconds(wait.end - wait.begin), wait.late_rank)});
+}
+
 // Buckets take turns, so that neighbours differ.
-void add_event(Panel& panel, const TimelineSpan& span, const Box& box) {
+void add_event(Panel& panel, const TimelineSpan& span, Box box) {
+  if (span.part >= 0) box.about = fmt::format("bucket {}, {} MB", span.part, number(span.bytes / 1e6));
   constexpr std::array kTurns = {kVermillion, kOrange, kPurple};
   if (span.part < 0) {
     set_named(panel, "other collective", kGrey).boxes.push_back(box);
@@ -104,7 +115,7 @@ void add_event(Panel& panel, const TimelineSpan& span, const Box& box) {
 Figure budget_figure(const PictureInput& input) {
   std::string note;
   const auto groups = with_closed_budget(input, false, note);
-  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
+  Panel panel{.x = {.label = "ms of a step", .low = 0, .unit = "ms"}, .y = lane_axis(labels(groups))};
   for (const PhaseLook& look : kPhases) panel.boxes.push_back({look.name, look.colour, {}});
   for (std::size_t lane = 0; lane < groups.size(); ++lane) {
     const Quantities& step = groups[lane]->summary->steps.point;
@@ -123,7 +134,7 @@ Figure budget_figure(const PictureInput& input) {
 Figure communication_figure(const PictureInput& input) {
   std::string note;
   const auto groups = with_closed_budget(input, true, note);
-  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(labels(groups))};
+  Panel panel{.x = {.label = "ms of a step", .low = 0, .unit = "ms"}, .y = lane_axis(labels(groups))};
   panel.boxes = {{"exposed", kVermillion, {}}, {"overlapped", kSky, {}}};
   for (std::size_t lane = 0; lane < groups.size(); ++lane) {
     const Quantities& step = groups[lane]->summary->steps.point;
@@ -140,11 +151,11 @@ Figure imbalance_figure(const PictureInput&, const GroupDetail& group) {
   if (!run || !is_parallel(group)) return {};
   const std::vector<Quantities>& ranks = run->launch->rank_steps;
   const std::size_t shown = std::min<std::size_t>(ranks.size(), 64);
-  Panel panel{.x = {.label = "ms of a step", .low = 0}, .y = lane_axis(rank_names(shown))};
+  Panel panel{.x = {.label = "ms of a step", .low = 0, .unit = "ms"}, .y = lane_axis(rank_names(shown))};
   panel.boxes = {{"data", kYellow, {}},
                  {"compute", kBlue, {}},
                  {"exposed communication", kVermillion, {}},
-                 {"rest", 0x555555, {}}};
+                 {"rest", kDarkGrey, {}}};
   for (std::size_t r = 0; r < shown; ++r) {
     const Quantities& t = ranks[r];
     const double rest = t[Q::wall] - t[Q::data] - t.compute() - t[Q::comm_exposed];
@@ -161,7 +172,8 @@ Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
   std::size_t ranks = 0;
   for (const TimelineSpan& span : run->median_step)
     ranks = std::max(ranks, static_cast<std::size_t>(span.rank) + 1);
-  Panel panel{.x = {.label = "ms since the first rank began the step"}, .y = lane_axis(rank_names(ranks))};
+  Panel panel{.x = {.label = "ms since the first rank began the step", .unit = "ms"},
+              .y = lane_axis(rank_names(ranks))};
   for (const TimelineSpan& span : run->median_step) {
     const auto lane = static_cast<std::size_t>(span.rank);
     Box box = lane_box(lane, 1e3 * span.begin, 1e3 * span.end);
@@ -175,10 +187,13 @@ Figure timeline_figure(const PictureInput&, const GroupDetail& group) {
     const auto look = std::find_if(kPhases.begin(), kPhases.end(),
                                    [&](const PhaseLook& p) { return p.phase == span.phase; });
     const bool waits = span.phase == Q::comm_exposed;
-    set_named(panel, waits ? "exposed, waiting" : look->name, waits ? 0xcccccc : look->colour)
+    set_named(panel, waits ? "exposed, waiting" : look->name, waits ? kLightGrey : look->colour)
         .boxes.push_back(box);
   }
+  for (const TimelineWait& wait : run->waits) add_wait(panel, wait);
   Figure figure = with_lanes(std::move(panel), ranks + ranks / 2);
+  figure.zoomable = true;
+  figure.width = kTimelineWidth;
   figure.note = fmt::format("Step {} of run {}.", run->median_step_number, run->launch->header.uuid);
   if (static_cast<std::int64_t>(ranks) < run->launch->ranks)
     figure.note += fmt::format(" The first {} of {} ranks.", ranks, run->launch->ranks);
@@ -192,11 +207,13 @@ Figure pipeline_figure(const PictureInput&, const GroupDetail& group) {
   std::size_t ranks = 0;
   for (const TimelineSpan& span : run->passes)
     ranks = std::max(ranks, static_cast<std::size_t>(span.rank) + 1);
-  Panel panel{.x = {.label = "ms since the first rank began the step"}, .y = lane_axis(rank_names(ranks))};
+  Panel panel{.x = {.label = "ms since the first rank began the step", .unit = "ms"},
+              .y = lane_axis(rank_names(ranks))};
   panel.boxes = {{"forward", kSky, {}}, {"backward", kBlue, {}}};
   for (const TimelineSpan& span : run->passes) {
     const bool forward = span.phase == Q::forward;
-    const Box box = lane_box(static_cast<std::size_t>(span.rank), 1e3 * span.begin, 1e3 * span.end);
+    Box box = lane_box(static_cast<std::size_t>(span.rank), 1e3 * span.begin, 1e3 * span.end);
+    box.about = fmt::format("micro-batch {}", span.part);
     panel.boxes[forward ? 0 : 1].boxes.push_back(box);
     if (run->passes.size() <= kNumbered)
       panel.words.push_back({(box.left + box.right) / 2, (box.bottom + box.top) / 2,
@@ -204,6 +221,8 @@ Figure pipeline_figure(const PictureInput&, const GroupDetail& group) {
                              forward ? Colour{0x1a1a1a} : Colour{0xffffff}});
   }
   Figure figure = with_lanes(std::move(panel), ranks);
+  figure.zoomable = true;
+  figure.width = kTimelineWidth;
   figure.note = fmt::format("Step {} of run {}.", run->median_step_number, run->launch->header.uuid);
   return figure;
 }

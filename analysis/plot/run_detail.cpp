@@ -60,14 +60,27 @@ void add_events(RunDetail& detail, const RunData& run, std::int64_t step, double
   const CommTable& comm = run.comm;
   for (std::size_t i = 0; i < comm.size(); ++i)
     if (comm.step[i] == step && comm.rank[i] < ranks)
-      detail.median_step.push_back(
-          {comm.rank[i], Quantity::comm, comm.start[i] - zero, comm.end[i] - zero, comm.bucket[i]});
+      detail.median_step.push_back({comm.rank[i], Quantity::comm, comm.start[i] - zero, comm.end[i] - zero,
+                                    comm.bucket[i], static_cast<double>(comm.bytes[i])});
   const StageTable& stages = run.stages;
   for (std::size_t i = 0; i < stages.size(); ++i)
     if (stages.step[i] == step && stages.rank[i] >= 0 && stages.rank[i] < ranks)
       detail.passes.push_back({stages.rank[i],
                                stages.direction[i] == 0 ? Quantity::forward : Quantity::backward,
-                               stages.start[i] - zero, stages.end[i] - zero, stages.micro_batch[i]});
+                               stages.start[i] - zero, stages.end[i] - zero, stages.micro_batch[i], 0});
+}
+
+void add_waits(RunDetail& detail, const RunData& run, std::int64_t step, double zero, std::int64_t ranks) {
+  constexpr double kWorthDrawing = 0.01;  // of the step
+  const CommTable& comm = run.comm;
+  const double least = kWorthDrawing * run.steps.wall.at(0, step);
+  for (const Collective& collective : StepCollectives(comm, run.steps.ranks(), run.steps.steps()).of(step)) {
+    const std::size_t first = collective.rows.front(), last = collective.rows.back();
+    if (comm.rank[first] >= ranks || comm.rank[last] >= ranks || comm.start[last] - comm.start[first] < least)
+      continue;
+    detail.waits.push_back(
+        {comm.rank[first], comm.rank[last], comm.start[first] - zero, comm.start[last] - zero});
+  }
 }
 
 void add_timeline(RunDetail& detail, const RunData& run) {
@@ -78,8 +91,9 @@ void add_timeline(RunDetail& detail, const RunData& run) {
   for (std::int64_t r = 0; r < ranks; ++r) zero = std::min(zero, t.start.at(r, step));
   for (std::int64_t r = 0; r < ranks; ++r)
     for (const QuantitySpan& span : phase_spans(t, r, step))
-      detail.median_step.push_back({r, span.phase, span.begin - zero, span.end - zero, -1});
+      detail.median_step.push_back({r, span.phase, span.begin - zero, span.end - zero, -1, 0});
   add_events(detail, run, step, zero, ranks);
+  add_waits(detail, run, step, zero, ranks);
   detail.median_step_number = step;
 }
 

@@ -23,6 +23,13 @@ struct TimelineSpan {
   Quantity phase = Quantity::comm;  // comm: an event of /comm
   double begin = 0, end = 0;        // seconds since the first rank's begin of the step
   std::int64_t part = -1;           // bucket of an event, micro-batch of a pass
+  double bytes = 0;                 // of an event
+};
+
+// In a collective of the step: who came first, and who last.
+struct TimelineWait {
+  std::int64_t rank = 0, late_rank = 0;
+  double begin = 0, end = 0;  // their begins, as in TimelineSpan
 };
 
 struct RunDetail {
@@ -31,6 +38,7 @@ struct RunDetail {
   Matrix<std::int64_t> confusion;  // after the last epoch; empty: none
   std::vector<LossPoint> loss;
   std::vector<TimelineSpan> median_step;  // of the first kTimelineRanks ranks
+  std::vector<TimelineWait> waits;        // of the same step and ranks, those of 1 % of it and more
   std::vector<TimelineSpan> passes;       // of the same step: forward and backward, from /stages
   std::int64_t median_step_number = -1;
   std::vector<RankEnvironment> places;  // one a rank

@@ -8,10 +8,10 @@ namespace lockstep {
 // The program on PATH; empty when there is none.
 std::string find_gnuplot();
 
-// How a reader of a report without pictures gets them.
+// How a reader of a report without pictures for papers gets them.
 inline constexpr const char* kNoGnuplot =
-    "no pictures: gnuplot is not on PATH; install it (Debian, Ubuntu: apt-get install gnuplot-nox) and run "
-    "analyze again";
+    "no .png and .pdf of the pictures: gnuplot is not on PATH; install it (Debian, Ubuntu: apt-get install gnuplot-nox) "
+    "and run analyze again";
 
 // Runs the script in a folder, without the user's settings. Returns what went wrong, in one line; empty when
 // nothing did.

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "analysis/plot/scale.hpp"
 #include "analysis/render/escape.hpp"
 
 namespace lockstep {
@@ -18,7 +19,6 @@ constexpr std::array<const char*, 4> kDashes = {"solid", "(12,5)", "(3,4)", "(14
 
 std::string rgb(Colour colour) { return fmt::format("rgb '#{:06x}'", colour); }
 
-// Colours as a terminal is to show them: of the SVG they are put in afterwards.
 struct Colours {
   Colour page, text;
   std::string of(Colour colour) const {
@@ -126,6 +126,15 @@ std::string words_commands(const std::vector<Words>& words, const Colours& colou
   return out;
 }
 
+std::string arrows_commands(const std::vector<Arrow>& arrows, const Colours& colours) {
+  std::string out = "unset arrow\n";
+  for (const Arrow& a : arrows)
+    out += fmt::format(
+        "set arrow from {:.9g},{:.9g} to {:.9g},{:.9g} size screen 0.008,20 filled front lc {} lw 0.7\n",
+        a.from_x, a.from_y, a.to_x, a.to_y, colours.of(kForeground));
+  return out;
+}
+
 // gnuplot finds no range by itself where nothing is drawn.
 Axis bounded(Axis axis) {
   axis.low = axis.low.value_or(0);
@@ -142,9 +151,10 @@ std::string panel_commands(const Panel& panel, const Colours& colours) {
   const bool nothing = drawing.parts.empty();
   if (nothing) drawing.parts.emplace_back("NaN notitle");
   std::string out = "set title " + gnuplot_quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
-  out += axis_commands(nothing ? bounded(panel.x) : panel.x, "x", colours);
-  out += axis_commands(nothing ? bounded(panel.y) : panel.y, "y", colours);
-  out += words_commands(panel.words, colours);
+  const AxisScales scales = scales_of(panel);
+  out += axis_commands(nothing ? bounded(panel.x) : uncut(panel.x, scales.x), "x", colours);
+  out += axis_commands(nothing ? bounded(panel.y) : uncut(panel.y, scales.y), "y", colours);
+  out += arrows_commands(panel.arrows, colours) + words_commands(panel.words, colours);
   out += panel.x.hidden && panel.y.hidden ? "unset border\n"
                                           : "set border 3 lc " + colours.of(kForeground) + "\n";
   out += panel.boxes.empty() ? "set grid lc rgb '#80808080' dt (1,3)\n" : "unset grid\n";
@@ -164,63 +174,40 @@ std::string figure_commands(const Figure& figure, const Colours& colours) {
   return out + (panels > 1 ? "unset multiplot\n" : "") + "unset output\n";
 }
 
-std::string replace_all(std::string text, const std::string& what, const std::string& with) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
-    text.replace(at, what.size(), with);
-  return text;
-}
-
-// As gnuplot writes a colour: of lines, of text, of the page and of what is the page's.
-std::array<std::string, 4> written_forms(Colour c) {
-  const Colour red = c >> 16U, green = c >> 8U & 0xffU, blue = c & 0xffU;
-  return {fmt::format("rgb({:3}, {:3}, {:3})", red, green, blue),
-          fmt::format("rgb({},{},{})", red, green, blue), fmt::format("#{:06x}", c),
-          fmt::format("#{:06X}", c)};
-}
-
-// Puts colours in the place of the placeholders, and of the black that gnuplot starts from.
-std::string recoloured(std::string svg, const std::string& page, const std::string& text) {
-  for (const char* quote : {"\"", "'"})
-    svg =
-        replace_all(std::move(svg), fmt::format("{0}black{0}", quote), fmt::format("{0}{1}{0}", quote, text));
-  for (const std::string& form : written_forms(kForeground)) svg = replace_all(std::move(svg), form, text);
-  for (const std::string& form : written_forms(kBackground)) svg = replace_all(std::move(svg), form, page);
-  return svg;
+// By how many points a key of several lines makes the picture taller, so that it takes nothing from the plot.
+int room_for_key(const Figure& figure) {
+  constexpr int kLetter = 7, kSign = 44, kLine = 18;
+  int lines = 1;
+  for (const Panel& panel : figure.panels) {
+    std::size_t names = 0, widest = 1;
+    const auto count = [&](const std::string& name, bool shown) {
+      if (name.empty() || !shown) return;
+      ++names;
+      widest = std::max(widest, std::min<std::size_t>(name.size(), 60));
+    };
+    for (const Curve& curve : panel.curves) count(curve.name, !curve.points.empty());
+    for (const BoxSet& set : panel.boxes) count(set.name, !set.boxes.empty());
+    const int columns =
+        std::max(1, figure.width / figure.columns / (kLetter * static_cast<int>(widest) + kSign));
+    lines = std::max(lines, (static_cast<int>(names) + columns - 1) / columns);
+  }
+  const int rows = (static_cast<int>(figure.panels.size()) + figure.columns - 1) / figure.columns;
+  return kLine * (lines - 1) * rows;
 }
 
 }  // namespace
 
 std::string gnuplot_script(const Figure& figure, const std::string& name, Theme theme) {
-  const Colours placeholders{kBackground, kForeground};
-  const Colours real =
+  const Colours colours =
       theme == Theme::light ? Colours{kLightPage, kLightText} : Colours{kDarkPage, kDarkText};
+  const int height = figure.height + room_for_key(figure);
+  const std::string commands = figure_commands(figure, colours);
   return fmt::format(
-      "set encoding utf8\nset terminal svg size {0},{1} dynamic noenhanced font 'sans-serif,12' "
-      "background {8}\n"
-      "set output '{2}.svg'\n{3}"
-      "reset\nset terminal pngcairo size {4},{5} noenhanced font 'sans,11' fontscale 1.6 linewidth 1.6 "
-      "pointscale 2 background {6}\nset output '{2}.png'\n{7}",
-      figure.width, figure.height, name, figure_commands(figure, placeholders), 2 * figure.width,
-      2 * figure.height, rgb(real.page), figure_commands(figure, real), rgb(kBackground));
-}
-
-std::string themed_svg(const std::string& svg, Theme theme) {
-  const auto hex = [](Colour c) { return fmt::format("#{:06x}", c); };
-  const bool light = theme == Theme::light;
-  return recoloured(svg, hex(light ? kLightPage : kDarkPage), hex(light ? kLightText : kDarkText));
-}
-
-std::string inline_svg(const std::string& svg, const std::string& name) {
-  const std::size_t begin = svg.find("<svg");
-  std::string out =
-      recoloured(svg.substr(begin == std::string::npos ? 0 : begin), "var(--page)", "var(--text)");
-  for (const char* ids : {"id='gp", "href='#gp", "id=\"gnuplot_"}) {
-    const std::string id = ids;
-    const std::size_t quote = id.find_last_of("'\"#") + 1;
-    out =
-        replace_all(std::move(out), id, fmt::format("{}{}-{}", id.substr(0, quote), name, id.substr(quote)));
-  }
-  return out;
+      "set encoding utf8\nset terminal pdfcairo size {0:.2f}in,{1:.2f}in noenhanced font 'sans,10' "
+      "background {2}\nset output '{3}.pdf'\n{4}"
+      "reset\nset terminal pngcairo size {5},{6} noenhanced font 'sans,11' fontscale 1.6 linewidth 1.6 "
+      "pointscale 2 background {2}\nset output '{3}.png'\n{4}",
+      figure.width / 90.0, height / 90.0, rgb(colours.page), name, commands, 2 * figure.width, 2 * height);
 }
 
 }  // namespace lockstep

@@ -1,30 +1,30 @@
-// The report as one HTML file that needs nothing else: no network, no second file.
+// The report as one HTML file that needs nothing else: no network, no second file, no program to draw it.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "analysis/plot/pictures.hpp"
+#include "analysis/tables/page_options.hpp"
 #include "analysis/tables/table.hpp"
 
 namespace lockstep {
 
-struct HtmlPicture {
-  std::string file, title, caption;
-  std::vector<std::string> uuids;
-  std::string svg;  // as inline_svg gives it
-};
-
 struct HtmlReport {
+  struct VerbPage {
+    std::string verb;
+    Page page;
+  };
   const Analysis& analysis;
   const std::vector<PictureInput>& inputs;
-  std::vector<Page> pages;  // of the verbs, after the summary
-  std::vector<HtmlPicture> pictures;
-  std::string notice;  // why there are no pictures, or ""
-  bool dark = false;   // otherwise as the reader's system has it
+  const std::vector<DrawnPicture>& pictures;
+  std::vector<VerbPage> pages;  // of the verbs that show tables
+  PageOptions options = {};
+  bool dark = false;  // otherwise as the reader's system has it
 };
 
-// Text of run files is escaped; numbers have their definition and their runs as titles.
+// The answer, then sections that can be linked to. Text of run files is escaped; columns have their definitions as
+// titles, and every row and shape of a group the group's number, by which the script finds its runs.
 std::string render_html(const HtmlReport& report);
 
 }  // namespace lockstep

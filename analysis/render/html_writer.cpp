@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "analysis/render/escape.hpp"
 
@@ -10,11 +11,17 @@ namespace lockstep {
 
 namespace {
 
-std::string joined(const std::string& a, const std::string& b) {
-  return a.empty() || b.empty() ? a + b : a + "\n" + b;
-}
-
 std::string class_attribute(const char* name) { return *name ? fmt::format(" class=\"{}\"", name) : ""; }
+
+// Where a word stands by itself; npos: nowhere.
+std::size_t whole_word(const std::string& text, const std::string& word) {
+  const auto in_word = [&](std::size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_');
+  };
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    if ((at == 0 || !in_word(at - 1)) && !in_word(at + word.size())) return at;
+  return std::string::npos;
+}
 
 }  // namespace
 
@@ -27,30 +34,45 @@ HtmlWriter& HtmlWriter::element(const std::string& name, const std::string& text
   return raw(fmt::format("<{0}{1}>{2}</{0}>\n", name, attributes, html_escaped(text)));
 }
 
-void HtmlWriter::heading(const std::string& text) {
-  if (in_folded_) {
-    element("h3", text);
-    return;
+void HtmlWriter::heading(const std::string& text) { raw("<h3>" + linked(text) + "</h3>\n"); }
+
+std::string HtmlWriter::linked(const std::string& text) {
+  for (const GlossaryTerm& term : kGlossary) {
+    const std::size_t at = linked_.contains(term.metric) ? std::string::npos : whole_word(text, term.word);
+    if (at == std::string::npos) continue;
+    linked_.insert(term.metric);
+    const std::size_t end = at + std::string_view(term.word).size();
+    return html_escaped(text.substr(0, at)) +
+           fmt::format("<a class=\"term\" href=\"#def-{}\">{}</a>", term.metric, term.word) +
+           linked(text.substr(end));
   }
-  anchors_.push_back({fmt::format("s{}", anchors_.size() + 1), text});
-  element("h2", text, fmt::format(" id=\"{}\"", anchors_.back().id));
+  return html_escaped(text);
+}
+
+// A header is a button, which can hold no link.
+std::string HtmlWriter::link_beside(const std::string& header) {
+  for (const GlossaryTerm& term : kGlossary)
+    if (whole_word(header, term.word) != std::string::npos && linked_.insert(term.metric).second)
+      return fmt::format("<a class=\"term\" href=\"#def-{}\" aria-label=\"what {} is\">?</a>", term.metric,
+                         term.word);
+  return "";
+}
+
+std::string HtmlWriter::group_attribute(const std::string& label) const {
+  const auto known = groups_.find(label);
+  return known == groups_.end() ? "" : fmt::format(" data-g=\"{}\"", known->second);
 }
 
 void HtmlWriter::items(const std::vector<std::string>& lines) {
   raw("<ul class=\"findings\">\n");
-  for (const std::string& line : lines) element("li", line);
+  for (const std::string& line : lines) raw("<li>" + linked(line) + "</li>\n");
   raw("</ul>\n");
 }
 
 void HtmlWriter::row(const ShownTable& table, const ShownTable::Row& row, const char* cell_class) {
-  const auto runs = hovers_.rows.find(row.cells.empty() ? "" : row.cells.front());
-  const std::string of_runs = runs == hovers_.rows.end() ? "" : runs->second;
-  raw("<tr>");
-  for (std::size_t c = 0; c < row.cells.size(); ++c) {
-    const std::string about = c == 0 ? "" : table.definitions[c];
-    raw(fmt::format("<td{}{}>{}</td>", class_attribute(cell_class), title_attribute(joined(about, of_runs)),
-                    html_escaped(row.cells[c])));
-  }
+  raw(fmt::format("<tr{}>", group_attribute(row.cells.empty() ? "" : row.cells.front())));
+  for (const std::string& cell : row.cells)
+    raw(fmt::format("<td{}>{}</td>", class_attribute(cell_class), html_escaped(cell)));
   if (const std::size_t left = table.header.size() - std::min(table.header.size(), row.cells.size());
       !row.rest.empty() && left > 0)
     raw(fmt::format("<td class=\"text\" colspan=\"{}\">{}</td>", left, html_escaped(row.rest)));
@@ -61,9 +83,9 @@ void HtmlWriter::table_of_class(const ShownTable& table, const char* cell_class)
   raw("<div class=\"scroll\"><table>\n<thead><tr>");
   for (std::size_t c = 0; c < table.header.size(); ++c) {
     const std::string& header = table.header[c];
-    raw(fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
+    raw(fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button>{}</th>",
                     class_attribute(cell_class), title_attribute(table.definitions[c]),
-                    header.empty() ? "&#8203;group" : html_escaped(header)));
+                    header.empty() ? "configuration" : html_escaped(header), link_beside(header)));
   }
   raw("</tr></thead>\n<tbody>\n");
   for (const ShownTable::Row& r : table.rows) row(table, r, cell_class);
@@ -71,11 +93,9 @@ void HtmlWriter::table_of_class(const ShownTable& table, const char* cell_class)
 }
 
 void HtmlWriter::folded(const Page& page) {
-  raw("<details>").element("summary", page.title);
-  in_folded_ = true;
+  raw("<details><summary>" + linked(page.title) + "</summary>\n");
   for (const std::string& sentence : page.lead) paragraph(sentence);
   body(page);
-  in_folded_ = false;
   raw("</details>\n");
 }
 

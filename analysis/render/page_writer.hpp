@@ -11,8 +11,9 @@ namespace lockstep {
 class PageWriter {
  public:
   virtual ~PageWriter() = default;
-  void page(const Page& page);  // all of it
-  void body(const Page& page);  // without title, lead and the lead's heading
+  void page(const Page& page);                 // all of it
+  void body(const Page& page);                 // without title, answer, lead and the lead's heading
+  void tables(const std::vector<Table>& all);  // with their headings
 
   virtual void title(const std::string& text) = 0;
   virtual void heading(const std::string& text) = 0;

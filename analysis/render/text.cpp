@@ -71,7 +71,8 @@ ShownTable made_harmless(ShownTable table) {
 class TextWriter : public PageWriter {
  public:
   void title(const std::string& text) override {
-    out += fmt::format("{}\n{}\n", printable(text), std::string(display_width(printable(text)), '='));
+    const std::string line = printable(text);
+    out += hanging("", line) + std::string(std::min(display_width(line), kPageColumns), '=') + '\n';
   }
   void heading(const std::string& text) override { out += fmt::format("\n{}\n", printable(text)); }
   void paragraph(const std::string& text) override { out += hanging("  ", printable(text)); }

@@ -31,15 +31,19 @@ std::map<std::string, std::string> read_page() {
 
 }  // namespace
 
-std::string definition_of(const std::string& metric) {
+std::string meaning_of(const std::string& metric) {
   static const std::map<std::string, std::string> definitions = read_page();
-  if (const auto found = definitions.find(metric); found != definitions.end())
-    return fmt::format("{}: {}", metric, found->second);
+  if (const auto found = definitions.find(metric); found != definitions.end()) return found->second;
   for (const std::string bound : {"_low", "_high"})
     if (metric.ends_with(bound))
-      if (const std::string of = definition_of(metric.substr(0, metric.size() - bound.size())); !of.empty())
-        return "bound of the 95 % interval of " + of;
+      if (const std::string of = metric.substr(0, metric.size() - bound.size()); definitions.contains(of))
+        return fmt::format("{} bound of the 95 % interval of {}", bound == "_low" ? "lower" : "upper", of);
   return "";
+}
+
+std::string definition_of(const std::string& metric) {
+  const std::string meaning = meaning_of(metric);
+  return meaning.empty() ? "" : fmt::format("{}: {}", metric, meaning);
 }
 
 }  // namespace lockstep

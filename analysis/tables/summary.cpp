@@ -11,6 +11,7 @@
 #include "analysis/quantities/numbers.hpp"
 #include "analysis/tables/bench_words.hpp"
 #include "analysis/tables/group_table.hpp"
+#include "analysis/tables/overview.hpp"
 #include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
@@ -38,16 +39,12 @@ std::string warmup_of(const S& s) {
 }
 
 Table times(const W& workload) {
-  const Launch& launch = workload.groups.front().group->any();
   const auto left_out = [](const W&, const S& s) -> std::optional<Refused> {
     if (s.measured()) return {};
     return refused_by(*refusal_of(s.group->left_out.front()->findings, Claim::whole_run), "all numbers");
   };
   return group_table(
-      "times",
-      fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
-                  workload.workload->data, launch.parameters, launch.data.train_rows,
-                  launch.setting("training.precision")),
+      "times", "Times of a step, of training and of the whole run",
       groups_of(workload, [](const S&) { return true; }),
       {words(
            "launches",
@@ -151,7 +148,7 @@ Table communication(const W& workload) {
 }
 
 Table ratios(const W& workload) {
-  return group_table("ratios", "Compute / communication", groups_of(workload, is_parallel),
+  return group_table("ratios", "R: compute / communication", groups_of(workload, is_parallel),
                      {metric("compute_comm_ratio_total", "all of it"),
                       metric("compute_comm_ratio_transfer", "transfer only"),
                       metric("compute_comm_ratio_exposed", "exposed only")},
@@ -282,6 +279,21 @@ std::vector<std::string> finding_lines(const Analysis& analysis) {
   return lines;
 }
 
+// "Refused: budget-open; warnings: single."
+std::string codes_line(const Analysis& analysis) {
+  std::string refused, warned;
+  for (const ReportedFinding& f : all_findings(analysis)) {
+    std::string& codes = is_refusal(*f.finding) ? refused : warned;
+    const std::string code = f.finding->rule->code;
+    if ((", " + codes + ",").find(", " + code + ",") == std::string::npos)
+      codes += (codes.empty() ? "" : ", ") + code;
+  }
+  std::string line;
+  if (!refused.empty()) line += fmt::format("Refused: {}. ", refused);
+  if (!warned.empty()) line += fmt::format("Warnings: {}. ", warned);
+  return line + "--full says why, and has all tables.";
+}
+
 std::vector<std::string> bench_lines(const std::vector<LinkBench>& benches) {
   std::vector<std::string> lines;
   for (const LinkBench& bench : benches)
@@ -303,12 +315,27 @@ GroupColumn claimed(const Analysis& analysis, const char* header, std::optional<
 
 }  // namespace
 
-Page summary_page(const Analysis& analysis) {
-  Page page{size_of(analysis), verdict(analysis), {}, {}};
+Page summary_page(const Analysis& analysis, const PageOptions& options) {
+  const std::vector<Overview> overviews = overviews_of(analysis, options);
+  Page page{headline_of(overviews, analysis), verdict(analysis), {}, {}};
   if (!analysis.runs.launches.empty()) page.lead_heading = "Verdict";
+  page.answer = answer_sentences(overviews, analysis);
+  for (const Overview& overview : overviews)
+    page.answer_tables.push_back(overview_table(analysis, overview, overview.rows.size()));
   for (const W& workload : analysis.summaries) add_workload(page, workload, analysis);
   page.more = {{"Links, by commbench", bench_lines(analysis.runs.benches)},
                {"Refusals and warnings", finding_lines(analysis)}};
+  return page;
+}
+
+Page answer_page(const Analysis& analysis, const PageOptions& options) {
+  const std::vector<Overview> overviews = overviews_of(analysis, options);
+  Page page{headline_of(overviews, analysis), {}, {}, {}};
+  page.answer = answer_sentences(overviews, analysis);
+  for (const Overview& overview : overviews)
+    page.answer_tables.push_back(overview_table(analysis, overview, kRowsOfAnswer));
+  page.more = {{"Links, by commbench", bench_lines(analysis.runs.benches)}};
+  if (!overviews.empty()) page.answer_tables.back().below += codes_line(analysis);
   return page;
 }
 

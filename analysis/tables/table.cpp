@@ -25,6 +25,10 @@ struct CellText {
   std::string operator()(const Estimate& value) const {
     if (column.style == Style::decimals && value.interval)
       return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.value, value.interval->low, value.interval->high);
+    if (column.style == Style::brief)
+      return number(column.factor * value.value) +
+             (value.interval ? fmt::format(" ({})", bounds_of(value, *value.interval, column.factor, "-"))
+                             : " single");
     if (column.style != Style::number && column.style != Style::marked) return (*this)(value.value);
     if (column.style == Style::number || value.interval) return with_interval(value, column.factor);
     const auto& within = value.within_launch;

@@ -34,9 +34,9 @@ Cell cell(const std::optional<T>& value) {
 }
 
 // How people read a number: three significant digits, with the interval where there is one; the same without
-// it; with the word "single" where there is none, and what its own steps say in brackets; as a percentage
-// with one decimal; with four decimals.
-enum class Style { number, value, marked, percent, decimals };
+// it; with the word "single" where there is none, and what its own steps say in brackets; the shortest that says
+// both; as a percentage with one decimal; with four decimals.
+enum class Style { number, value, marked, brief, percent, decimals };
 
 struct Column {
   std::string key;              // JSON and CSV: snake case, in the unit
@@ -73,6 +73,9 @@ struct Page {
   std::vector<std::string> notes;  // assumptions, what is absent
   std::string lead_heading = {};   // empty: none
   std::vector<Lines> more = {};    // for people alone; those without lines are left out
+  // Before all that, for people alone: sentences and tables that answer the question which the rest explains.
+  std::vector<std::string> answer = {};
+  std::vector<Table> answer_tables = {};
 };
 
 // What people see of a table: the texts of the columns that are in_text.

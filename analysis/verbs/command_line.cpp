@@ -85,6 +85,10 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.nodes = whole_number(v, 1, 1'000'000'000); }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, Value) { o.strict = true; }},
+    {"--full", nullptr, "report, summary: print all tables, not the answer alone",
+     [](AnalyzeOptions& o, Value) { o.full = true; }},
+    {"--watch", nullptr, "report, summary: print the summary anew whenever a run ends or grows, until Ctrl-C",
+     [](AnalyzeOptions& o, Value) { o.watch = true; }},
     {"--dark", nullptr, "pictures and page of the report on a dark ground",
      [](AnalyzeOptions& o, Value) { o.dark = true; }},
     {"--help", nullptr, "this text", [](AnalyzeOptions& o, Value) { o.help = true; }},
@@ -122,6 +126,19 @@ void take_verb(AnalyzeOptions& options) {
   if (verb->run == run_export) take_format(options);
 }
 
+// --full and --watch are of what is printed of the summary.
+void require_terminal_output(const AnalyzeOptions& options) {
+  const bool summary = options.verb->run == run_report || options.verb->run == run_summary;
+  for (const auto& [flag, given] : {std::pair("--full", options.full), std::pair("--watch", options.watch)}) {
+    if (!given) continue;
+    if (!summary) throw input_error("{} belongs to report and summary, not to {}", flag, options.verb->name);
+    if (options.format != Format::table)
+      throw input_error("{} is of what a terminal shows: leave out --format", flag);
+  }
+  if (options.watch && !options.output.empty())
+    throw input_error("--watch prints to the terminal: leave out --output");
+}
+
 // "2us" with {"us", 1e-6}, ...: the number times the unit; nothing for another unit.
 std::optional<double> quantity_in(const std::string& text, std::span<const Choice<double>> units) {
   double value = 0;
@@ -155,6 +172,7 @@ AnalyzeOptions parse_analyze(const std::vector<std::string>& arguments) {
   if (options.verb->run == run_diff && options.paths.size() != 2 && !options.help)
     throw input_error("diff compares the runs below two paths, {} given: analyze diff A B",
                       options.paths.size());
+  require_terminal_output(options);
   if (options.paths.empty() && !options.help && !options.version)
     throw input_error("no path given; analyze PATH... reads the runs below each PATH, see analyze --help");
   return options;

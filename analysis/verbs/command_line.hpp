@@ -18,7 +18,7 @@ struct AnalyzeOptions : PageOptions {
   bool names_verb = false;  // whether it was given
   Format format = Format::table;
   std::string output;  // file; empty: stdout
-  bool strict = false, dark = false, help = false, version = false;
+  bool strict = false, dark = false, full = false, watch = false, help = false, version = false;
   Baseline baseline = Baseline::seq;
   std::string steps;                 // of trace: "A:B"; empty: around the median
   RunTable table = RunTable::steps;  // of export

@@ -73,45 +73,43 @@ class DrawingFolder {
   std::string path_;
 };
 
-// One picture: its files, and what the page shows of it. Returns what went wrong, or "".
+// One picture for papers. Returns what went wrong, or "".
 std::string draw(const OutputFolder& folder, const DrawingFolder& drawing, const DrawnPicture& picture,
-                 const std::string& gnuplot, Theme theme, HtmlPicture& shown) {
+                 const std::string& gnuplot, Theme theme) {
   const std::string failure =
       run_gnuplot(gnuplot, gnuplot_script(picture.figure, picture.file, theme), drawing.path());
   if (!failure.empty()) return fmt::format("{}: {}", picture.file, failure);
-  const std::string svg = drawing.text_of(picture.file + ".svg"),
+  const std::string pdf = drawing.text_of(picture.file + ".pdf"),
                     png = drawing.text_of(picture.file + ".png");
-  if (svg.find("</svg>") == std::string::npos || png.find("IEND") == std::string::npos)
+  if (pdf.find("%%EOF") == std::string::npos || png.find("IEND") == std::string::npos)
     return picture.file + ": gnuplot wrote no picture";
-  folder.write(picture.file + ".svg", themed_svg(svg, theme));
+  folder.write(picture.file + ".pdf", pdf);
   folder.write(picture.file + ".png", png);
-  shown.svg = inline_svg(svg, picture.file);
   return "";
 }
 
-// Draws with a process a picture, as many at a time as there are processors.
-std::vector<HtmlPicture> draw_all(const OutputFolder& folder, const std::vector<DrawnPicture>& pictures,
-                                  const AnalyzeOptions& options, std::string& notice) {
+// Draws with a process a picture, as many at a time as there are processors. Returns what went wrong first, or "".
+std::string draw_for_papers(const OutputFolder& folder, const std::vector<DrawnPicture>& pictures,
+                            Theme theme) {
   const std::string gnuplot = find_gnuplot();
-  if (gnuplot.empty()) {
-    notice = kNoGnuplot;
-    return {};
-  }
+  if (gnuplot.empty()) return kNoGnuplot;
   const DrawingFolder drawing;
-  std::vector<HtmlPicture> shown(pictures.size());
   std::vector<std::string> failures(pictures.size());
   const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
   parallel_for(pictures.size(), threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      shown[i] = {pictures[i].file, pictures[i].title, pictures[i].caption, pictures[i].uuids, ""};
-      failures[i] =
-          draw(folder, drawing, pictures[i], gnuplot, options.dark ? Theme::dark : Theme::light, shown[i]);
-    }
+    for (std::size_t i = begin; i < end; ++i)
+      failures[i] = draw(folder, drawing, pictures[i], gnuplot, theme);
   });
   for (const std::string& failure : failures)
-    if (notice.empty()) notice = failure;
-  std::erase_if(shown, [](const HtmlPicture& p) { return p.svg.empty(); });
-  return shown;
+    if (!failure.empty()) return failure;
+  return "";
+}
+
+std::vector<HtmlReport::VerbPage> verb_pages(const Analysis& analysis, const AnalyzeOptions& options) {
+  std::vector<HtmlReport::VerbPage> pages;
+  for (const Verb& verb : verbs())
+    if (verb.tables) pages.push_back({verb.name, verb.tables(analysis, options)});
+  return pages;
 }
 
 }  // namespace
@@ -120,23 +118,21 @@ ExitCode run_report(const AnalyzeOptions& options) {
   require_place_for_report(options);
   const Analysis analysis = read_analysis(options.paths, options);
   const OutputFolder folder = report_folder(options);
-  folder.write("summary.md", render(analysis, Format::md));
-  folder.write("summary.json", render(analysis, Format::json));
-  folder.write("summary.csv", render(analysis, Format::csv));
+  folder.write("summary.md", render(analysis, Format::md, options));
+  folder.write("summary.json", render(analysis, Format::json, options));
+  folder.write("summary.csv", render(analysis, Format::csv, options));
   folder.write("summary.tex", render_tex(short_tables(analysis)));
   const std::vector<PictureInput> inputs = read_picture_inputs(analysis);
   const std::vector<DrawnPicture> pictures = draw_pictures(inputs);
-  for (const DrawnPicture& picture : pictures)
+  const Theme theme = options.dark ? Theme::dark : Theme::light;
+  for (const DrawnPicture& picture : pictures) {
     folder.write(picture.file + ".csv", figure_csv(picture.figure));
-  std::string notice;
-  std::vector<HtmlPicture> shown = draw_all(folder, pictures, options, notice);
-  if (!notice.empty()) say(notice);
-  std::vector<Page> pages;
-  for (const Verb& verb : verbs())
-    if (verb.tables) pages.push_back(verb.tables(analysis, options));
-  folder.write("index.html",
-               render_html({analysis, inputs, std::move(pages), std::move(shown), notice, options.dark}));
-  write_output(options.output, render(analysis, options.format));
+    folder.write(picture.file + ".svg", svg_file(picture.figure, theme));
+  }
+  folder.write("index.html", render_html({analysis, inputs, pictures, verb_pages(analysis, options), options,
+                                          options.dark}));
+  write_output(options.output, render(analysis, options.format, options));
+  if (const std::string notice = draw_for_papers(folder, pictures, theme); !notice.empty()) say(notice);
   return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 

@@ -8,16 +8,17 @@
 
 namespace lockstep {
 
-// People get the tables that matter, programs every number of every group.
-std::string render(const Analysis& analysis, Format format) {
+// People get the answer on a terminal and the tables that matter elsewhere, programs every number of every group.
+std::string render(const Analysis& analysis, Format format, const AnalyzeOptions& options) {
   if (format == Format::json) return summary_json(analysis);
   if (format == Format::csv) return render_csv(groups_table(analysis));
-  return render(summary_page(analysis), format);
+  const bool answer = format == Format::table && !options.full;
+  return render(answer ? answer_page(analysis, options) : summary_page(analysis, options), format);
 }
 
 ExitCode run_summary(const AnalyzeOptions& options) {
   const Analysis analysis = read_analysis(options.paths, options);
-  write_output(options.output, render(analysis, options.format));
+  write_output(options.output, render(analysis, options.format, options));
   return must_refuse(analysis, options) ? ExitCode::refused : ExitCode::done;
 }
 

@@ -21,20 +21,23 @@ struct VerbText {
 
 constexpr VerbText kTexts[] = {
     {"report",
-     "Prints what 'summary' prints, and writes it to report/ below the first path: index.html, summary.md, "
-     ".json, .csv\n"
-     "and .tex, and each picture as .svg, .png and .csv.",
-     "", "--dark", "analyze experiments"},
+     "Prints what 'summary' prints, and writes to report/ below the first path: index.html, summary.md, .json, "
+     ".csv\n"
+     "and .tex, and each picture as .svg and .csv, and where gnuplot is installed as .png and .pdf.",
+     "", "--dark --full --watch", "analyze experiments"},
     {"summary",
-     "The verdict, the times, speedups, communication and time budgets of all configurations. Writes "
-     "nothing.",
+     "Whether parallel training pays, why, what to do next, and a row a configuration, the best first; with --full\n"
+     "the verdict, the times, speedups, communication and time budgets of all configurations. Writes nothing.",
+     "verdict: pays, does not pay, cannot be said, refused; baseline, or one rank\n"
+     "lost mostly in: the largest part of the time lost against the ideal step, and its share\n"
+     "next: the first advice with its predicted gain, or what would decide\n"
      "launches: launches of this configuration, or 'single'\n"
      "p50 ms, p95 ms, p99 ms: percentiles of the steady steps\n"
      "samples/s: samples of all ranks by the time of a step\n"
      "training s, run s: all steady steps; the run from start to end\n"
      "speedup: the baseline's time by this one's, for the same work\n"
      "effic. %: the speedup divided by the ranks",
-     "", "analyze summary experiments --format md"},
+     "--full --watch", "analyze summary experiments --format md"},
     {"scaling", "Times and speedups over the number of ranks, and the laws of scaling that fit them.",
      "ranks: processes that train together\n"
      "scaling: strong (the global batch stays) or weak (the batch of a rank stays)\n"

@@ -3,6 +3,7 @@
 #include "analysis/render/output_file.hpp"
 #include "analysis/render/render.hpp"
 #include "analysis/verbs/command_line.hpp"
+#include "analysis/verbs/watch.hpp"
 
 namespace lockstep {
 
@@ -56,6 +57,7 @@ bool must_refuse(const Analysis& analysis, const AnalyzeOptions& options) {
 
 ExitCode run_verb(const AnalyzeOptions& options) {
   require_paths(options);
+  if (options.watch) return run_watch(options);
   if (options.verb->run) return options.verb->run(options);
   const Analysis analysis = read_analysis(options.paths, options);
   write_output(options.output, render(options.verb->tables(analysis, options), options.format));

@@ -24,14 +24,14 @@ std::span<const Verb> verbs();  // the first is what is done without a verb
 
 ExitCode run_verb(const AnalyzeOptions& options);
 
-// The summary in one format.
-std::string render(const Analysis& analysis, Format format);
+// The summary in one format; of the options, whether all of it is wanted, and the link.
+std::string render(const Analysis& analysis, Format format, const AnalyzeOptions& options);
 
 // --- what the rows of the list name ---
 
 // Prints the summary, and writes to report/ below the first path, which must be a folder: index.html,
-// summary.md, .json, .csv and .tex, and each picture as .svg, .png and .csv. Files of these names are
-// replaced, others left alone.
+// summary.md, .json, .csv and .tex, and each picture as .svg and .csv, and by gnuplot as .png and .pdf. Files of
+// these names are replaced, others left alone.
 ExitCode run_report(const AnalyzeOptions& options);
 ExitCode run_summary(const AnalyzeOptions& options);
 ExitCode run_diff(const AnalyzeOptions& options);

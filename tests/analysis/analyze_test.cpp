@@ -40,28 +40,80 @@ TEST_CASE("a report has page, tables and data; files that are not its own stay")
   CHECK(text_of(folder / "report/speedup_mine.png") == "mine");
   const std::string page = text_of(folder / "report/index.html");
   CHECK(says(page, "seq-1-1"));
-  if (result.err != "") return;  // without gnuplot: the next test
-  for (const char* name : {"speedup.svg", "speedup.png", "confusion_seq.svg", "table.png"})
+  for (const char* name : {"speedup.svg", "confusion_seq.svg", "table.svg"})
     CHECK(fs::file_size(folder / (std::string("report/") + name)) > 1000);
-  CHECK(says(page, "<svg"));
-  CHECK(says(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  CHECK(says(page, "<svg class=\"picture\""));
   CHECK(says(page, "fill=\"var(--text)\""));
+  CHECK(says(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  CHECK(lacks(text_of(folder / "report/speedup.svg"), "var("));
   CHECK(analyze(folder, "--dark " + folder.path()).code == 0);
-  const std::string dark = text_of(folder / "report/speedup.svg");
-  for (const char* wrong : {"#ffffff", "black\"", "rgb(1,2,3)", "rgb(  1,   2,   3)", "#fdfcfb"})
-    CHECK(lacks(dark, wrong));
+  CHECK(lacks(text_of(folder / "report/speedup.svg"), "#ffffff"));
+  if (result.err != "") return;  // without gnuplot: the next test
+  for (const char* name : {"speedup.png", "speedup.pdf", "table.png"})
+    CHECK(fs::file_size(folder / (std::string("report/") + name)) > 1000);
 }
 
-TEST_CASE("without gnuplot: the tables, and one line that says how to get it") {
+TEST_CASE("without gnuplot: the whole page, and one line that says what is missing and how to get it") {
   const Folder folder;
   write_usual(folder);
   const Outcome result = analyze(folder, folder.path(), "PATH='" + (folder / "no_programs") + "' ");
   CHECK(result.code == 0);
   CHECK(says(result.err, "apt-get install gnuplot-nox"));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK_FALSE(fs::exists(folder / "report/speedup.svg"));
+  CHECK_FALSE(fs::exists(folder / "report/speedup.png"));
   CHECK(fs::exists(folder / "report/speedup.csv"));
-  CHECK(says(text_of(folder / "report/index.html"), "gnuplot is not on PATH"));
+  CHECK(says(text_of(folder / "report/index.html"), "aria-label=\"Speedup\""));
+}
+
+TEST_CASE("--full prints what the answer leaves out, in the same order") {
+  const Folder folder;
+  write_usual(folder);
+  const std::string answer = analyze(folder, "summary " + folder.path()).out,
+                    full = analyze(folder, "summary --full " + folder.path()).out;
+  CHECK(answer.starts_with("ddp x2 pays: 1.6"));
+  CHECK(answer.substr(0, answer.find("--full")).size() > 300);
+  CHECK(full.starts_with(answer.substr(0, answer.find("\n  Warnings"))));
+  CHECK(says(full, "times as fast as seq (95 % interval"));
+  CHECK(says(full, "Time budget of a step"));
+}
+
+TEST_CASE("--watch: the answer anew when a run grows and when it ends, until it is interrupted") {
+  const Folder folder;
+  write_usual(folder);
+  RunData run = one_epoch(usual_seq(9));
+  run.settings["training.epochs"] = "4";
+  fs::create_directories(folder / "running");
+  {
+    RunWriter writer(folder / "running/run.h5", run);
+    const Outcome before = bash(folder, "timeout -s INT 1.5 " ANALYZE_PROGRAM " --watch " + folder.path());
+    CHECK(before.code == 124);  // timeout's own
+    CHECK(says(before.out, "Running\n"));
+    CHECK(says(before.out, "epoch 0 of 4"));
+    CHECK(says(before.out, "4 runs of 2 configurations"));
+    writer.append_epoch(run.steps, run.comm, {}, run.epochs.front(), run.audit.front());
+    const Outcome grown = bash(folder, "timeout -s INT 1.5 " ANALYZE_PROGRAM " --watch " + folder.path());
+    CHECK(says(grown.out, "epoch 1 of 4"));
+    CHECK_FALSE(fs::exists(folder / "report"));
+  }
+  // The run ends while it is watched.
+  const std::string ending =
+      bash(folder, "(sleep 1.5; cp -r '" + (folder / "seq1") + "' '" + (folder / "new") +
+                       "') & timeout -s TERM 6 " ANALYZE_PROGRAM " --watch " + folder.path())
+          .out;
+  CHECK(std::count(ending.begin(), ending.end(), '=') > 20);
+  CHECK(says(ending.substr(ending.find("Ctrl-C ends it.")), "5 runs of"));
+  CHECK(analyze(folder, "--watch --format json " + folder.path()).code == 2);
+  CHECK(analyze(folder, "scaling --watch " + folder.path()).code == 2);
+  CHECK(says(analyze(folder, "--watch --output x " + folder.path()).err, "leave out --output"));
+  CHECK(analyze(folder, "--watch " + (folder / "nowhere")).code == 2);
+}
+
+TEST_CASE("--watch waits for the first run, and ends with 0") {
+  const Folder folder;
+  const Outcome result =
+      bash(folder, "analyze --watch " + folder.path() + " & sleep 1; kill -INT $!; wait $!");
+  CHECK(result.code == 0);
+  CHECK(says(result.out, "Waiting for the first run below"));
 }
 
 TEST_CASE("a report that cannot be written is one line") {

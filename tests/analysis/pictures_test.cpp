@@ -155,23 +155,8 @@ TEST_CASE("hostile names stay in their quotes, on their line") {
     CHECK(lacks(bare, "script"));
     CHECK(lacks(bare, "`"));
     CHECK(script.find('\x01') == std::string::npos);
-    CHECK(says(script, "\nset output '" + d.file + ".svg'\n"));
+    CHECK(says(script, "\nset output '" + d.file + ".pdf'\n"));
   }
-}
-
-TEST_CASE("an SVG is given colours, for a file and for a page") {
-  const std::string svg =
-      "<?xml?>\n<svg x><rect fill=\"#fdfcfb\"/><g color=\"black\"><circle id='gpDot'/><use href='#gpDot' "
-      "color='#FDFCFB'/><path stroke='rgb(  1,   2,   3)'/></g></svg>";
-  CHECK(says(themed_svg(svg, Theme::light), "<rect fill=\"#ffffff\"/>"));
-  CHECK(says(themed_svg(svg, Theme::dark), "stroke='#e6e6e6'"));
-  CHECK(says(themed_svg(svg, Theme::dark), "color=\"#e6e6e6\""));
-  const std::string inlined = inline_svg(svg, "pic");
-  CHECK(inlined.starts_with("<svg x>"));
-  CHECK(says(inlined, "id='pic-gpDot'"));
-  CHECK(says(inlined, "href='#pic-gpDot'"));
-  CHECK(says(inlined, "stroke='var(--text)'"));
-  CHECK(says(inlined, "color='var(--page)'"));
 }
 
 TEST_CASE("a panel without a number is drawn empty") {
@@ -184,7 +169,7 @@ TEST_CASE("a panel without a number is drawn empty") {
   if (program.empty()) return;
   const TemporaryFolder folder;
   CHECK(run_gnuplot(program, script, folder.path) == "");
-  CHECK(std::filesystem::exists(folder / "lockstep_half_empty.svg"));
+  CHECK(std::filesystem::exists(folder / "lockstep_half_empty.pdf"));
 }
 
 TEST_CASE("gnuplot's failure is one line; a program that is not there is said") {

@@ -1,22 +1,23 @@
 set encoding utf8
-set terminal svg size 640,400 dynamic noenhanced font 'sans-serif,12' background rgb '#fdfcfb'
-set output 'speedup.svg'
-set key above left horizontal Left reverse samplen 2 tc rgb '#010203'
+set terminal pdfcairo size 7.11in,4.44in noenhanced font 'sans,10' background rgb '#ffffff'
+set output 'speedup.pdf'
+set key above left horizontal Left reverse samplen 2 tc rgb '#000000'
 set tics out scale 0.5
-set title '' tc rgb '#010203'
-set xlabel 'ranks' tc rgb '#010203'
+set title '' tc rgb '#000000'
+set xlabel 'ranks' tc rgb '#000000'
 unset logscale x
 set xrange [0.5:4.5]
-set xtics autofreq nomirror tc rgb '#010203'
+set xtics autofreq nomirror tc rgb '#000000'
 set format x '%g'
 set xtics ('1' 1, '2' 2, '4' 4)
-set ylabel 'times as fast' tc rgb '#010203'
+set ylabel 'times as fast' tc rgb '#000000'
 unset logscale y
 set yrange [0:*]
-set ytics autofreq nomirror tc rgb '#010203'
+set ytics autofreq nomirror tc rgb '#000000'
 set format y '%g'
+unset arrow
 unset label
-set border 3 lc rgb '#010203'
+set border 3 lc rgb '#000000'
 set grid lc rgb '#80808080' dt (1,3)
 $d0 << END
 2 1.657062 1.64536468 1.6660432
@@ -55,6 +56,7 @@ unset logscale y
 set yrange [0:*]
 set ytics autofreq nomirror tc rgb '#000000'
 set format y '%g'
+unset arrow
 unset label
 set border 3 lc rgb '#000000'
 set grid lc rgb '#80808080' dt (1,3)

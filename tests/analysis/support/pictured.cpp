@@ -13,11 +13,10 @@ const RunData& data_of(const Launch& launch, const Analysis& analysis, const std
 std::vector<PictureInput> inputs_of(const Analysis& analysis, const std::vector<RunData>& runs) {
   std::vector<PictureInput> inputs;
   for (const WorkloadSummary& workload : analysis.summaries) {
-    PictureInput& input = inputs.emplace_back(PictureInput{analysis, workload, {}});
-    for (const GroupSummary& summary : workload.groups) {
-      if (!summary.measured()) continue;
-      GroupDetail& group = input.groups.emplace_back(GroupDetail{&summary, {}});
-      for (const Launch* launch : summary.group->launches)
+    PictureInput& input = inputs.emplace_back(picture_input(analysis, workload));
+    for (const GroupSummary* summary : drawn_groups(workload, kPictureGroups)) {
+      GroupDetail& group = input.groups.emplace_back(GroupDetail{summary, {}});
+      for (const Launch* launch : summary->group->launches)
         group.runs.push_back(make_detail(data_of(*launch, analysis, runs), *launch));
     }
   }

@@ -1,0 +1,39 @@
+#include "analysis/model/progress.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+
+namespace lockstep {
+
+namespace {
+
+std::int64_t whole_setting(const Launch& launch, const std::string& key) {
+  return std::max(0LL, std::strtoll(launch.setting(key).c_str(), nullptr, 10));
+}
+
+}  // namespace
+
+RunProgress progress_of(const Launch& launch, double elapsed, double since) {
+  RunProgress progress;
+  progress.in_steps = whole_setting(launch, "training.steps") > 0;
+  progress.total = whole_setting(launch, progress.in_steps ? "training.steps" : "training.epochs");
+  progress.done = progress.in_steps ? std::ssize(launch.steps) : launch.epochs;
+  if (!launch.steps.empty()) {
+    const Quantities mean = mean_of(launch.steps);
+    progress.comm_share = mean[Quantity::wall] > 0 ? mean[Quantity::comm] / mean[Quantity::wall] : 0;
+  }
+  if (progress.done <= 0 || progress.total <= 0) return progress;
+  const auto done = static_cast<double>(progress.done), all = static_cast<double>(progress.total);
+  progress.left = std::max(0.0, elapsed / done * (all - done) - since);
+  return progress;
+}
+
+std::optional<double> seconds_of_time(const std::string& iso8601) {
+  std::tm time{};
+  const char* end = strptime(iso8601.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time);
+  if (!end || *end != '\0') return {};
+  return static_cast<double>(timegm(&time));
+}
+
+}  // namespace lockstep
