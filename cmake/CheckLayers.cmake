@@ -37,7 +37,7 @@ set(owned_patterns "^hdf5" "^yaml-cpp/" "^boost/program_options" "^mpi\\.h" "^nc
 set(owner_0 results)
 set(owner_1 config)
 set(owner_2 base)
-set(owner_3 launch comm)
+set(owner_3 launch comm benchmarks)
 set(owner_4 comm)
 set(owner_5 data tensors analysis/import)
 set(owner_6 kernels timing launch comm)
