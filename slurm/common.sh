@@ -90,6 +90,50 @@ launch_alone() {
   srun --mpi=none --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --cpu-bind=cores "$@"
 }
 
+# newest_checkpoint FOLDER: of the runs in it, the last that has a checkpoint; non-zero: none has.
+newest_checkpoint() {
+  local -a runs=("$1"/[0-9]*/)
+  local i
+  for ((i = ${#runs[@]} - 1; i >= 0; --i)); do
+    compgen -G "${runs[i]}checkpoint/*.safetensors" >/dev/null && printf '%s\n' "${runs[i]%/}" && return
+  done
+  return 1
+}
+
+# run_requeued PROGRAM CONFIG FLAG...: run_job for a job that may be warned before it is ended (#SBATCH --signal, scancel
+# --signal=USR1). The run then writes a checkpoint and ends, and the job goes back to the queue, from where it goes on.
+# The runs of a job have a folder of their own below $output.
+run_requeued() {
+  local run child code=0
+  local -a resume=()
+  need_job
+  output+="/job_$SLURM_JOB_ID"
+  if run="$(newest_checkpoint "$output")"; then resume=(--resume "$run"); fi
+  # A signal to the whole job reaches this shell's children too; what is ignored here, the ranks would ignore.
+  (
+    trap : USR1
+    run_job "$1" "$2" "${resume[@]}" --set checkpoint.on_signal=true "${@:3}"
+  ) &
+  child=$!
+  trap 'signal_children "$child"' USR1
+  while kill -0 "$child" 2>/dev/null; do
+    code=0
+    wait "$child" || code=$?
+  done
+  if ((code)) && run="$(newest_checkpoint "$output")" && grep -q -- '; go on with --resume' "$run/log.txt"; then
+    scontrol requeue "$SLURM_JOB_ID"
+    exit
+  fi
+  exit "$code"
+}
+
+# signal_children PID: SIGUSR1 to the launcher, which passes it on to the ranks.
+signal_children() {
+  local -a launched
+  mapfile -t launched < <(pgrep -P "$1")
+  ((${#launched[@]} == 0)) || kill -USR1 "${launched[@]}" 2>/dev/null || true
+}
+
 # run_job PROGRAM CONFIG FLAG...: all that a job script does. train_seq is one process, the others as many as tasks.
 run_job() {
   local name="$1" program

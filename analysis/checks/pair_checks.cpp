@@ -123,8 +123,22 @@ Detail no_training(const LaunchGroup& group) {
 Detail resumed(const LaunchGroup& group) {
   const auto& before = group.any().header.resumed;
   if (!before) return {};
-  return fmt::format("{} epochs, {} steps, were done before; no time to accuracy can be given",
-                     before->epochs, before->steps);
+  const std::string& apart = group.any().apart;
+  return fmt::format("{} epochs, {} steps, were done before; no time to accuracy can be given{}{}",
+                     before->epochs, before->steps, apart.empty() ? "" : "; ", apart);
+}
+
+Detail joined(const LaunchGroup& group) {
+  std::string text;
+  for (const Launch* launch : group.launches)
+    for (const Joint& joint : launch->joints) {
+      text += fmt::format("{}{} after step {} of {}", text.empty() ? "" : "; ", launch->path, joint.steps,
+                          joint.before);
+      if (joint.gap >= 0) text += fmt::format(", {:.0f} s later", joint.gap);
+      if (joint.repeated > 0)
+        text += fmt::format(", {} steps that were done twice count once", joint.repeated);
+    }
+  return unless_empty(text);
 }
 
 Detail simulated_link(const LaunchGroup& group) {

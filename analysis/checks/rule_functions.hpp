@@ -34,6 +34,7 @@ Detail outlier_launch(const LaunchGroup& group);
 Detail single(const LaunchGroup& group);
 Detail no_training(const LaunchGroup& group);
 Detail resumed(const LaunchGroup& group);
+Detail joined(const LaunchGroup& group);
 Detail simulated_link(const LaunchGroup& group);
 
 Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -49,6 +50,42 @@ void add_once(RunSet& set, LinkBench bench) {
   set.notes.push_back(fmt::format("{} is a copy of {}, and counts once", bench.path, known->path));
 }
 
+// Of runs that were stopped and gone on from, the joined one. In order of file.
+std::vector<Launch> read_launches(const std::vector<std::string>& paths,
+                                  std::vector<std::string>& unreadable) {
+  std::map<std::size_t, Launch> launches;
+  std::vector<ChainRun> parts;
+  std::map<std::string, std::string> complete;
+  RunFiles files(paths);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    try {
+      RunData run = files.read(i);
+      book_idle_as_bubble(run);
+      const std::string name = name_of_run(paths[i]);
+      if (may_be_chained(run.header)) {
+        parts.push_back({.file = i, .path = name, .run = std::move(run), .joints = {}, .apart = {}});
+        continue;
+      }
+      complete.emplace(run.header.uuid, name);
+      launches.emplace(i, checked_launch(run, name));
+    } catch (const Error& error) {
+      unreadable.emplace_back(error.what());
+    }
+  }
+  for (ChainRun& part : join_chains(std::move(parts), complete)) {
+    try {
+      Launch& launch = launches.emplace(part.file, checked_launch(part.run, part.path)).first->second;
+      launch.joints = std::move(part.joints);
+      launch.apart = std::move(part.apart);
+    } catch (const Error& error) {
+      unreadable.emplace_back(error.what());
+    }
+  }
+  std::vector<Launch> in_order;
+  for (auto& [file, launch] : launches) in_order.push_back(std::move(launch));
+  return in_order;
+}
+
 }  // namespace
 
 FoundFiles find_files(const std::vector<std::string>& paths) {
@@ -92,18 +129,9 @@ RunSet read_runs(const std::vector<std::string>& paths) {
       set.unreadable.emplace_back(error.what());
     }
   }
-  RunFiles files(found.runs);
-  for (std::size_t i = 0; i < found.runs.size(); ++i) {
-    try {
-      RunData run = files.read(i);
-      book_idle_as_bubble(run);
-      Launch launch = checked_launch(run, name_of_run(found.runs[i]));
-      for (Finding& finding : check_among(launch, set.launches))
-        launch.findings.push_back(std::move(finding));
-      set.launches.push_back(std::move(launch));
-    } catch (const Error& error) {
-      set.unreadable.emplace_back(error.what());
-    }
+  for (Launch& launch : read_launches(found.runs, set.unreadable)) {
+    for (Finding& finding : check_among(launch, set.launches)) launch.findings.push_back(std::move(finding));
+    set.launches.push_back(std::move(launch));
   }
   if (!set.launches.empty() || !set.benches.empty()) return set;
   throw input_error("none of {} run files can be read; the first: {}", set.unreadable.size(),

@@ -14,6 +14,7 @@
 #include "analysis/metrics/learning.hpp"
 #include "analysis/metrics/link_model.hpp"
 #include "analysis/quantities/quantities.hpp"
+#include "analysis/runs/chain.hpp"
 #include "analysis/runs/finding.hpp"
 #include "results/run_data.hpp"
 
@@ -70,6 +71,9 @@ struct Launch {
   std::vector<double> stage_seconds;       // [chunks of a split model], of one micro-batch, there and back
   std::int64_t unmatched_collectives = 0;  // of all steps; with any, nothing is said of waiting
   std::optional<ClockGap> clock_gap;       // likewise
+
+  std::vector<Joint> joints;  // where runs were joined to this one
+  std::string apart;          // why it is not joined with the one that it goes on from
 
   std::vector<Finding> findings;
   bool usable() const;  // no finding says that the run must not be used

@@ -206,7 +206,7 @@ kill -TERM "$pid"
 wait "$pid"
 status_is interrupted run.h5
 last=$(find "$interrupted/checkpoint" -name '*.safetensors' | sort | tail -1)
-done_before=$((10#$(grep -oE '[0-9]{6}\.' <<< "$last" | tr -d .)))
+done_before=$((10#$(grep -oE 'epoch_[0-9]{6}' <<< "$last" | tail -1 | tr -d epoch_)))
 resume 0 "$interrupted" --set training.epochs=$((done_before + 2))
 resumed=$(newest)
 [ "$(attribute "$resumed/run.h5" valid)" = 1 ] || fail "the resumed run is not valid"
@@ -214,6 +214,6 @@ run 0 "$BIN/analyze" summary "$resumed"
 grep -q "resumed after $done_before epochs" "$work/out" || fail "the group is not marked as resumed"
 grep -q "resumed-run" "$work/out" || fail "analyze does not say that the run was resumed"
 run 0 "$BIN/analyze" summary "$interrupted" "$resumed"
-if grep -qE "work-audit|share out" "$work/out" "$work/err"; then fail "analyze accuses the resumed run"; fi
-grep -q "incomplete-run" "$work/out" || fail "the interrupted run is not called incomplete"
+if grep -qE "work-audit|share out|incomplete-run" "$work/out" "$work/err"; then fail "analyze accuses the resumed run"; fi
+grep -q "joined-run" "$work/out" || fail "the two are not joined"
 finish

@@ -33,7 +33,7 @@ parallel: {device: cuda, backend: sim, threads: 3, algorithm: parameter_server, 
            partition: [1, 2], timeout_s: 2.5,
            link: {latency_us: 5.5, gbps: 0.1, jitter_us: 2, slow_rank: 3, slow_factor: 1.5, slow_phase: data}}
 measure: {scaling: weak, warmup: 5}
-checkpoint: {every_epochs: 2, keep: 5, reschedule: true}
+checkpoint: {every_epochs: 2, every_steps: 7, every_minutes: 1.5, on_signal: false, keep: 5, reschedule: true}
 )";
 
 std::map<std::string, std::string> round_trip(const RunConfig& config) {

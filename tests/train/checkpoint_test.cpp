@@ -178,11 +178,73 @@ TEST_CASE("the newest checkpoints are kept, by their number, and no other file i
   CHECK(resumed_config(folder.path) == folder / "config.yaml");
 }
 
+TEST_CASE("a checkpoint within an epoch lies between those of whole epochs") {
+  const TemporaryFolder folder;
+  const std::string in = folder / "checkpoint";
+  const auto save = [&](std::int64_t epochs, std::int64_t steps, bool within) {
+    return save_checkpoint(in,
+                           {.run = "u",
+                            .epochs_done = epochs,
+                            .steps_done = steps,
+                            .within_epoch = within,
+                            .data_digest = "",
+                            .settings = {}},
+                           3, {});
+  };
+  CHECK(save(1, 10, false) == in + "/epoch_000001.safetensors");
+  CHECK(save(1, 17, true) == in + "/epoch_000001_step_00000017.safetensors");
+  CHECK(save(1, 19, true) == in + "/epoch_000001_step_00000019.safetensors");
+  CHECK(find_checkpoint(folder.path) == in + "/epoch_000001_step_00000019.safetensors");
+  save(2, 20, false);
+  CHECK(find_checkpoint(folder.path) == in + "/epoch_000002.safetensors");
+  CHECK_FALSE(std::filesystem::exists(in + "/epoch_000001.safetensors"));
+  CHECK(std::filesystem::exists(in + "/epoch_000001_step_00000017.safetensors"));
+  std::filesystem::resize_file(in + "/epoch_000002.safetensors", 9);
+  CHECK_THROWS_WITH(Checkpoint(in + "/epoch_000002.safetensors"),
+                    Catch::Contains("--resume " + in + "/epoch_000001_step_00000019.safetensors"));
+}
+
+TEST_CASE("columns and facts of a checkpoint come back as they were") {
+  const TemporaryFolder folder;
+  const std::vector<double> reals = {1.0 / 3, -0.0};
+  const std::vector<std::int64_t> numbers = {-1, std::int64_t{1} << 62};
+  CheckpointTensors tensors;
+  tensors.add("epoch/loss", std::span<const double>(reals));
+  tensors.add("rank/0/bucket_order", std::span<const std::int64_t>(numbers));
+  tensors.add("rank/0/host_generator", std::span<const char>(std::string("\0\xff", 2)));
+  CheckpointTensors moved = std::move(tensors);
+  const std::string path = save_checkpoint(folder.path,
+                                           {.run = "u",
+                                            .epochs_done = 3,
+                                            .steps_done = 31,
+                                            .within_epoch = true,
+                                            .data_digest = "",
+                                            .mode = "ddp",
+                                            .ranks = 4,
+                                            .order_learnt = true,
+                                            .invalid_reasons = {"one", "two"},
+                                            .settings = {}},
+                                           2, moved.tensors);
+  const Checkpoint checkpoint(path);
+  CHECK(checkpoint.facts().within_epoch);
+  CHECK(checkpoint.facts().mode == "ddp");
+  CHECK(checkpoint.facts().ranks == 4);
+  CHECK(checkpoint.facts().order_learnt);
+  CHECK(checkpoint.facts().invalid_reasons == std::vector<std::string>{"one", "two"});
+  CHECK(checkpoint.column<double>("epoch/loss") == reals);
+  CHECK(checkpoint.column<std::int64_t>("rank/0/bucket_order") == numbers);
+  CHECK(checkpoint.column<char>("rank/0/host_generator") == std::vector<char>{'\0', '\xff'});
+  CHECK(checkpoint.column<char>("rank/1/host_generator").empty());
+  CHECK_THROWS_WITH(checkpoint.column<double>("rank/0/bucket_order"),
+                    Catch::Contains("'rank/0/bucket_order' is not a column of F64"));
+  checkpoint.require_all_taken({});
+}
+
 TEST_CASE("what --resume names without a checkpoint is refused, with what to do") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(find_checkpoint(folder / "nowhere"),
                     "--resume " + (folder / "nowhere") + ": there is no such run folder or checkpoint");
-  const std::string none = folder.path + ": no checkpoint to resume from; set checkpoint.every_epochs in ";
+  const std::string none = folder.path + ": no checkpoint to resume from; set checkpoint.every_epochs, ";
   CHECK_THROWS_WITH(find_checkpoint(folder.path), Catch::Contains(none));
   const std::string in = folder / "checkpoint";
   std::filesystem::create_directory(in);

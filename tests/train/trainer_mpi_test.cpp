@@ -2,6 +2,7 @@
 // ends it. That N ranks do the work of one is parity_mpi_test.cpp's.
 #include "train/trainer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -10,6 +11,7 @@
 #include "results/run_reader.hpp"
 #include "results/support.hpp"
 #include "train/checkpoint.hpp"
+#include "train/unfinished_epoch.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -116,6 +118,120 @@ TEST_CASE("a run that goes on from a checkpoint ends with the bits of one that w
   CHECK(second.run().invalid_reasons.empty());
   CHECK(largest_difference(state_of(*whole.model), state_of(*resumed.model)) == 0);
   CHECK(largest_difference(state_of(*whole.model), state_of(*begun.model)) > 1e-4);
+}
+
+namespace {
+
+// The state that a run ends with, and its file.
+struct Ended {
+  State state;
+  RunData run;  // rank 0
+};
+
+Ended train_to_file(const RunConfig& config, const Output& output, const std::string& from = {}) {
+  Setup setup = set_up(config);
+  Trainer trainer(setup, world(), steady_now(), "of a test");
+  if (!from.empty()) trainer.resume(Checkpoint(world().broadcast(from)));
+  if (world().rank() == 0) trainer.record_to(output.where());
+  const TrainingResult result = trainer.run();
+  CHECK(result.invalid_reasons.empty());
+  CHECK(result.interruption.empty());
+  Ended ended{state_of(*setup.model), {}};
+  if (world().rank() != 0) return ended;
+  output.writer->finish("complete", true, {}, 1);
+  ended.run = read_run(output.folder / "run.h5");
+  return ended;
+}
+
+// Small steps, so that the norm, which depends on the order of the sums, decides the result.
+RunConfig within_epochs() {
+  RunConfig config = short_run();
+  config.training.grad_clip = 0.05;
+  config.parallel.first_bucket_mb = config.parallel.bucket_mb = 1e-3;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("a run that goes on from within an epoch ends with the bits of one that was never interrupted") {
+  const Output straight;
+  const Ended whole = train_to_file(within_epochs(), straight);
+
+  RunConfig config = within_epochs();
+  config.checkpoint.every_steps = 3;
+  config.checkpoint.keep = 9;
+  const Output saving;
+  const Ended saved = train_to_file(config, saving);
+  CHECK(largest_difference(whole.state, saved.state) == 0);
+  const std::string in = saving.folder / "checkpoint/";
+  for (const auto& [file, steps] : {std::pair("epoch_000000_step_00000003", 3),
+                                    {"epoch_000001_step_00000006", 6},
+                                    {"epoch_000001_step_00000009", 9},
+                                    {"epoch_000002_step_00000012", 12}}) {
+    CAPTURE(file);
+    const Output output;
+    const Ended resumed = train_to_file(within_epochs(), output, in + file + ".safetensors");
+    CHECK(largest_difference(whole.state, resumed.state) == 0);
+    if (world().rank() != 0) continue;
+    CHECK(resumed.run.steps.steps() == 13 - steps);
+    REQUIRE(resumed.run.epochs.size() == 3U - static_cast<std::size_t>(steps / 5));
+    for (std::size_t e = resumed.run.epochs.size(), w = 3; e-- > 0;) {
+      --w;
+      CHECK(resumed.run.epochs[e].train_loss == whole.run.epochs[w].train_loss);
+      CHECK(resumed.run.epochs[e].test_metric == whole.run.epochs[w].test_metric);
+      CHECK(resumed.run.audit[e].missing == 0);
+      CHECK(resumed.run.audit[e].repeated == 0);
+    }
+  }
+  if (world().rank() != 0) return;
+  CHECK(saved.run.steps.steps() == 13);
+  REQUIRE(saved.run.epochs.size() == 3);
+  for (std::size_t e = 0; e < 3; ++e) {
+    CHECK(saved.run.epochs[e].train_loss == whole.run.epochs[e].train_loss);
+    CHECK(saved.run.audit[e].samples == whole.run.audit[e].samples);
+  }
+  CHECK(std::is_sorted(saved.run.comm.rank.begin(), saved.run.comm.rank.end()));
+}
+
+TEST_CASE("what an earlier run did of an epoch counts in its audit") {
+  RunConfig config = within_epochs();
+  config.checkpoint.every_steps = 3;
+  const Output saving;
+  train_to_file(config, saving);
+  const Checkpoint checkpoint(
+      world().broadcast(saving.folder / "checkpoint/epoch_000002_step_00000012.safetensors"));
+  UnfinishedEpoch epoch = unfinished_epoch(checkpoint, 60);
+  CHECK(epoch.work.samples == 24);
+  CHECK(epoch.loss_terms == 24);
+  std::vector<WorkReport> rest = {nothing_done(60).work};
+  CHECK(merge_audits(60, rest, &epoch.work).missing == 36);
+  for (std::int64_t id = 0; id < 60; ++id)  // the others, and one of the same again
+    if ((epoch.work.seen[0] >> id & 1) == 0) rest[0].seen[0] |= std::uint64_t{1} << id, ++rest[0].samples;
+  CHECK(merge_audits(60, rest, &epoch.work).missing == 0);
+  CHECK(merge_audits(60, rest, &epoch.work).repeated == 0);
+  rest[0].seen[0] = ~std::uint64_t{0} >> 4;
+  ++rest[0].samples;
+  CHECK(merge_audits(60, rest, &epoch.work).repeated == 1);
+}
+
+TEST_CASE("what made the training so far not valid makes the run that goes on not valid") {
+  const Output saving;
+  RunConfig config = within_epochs();
+  config.checkpoint.every_steps = 3;
+  Setup setup = set_up(config);
+  setup.batches.shard = false;
+  {
+    Trainer trainer(setup, world(), steady_now(), "of a test");
+    if (world().rank() == 0) trainer.record_to(saving.where());
+    trainer.run();
+  }
+  Setup again = set_up(config);
+  Trainer trainer(again, world(), steady_now(), "of a test");
+  trainer.resume(
+      Checkpoint(world().broadcast(saving.folder / "checkpoint/epoch_000001_step_00000009.safetensors")));
+  const std::vector<std::string> reasons = trainer.run().invalid_reasons;
+  REQUIRE(reasons.empty() == (world().size() == 1));
+  if (world().size() > 1) CHECK(reasons[0].find("epoch 0: ") == 0);
 }
 
 TEST_CASE("a loss that is not finite ends the run and says at which step") {

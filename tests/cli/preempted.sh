@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# Runs that are signalled or killed at random steps and go on: they end with the bits of a run that was never stopped,
+# and analyze takes what they leave for one run.
+# shellcheck source=tests/cli/support.sh disable=SC2154,SC2086,SC2046
+source "$(dirname "$0")/support.sh"
+
+RANDOM=${SEED:=$RANDOM}
+echo "SEED=$SEED"
+epochs=80
+mkdir "$work/runs"
+last=checkpoint/epoch_0000$epochs.safetensors
+# A signal that ends mpirun leaves the ranks a second otherwise.
+export OMPI_MCA_odls_base_sigkill_timeout=30
+
+gpt="--set model.name=gpt --set model.preset=mini --set model.layers=2 --set model.embedding=16 --set model.heads=2
+  --set data.name=synthetic_tokens --set data.vocabulary=60 --set data.max_length=16 --set model.context=16
+  --set data.shape=null --set data.classes=null --set data.samples=200 --set parallel.schedule=1f1b --set parallel.micro_batches=2"
+
+# command MODE: prints the words that start it.
+command_of() {
+  case $1 in
+    seq) echo "$BIN/train_seq" ;;
+    ddp) echo "$MPIRUN -np 2 $BIN/train_ddp" ;;
+    ddp3) echo "$MPIRUN -np 3 $BIN/train_ddp" ;;
+    ps) echo "$MPIRUN -np 2 $BIN/train_ddp" ;;
+    mp) echo "$MPIRUN -np 2 $BIN/train_mp" ;;
+  esac
+}
+flags_of() {
+  case $1 in
+    ps) echo "--set parallel.algorithm=parameter_server" ;;
+    mp) echo "$gpt" ;;
+    *) echo "--set model.hidden=[64,32] --set training.grad_clip=0.05" ;;
+  esac
+}
+
+# begin MODE FLAG...: in the background; the newest folder is its own.
+begin() {
+  local mode=$1
+  shift
+  sleep 1  # folders are told apart by their second
+  $(command_of "$mode") --output "$work/runs" "$@" > "$work/out" 2> "$work/err" &
+  pid=$!
+}
+fresh() { begin "$1" --config "$work/empty.yaml" $small $(flags_of "$1") --set training.epochs=$epochs "${@:2}"; }
+
+# wait_for_steps FOLDERS: until another run folder than those has a log with an epoch in it, then a little longer.
+wait_for_steps() {
+  for _ in $(seq 4000); do
+    folder=$(newest)
+    [ "$(find "$work/runs" -mindepth 1 -maxdepth 1 -type d | wc -l)" -gt "$1" ] &&
+      grep -qs "epoch .*train loss" "$folder/log.txt" && break
+    kill -0 "$pid" 2> /dev/null || break
+    sleep 0.05
+  done
+  sleep "0.$((RANDOM % 30 + 10))"
+}
+folders() { find "$work/runs" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l; }
+# The ranks, or the process itself where there is one.
+ranks() { pgrep -P "$pid" '^train_' || echo "$pid"; }
+one_rank() { ranks | shuf -n 1 --random-source=<(yes "$RANDOM"); }
+
+# Checksums of the tensors that a checkpoint holds of model and optimizer.
+tensors_of() { tr ',' '\n' < <(head -c 200000 "$1" | tr -d '\0') | grep -aoE '"crc32:(parameter|buffer|optimizer)/[^"]*":"[0-9a-f]{8}"' | sort; }
+same_tensors() {
+  local here there
+  here=$(tensors_of "$1") there=$(tensors_of "$2")
+  [ -n "$here" ] && [ "$here" = "$there" ]
+}
+values_of() { dataset "$1/run.h5" "$2" | grep -oE 'nan|[-+0-9.]+(e[-+]?[0-9]+)?' | sed 's/^DATA$//'; }
+
+# is_straight FOLDER MODE: the run ends as the one that was never stopped.
+is_straight() {
+  local name
+  same_tensors "$1/$last" "$work/straight_$2/$last" || fail "$2: $1 ends with other parameters than an uninterrupted run"
+  for name in train_loss test_metric validation_loss; do
+    [ "$(values_of "$1" "/epochs/$name")" = "$(values_of "$work/straight_$2" "/epochs/$name" | tail -n "$(values_of "$1" "/epochs/$name" | wc -l)")" ] ||
+      fail "$2: $1 has another $name than an uninterrupted run"
+  done
+  [ "$(attribute "$1/run.h5" valid)" = 1 ] || fail "$2: $1 is not valid"
+}
+straight() {
+  fresh "$1" --set checkpoint.every_epochs=$epochs
+  wait "$pid" || { fail "$1: the uninterrupted run failed"; finish; }
+  mv "$(newest)" "$work/straight_$1"
+}
+
+# stop MODE SIGNAL: one rank gets the signal; all end together, with a checkpoint.
+stop() {
+  kill "-$2" "$(one_rank)"
+  wait "$pid"
+  local code=$?
+  [ "$code" -eq 1 ] || fail "$1: exit code $code after SIG$2, not 1"
+  said_once "interrupted by SIG$2; go on with --resume $folder"
+  status_is interrupted run.h5
+  [ "$(attribute "$folder/run.h5" valid)" = 1 ] || fail "$1: the interrupted run is called not valid"
+}
+
+signals=(TERM INT USR1)
+for mode in seq ddp mp ps ddp3; do
+  straight "$mode"
+  chain=()
+  count=$(folders)
+  fresh "$mode" --set checkpoint.every_epochs=$epochs
+  for link in 1 2 3; do
+    wait_for_steps "$count"
+    kill -0 "$pid" 2> /dev/null || break
+    stop "$mode" "${signals[$(((RANDOM + link) % 3))]}"
+    chain+=("$folder")
+    count=$(folders)
+    begin "$mode" --resume "$folder" --quiet
+  done
+  wait "$pid" || fail "$mode: the resumed run failed: $(cat "$work/err")"
+  chain+=("$(newest)")
+  [ "${#chain[@]}" -ge 2 ] || fail "$mode: it was never interrupted"
+  is_straight "${chain[-1]}" "$mode"
+  run 0 "$BIN/analyze" summary "${chain[@]}"
+  grep -q "joined-run" "$work/out" || fail "$mode: analyze does not say that the runs were joined"
+  if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$mode: analyze does not take the chain for one run"; fi
+  run 0 "$BIN/analyze" summary "${chain[-1]}"
+  grep -q "is missing here" "$work/out" || fail "$mode: analyze does not say that the link is missing"
+done
+
+# Every signal that ends a run does so after a step, and one to mpirun reaches the ranks.
+for signal in USR1 TERM; do
+  count=$(folders)
+  fresh ddp --set checkpoint.every_epochs=$epochs
+  wait_for_steps "$count"
+  kill "-$signal" "$pid"
+  wait "$pid"
+  said "interrupted by SIG"
+  status_is interrupted run.h5
+  [ -n "$(find "$folder/checkpoint" -name '*.safetensors')" ] || fail "SIG$signal to mpirun left no checkpoint"
+  begin ddp --resume "$folder" --quiet
+  wait "$pid" || fail "the run that goes on after SIG$signal to mpirun failed"
+  is_straight "$(newest)" ddp
+done
+
+# --- killed, without a word: what had been saved by steps or by time is there, and the steps after it are done again
+for keys in "--set checkpoint.every_steps=7" "--set checkpoint.every_minutes=0.002"; do
+  for mode in seq ddp mp; do
+    count=$(folders)
+    fresh "$mode" --set checkpoint.every_epochs=$epochs $keys
+    wait_for_steps "$count"
+    kill -KILL "$(one_rank)" 2> /dev/null
+    wait "$pid" 2> /dev/null
+    killed=$folder
+    begin "$mode" --resume "$killed" --quiet
+    wait "$pid" || fail "$mode, $keys: the run that goes on failed: $(cat "$work/err")"
+    is_straight "$(newest)" "$mode"
+    run 0 "$BIN/analyze" summary "$killed" "$(newest)"
+    grep -q "joined-run" "$work/out" || fail "$mode, $keys: analyze does not join the killed run"
+  done
+done
+
+# --- from within an epoch to other ranks and another mode, and back: equal up to rounding
+close_end() {
+  close_numbers "$(last_value "$1/run.h5" /epochs/train_loss)" "$(last_value "$work/straight_$2/run.h5" /epochs/train_loss)" 2e-3 ||
+    fail "$3: ends with a loss of $(last_value "$1/run.h5" /epochs/train_loss), not $(last_value "$work/straight_$2/run.h5" /epochs/train_loss)"
+  [ "$(attribute "$1/run.h5" valid)" = 1 ] || fail "$3: not valid"
+}
+count=$(folders)
+fresh ddp --set checkpoint.every_epochs=$epochs
+wait_for_steps "$count"
+stop ddp USR1
+begun=$folder
+for other in seq ddp3 ps; do
+  begin "$other" --resume "$begun" --quiet $([ "$other" = ps ] && flags_of ps)
+  wait "$pid" || fail "$other goes on from ddp: $(cat "$work/err")"
+  close_end "$(newest)" ddp "$other goes on from ddp"
+done
+run 0 "$BIN/analyze" summary "$begun" "$(newest)"
+grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
+count=$(folders)
+fresh mp --set checkpoint.every_epochs=$epochs
+wait_for_steps "$count"
+stop mp TERM
+count=$(folders)
+begin ddp --resume "$folder" --quiet --set parallel.schedule=null --set parallel.micro_batches=null
+wait_for_steps "$count"
+if kill -0 "$pid" 2> /dev/null; then
+  stop ddp INT
+  begin mp --resume "$folder" --quiet --set parallel.schedule=1f1b --set parallel.micro_batches=2
+fi
+wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
+close_end "$(newest)" mp "from mp to ddp and back"
+
+# --- without checkpoints, and with on_signal off, a signal ends the run at once; on_signal alone saves
+for keys in "" "--set checkpoint.every_epochs=1 --set checkpoint.on_signal=false"; do
+  count=$(folders)
+  fresh seq $keys --set training.epochs=100000
+  wait_for_steps "$count"
+  kill -TERM "$pid"
+  wait "$pid"
+  said_once "interrupted by SIGTERM"
+  if grep -q -- "--resume" "$work/err"; then fail "'$keys': a checkpoint was made at a signal"; fi
+done
+count=$(folders)
+fresh seq --set checkpoint.on_signal=true
+wait_for_steps "$count"
+stop seq TERM
+finish
