@@ -62,11 +62,12 @@ class Expected:
             until = marks[i]["ts"]
             done = max([e["ts"] + e["dur"] for e in device if calls(e) < until], default=0)
             begins.append(max(mark["ts"], done))
-        last = max([e["ts"] + e["dur"] for e in device], default=0)
-        ends = begins[1:] + [max(marks[-1]["ts"] + marks[-1]["dur"], last)]
+        over = marks[-1]["ts"] + marks[-1]["dur"]
+        last = max([e["ts"] + e["dur"] for e in device if calls(e) < over], default=0)
+        ends = begins[1:] + [max(over, last)]
         self.windows = list(zip(begins, ends))
         kernels = [e for e in device if e["cat"] == "kernel"]
-        self.comm = [e for e in kernels if e["name"].startswith("nccl") and calls(e) >= marks[0]["ts"]]
+        self.comm = [e for e in kernels if e["name"].startswith("nccl") and marks[0]["ts"] <= calls(e) < over]
         compute = [span(e) for e in kernels if not e["name"].startswith("nccl")]
         comm = [span(e) for e in kernels if e["name"].startswith("nccl")]
         self.compute_length = [length_within(compute, *w) for w in self.windows]
