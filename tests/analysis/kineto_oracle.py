@@ -131,9 +131,12 @@ def made_trace(rank, seed):
                        "dur": duration, "args": {"correlation": correlation, "stream": tid, **args}})
         correlation += 1
 
+    def mark(name, begin, duration):
+        events.append({"ph": "X", "cat": "user_annotation", "name": name, "pid": 9, "tid": 9, "ts": begin, "dur": duration})
+
     for number in range(3, 8):
         begin = host
-        events.append({"ph": "X", "cat": "user_annotation", "name": "enumerate(DataLoader)#x", "pid": 9, "tid": 9, "ts": host, "dur": 20})
+        mark("enumerate(DataLoader)#x", host, 20)
         host += 30
         for part in ("forward", "backward"):
             for layer in range(6):
@@ -155,11 +158,11 @@ def made_trace(rank, seed):
                     stream += duration
                 host += 12
         device = max(device, stream)
-        events.append({"ph": "X", "cat": "user_annotation", "name": "Optimizer.step#SGD.step", "pid": 9, "tid": 9, "ts": host, "dur": 15})
+        mark("Optimizer.step#SGD.step", host, 15)
         kernel("multi_tensor", 7, device, 10, {}, 9)
         device += 10
         host += 20
-        events.append({"ph": "X", "cat": "user_annotation", "name": f"ProfilerStep#{number}", "pid": 9, "tid": 9, "ts": begin, "dur": host - begin})
+        mark(f"ProfilerStep#{number}", begin, host - begin)
         host += 5
     random.shuffle(events)
     for event in events:
