@@ -119,13 +119,6 @@ Detail steps_out_of_order(const RunData& run, const Launch&) {
   return {};
 }
 
-namespace {
-
-// Of an imported trace: what no phase accounts for has a name.
-bool rest_is_idle(const Launch& launch) { return launch.setting("measure.other") == "device idle"; }
-
-}  // namespace
-
 Detail budget_open(const RunData& run, const Launch& launch) {
   for (std::int64_t rank = 0; rank < run.steps.ranks(); ++rank) {
     const double wall = steady_sum(run.steps.wall, rank, launch.warmup);
@@ -133,7 +126,7 @@ Detail budget_open(const RunData& run, const Launch& launch) {
     const double other = steady_sum(run.steps.other, rank, launch.warmup) / wall;
     if (!(std::abs(sum - 1) <= kOpenShare))
       return fmt::format("rank {}: they add up to {:.1f} % of it", rank, 100 * sum);
-    if (rest_is_idle(launch)) continue;
+    if (launch.rest_is_idle()) continue;
     if (!(std::abs(other) <= std::max(kOpenShare, room_of(run.steps, rank, launch.warmup) / wall)))
       return fmt::format("rank {}: {:.1f} % of it is 'other', enough to change the order of what takes most",
                          rank, 100 * other);
@@ -142,7 +135,7 @@ Detail budget_open(const RunData& run, const Launch& launch) {
 }
 
 Detail device_idle(const RunData& run, const Launch& launch) {
-  if (!rest_is_idle(launch)) return {};
+  if (!launch.rest_is_idle()) return {};
   for (std::int64_t rank = 0; rank < run.steps.ranks(); ++rank) {
     const double share =
         steady_sum(run.steps.other, rank, launch.warmup) / steady_sum(run.steps.wall, rank, launch.warmup);

@@ -160,7 +160,7 @@ void add_row(const std::vector<std::string>& fields, const std::vector<Column>& 
   ImportedRun& run = run_of_row(known, runs, like);
   if (std::isnan(epoch.epoch)) epoch.epoch = static_cast<double>(like.epoch_count);
   run.total_seconds = like.total_seconds;
-  run.epochs.push_back(epoch);
+  add_record(run, epoch);
 }
 
 // 'epochs' over several rows that go up is the number of each; over one it is how many there were. A total

@@ -70,7 +70,8 @@ bool is_list_of_epochs(const Json& value) {
 
 // What enclosing objects say of the runs within.
 struct Context {
-  std::string key;  // under which the value stands; "" where it names nothing
+  std::string key;    // by which a run is named; "" where no key names one
+  std::string above;  // under which the value stands
   std::string mode;
   std::int64_t ranks = 0, rank = -1, epochs = 0;
 };
@@ -139,6 +140,18 @@ void take_best_times(ImportedRun& run, const Json& value) {
           return take_times(run, best, member);
 }
 
+// A list of them is that of the rows; one beside a total is how many there were.
+void take_epoch_numbers(ImportedRun& run, const Json& value) {
+  for (const auto& [key, member] : value.items()) {
+    if (field_of(key) != Field::epoch) continue;
+    const std::vector<double> numbers = numbers_of(member);
+    if (member.is_array() && numbers.size() == run.epochs.size())
+      for (std::size_t i = 0; i < numbers.size(); ++i) run.epochs[i].epoch = numbers[i];
+    if (member.is_number() && run.total_seconds > 0 && run.epoch_count == 0 && numbers[0] >= 1)
+      run.epoch_count = std::llround(std::ceil(numbers[0]));
+  }
+}
+
 ImportedRun new_run(const Context& context, const std::string& source) {
   ImportedRun run{source, context.key, context.mode, context.ranks, {}, NAN};
   run.rank = context.rank;
@@ -160,21 +173,8 @@ void take_run(const Json& value, const Context& context, const std::string& sour
       if (member.is_array() == lists) take_member(run, field_of(key), member);
     if (lists) take_best_times(run, value);
   }
+  take_epoch_numbers(run, value);
   finish(run, runs);
-}
-
-// Records of one epoch, as of training and of evaluation, are one row, unless two of them say the same.
-void add_record(ImportedRun& run, const ImportedEpoch& record) {
-  constexpr double ImportedEpoch::*kValues[] = {&ImportedEpoch::train_loss, &ImportedEpoch::seconds,
-                                                &ImportedEpoch::validation_loss, &ImportedEpoch::accuracy};
-  const bool again = !run.epochs.empty() && run.epochs.back().epoch == record.epoch;
-  const auto clash = [&](double ImportedEpoch::*v) {
-    return !std::isnan(record.*v) && !std::isnan(run.epochs.back().*v);
-  };
-  if (!again || std::any_of(std::begin(kValues), std::end(kValues), clash))
-    return run.epochs.push_back(record);
-  for (double ImportedEpoch::*v : kValues)
-    if (!std::isnan(record.*v)) run.epochs.back().*v = record.*v;
 }
 
 void take_epochs(const Json& list, const Context& context, const std::string& source,
@@ -186,11 +186,16 @@ void take_epochs(const Json& list, const Context& context, const std::string& so
     for (const auto& [key, member] : item.items())
       if (member.is_number()) take_member(row, field_of(key), member);
     run.times = row.times;
+    if (row.total_seconds > 0) run.total_seconds = row.total_seconds;
     epoch_at(row, 0);
     for (const auto& [key, member] : item.items())
       if (field_of(key) == Field::epoch) row.epochs[0].epoch = number_or_nan(member);
     add_record(run, row.epochs[0]);
   }
+  // Records between epochs have numbers as 1.5, and the last has that of the epochs there were.
+  const double last = run.epochs.back().epoch;
+  if (run.total_seconds > 0 && run.epoch_count == 0 && last >= 1)
+    run.epoch_count = std::llround(std::ceil(last));
   finish(run, runs);
 }
 
@@ -202,6 +207,39 @@ bool is_nameless(const Json& list) {
                            field == Field::rank || field == Field::epoch;
                   });
          });
+}
+
+// What a key says of the runs below it: their name, mode and devices. "gpus": {"1": ..., "2": ...} numbers these.
+Context below(const Context& context, const std::string& key) {
+  Context inner = context;
+  inner.above = key;
+  const bool number =
+      !key.empty() && key.size() <= 6 && key.find_first_not_of("0123456789") == std::string::npos;
+  if (number && field_of(context.above) == Field::ranks) inner.ranks = std::stoll(key);
+  if (ranks_in(key) > 0) inner.ranks = ranks_in(key);
+  const std::string mode = mode_in(key);
+  if (!mode.empty()) inner.mode = mode;
+  if (is_generic(key) || (field_of(key) != Field::none && mode.empty())) return inner;
+  const bool qualifies = mode.empty() && (!context.mode.empty() || context.ranks > 0 || number);
+  inner.key = qualifies && !context.key.empty() ? context.key + " " + key : key;
+  return inner;
+}
+
+void collect(const Json& value, const Context& outer, const std::string& source,
+             std::vector<ImportedRun>& runs);
+
+// What calls itself a summary is none of the runs, where there are others beside it.
+void collect_members(const Json& value, const Context& context, const std::string& source,
+                     std::vector<ImportedRun>& runs) {
+  const std::size_t before = runs.size();
+  for (const bool summaries : {false, true}) {
+    if (summaries && runs.size() > before) return;
+    for (const auto& [key, member] : value.items()) {
+      if (value.is_object() && is_summary(key) != summaries) continue;
+      if (value.is_array() && summaries) continue;
+      collect(member, value.is_object() ? below(context, key) : context, source, runs);
+    }
+  }
 }
 
 // Objects at any depth.
@@ -216,12 +254,7 @@ void collect(const Json& value, const Context& outer, const std::string& source,
         outer.key, value.size());
   const std::size_t before = runs.size();
   const bool run = is_run(value);
-  if (!run || !lists_times(value))
-    for (const auto& [key, member] : value.items()) {
-      Context inner = context;
-      if (value.is_object() && !is_generic(key)) inner.key = key;
-      collect(member, inner, source, runs);
-    }
+  if (!run || !lists_times(value)) collect_members(value, context, source, runs);
   if (!run) return;
   // Numbers above runs are a summary of them, unless what is below is the end of this one.
   const auto timed = [](const ImportedRun& r) {

@@ -178,9 +178,11 @@ class BenchText {
     }
     if (row.seconds.empty()) fail("no time in it");
     if (row.bytes == 0) return;
-    const bool rooted = first >= 5 && number_of(words[first - 1]).value_or(-1) >= 0;
-    if (rooted) row.root = static_cast<std::int64_t>(*number_of(words[first - 1]));
-    const std::string_view operation = first >= 5 ? words[3] : "none";
+    // Between the type and the times: the operation, the root, both or neither.
+    const auto root = first > 3 ? number_of(words[first - 1]) : std::nullopt;
+    const bool rooted = root && *root >= 0 && *root < static_cast<double>(kMostRanks);
+    if (rooted) row.root = static_cast<std::int64_t>(*root);
+    const std::string_view operation = first > 3 && !number_of(words[3]) ? words[3] : "none";
     out_.bench.dtype = std::string(words[2]);
     pending_.push_back(row);
     if (named_.empty()) named_ = kind_by(operation, rooted, ratio);

@@ -188,6 +188,9 @@ class TraceParser : public Json::json_sax_t {
         if (key_ == "dtype") event_.dtype.swap(value);
         if (key_ == "Process Group Name") event_.group.swap(value);
         break;
+      case Place::root:
+        if (key_ == "host_name") trace_.host = value.substr(0, 200);
+        break;
       case Place::types:
         if (event_.dtype.empty()) event_.dtype.swap(value);
         break;

@@ -6,10 +6,10 @@
 #include <array>
 #include <cmath>
 #include <ctime>
-#include <filesystem>
 #include <map>
 #include <set>
 
+#include "analysis/import/clock_alignment.hpp"
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/mode.hpp"
@@ -64,7 +64,6 @@ class RunMaker {
         if (std::binary_search(numbers_.begin(), numbers_.end(), rank.steps.numbers[i]))
           rank.columns.push_back(i);
     start_ = begin_of(ranks_.front());
-    for (const Row& rank : ranks_) start_ = std::min(start_, begin_of(rank));
     world_size_ = std::max<std::int64_t>(ranks_.front().trace->world_size, std::ssize(ranks_));
   }
 
@@ -73,6 +72,9 @@ class RunMaker {
     add_header();
     add_steps();
     add_collectives();
+    for (std::string& note : align_clocks(run_)) notes_.push_back(std::move(note));
+    add_wall();
+    add_backward_offset();
     add_facts();
     note_ranks();
     note_idle();
@@ -127,6 +129,9 @@ class RunMaker {
     for (const Row& rank : ranks_) {
       RankEnvironment environment;
       environment.device = on_device() ? rank.trace->device : "cpu";
+      environment.host = facts_.nodes > 0
+                             ? fmt::format("node {}", rank.trace->rank * facts_.nodes / world_size_)
+                             : rank.trace->host;
       run_.ranks.push_back(environment);
     }
   }
@@ -141,9 +146,23 @@ class RunMaker {
     if (facts_.batch > 0) batch_ = facts_.batch;
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t s = 0; s < columns; ++s) add_step(ranks_[static_cast<std::size_t>(r)], r, s);
-    for (std::int64_t r = 0; r < rows; ++r)
+  }
+
+  void add_backward_offset() {
+    double sum = 0, count = 0;
+    for (const Row& rank : ranks_)
+      for (const std::size_t column : rank.columns)
+        if (const double offset = rank.steps.backward_offsets[column]; std::isfinite(offset))
+          sum += offset, ++count;
+    if (count > 0) run_.backward_offset = sum / count;
+  }
+
+  void add_wall() {
+    const StepTable& table = run_.steps;
+    const std::int64_t last = table.steps() - 1;
+    for (std::int64_t r = 0; r < table.ranks(); ++r)
       run_.header.wall_seconds =
-          std::max(run_.header.wall_seconds, table.start.at(r, columns - 1) + table.wall.at(r, columns - 1));
+          std::max(run_.header.wall_seconds, table.start.at(r, last) + table.wall.at(r, last));
   }
 
   void add_step(const Row& rank, std::int64_t r, std::int64_t s) {
@@ -279,77 +298,29 @@ class RunMaker {
     lacks(batch_ > 0, "batch (--batch)");
     lacks(!run_.fingerprint.empty(), "hardware (--hardware)");
     lacks(std::isfinite(facts_.loss), "loss (--loss)");
+    lacks(world_size_ == 1 || !run_.ranks.front().host.empty(), "nodes (--nodes), of which one is assumed");
     if (!missing.empty())
-      notes_.push_back(
-          fmt::format("not in the trace: {}; --like RUN takes all but the loss from a run file", missing));
+      notes_.push_back(fmt::format(
+          "not in the trace: {}; --like RUN takes model, data, batch and hardware from a run file", missing));
+    if (run_.comm.size() > 0 &&
+        std::all_of(run_.comm.bytes.begin(), run_.comm.bytes.end(), [](std::int64_t b) { return b == 0; }))
+      notes_.emplace_back("not in the trace: sizes of messages; profile with record_shapes=True");
     notes_.emplace_back("the work is not audited: a trace does not say which samples a rank trained on");
   }
 
   const ImportFacts& facts_;
   std::vector<Row> ranks_;
   std::vector<std::int64_t> numbers_;  // of the steps
-  std::int64_t start_ = 0;             // nanoseconds since 1970
+  std::int64_t start_ = 0;             // of the first rank, nanoseconds since 1970
   std::int64_t world_size_ = 1, batch_ = 0;
   RunData run_;
   std::vector<std::string> notes_;
 };
 
-// "rank3", "rank-3", "rank_3": what launchers call the files of their ranks.
-std::int64_t rank_in_name(const std::string& path) {
-  const std::string name = std::filesystem::path(path).filename().string();
-  const std::size_t word = name.find("rank");
-  if (word == std::string::npos) return -1;
-  const std::size_t digit = name.find_first_not_of("-_ =", word + 4);
-  if (digit == std::string::npos || name[digit] < '0' || name[digit] > '9') return -1;
-  return std::atoi(name.substr(digit, 6).c_str());
-}
-
 }  // namespace
-
-RankTrace read_rank_trace(const std::string& path, const std::string& step_name) {
-  RankTrace rank{read_kineto_trace(path, step_name), {}};
-  rank.steps = rank_steps(rank.trace);
-  rank.trace.forget_events();
-  return rank;
-}
 
 TraceRun run_of_traces(const std::vector<RankTrace>& traces, const ImportFacts& facts) {
   return RunMaker(traces, facts).result();
-}
-
-namespace {
-
-void find_rank(KinetoTrace& trace) {
-  if (trace.rank < 0) trace.rank = rank_in_name(trace.path);
-  if (trace.world_size == 0 && trace.rank < 0) trace.world_size = 1;
-  if (trace.world_size == 1) trace.rank = 0;
-  if (trace.rank < 0)
-    throw input_error("{}: neither the trace nor its name says of which rank it is; name it ...rank0...",
-                      trace.path);
-}
-
-}  // namespace
-
-std::vector<std::vector<RankTrace>> runs_of_traces(std::vector<RankTrace> traces) {
-  std::map<std::tuple<std::string, std::int64_t, std::string>, std::vector<RankTrace>> runs;
-  for (RankTrace& one : traces) {
-    find_rank(one.trace);
-    const std::string path = one.trace.path, folder = std::filesystem::path(path).parent_path().string();
-    runs[{folder, one.steps.numbers.front(), one.trace.world_size == 1 ? path : ""}].push_back(
-        std::move(one));
-  }
-  std::vector<std::vector<RankTrace>> result;
-  for (auto& [key, ranks] : runs) {
-    std::sort(ranks.begin(), ranks.end(),
-              [](const RankTrace& a, const RankTrace& b) { return a.trace.rank < b.trace.rank; });
-    for (std::size_t i = 1; i < ranks.size(); ++i)
-      if (ranks[i].trace.rank == ranks[i - 1].trace.rank)
-        throw input_error(
-            "{} and {} are both of rank {}; keep the traces of each run in a folder of their own",
-            ranks[i - 1].trace.path, ranks[i].trace.path, ranks[i].trace.rank);
-    result.push_back(std::move(ranks));
-  }
-  return result;
 }
 
 }  // namespace lockstep

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
 
 #include "analysis/import/host_timeline.hpp"
 #include "base/error.hpp"
+#include "results/run_data.hpp"
 #include "timing/intervals.hpp"
 
 namespace lockstep {
@@ -46,6 +48,7 @@ class StepsOfRank {
     for (const TraceStep& step : steps_) out.numbers.push_back(step.number);
     out.windows = windows_;
     out.rows = trace_.on_device() ? device_rows() : host_rows();
+    out.backward_offsets = backward_offsets();
     out.collectives = collectives();
     return out;
   }
@@ -63,8 +66,10 @@ class StepsOfRank {
         throw input_error("{}: step {} begins before step {} has ended", trace_.path, steps[i].number,
                           steps[i - 1].number);
     const TraceSpan last = steps.back();
-    const auto inside = [&](const TraceOp& op) { return op.begin >= last.begin && op.begin < last.end; };
-    if (steps.size() > 1 && std::none_of(trace_.ops.begin(), trace_.ops.end(), inside)) steps.pop_back();
+    const auto inside = [&](const auto& one) { return one.begin >= last.begin && one.begin < last.end; };
+    if (steps.size() > 1 && std::none_of(trace_.ops.begin(), trace_.ops.end(), inside) &&
+        std::none_of(trace_.launches.begin(), trace_.launches.end(), inside))
+      steps.pop_back();
     return steps;
   }
 
@@ -76,11 +81,18 @@ class StepsOfRank {
       return {begin, -1};
     return {std::min(launch->begin, begin), launch->thread};
   }
+  // c10d's operator calls record_param_comms: the inner one counts.
+  bool has_inner_call(const TraceCollective& call) const {
+    const TraceCollective* const next = &call + 1;
+    return next != trace_.calls.data() + trace_.calls.size() && next->thread == call.thread &&
+           next->begin < call.end && next->kind >= 0;
+  }
+
   // The host's calls in their order are those of its collectives: of each kind the first is the first's.
   std::vector<Call> calls_of_collectives() const {
     std::map<std::int32_t, std::vector<Call>> waiting;
     for (const TraceCollective& call : trace_.calls)
-      if (call.kind >= 0) waiting[call.kind].push_back({call.begin, call.thread});
+      if (call.kind >= 0 && !has_inner_call(call)) waiting[call.kind].push_back({call.begin, call.thread});
     for (auto& [kind, calls] : waiting) std::reverse(calls.begin(), calls.end());
     std::vector<Call> result;
     for (const TraceCollective& c : trace_.collectives) {
@@ -101,26 +113,35 @@ class StepsOfRank {
            steps_.begin() - 1;
   }
 
-  // When the device has done all that was launched in each step and before.
-  std::vector<std::int64_t> device_ends() const {
-    std::vector<std::int64_t> ends(steps_.size() + 1, std::numeric_limits<std::int64_t>::min());
+  // When the device has done all that was launched before a step, and with what was launched in it.
+  struct DeviceEnds {
+    std::vector<std::int64_t> before, within;
+  };
+  DeviceEnds device_ends() const {
+    constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
+    DeviceEnds ends{std::vector(steps_.size(), kNever), std::vector(steps_.size(), kNever)};
     const auto note = [&](const Call& call, std::int64_t end) {
-      std::int64_t& known = ends[static_cast<std::size_t>(step_at(call.time) + 1)];
-      known = std::max(known, end);
+      const auto next = static_cast<std::size_t>(step_at(call.time) + 1);
+      if (next < steps_.size()) ends.before[next] = std::max(ends.before[next], end);
+      if (next > 0 && call.time < steps_[next - 1].end)
+        ends.within[next - 1] = std::max(ends.within[next - 1], end);
     };
     for (const TraceDeviceTask& task : trace_.tasks) note(call_of(task.correlation, task.begin), task.end);
     for (const TraceCollective& c : trace_.collectives)
       if (c.on_device()) note(call_of(c.correlation, c.begin), c.end);
-    for (std::size_t i = 1; i < ends.size(); ++i) ends[i] = std::max(ends[i], ends[i - 1]);
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (i > 0) ends.before[i] = std::max(ends.before[i], ends.before[i - 1]);
+      ends.within[i] = std::max(ends.within[i], ends.before[i]);
+    }
     return ends;
   }
 
   void find_windows() {
-    const std::vector<std::int64_t> done = device_ends();
+    const DeviceEnds done = device_ends();
     for (std::size_t i = 0; i < steps_.size(); ++i) {
-      std::int64_t begin = std::max(steps_[i].begin, done[i]);
+      std::int64_t begin = std::max(steps_[i].begin, done.before[i]);
       if (i > 0) begin = std::max(begin, windows_[i - 1].begin + 1);
-      windows_.push_back({begin, std::max({steps_[i].end, done[i + 1], begin + 1})});
+      windows_.push_back({begin, std::max({steps_[i].end, done.within[i], begin + 1})});
     }
     for (std::size_t i = 0; i + 1 < windows_.size(); ++i)
       if (steps_[i].number + 1 == steps_[i + 1].number || windows_[i].end > windows_[i + 1].begin)
@@ -223,6 +244,25 @@ class StepsOfRank {
     return rows;
   }
 
+  std::vector<double> backward_offsets() const {
+    std::vector<double> offsets(windows_.size(), kUnknown);
+    const auto begin_at = [&](const TraceSpan& span) {
+      const auto window = std::upper_bound(windows_.begin(), windows_.end(), span.begin,
+                                           [](std::int64_t t, const TraceSpan& w) { return t < w.end; });
+      if (window == windows_.end() || span.begin < window->begin) return;
+      double& known = offsets[static_cast<std::size_t>(window - windows_.begin())];
+      known = std::fmin(known, seconds(span.begin - window->begin));
+    };
+    if (trace_.on_device()) {
+      for (const TraceDeviceTask& task : trace_.tasks)
+        if (timeline_.at(call_of(task.correlation, task.begin).time) == HostPhase::backward) begin_at(task);
+    } else {
+      for (const TraceSpan& window : windows_)
+        for (const TraceSpan& span : timeline_.spans(HostPhase::backward, window)) begin_at(span);
+    }
+    return offsets;
+  }
+
   // The host's call that a collective was made in: it knows what the kernel may not.
   const TraceCollective* call_around(const Call& call) const {
     auto next = std::upper_bound(trace_.calls.begin(), trace_.calls.end(), call.time,
@@ -253,7 +293,8 @@ class StepsOfRank {
       const TraceCollective& c = trace_.collectives[i];
       const Call& call = calls[i];
       const std::int64_t step = step_at(call.time);
-      if (step < 0 || call.time >= std::max(steps_.back().end, windows_.back().end)) continue;
+      const bool called = !c.on_device() || call.thread >= 0;
+      if (step < 0 || call.time >= (called ? steps_.back().end : windows_.back().end)) continue;
       StepCollective one;
       one.step = static_cast<std::int32_t>(step);
       describe(one, c, call);

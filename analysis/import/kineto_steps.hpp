@@ -23,6 +23,7 @@ struct RankSteps {
   std::vector<std::int64_t> numbers;  // ascending
   std::vector<TraceSpan> windows;
   std::vector<StepRow> rows;  // times in seconds but `start`, which the windows have; no samples and losses
+  std::vector<double> backward_offsets;  // seconds from a step's begin to its backward pass; NaN: it has none
   std::vector<StepCollective> collectives;  // in order of their calls
 };
 

@@ -57,7 +57,7 @@ struct KinetoTrace {
   std::string path;
   std::int64_t base = 0;
   std::int64_t rank = -1, world_size = 0;  // -1, 0: not said
-  std::string backend, library_version, device, started;
+  std::string backend, library_version, device, host;
   std::vector<std::string> kinds, groups;  // "all_reduce"; names of process groups
   std::vector<TraceStep> steps;            // in order of time
   std::vector<TraceMark> marks;

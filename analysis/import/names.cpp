@@ -31,7 +31,8 @@ constexpr Alias kAliases[] = {
     {Field::seconds, " traintime trainingtime traintimes time times timesec seconds duration trainseconds "},
     {Field::elapsed,
      " elapsed elapsedtime timeelapsed elapsedseconds cumulativetime cumtime walltime timestamp "},
-    {Field::total_seconds, " totaltime totaltrainingtime totaltraintime totalseconds totalduration "},
+    {Field::total_seconds,
+     " totaltime totaltrainingtime totaltraintime totalseconds totalduration trainruntime "},
     {Field::validation_loss, " valloss validationloss testloss evalloss vallosses "},
     {Field::accuracy,
      " valacc valaccuracy validationaccuracy validationacc accuracy acc testacc testaccuracy evalacc "
@@ -40,7 +41,7 @@ constexpr Alias kAliases[] = {
 
 constexpr std::string_view kGeneric =
     " metrics results result history loghistory log logs data runs epochs train training trainerstate stats "
-    "summary trainlog traininglog progress ";
+    "summary trainlog traininglog progress trainresults evalresults allresults ";
 
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -135,20 +136,34 @@ std::int64_t ranks_in(const std::string& name) {
   return 0;
 }
 
+namespace {
+
+// "single" and "seq" as words of their own, but not of "single_node", "seq2seq" and "seq_len".
+bool means_one_device(const std::vector<Part>& parts, std::size_t i) {
+  if (!is_among(" single seq serial baseline sequential ", parts[i].text)) return false;
+  const auto at = [&](std::size_t k) { return k < parts.size() ? parts[k].text : std::string(); };
+  if (is_among(" node machine host server precision epoch len length ", at(i + 1))) return false;
+  return !(at(i) == "seq" && (at(i + 2) == "seq" || (i > 1 && at(i - 2) == "seq")));
+}
+
+}  // namespace
+
 std::string mode_in(const std::string& name) {
   struct Word {
     const char* word;
     const char* mode;
   };
-  constexpr Word kWords[] = {
-      {"hybrid", "hybrid"},     {"pipeline", "pipe"},    {"pipe", "pipe"},        {"model_parallel", "mp"},
-      {"model parallel", "mp"}, {"modelparallel", "mp"}, {"ddp", "ddp"},          {"distributed", "ddp"},
-      {"data_parallel", "dp"},  {"dataparallel", "dp"},  {"data parallel", "dp"}, {"sequential", "seq"},
-      {"single", "seq"},        {"serial", "seq"},       {"baseline", "seq"},     {"seq", "seq"}};
-  const std::string text = lower_case(name);
+  constexpr Word kWords[] = {{"hybrid", "hybrid"}, {"pipeline", "pipe"},   {"modelparallel", "mp"},
+                             {"ddp", "ddp"},       {"distributed", "ddp"}, {"dataparallel", "dp"}};
+  const std::string letters = letters_of(name);
   for (const Word& w : kWords)
-    if (text.find(w.word) != std::string::npos) return w.mode;
-  return letters_of(name) == "dp" ? "dp" : letters_of(name) == "mp" ? "mp" : "";
+    if (letters.find(w.word) != std::string::npos) return w.mode;
+  const std::vector<Part> parts = parts_of(name);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].text == "pipe" || parts[i].text == "dp") return parts[i].text;
+    if (means_one_device(parts, i)) return "seq";
+  }
+  return letters == "mp" ? "mp" : "";
 }
 
 namespace {
@@ -169,6 +184,11 @@ std::int64_t rank_in(const std::string& name) {
 
 std::string without_rank(const std::string& name) {
   return std::regex_replace(name.substr(0, 300), rank_pattern(), "");
+}
+
+bool is_summary(const std::string& name) {
+  return is_among(" summary overall total totals average averages mean means comparison speedup speedups ",
+                  letters_of(name));
 }
 
 bool is_generic(const std::string& name) {

@@ -37,5 +37,7 @@ std::string without_rank(const std::string& name);
 
 // "metrics", "results", "history" and such name no run.
 bool is_generic(const std::string& name);
+// "summary", "average" and such name what follows from the runs beside them.
+bool is_summary(const std::string& name);
 
 }  // namespace lockstep

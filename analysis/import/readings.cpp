@@ -131,17 +131,33 @@ void read_total(ImportedRun& run) {
 }
 
 void read_names(ImportedRun& run) {
-  const std::string above = fs::path(run.source).parent_path().filename().string();
-  for (const std::string& name : {run.name, above}) {
+  const fs::path folder = fs::path(run.source).parent_path();
+  const std::string above = folder.filename().string();
+  const std::string further = run.name == above ? folder.parent_path().filename().string() : "";
+  for (const std::string& name : {run.name, above, further}) {
     if (run.mode.empty()) run.mode = mode_in(name);
+    if (const std::string mode = mode_in(run.mode); !mode.empty()) run.mode = mode;
     if (run.ranks == 0) run.ranks = ranks_in(name);
+    if (run.ranks == 0 && run.mode == "seq") run.ranks = 1;  // whatever its folder is called
   }
-  if (const std::string mode = mode_in(run.mode); !mode.empty()) run.mode = mode;
-  if (run.ranks == 0 && run.mode == "seq") run.ranks = 1;
   if (run.mode.empty() && run.ranks == 1) run.mode = "seq";
 }
 
 }  // namespace
+
+// Records of one epoch, as of training and of evaluation, are one row, unless two of them say the same.
+void add_record(ImportedRun& run, const ImportedEpoch& record) {
+  constexpr double ImportedEpoch::*kValues[] = {&ImportedEpoch::train_loss, &ImportedEpoch::seconds,
+                                                &ImportedEpoch::validation_loss, &ImportedEpoch::accuracy};
+  const bool again = !run.epochs.empty() && run.epochs.back().epoch == record.epoch;
+  const auto clash = [&](double ImportedEpoch::*v) {
+    return !std::isnan(record.*v) && !std::isnan(run.epochs.back().*v);
+  };
+  if (!again || std::any_of(std::begin(kValues), std::end(kValues), clash))
+    return run.epochs.push_back(record);
+  for (double ImportedEpoch::*v : kValues)
+    if (!std::isnan(record.*v)) run.epochs.back().*v = record.*v;
+}
 
 void settle(ImportedRun& run) {
   read_names(run);

@@ -13,6 +13,9 @@ namespace lockstep {
 // read in two ways is `unclear`, what was decided stands in `assumed`.
 void settle(ImportedRun& run);
 
+// Records of one epoch, as of training and of evaluation, become one row, unless two of them say the same.
+void add_record(ImportedRun& run, const ImportedEpoch& record);
+
 // Files of the ranks of one run become one run: an epoch takes as long as its slowest rank, all else is that
 // of the first. All runs are settled.
 std::vector<ImportedRun> merge_ranks(std::vector<ImportedRun> runs);

@@ -1,6 +1,7 @@
 #include "analysis/metrics/bucket_times.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace lockstep {
@@ -20,8 +21,8 @@ struct StepEnds {
 class BucketSums {
  public:
   BucketSums(const StepTable& steps, const CommTable& comm, const Collectives& collectives,
-             std::int64_t first)
-      : steps_(steps), comm_(comm), first_(first), ends_(ends_of_steps()) {
+             std::int64_t first, double backward_offset)
+      : steps_(steps), comm_(comm), first_(first), offset_(backward_offset), ends_(ends_of_steps()) {
     for (std::size_t i = 0; i < comm.size(); ++i)
       if (counts(i)) add_event(i);
     add_collectives(collectives);
@@ -66,7 +67,9 @@ class BucketSums {
     const std::int64_t r = comm_.rank[i], s = comm_.step[i];
     BucketTimes& t = by_bucket_[comm_.bucket[i]].times;
     const double backward =
-        steps_.start.at(r, s) + steps_.data.at(r, s) + steps_.h2d.at(r, s) + steps_.forward.at(r, s);
+        steps_.start.at(r, s) + (std::isnan(offset_)
+                                     ? steps_.data.at(r, s) + steps_.h2d.at(r, s) + steps_.forward.at(r, s)
+                                     : offset_);
     const double last = ends_.last_end.at(r, s);
     const double exposed = std::max(0.0, steps_.comm_exposed.at(r, s) - ends_.other_seconds.at(r, s));
     ++t.events;
@@ -96,6 +99,7 @@ class BucketSums {
   const StepTable& steps_;
   const CommTable& comm_;
   std::int64_t first_;
+  double offset_;
   StepEnds ends_;
   std::map<std::int32_t, Sums> by_bucket_;
 };
@@ -103,8 +107,9 @@ class BucketSums {
 }  // namespace
 
 std::vector<BucketTimes> bucket_times(const StepTable& steps, const CommTable& comm,
-                                      const Collectives& collectives, std::int64_t first_steady_step) {
-  return BucketSums(steps, comm, collectives, first_steady_step).means();
+                                      const Collectives& collectives, std::int64_t first_steady_step,
+                                      double backward_offset) {
+  return BucketSums(steps, comm, collectives, first_steady_step, backward_offset).means();
 }
 
 }  // namespace lockstep

@@ -21,9 +21,11 @@ struct BucketTimes {
   double exposed = 0;
 };
 
+// backward_offset: from the begin of a step to that of its backward pass; NaN: data + h2d + forward.
 // In order of bucket number; steps before first_steady_step are left out. transfer and wait come from the
 // collectives that every rank recorded, and are 0 without any.
 std::vector<BucketTimes> bucket_times(const StepTable& steps, const CommTable& comm,
-                                      const Collectives& collectives, std::int64_t first_steady_step);
+                                      const Collectives& collectives, std::int64_t first_steady_step,
+                                      double backward_offset = kUnknown);
 
 }  // namespace lockstep

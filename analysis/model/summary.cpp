@@ -67,7 +67,7 @@ void summarise_collectives(GroupSummary& s) {
     for (std::size_t r = 0; r < std::min(last.size(), launch->last_arrivals.size()); ++r)
       last[r] += launch->last_arrivals[r];
   }
-  if (seconds > 0) {
+  if (seconds > 0 && bytes > 0) {
     s.algorithm_bandwidth = algorithm_bandwidth(bytes, seconds);
     s.bus_bandwidth = bus_bandwidth("all_reduce", *s.algorithm_bandwidth, s.group->any().reduced_ranks);
   }

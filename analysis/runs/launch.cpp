@@ -135,7 +135,7 @@ void read_communication(Launch& launch, const RunData& run) {
     launch.reduced_ranks = 2;
   }
   launch.all_reduces = std::move(waiting.all_reduces);
-  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup);
+  launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup, run.backward_offset);
   // Who waited for whom follows from events of all ranks on one clock.
   if (waiting.unmatched > 0 || launch.clock_gap) return;
   const std::vector<double> ideal = has_messages(run.comm)

@@ -89,6 +89,8 @@ struct Launch {
   bool on_gpu() const { return setting("parallel.device") == "cuda"; }
   // Made from another program's records, which know nothing of some settings.
   bool imported() const { return environment.contains("origin"); }
+  // What no phase accounts for is known: the device stood idle.
+  bool rest_is_idle() const { return setting("measure.other") == "device idle"; }
   // By its mode; false for one that is not known. Whether no rank has the whole model, or each has it and takes
   // its share of every batch.
   bool splits_the_model() const;

@@ -71,7 +71,8 @@ Table buckets_table(const Analysis& analysis) {
     for (const BucketTimes& b : group->parallel.buckets)
       table.rows.push_back({name, std::int64_t{b.bucket}, b.bytes, b.ready, b.start, b.end,
                             b.transfer > 0 ? Cell(b.transfer) : Cell(),
-                            b.transfer > 0 ? Cell(b.wait) : Cell(), b.exposed});
+                            b.transfer > 0 ? Cell(b.wait) : Cell(),
+                            group->group->any().rest_is_idle() ? Cell() : Cell(b.exposed)});
   return table;
 }
 

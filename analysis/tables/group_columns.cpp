@@ -67,6 +67,7 @@ void of_budget(Columns& columns, const std::string& key, const char* unit, Get g
 }
 
 Cell count(std::size_t n) { return static_cast<std::int64_t>(n); }
+Cell unless_zero(std::int64_t value) { return value == 0 ? Cell() : Cell(value); }
 Cell unless_negative(std::int64_t value) { return value < 0 ? Cell() : Cell(value); }
 
 void add_configuration(Columns& c) {
@@ -79,7 +80,7 @@ void add_configuration(Columns& c) {
   fact(c, "launches_left_out", "1", [](const S& s) { return count(s.group->left_out.size()); });
   measured(c, "repetition", "", [](const S& s) { return s.group->single() ? "single" : "repeated"; });
   fact(c, "threads_per_rank", "1", [](const S& s) { return s.group->any().threads; });
-  measured(c, "global_batch", "samples", [](const S& s) { return s.group->any().global_batch; });
+  measured(c, "global_batch", "samples", [](const S& s) { return unless_zero(s.group->any().global_batch); });
   fact(c, "scaling", "", [](const S& s) { return s.group->any().weak_scaling() ? "weak" : "strong"; });
   setting(c, "precision", "training.precision");
   setting(c, "backend", "parallel.backend");
@@ -99,7 +100,9 @@ void add_times(Columns& c) {
   measured(c, "step_seconds_p50", "s", &S::step_p50);
   measured(c, "step_seconds_p95", "s", &S::step_p95);
   measured(c, "step_seconds_p99", "s", &S::step_p99);
-  estimated(c, "throughput", "samples/s", &S::throughput, never);
+  estimated(
+      c, "throughput", "samples/s",
+      [](const S& s) { return s.throughput.value > 0 ? std::optional(s.throughput) : std::nullopt; }, never);
   measured(c, "training_seconds", "s", [](const S& s) { return s.training_seconds.median; });
   estimated(c, "training_seconds_steady", "s", &S::steady_training_seconds, never);
   measured(c, "wall_seconds", "s", [](const S& s) { return s.wall_seconds.median; });

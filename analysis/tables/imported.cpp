@@ -94,7 +94,7 @@ Page claims_page(const ImportedClaims& claims, const std::vector<std::string>& l
   for (const ImportedClaim& claim : claims.claims) table.rows.push_back(claim_row(claim));
   table.below =
       "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device in "
-      "the same file (JSON) or folder (CSV). It is what the numbers give, not what may be claimed:";
+      "the same file or folder. It is what the numbers give, not what may be claimed:";
   Page page{fmt::format("{} imported runs", claims.claims.size()), {}, {std::move(table)}, {}};
   std::vector<std::string> assumed;
   for (const ImportedClaim& claim : claims.claims)

@@ -199,9 +199,14 @@ Table overview_table(const Analysis& analysis, const Overview& overview, std::si
 
 std::string workload_facts(const WorkloadSummary& workload) {
   const Launch& launch = workload.groups.front().group->any();
-  return fmt::format("{} on {}: {} parameters, {} training rows, {}", workload.workload->model,
-                     workload.workload->data, launch.parameters, launch.data.train_rows,
-                     launch.setting("training.precision"));
+  std::string facts;
+  const auto add = [&](bool known, const std::string& fact) {
+    if (known || !launch.imported()) facts += (facts.empty() ? ": " : ", ") + fact;
+  };
+  add(launch.parameters > 0, fmt::format("{} parameters", launch.parameters));
+  add(launch.data.train_rows > 0, fmt::format("{} training rows", launch.data.train_rows));
+  add(!launch.setting("training.precision").empty(), launch.setting("training.precision"));
+  return fmt::format("{} on {}{}", workload.workload->model, workload.workload->data, facts);
 }
 
 }  // namespace lockstep

@@ -22,8 +22,7 @@ struct AnalyzeOptions : PageOptions {
   Baseline baseline = Baseline::seq;
   std::string steps;                 // of trace: "A:B"; empty: around the median
   RunTable table = RunTable::steps;  // of export
-  ImportFacts facts;                 // of import, as the next two
-  std::int64_t nodes = 0;            // 0: not given
+  ImportFacts facts;                 // of import, as the next
   std::string into = "imported";     // folder of the run files
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "analysis/import/bench_text.hpp"
+#include "analysis/import/kineto_ranks.hpp"
 #include "analysis/import/kineto_run.hpp"
 #include "analysis/import/run_folder.hpp"
 #include "base/error.hpp"
@@ -50,7 +51,7 @@ void with_file(const TreeFile& file, std::vector<std::string>& left_out, Body&& 
 }
 
 BenchFacts bench_facts(const AnalyzeOptions& options) {
-  return {options.ranks.size() == 1 ? options.ranks.front() : 0, options.nodes, options.facts.hardware,
+  return {options.ranks.size() == 1 ? options.ranks.front() : 0, options.facts.nodes, options.facts.hardware,
           options.facts.like};
 }
 

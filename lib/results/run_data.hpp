@@ -140,6 +140,8 @@ struct RunData {
   std::string fingerprint;       // of the hardware: equal means comparable
   double recorder_overhead = 0;  // share of the step spent on recording, measured
   StepTable steps;
+  // Seconds from the begin of a step to that of its backward pass, mean; NaN: data + h2d + forward.
+  double backward_offset = kUnknown;
   CommTable comm;
   StageTable stages;
   BucketTable buckets;

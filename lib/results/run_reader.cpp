@@ -56,6 +56,8 @@ class Reader : public FileReader {
     for_each_step_column([&](const auto& c) { read_steps_column(c, run.steps, shape); });
     if (!run.ranks.empty() && run.ranks.size() != shape[0])
       in_.fail("/steps/wall", fmt::format("has {} ranks, /env has {}", shape[0], run.ranks.size()));
+    const double offset = in_.number_attribute("/steps", "backward_offset").value_or(kUnknown);
+    if (std::abs(offset) < 1e9) run.backward_offset = offset;
     if (run.steps.bubble.values.empty())
       run.steps.bubble = Matrix<double>(run.steps.wall.rows, run.steps.wall.columns);
   }

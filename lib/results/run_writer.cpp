@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -43,6 +44,7 @@ struct RunWriter::Impl {
     file.attribute("/", "started", run.header.started);
     file.attribute("/", "recorder_overhead", run.recorder_overhead);
     write_status(file, "running", true, {}, 0);
+    if (std::isfinite(run.backward_offset)) file.attribute("/steps", "backward_offset", run.backward_offset);
     if (run.header.world_size > 0) file.attribute("/", "world_size", run.header.world_size);
     write_resumed(run.header.resumed);
     file.write("/config/given", run.config_given);
@@ -105,7 +107,7 @@ struct RunWriter::Impl {
     const Extent extent{static_cast<hsize_t>(steps.ranks()), static_cast<hsize_t>(steps.steps())};
     for_each_step_column([&](const auto& c) {
       const auto& values = (steps.*c.table).values;
-      const bool unknown = steps.steps() > 0 && c.presence == Presence::written;
+      const bool unknown = steps.steps() > 0 && c.presence == Presence::written && c.budget == Budget::none;
       if (!values.empty() || !(c.may_lack() || unknown)) file.append(c.path, values, extent, 1);
     });
   }

@@ -100,7 +100,10 @@ constexpr SchemaEntry kSchema[] = {
     LOCKSTEP_STEP_COLUMNS(LOCKSTEP_COLUMN)
 #undef LOCKSTEP_COLUMN
 
-        {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
+        {"/steps@backward_offset", "", "f8", "s",
+         "from the begin of a step to that of its backward pass, mean; not there: data + h2d + forward",
+         false},
+    {"/comm/rank", "[events]", "i4", "1", "who recorded the event", false},
     {"/comm/step", "[events]", "i4", "1", "column of /steps that the event belongs to", false},
     {"/comm/sequence", "[events]", "i8", "1", "number of the collective, equal on all ranks", false},
     {"/comm/kind", "[events]", "i4", "1", "index into the attribute names", false},

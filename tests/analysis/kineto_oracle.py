@@ -62,11 +62,12 @@ class Expected:
             until = marks[i]["ts"]
             done = max([e["ts"] + e["dur"] for e in device if calls(e) < until], default=0)
             begins.append(max(mark["ts"], done))
-        last = max([e["ts"] + e["dur"] for e in device], default=0)
-        ends = begins[1:] + [max(marks[-1]["ts"] + marks[-1]["dur"], last)]
+        over = marks[-1]["ts"] + marks[-1]["dur"]
+        last = max([e["ts"] + e["dur"] for e in device if calls(e) < over], default=0)
+        ends = begins[1:] + [max(over, last)]
         self.windows = list(zip(begins, ends))
         kernels = [e for e in device if e["cat"] == "kernel"]
-        self.comm = [e for e in kernels if e["name"].startswith("nccl") and calls(e) >= marks[0]["ts"]]
+        self.comm = [e for e in kernels if e["name"].startswith("nccl") and marks[0]["ts"] <= calls(e) < over]
         compute = [span(e) for e in kernels if not e["name"].startswith("nccl")]
         comm = [span(e) for e in kernels if e["name"].startswith("nccl")]
         self.compute_length = [length_within(compute, *w) for w in self.windows]
@@ -130,9 +131,12 @@ def made_trace(rank, seed):
                        "dur": duration, "args": {"correlation": correlation, "stream": tid, **args}})
         correlation += 1
 
+    def mark(name, begin, duration):
+        events.append({"ph": "X", "cat": "user_annotation", "name": name, "pid": 9, "tid": 9, "ts": begin, "dur": duration})
+
     for number in range(3, 8):
         begin = host
-        events.append({"ph": "X", "cat": "user_annotation", "name": "enumerate(DataLoader)#x", "pid": 9, "tid": 9, "ts": host, "dur": 20})
+        mark("enumerate(DataLoader)#x", host, 20)
         host += 30
         for part in ("forward", "backward"):
             for layer in range(6):
@@ -154,11 +158,11 @@ def made_trace(rank, seed):
                     stream += duration
                 host += 12
         device = max(device, stream)
-        events.append({"ph": "X", "cat": "user_annotation", "name": "Optimizer.step#SGD.step", "pid": 9, "tid": 9, "ts": host, "dur": 15})
+        mark("Optimizer.step#SGD.step", host, 15)
         kernel("multi_tensor", 7, device, 10, {}, 9)
         device += 10
         host += 20
-        events.append({"ph": "X", "cat": "user_annotation", "name": f"ProfilerStep#{number}", "pid": 9, "tid": 9, "ts": begin, "dur": host - begin})
+        mark(f"ProfilerStep#{number}", begin, host - begin)
         host += 5
     random.shuffle(events)
     for event in events:
