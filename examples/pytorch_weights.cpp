@@ -87,7 +87,8 @@ TensorRules text_cnn() {
   TensorRules rules = kText;
   for (const int i : {0, 1, 2}) {
     // (kernel, filters, width) here, (filters, width, kernel) there.
-    rules.push_back({fmt::format("windows\\.weight{}", 3 + 2 * i), fmt::format("convolutions.{}.weight", i), {1, 2, 0}});
+    rules.push_back(
+        {fmt::format("windows\\.weight{}", 3 + 2 * i), fmt::format("convolutions.{}.weight", i), {1, 2, 0}});
     rules.push_back({fmt::format("windows\\.bias{}", 3 + 2 * i), fmt::format("convolutions.{}.bias", i)});
   }
   return rules;
@@ -97,7 +98,6 @@ struct Row {
   std::string name, preset;
   ModelInputs inputs;
   TensorRules rules;
-  std::vector<lockstep::Setting> hyper = {};
 };
 
 const ModelInputs kMnist{{1, 28, 28}, 0, 10}, kCifar{{3, 32, 32}, 0, 10};
@@ -105,26 +105,29 @@ const ModelInputs kNews{{128}, 20000, 4, SampleKind::text};
 
 // By their names in benchmarks/pytorch/zoo.py.
 const std::map<std::string, Row> kRows = {
-    {"mlp", {"mlp", "", kMnist, sequential({{"hidden1.linear", 1}, {"hidden2.linear", 3}, {"output.linear", 5}})}},
+    {"mlp",
+     {"mlp", "", kMnist, sequential({{"hidden1.linear", 1}, {"hidden2.linear", 3}, {"output.linear", 5}})}},
     {"cnn_mnist",
      {"cnn", "mnist", kMnist, sequential({{"conv1.conv", 0}, {"hidden1.linear", 3}, {"output.linear", 5}})}},
     {"cnn_cifar10",
-     {"cnn", "cifar10",
-      kCifar,
-      sequential({{"conv1.conv", 0}, {"conv1.norm", 1}, {"conv2.conv", 4}, {"conv2.norm", 5}, {"conv3.conv", 8},
-                  {"conv3.norm", 9}, {"hidden1.linear", 13}, {"output.linear", 15}})}},
+     {"cnn", "cifar10", kCifar,
+      sequential({{"conv1.conv", 0},
+                  {"conv1.norm", 1},
+                  {"conv2.conv", 4},
+                  {"conv2.norm", 5},
+                  {"conv3.conv", 8},
+                  {"conv3.norm", 9},
+                  {"hidden1.linear", 13},
+                  {"output.linear", 15}})}},
     {"conv_autoencoder_mnist",
-     {"conv_autoencoder", "",
-      kMnist,
+     {"conv_autoencoder", "", kMnist,
       sequential({{"encoder1.conv", 0}, {"encoder2.conv", 3}, {"decoder1.conv", 6}, {"decoder2.conv", 8}})}},
     {"nbow", {"nbow", "", {{256}, 21635, 2, SampleKind::text}, kText}},
     {"text_cnn", {"text_cnn", "", kNews, text_cnn()}},
     {"lstm", {"lstm", "", kNews, recurrent()}},
     {"gru", {"gru", "", kNews, recurrent()}},
     {"transformer_small", {"transformer", "small", kNews, transformer()}},
-    {"seq2seq", {"seq2seq", "", {{32}, 5893, 0, SampleKind::pairs, 32, 5893}, seq2seq(),
-      // The decoder reads the target, never its own last word: so outputs can be compared.
-      {{"teacher_forcing", "1", {}}}}},
+    {"seq2seq", {"seq2seq", "", {{32}, 5893, 0, SampleKind::pairs, 32, 5893}, seq2seq()}},
     {"gpt_mini", {"gpt", "mini", {{128}, 256, 0, SampleKind::tokens}, gpt()}}};
 
 // (2, ...) of them: the same numbers on every call, as tests/train/pytorch_weights.py makes them.
@@ -143,8 +146,8 @@ lockstep::Flow inputs_of(const ModelInputs& model) {
 lockstep::ExitCode exchange(const std::string& name, const std::string& from, const std::string& to) {
   const auto row = kRows.find(name);
   if (row == kRows.end()) throw lockstep::input_error("'{}' is no model of this example", name);
-  const auto& [model_name, preset, inputs, rules, hyper] = row->second;
-  const auto model = lockstep::make_model({model_name, preset, hyper}, inputs, /*seed=*/1);
+  const auto& [model_name, preset, inputs, rules] = row->second;
+  const auto model = lockstep::make_model({model_name, preset, {}}, inputs, /*seed=*/1);
   lockstep::load_state_dict(*model, from, rules);
   model->eval();
   const torch::NoGradGuard no_grad;
@@ -159,7 +162,8 @@ lockstep::ExitCode exchange(const std::string& name, const std::string& from, co
 
 int main(int argc, char** argv) {
   return lockstep::run_main(argc, argv, lockstep::UseMpi::no, [&](lockstep::World&) {
-    if (argc != 4) throw lockstep::input_error("usage: pytorch_weights MODEL FROM.safetensors TO.safetensors");
+    if (argc != 4)
+      throw lockstep::input_error("usage: pytorch_weights MODEL FROM.safetensors TO.safetensors");
     return exchange(argv[1], argv[2], argv[3]);
   });
 }

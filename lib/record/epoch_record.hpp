@@ -42,7 +42,7 @@ struct WrittenEpoch {
 struct EpochToWrite {
   std::int64_t number = 0;
   EpochRow row;
-  AuditRow audit;        // no samples: not audited
+  AuditRow audit;               // no samples: not audited
   bool steps_have_loss = true;  // no: nobody has given any
 };
 

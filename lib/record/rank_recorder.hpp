@@ -62,8 +62,8 @@ class RankRecorder {
   std::unique_ptr<DeviceTimeline> timeline_;
   StepRecorder recorder_;
   std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
-  std::vector<StepSpans> spans_;     // of the part that has ended
-  std::int64_t recorded_steps_ = 0;  // before this part, in this run's file
+  std::vector<StepSpans> spans_;             // of the part that has ended
+  std::int64_t recorded_steps_ = 0;          // before this part, in this run's file
 };
 
 }  // namespace lockstep

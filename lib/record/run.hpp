@@ -52,7 +52,7 @@ struct RunOptions {
   std::string output = "experiments";  // the run's folder is made in this one
   std::string model = {};              // its name; empty: the name of the module's class
   RecordedData data = {};
-  std::string metric = {};             // what EpochResult::metric is: "accuracy"; empty: nothing
+  std::string metric = {};  // what EpochResult::metric is: "accuracy"; empty: nothing
   bool higher_is_better = true;
   double chance = kUnknown;     // the metric of a guess
   double flops_per_sample = 0;  // forward and backward; multiply and add count as two; 0: not known

@@ -33,8 +33,9 @@ void require_fitting(const RunOptions& options) {
   if (options.module->parameters().empty())
     throw input_error("RunOptions::module has no parameters: give the module that is trained");
   if (!fits_folder(model_name(options)))
-    throw input_error("the model is called '{}', which is no name for a folder: set RunOptions::model to one of {}",
-                      model_name(options), kCharacters);
+    throw input_error(
+        "the model is called '{}', which is no name for a folder: set RunOptions::model to one of {}",
+        model_name(options), kCharacters);
   const RecordedData& data = options.data;
   if (std::min({data.train_rows, data.validation_rows, data.test_rows, data.classes}) < 0)
     throw input_error("RunOptions::data has a number of rows or classes below 0");
@@ -63,7 +64,8 @@ ModelFacts model_facts(const RunOptions& options) {
   }
   for (const auto& child : options.module->named_children()) {
     std::int64_t parameters = 0;
-    for (const torch::Tensor& p : child.value()->parameters()) parameters += p.requires_grad() ? p.numel() : 0;
+    for (const torch::Tensor& p : child.value()->parameters())
+      parameters += p.requires_grad() ? p.numel() : 0;
     facts.layers.push_back(child.key());
     facts.layer_parameters.push_back(parameters);
   }
@@ -105,7 +107,8 @@ RunData facts_of_run(World& world, const Communicator& communicator, const RunOp
   require_agreement(world, shared_facts(options), "the ranks record different runs",
                     "give the same RunOptions on every rank");
   const Mode mode = world.size() == 1 ? Mode::sequential : Mode::data_parallel;
-  RunData run = describe_run(world, mode, device_of(*options.module), at::get_num_threads());
+  RunData run = describe_run(world, mode, device_of(*options.module), at::get_num_threads(),
+                             /*loader_threads=*/0);
   add_settings(run, communicator, options);
   run.config_resolved = to_yaml(run.settings);
   run.metric = options.metric;

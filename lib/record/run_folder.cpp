@@ -28,8 +28,8 @@ std::string create_run_folder(const std::string& output, const std::string& mode
   fs::create_directories(folder.parent_path(), error);
   if (error || !fs::create_directory(folder, error)) {
     throw Error(meaning_of_write_error(error.value()),
-                fmt::format("{}: cannot create the run's folder: {}; choose another with {}",
-                            folder.string(), error ? error.message() : "it exists already", option));
+                fmt::format("{}: cannot create the run's folder: {}; choose another with {}", folder.string(),
+                            error ? error.message() : "it exists already", option));
   }
   return folder.string();
 }

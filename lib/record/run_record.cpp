@@ -9,8 +9,7 @@
 
 namespace lockstep {
 
-RunData describe_run(World& world, Mode mode, const c10::Device& device, int threads,
-                     int loader_threads) {
+RunData describe_run(World& world, Mode mode, const c10::Device& device, int threads, int loader_threads) {
   RankEnvironment mine = describe_rank(device, threads, loader_threads);
   const World::ClockOffset clock = world.measure_clock_offset();
   mine.clock_offset = clock.offset;
@@ -34,7 +33,8 @@ SteadyTime common_start(World& world, const RunData& run) {
 
 RunRecord::RunRecord(World& world, const RunPlace& place, const RunData& run) : world_(world) {
   if (world.rank() != 0) return;
-  folder_ = create_run_folder(place.output, run.header.mode, run.model.name, world.size(), run.header.uuid, place.option);
+  folder_ = create_run_folder(place.output, run.header.mode, run.model.name, world.size(), run.header.uuid,
+                              place.option);
   progress_ = std::make_unique<Progress>(folder_ + "/log.txt", place.quiet);
   write_text_file(folder_ + "/config.yaml", run.config_resolved);
   writer_ = std::make_unique<RunWriter>(folder_ + "/run.h5", run);

@@ -19,16 +19,15 @@ namespace lockstep {
 // Collective. A new run with all that is known of it without its model and its data: header, ranks,
 // libraries, fingerprint. device, threads: what this rank computes on;
 // loader_threads: that it has besides.
-RunData describe_run(World& world, Mode mode, const c10::Device& device, int threads,
-                     int loader_threads);
+RunData describe_run(World& world, Mode mode, const c10::Device& device, int threads, int loader_threads);
 
 // Collective. Rank 0's clock now, on this rank's clock. run: of describe_run().
 SteadyTime common_start(World& world, const RunData& run);
 
 struct RunPlace {
-  std::string output;  // the run's folder is made in this one
+  std::string output;                   // the run's folder is made in this one
   std::string option = "--output DIR";  // what to change where that cannot be done
-  bool quiet = false;  // nothing on the terminal
+  bool quiet = false;                   // nothing on the terminal
 };
 
 class RunRecord {

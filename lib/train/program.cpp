@@ -27,7 +27,8 @@ namespace lockstep {
 namespace {
 
 RunData describe_run(const Setup& setup, World& world) {
-  RunData run = describe_run(world, setup.mode, setup.device, setup.threads, loader_threads(setup, world.rank()));
+  RunData run =
+      describe_run(world, setup.mode, setup.device, setup.threads, loader_threads(setup, world.rank()));
   run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
   run.settings.merge(flatten(setup.config, setup.hyper));            // what is known already stays
@@ -74,7 +75,8 @@ constexpr std::int64_t kMostClassesListed = 20;
 ExitCode finish_interrupted(const RunRecord& record, const TrainingResult& result, double wall_seconds) {
   const RunOutput output = record.output();
   if (output.exists()) {
-    output.writer->finish("interrupted", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
+    output.writer->finish("interrupted", result.invalid_reasons.empty(), result.invalid_reasons,
+                          wall_seconds);
     const std::string line = fmt::format("{}; go on with --resume {}", result.interruption, output.folder);
     output.progress->log(line);
     print_failure(program_invocation_short_name, line);
@@ -99,9 +101,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
   RunData run = describe_run(setup, world);
   const SteadyTime origin = common_start(world, run);
   std::optional<RunRecord> record;
-  const auto open = [&] {
-    record.emplace(world, RunPlace{.output = line.output, .quiet = line.quiet}, run);
-  };
+  const auto open = [&] { record.emplace(world, RunPlace{.output = line.output, .quiet = line.quiet}, run); };
   // What goes wrong from now on stands in the run file; but a checkpoint that does not fit leaves no file.
   if (!checkpoint) open();
   try {

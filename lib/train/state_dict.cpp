@@ -76,9 +76,10 @@ const TensorPlace& place_of(const TensorFile& file, const NamedValues& named) {
 void require_all_taken(const TensorFile& file, const std::set<std::string>& taken) {
   for (const TensorPlace& place : file.header().tensors)
     if (!taken.contains(place.name))
-      throw input_error("{}: nothing of the module is called '{}'; give a rule for the name, or leave the tensor "
-                        "out of the file",
-                        file.path(), place.name);
+      throw input_error(
+          "{}: nothing of the module is called '{}'; give a rule for the name, or leave the tensor "
+          "out of the file",
+          file.path(), place.name);
 }
 
 }  // namespace
@@ -112,7 +113,9 @@ void save_state_dict(const torch::nn::Module& module, const std::string& path, c
                         first->second->here, named.here, named.there, path);
     if (!is_new) continue;  // tied weights, once
     const torch::Tensor host = memory.emplace_back(named.values.cpu().contiguous());
-    tensors.push_back({named.there, type_name(named.here, host.scalar_type()), host.sizes().vec(),
+    tensors.push_back({named.there,
+                       type_name(named.here, host.scalar_type()),
+                       host.sizes().vec(),
                        {static_cast<const char*>(host.const_data_ptr()), host.nbytes()}});
   }
   write_tensor_file(path, std::move(tensors), {{"format", "pt"}});

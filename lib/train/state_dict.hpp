@@ -13,8 +13,9 @@ namespace lockstep {
 
 // What a tensor of the module is in the file.
 struct TensorRule {
-  std::string here;   // a regular expression (ECMAScript) that its whole name here matches
-  std::string there;  // its name there; "$1" is what the first group matched. Empty: the file does not have it
+  std::string here;  // a regular expression (ECMAScript) that its whole name here matches
+  std::string
+      there;  // its name there; "$1" is what the first group matched. Empty: the file does not have it
   // Where its dimensions stand in another order there: which of those here is the first there, the second, ...
   std::vector<std::int64_t> order = {};
 };

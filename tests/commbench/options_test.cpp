@@ -78,14 +78,14 @@ TEST_CASE("flags are taken with a space or an equals sign, sizes with binary suf
 }
 
 TEST_CASE("what is wrong is said in one line with the remedy") {
-  CHECK(refusal_of({"--iteration", "3"}) ==
-        "unknown flag '--iteration'; did you mean '--iterations'?");
+  CHECK(refusal_of({"--iteration", "3"}) == "unknown flag '--iteration'; did you mean '--iterations'?");
   CHECK(refusal_of({"stray"}) == "'stray' is not a flag; see commbench --help");
   CHECK(refusal_of({"--max", "1K", "--min", "2K"}) == "--max 1K is less than --min 2K");
   CHECK(refusal_of({"--min", "3"}) ==
         "--min 3 is not a whole number of fp32 elements, which take 4 bytes; use --min 4");
   CHECK(refusal_of({"--factor", "1"}) == "--factor 1: not a whole number from 2 to 1048576");
-  CHECK(refusal_of({"--max", "9999G"}) == "--max 9999G: not a size from 1 to 1024G; K, M and G are 2^10, 2^20 and 2^30");
+  CHECK(refusal_of({"--max", "9999G"}) ==
+        "--max 9999G: not a size from 1 to 1024G; K, M and G are 2^10, 2^20 and 2^30");
   for (const char* size : {"", "K", "-1", "4X", "1.5M", "99999999999999999999"})
     CHECK(refusal_of({"--min", size}).find("not a size from 1 to 1024G") != std::string::npos);
   CHECK(refusal_of({"--iterations", "0"}).find("from 1 to") != std::string::npos);

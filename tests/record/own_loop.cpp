@@ -93,7 +93,6 @@ ExitCode train(const CommandLine& line, World& world) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_main(argc, argv, UseMpi::yes, [&](World& world) {
-    return train(parse_command_line(argc, argv, "own_loop"), world);
-  });
+  return run_main(argc, argv, UseMpi::yes,
+                  [&](World& world) { return train(parse_command_line(argc, argv, "own_loop"), world); });
 }

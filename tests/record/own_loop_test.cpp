@@ -69,7 +69,8 @@ TEST_CASE("a loop of one's own has the exposed communication of train_ddp") {
     for (std::int64_t step = 0; step < own.steps.steps(); ++step)
       CHECK(own.steps.loss.at(0, step) == Approx(ours.steps.loss.at(0, step)).epsilon(1e-4));
     return std::vector<test::Claim>{
-        within("exposed communication", mean_of(own.steps.comm_exposed), mean_of(ours.steps.comm_exposed), 0.05),
+        within("exposed communication", mean_of(own.steps.comm_exposed), mean_of(ours.steps.comm_exposed),
+               0.05),
         within("all communication", mean_of(own.steps.comm), mean_of(ours.steps.comm), 0.05)};
   });
 }

@@ -68,7 +68,6 @@ ExitCode loop(World& world, const std::string& mode, const std::string& folder) 
 
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "clean", folder = argc > 2 ? argv[2] : "experiments";
-  return run_main(
-      argc, argv, UseMpi::yes, [&](World& world) { return loop(world, mode, folder); },
-      {.seconds = 60, .setting = "the limit"});
+  return run_main(argc, argv, UseMpi::yes, [&](World& world) { return loop(world, mode, folder); },
+                  {.seconds = 60, .setting = "the limit"});
 }

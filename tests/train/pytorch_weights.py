@@ -31,7 +31,7 @@ def inputs_of(data):
     tokens = 1 + (numbers * 7).remainder(data["vocabulary"] - 1)
     if data["name"] == "synthetic_text":
         tokens[:, -8:] = 0  # padding
-    return (tokens, tokens.flip(1), 1.0) if data["name"] == "synthetic_pairs" else (tokens,)
+    return (tokens, tokens.flip(1), 0.0) if data["name"] == "synthetic_pairs" else (tokens,)
 
 
 def own_tensors(model):
