@@ -34,6 +34,7 @@ void Run::Impl::end_epoch(const EpochResult& result) {
 
 RankEpoch Run::Impl::take_epoch() {
   recorder.end_part();
+  gpu = recorder.end_epoch();
   read_losses();
   return recorder.take_part([this](std::int64_t step, StepRow& row) {
     const StepCounts& counts = steps[static_cast<std::size_t>(step)];
@@ -93,7 +94,7 @@ EpochRow Run::Impl::row_of(const EpochResult& result) {
   row.learning_rate = result.learning_rate;
   row.validation_seconds = seconds_between(last_end, steady_now());
   row.peak_memory_bytes = world.max(peak_memory_bytes(device));
-  row.gpu = gather_gpus(world, recorder.end_epoch());
+  row.gpu = gather_gpus(world, gpu);
   return row;
 }
 
