@@ -12,7 +12,7 @@ from typing import Optional
 
 import h5py
 
-# What lib/train/memory.cpp sets in our trainers, so that both sides keep their pages alike.
+# What lib/record/memory.cpp sets in our trainers, so that both sides keep their pages alike.
 HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_TOP_PAD_": "67108864"}
 MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",

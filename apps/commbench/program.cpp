@@ -14,8 +14,8 @@
 #include "launch/device_map.hpp"
 #include "launch/fingerprint.hpp"
 #include "launch/topology.hpp"
+#include "record/run_folder.hpp"
 #include "timing/clock.hpp"
-#include "train/run_folder.hpp"
 
 namespace lockstep {
 

@@ -155,12 +155,17 @@ Choice choose_backend(BackendKind kind, const c10::Device& device, Group& group,
 
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
                                                 const std::string& place, const SimOptions& sim) {
-  if (!mpi_comm(group)) return make_self_communicator();
-  const Choice choice = choose_backend(kind, device, group, place);
-  std::unique_ptr<Communicator> communicator = choice.backend.make(device, group, sim);
-  if (!choice.remark.empty())
-    communicator->set_remark(choice.remark + "; they send messages (back end " + communicator->backend() +
-                             ")");
+  std::unique_ptr<Communicator> communicator;
+  if (mpi_comm(group)) {
+    const Choice choice = choose_backend(kind, device, group, place);
+    communicator = choice.backend.make(device, group, sim);
+    if (!choice.remark.empty())
+      communicator->set_remark(choice.remark + "; they send messages (back end " + communicator->backend() +
+                               ")");
+  } else {
+    communicator = make_self_communicator();
+  }
+  communicator->set_world(dynamic_cast<World*>(&group));
   return communicator;
 }
 

@@ -79,6 +79,9 @@ class Work {
 };
 using WorkPtr = std::shared_ptr<Work>;
 
+class World;
+class CommObserver;  // comm/comm_observer.hpp
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -124,8 +127,18 @@ class Communicator {
   // not the same memory. Counted apart from send and recv.
   virtual WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) = 0;
 
+  // The World whose ranks it connects, all of them; null where make_communicator() made it for a part of them,
+  // or did not make it.
+  World* world() const { return world_; }
+  void set_world(World* world) { world_ = world; }
+  // Who is told what is sent over it by DistributedDataParallel, and the like; null: nobody.
+  CommObserver* observer() const { return observer_; }
+  void set_observer(CommObserver* observer) { observer_ = observer; }
+
  private:
   std::string remark_;
+  World* world_ = nullptr;
+  CommObserver* observer_ = nullptr;
 };
 
 }  // namespace lockstep

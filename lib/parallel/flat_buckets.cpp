@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "results/run_data.hpp"
 
 namespace lockstep {
 
@@ -61,6 +62,17 @@ torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot,
   if (like.is_contiguous() || !like.is_non_overlapping_and_dense())
     return flat.narrow(0, slot.offset, like.numel()).view(like.sizes());
   return flat.as_strided(like.sizes(), like.strides(), flat.storage_offset() + slot.offset);
+}
+
+BucketTable bucket_table(const FlatBuckets& buckets) {
+  BucketTable table;
+  for (const BucketPlan::Bucket& bucket : buckets.plan().buckets) {
+    const NamedParameter& first = buckets.parameters()[bucket.slots.front().parameter];
+    table.bytes.push_back(bucket.elements * static_cast<std::int64_t>(first.tensor.element_size()));
+    table.parameters.push_back(static_cast<std::int64_t>(bucket.slots.size()));
+    table.first_parameter.push_back(first.name);
+  }
+  return table;
 }
 
 std::vector<ParameterShape> shapes_of(const std::vector<NamedParameter>& parameters) {

@@ -13,6 +13,8 @@
 
 namespace lockstep {
 
+struct BucketTable;  // results/run_data.hpp
+
 struct NamedParameter {
   std::string name;
   torch::Tensor tensor;  // a leaf
@@ -78,6 +80,9 @@ class FlatBuckets {
 std::vector<torch::Tensor> relayout_flats(const std::vector<torch::Tensor>& flats, const BucketPlan& from,
                                           const BucketPlan& to,
                                           const std::vector<NamedParameter>& parameters);
+
+// What stands of them in a run file.
+BucketTable bucket_table(const FlatBuckets& buckets);
 
 std::vector<ParameterShape> shapes_of(const std::vector<NamedParameter>& parameters);
 

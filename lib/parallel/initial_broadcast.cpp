@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "comm/agreement.hpp"
+#include "comm/comm_observer.hpp"
 
 namespace lockstep {
 
@@ -78,7 +79,7 @@ void share_together(std::vector<torch::Tensor>& tensors, const torch::Device& de
   std::vector<torch::Tensor> parts;
   for (const torch::Tensor& tensor : tensors) parts.push_back(bytes_of(tensor).to(device));
   torch::Tensor message = at::cat(parts);
-  communicator.broadcast(message, 0)->wait();
+  observed(communicator, communicator.broadcast(message, 0))->wait();
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < tensors.size(); begin += parts[i++].numel())
     if (communicator.rank() != 0) set_bytes(tensors[i], message.narrow(0, begin, parts[i].numel()));

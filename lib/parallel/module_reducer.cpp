@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "comm/comm_observer.hpp"
 #include "parallel/gradient_reducer.hpp"
 #include "parallel/initial_broadcast.hpp"
+#include "results/run_data.hpp"
 
 namespace lockstep {
 
@@ -28,6 +30,7 @@ ModuleReducer::ModuleReducer(std::vector<NamedParameter> parameters, Communicato
                              ModuleReducerOptions options)
     : all_(std::move(parameters)),
       communicator_(communicator),
+      hook_communicator_(communicator, this),
       options_(std::move(options)),
       communicates_(communicator.size() > 1),
       contributors_(communicator.size()),
@@ -35,6 +38,10 @@ ModuleReducer::ModuleReducer(std::vector<NamedParameter> parameters, Communicato
       pass_({.ended = [this] { finish(); }, .abandoned = [this] { abandon_pass(); }}) {
   lay_out();
   hooks_.emplace(all_, static_cast<GradientListener&>(*this));
+}
+
+ModuleReducer::~ModuleReducer() {
+  if (communicator_.observer() != nullptr) communicator_.observer()->forget_buckets(this);
 }
 
 bool ModuleReducer::layout_holds() const {
@@ -72,7 +79,14 @@ void ModuleReducer::lay_out() {
   if (communicates_) adopt_layout();
 }
 
+void ModuleReducer::tell_buckets() {
+  CommObserver* const observer = communicator_.observer();
+  if (observer != nullptr && !observer->knows_buckets(this))
+    observer->set_buckets(this, bucket_table(*buckets_));
+}
+
 void ModuleReducer::adopt_layout() {
+  if (communicator_.observer() != nullptr) communicator_.observer()->forget_buckets(this);
   const std::size_t buckets = buckets_->plan().buckets.size();
   wire_.assign(buckets, {});
   gradient_buckets_.clear();
@@ -111,6 +125,7 @@ void ModuleReducer::begin_pass() {
   } else if (!learning_ && !rebuilt_) {
     rebuild();
   }
+  tell_buckets();
   in_pass_ = true;
 }
 
@@ -183,13 +198,19 @@ void ModuleReducer::send(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
   order_.take();
   if (options_.hook) {
-    completions_.push_back(options_.hook(gradient_buckets_[bucket], communicator_));
+    hook_communicator_.set_bucket(static_cast<int>(bucket));
+    completions_.emplace_back([this, bucket = static_cast<int>(bucket),
+                               complete = options_.hook(gradient_buckets_[bucket], hook_communicator_)] {
+      hook_communicator_.set_bucket(bucket);
+      complete();
+    });
     return;
   }
   torch::Tensor message = real_view(buckets_->messages()[bucket]);
   torch::Tensor& wire = wire_[bucket];
   if (wire.defined()) wire.copy_(message);
-  WorkPtr work = communicator_.all_reduce(wire.defined() ? wire : message);
+  WorkPtr work = observed(communicator_, communicator_.all_reduce(wire.defined() ? wire : message), this,
+                          static_cast<int>(bucket));
   completions_.emplace_back([work = std::move(work), message = std::move(message), wire]() mutable {
     work->wait();
     if (wire.defined()) message.copy_(wire);
@@ -217,7 +238,9 @@ void ModuleReducer::launch_rest() {
 }
 
 void ModuleReducer::send_told() {
-  if (options_.hook) completions_.emplace_back([work = communicator_.all_reduce(told_)] { work->wait(); });
+  if (options_.hook)
+    completions_.emplace_back(
+        [work = observed(communicator_, communicator_.all_reduce(told_))] { work->wait(); });
 }
 
 void ModuleReducer::wait_for_all() {
@@ -229,6 +252,7 @@ void ModuleReducer::finish() {
   if (!communicates_) return;
   if (!in_pass_) begin_pass();
   launch_rest();
+  const ObservedWait waiting(communicator_);
   wait_for_all();
   const bool abandoned = share_gradients();
   learn();
@@ -258,6 +282,7 @@ void ModuleReducer::abandon_pass() {
   if (!in_pass_) return;
   try {
     poison_rest();
+    const ObservedWait waiting(communicator_);
     wait_for_all();
     if (learning_) ready_order_.clear();
     reset_pass();

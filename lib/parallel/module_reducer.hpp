@@ -15,6 +15,7 @@
 #include "parallel/communication_hook.hpp"
 #include "parallel/flat_buckets.hpp"
 #include "parallel/gradient_hooks.hpp"
+#include "parallel/observed_communicator.hpp"
 
 namespace lockstep {
 
@@ -33,6 +34,7 @@ class ModuleReducer final : private GradientListener {
   // parameters: all of the module, the frozen ones too. The communicator outlives the reducer.
   ModuleReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
                 ModuleReducerOptions options);
+  ~ModuleReducer();
   ModuleReducer(const ModuleReducer&) = delete;
   ModuleReducer& operator=(const ModuleReducer&) = delete;
 
@@ -86,10 +88,12 @@ class ModuleReducer final : private GradientListener {
   bool has_all() const;
   bool share_gradients();
   void poison_rest();
+  void tell_buckets();
   void drop_gradients();
 
   std::vector<NamedParameter> all_;
   Communicator& communicator_;
+  ObservedCommunicator hook_communicator_;  // what the hook communicates over
   ModuleReducerOptions options_;
   bool communicates_;
   int contributors_;

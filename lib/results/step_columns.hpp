@@ -1,7 +1,7 @@
 // What is recorded of every rank's every step: the columns of /steps, one row of the table below each.
 // Memory, the exchange between ranks, the file, its reader, the exported tables and the list in
 // docs/run-file.md follow from it. What a new column holds is said where steps are recorded:
-// train/step_columns.cpp for times, the trainer for what it counts.
+// record/step_columns.cpp for times, the trainer for what it counts.
 #pragma once
 
 #include <cstdint>

@@ -86,6 +86,20 @@ std::uint32_t take_checksum(TensorTexts& texts, const std::string& key) {
   return checksum;
 }
 
+TensorHeader parse_checked(std::string_view json) {
+  // First, as what is damaged needs no closer look.
+  const std::string given(json.substr(kOpening.size(), kNoDigits.size()));
+  if (given != digits(header_checksum(json))) throw input_error("the checksum of its header does not match");
+  TensorHeader header = parse_header_json(json);
+  header.checksum = take_checksum(header.texts, kHeaderKey);
+  for (TensorPlace& tensor : header.tensors)
+    tensor.checksum = take_checksum(header.texts, std::string(kTensorKey) + tensor.name);
+  const auto left = header.texts.lower_bound(std::string(kTensorKey));
+  if (left != header.texts.end() && left->first.starts_with(kTensorKey))
+    throw input_error("its header has '{}', but no such tensor", left->first);
+  return header;
+}
+
 }  // namespace
 
 std::uint64_t bytes_per_element(std::string_view dtype) {
@@ -139,25 +153,17 @@ std::uint64_t header_bytes(std::string_view first_bytes, std::uint64_t file_byte
   return length;
 }
 
-TensorHeader parse_header(std::string_view json, std::uint64_t file_bytes) {
-  if (!json.starts_with(kOpening) || json.size() < kOpening.size() + kNoDigits.size())
+TensorHeader parse_header(std::string_view json, std::uint64_t file_bytes, Checksums checksums) {
+  const bool checked = json.starts_with(kOpening) && json.size() >= kOpening.size() + kNoDigits.size();
+  if (!checked && checksums == Checksums::required)
     throw input_error("its header does not begin with a checksum");
-  // First, as what is damaged needs no closer look.
-  const std::string given(json.substr(kOpening.size(), kNoDigits.size()));
-  if (given != digits(header_checksum(json))) throw input_error("the checksum of its header does not match");
-  TensorHeader header = parse_header_json(json);
-  header.checksum = take_checksum(header.texts, kHeaderKey);
-  for (TensorPlace& tensor : header.tensors)
-    tensor.checksum = take_checksum(header.texts, std::string(kTensorKey) + tensor.name);
-  const auto left = header.texts.lower_bound(std::string(kTensorKey));
-  if (left != header.texts.end() && left->first.starts_with(kTensorKey))
-    throw input_error("its header has '{}', but no such tensor", left->first);
+  TensorHeader header = checked ? parse_checked(json) : parse_header_json(json);
   place_tensors(header, kLengthBytes + json.size(), file_bytes);
   return header;
 }
 
 void require_checksum(const TensorPlace& tensor, std::string_view bytes) {
-  if (checksum_of(bytes) != tensor.checksum)
+  if (tensor.checksum && checksum_of(bytes) != *tensor.checksum)
     throw input_error("the checksum of tensor '{}' does not match", tensor.name);
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,8 +25,8 @@ struct TensorBytes {
 struct TensorPlace {
   std::string name, dtype;
   std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0, end = 0;  // of its bytes, from the begin of the file
-  std::uint32_t checksum = 0;        // CRC-32 of them
+  std::uint64_t begin = 0, end = 0;            // of its bytes, from the begin of the file
+  std::optional<std::uint32_t> checksum = {};  // CRC-32 of them; none in a file that has none
 };
 
 using TensorTexts = std::map<std::string, std::string>;
@@ -33,7 +34,8 @@ using TensorTexts = std::map<std::string, std::string>;
 struct TensorHeader {
   TensorTexts texts;                 // __metadata__ without the checksums
   std::vector<TensorPlace> tensors;  // in the order of their bytes, which leave no gap
-  std::uint32_t checksum = 0;        // of the header: equal for equal files alone, as it covers the tensors'
+  // Of the header: equal for equal files alone, as it covers the tensors'; 0 in a file that has none.
+  std::uint32_t checksum = 0;
 };
 
 constexpr std::uint64_t kLengthBytes = 8;              // in front of the header: its length
@@ -57,9 +59,14 @@ std::string encode_tensors(std::vector<TensorBytes> tensors, const TensorTexts& 
 
 // Of a file of so many bytes, from its first ones: never more than the file holds.
 std::uint64_t header_bytes(std::string_view first_bytes, std::uint64_t file_bytes);
+// Ours have checksums, those that other programs write have none.
+enum class Checksums { required, where_there };
+
 // header: those bytes. Everything is checked but the tensors' checksums: types, shapes, that the tensors fill
 // the file without gap or overlap, that no name is there twice. Memory: a few times the header's.
-TensorHeader parse_header(std::string_view header, std::uint64_t file_bytes);
+TensorHeader parse_header(std::string_view header, std::uint64_t file_bytes,
+                          Checksums checksums = Checksums::required);
+// Where the tensor has one.
 void require_checksum(const TensorPlace& tensor, std::string_view bytes);
 
 // All of a file in memory, checksums included. The result refers to `file`. texts: null: not wanted.

@@ -20,7 +20,8 @@ void write_tensor_file(const std::string& path, std::vector<TensorBytes> tensors
   file.commit();
 }
 
-TensorFile::TensorFile(std::string path) : path_(std::move(path)) {
+TensorFile::TensorFile(std::string path, Checksums checksums)
+    : path_(std::move(path)), checksums_(checksums) {
   try {
     open_regular();
     read_header();
@@ -53,13 +54,16 @@ void TensorFile::read_header() {
   // The archives of torch::save and torch.save are zip files.
   if (length.starts_with("PK\x03\x04"))
     throw input_error(
-        "{}: an archive of LibTorch or PyTorch, as earlier versions wrote; reading one can run code, so this "
-        "version does not; train again from the start, without --resume",
-        path_);
+        "{}: an archive of LibTorch or PyTorch; reading one can run code, so this program does not; {}",
+        path_,
+        checksums_ == Checksums::required
+            ? "earlier versions wrote such checkpoints: train again from the start, without --resume"
+            : "write a safetensors file instead, in Python with safetensors.torch.save_file(model.state_dict(), "
+              "path)");
   try {
     std::string json(header_bytes(length, size_), '\0');
     read_bytes(kLengthBytes, json.size(), json.data());
-    header_ = parse_header(json, size_);
+    header_ = parse_header(json, size_, checksums_);
   } catch (const DamagedTensorFile&) {
     throw;
   } catch (const Error& fault) {

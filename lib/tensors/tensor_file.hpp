@@ -24,7 +24,7 @@ class TensorFile {
  public:
   // Reads and checks the header. Error(bad_input) for what is no regular file, a link included;
   // DamagedTensorFile.
-  explicit TensorFile(std::string path);
+  explicit TensorFile(std::string path, Checksums checksums = Checksums::required);
   ~TensorFile();
   TensorFile(const TensorFile&) = delete;
   TensorFile& operator=(const TensorFile&) = delete;
@@ -42,6 +42,7 @@ class TensorFile {
   void read_bytes(std::uint64_t begin, std::uint64_t bytes, void* into) const;
 
   std::string path_;
+  Checksums checksums_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
   TensorHeader header_;

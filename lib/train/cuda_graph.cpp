@@ -16,8 +16,8 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "record/current_stream.hpp"
 #include "timing/cuda_event.hpp"
-#include "train/current_stream.hpp"
 #include "train/replay_marks.hpp"
 #endif
 

@@ -4,28 +4,17 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <utility>
 
-#include "base/digest.hpp"
 #include "launch/flight_recorder.hpp"
+#include "record/epoch_record.hpp"
+#include "record/memory.hpp"
 #include "train/learning_rate_schedule.hpp"
-#include "train/memory.hpp"
 
 namespace lockstep {
 
 namespace {
-
-// Equal on all ranks exactly when the parameters are, bit for bit.
-std::uint64_t parameter_digest(const FlatBuckets& buckets) {
-  Digest digest;
-  for (const torch::Tensor& values : buckets.values()) {
-    const torch::Tensor host = values.cpu();
-    digest.add(host.data_ptr(), static_cast<std::size_t>(host.numel()) * sizeof(float));
-  }
-  return digest.value();
-}
 
 double sum_of(const Matrix<double>& matrix) {
   return std::accumulate(matrix.values.begin(), matrix.values.end(), 0.0);
@@ -71,27 +60,21 @@ void EpochBook::close(const TrainedEpoch& epoch, const RankEpoch& mine, const Wo
 
 void EpochBook::check_replicas(std::int64_t epoch) {
   if (setup_.config.parallel.ablation == Ablation::no_comm) return;  // nothing keeps the replicas alike
-  const auto digests = world_.all_gather(std::pair(strategy_.stage(), parameter_digest(strategy_.buckets())));
-  std::map<int, std::size_t> first;  // rank of each stage
-  for (std::size_t rank = 0; rank < digests.size(); ++rank) {
-    const std::size_t other = first.try_emplace(digests[rank].first, rank).first->second;
-    if (digests[rank] == digests[other]) continue;
-    result_.invalid_reasons.push_back(
-        fmt::format("epoch {}: replicas diverged: the parameters of rank {} differ from those of rank {}",
-                    epoch, rank, other));
-    return;
-  }
+  object(replicas_sentence(world_, strategy_.stage(), tensors_digest(strategy_.buckets().values()), epoch));
+}
+
+void EpochBook::object(const std::string& sentence) {
+  if (!sentence.empty()) result_.invalid_reasons.push_back(sentence);
 }
 
 AuditRow EpochBook::audit_epoch(const TrainedEpoch& epoch, const WorkAudit& audit) {
-  const std::int64_t rows = setup_.batches.dataset_size;
-  AuditRow row = merge_audits(rows, world_.all_gather(audit.local()), &unfinished_.work);
   // An epoch cut short, by training.steps or by an ablation, owes only what it has come to.
-  const std::int64_t expected = std::min(rows, epoch.computed * setup_.batches.global_batch);
-  const std::string sentence = audit_sentence(row, rows, epoch.number, expected);
-  row.missing -= rows - expected;
-  if (!sentence.empty()) result_.invalid_reasons.push_back(sentence);
-  return row;
+  const std::int64_t expected =
+      std::min(setup_.batches.dataset_size, epoch.computed * setup_.batches.global_batch);
+  AuditedEpoch audited =
+      lockstep::audit_epoch(world_, audit.local(), epoch.number, expected, &unfinished_.work);
+  object(audited.sentence);
+  return std::move(audited.row);
 }
 
 EpochRow EpochBook::evaluate_epoch(const TrainedEpoch& epoch) {

@@ -9,12 +9,12 @@
 
 #include "data/work_audit.hpp"
 #include "launch/world.hpp"
+#include "record/epoch_exchange.hpp"
+#include "record/gpu_monitor.hpp"
+#include "record/run_output.hpp"
 #include "results/run_data.hpp"
 #include "tasks/task.hpp"
-#include "train/epoch_exchange.hpp"
 #include "train/evaluation.hpp"
-#include "train/gpu_monitor.hpp"
-#include "train/run_output.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
 #include "train/unfinished_epoch.hpp"
@@ -61,6 +61,7 @@ class EpochBook {
  private:
   bool trains() const { return setup_.config.parallel.ablation == Ablation::none; }
   void check_replicas(std::int64_t epoch);
+  void object(const std::string& sentence);  // unless empty, a reason why the run is not valid
   AuditRow audit_epoch(const TrainedEpoch& epoch, const WorkAudit& audit);
   EpochRow evaluate_epoch(const TrainedEpoch& epoch);
   void show_epoch();

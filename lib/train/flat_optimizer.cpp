@@ -6,7 +6,7 @@
 #ifdef LOCKSTEP_WITH_CUDA
 #include "kernels/norm.hpp"
 #include "kernels/set_bytes.hpp"
-#include "train/current_stream.hpp"
+#include "record/current_stream.hpp"
 #endif
 
 namespace lockstep {

@@ -9,37 +9,29 @@
 #include "base/provenance.hpp"
 #include "base/standard_output.hpp"
 #include "comm/agreement.hpp"
-#include "comm/library_versions.hpp"
 #include "config/command_line.hpp"
 #include "config/load_config.hpp"
-#include "launch/fingerprint.hpp"
 #include "launch/flight_recorder.hpp"
-#include "launch/topology.hpp"
 #include "launch/watchdog.hpp"
+#include "record/memory.hpp"
+#include "record/run_folder.hpp"
+#include "record/run_record.hpp"
 #include "tasks/classification.hpp"
 #include "train/binding.hpp"
 #include "train/dry_run.hpp"
-#include "train/memory.hpp"
 #include "train/resume.hpp"
-#include "train/run_folder.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep {
 
 namespace {
 
-RunData describe_run(const Setup& setup, World& world, const std::string& uuid) {
-  RankEnvironment mine = describe_rank(setup.device, setup.threads, loader_threads(setup, world.rank()));
-  const World::ClockOffset clock = world.measure_clock_offset();
-  mine.clock_offset = clock.offset;
-  mine.clock_error = clock.error;
-  RunData run;
-  run.header.uuid = uuid;
-  run.header.mode = name_of(setup.mode);
-  run.header.started = utc_timestamp();
+RunData describe_run(const Setup& setup, World& world) {
+  RunData run =
+      describe_run(world, setup.mode, setup.device, setup.threads, loader_threads(setup, world.rank()));
   run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
-  run.settings = flatten(setup.config, setup.hyper);
+  run.settings.merge(flatten(setup.config, setup.hyper));            // what is known already stays
   run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
   if (setup.pipeline) {
     const PipelinePlan& plan = setup.pipeline->plan;
@@ -47,10 +39,6 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
     run.settings["parallel.micro_batches"] = std::to_string(plan.micro_batches());
     run.settings["parallel.chunks"] = std::to_string(plan.chunks_per_stage);
   }
-  run.settings["parallel.device"] = setup.device.is_cuda() ? "cuda" : "cpu";
-  run.ranks = gather_environments(world, mine);
-  run.environment = library_versions(world);
-  run.fingerprint = hardware_fingerprint(run.ranks);
   const auto task = make_task(setup.task, setup.data.train->info());
   run.metric = task->metric();
   run.higher_is_better = task->higher_is_better();
@@ -62,104 +50,58 @@ RunData describe_run(const Setup& setup, World& world, const std::string& uuid) 
   return run;
 }
 
-// Rank 0's clock at the start, on this rank's clock.
-SteadyTime common_start(World& world, double clock_offset) {
-  return world.broadcast(steady_now()) +
-         std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(clock_offset));
+// Rank 0, before the first step.
+void introduce(const RunRecord& record, const CommandLine& line, const RunData& run, const Setup& setup,
+               const World& world) {
+  const RunOutput output = record.output();
+  if (!output.exists()) return;
+  record.line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
+                          run.model.parameters, world.size(), setup.communicator->backend(),
+                          run.data.train_rows, output.folder));
+  if (const std::string& remark = setup.communicator->remark(); !remark.empty()) {
+    record.line(remark);
+    output.writer->set_backend_remark(remark);
+  }
+  for (const std::string& note : setup.data.notes) record.line(note);
+  if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
+    record.line(fmt::format("unfinished checkpoints that killed runs had left, now removed: {}", removed));
+  if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
+    record.line(warning);
 }
-
-// Rank 0's side of a run: its folder, log and run file.
-struct Record {
-  std::string folder;
-  std::unique_ptr<Progress> progress;
-  std::unique_ptr<RunWriter> writer;
-
-  Record(const CommandLine& line, const Setup& setup, World& world, const RunData& run) {
-    folder = create_run_folder(line.output, name_of(setup.mode), setup.model->name(), world.size(),
-                               run.header.uuid);
-    progress = std::make_unique<Progress>(folder + "/log.txt", line.quiet);
-    write_text_file(folder + "/config.yaml", run.config_resolved);
-    writer = std::make_unique<RunWriter>(folder + "/run.h5", run);
-  }
-
-  void introduce(const CommandLine& line, const Setup& setup, World& world, const RunData& run) const {
-    progress->line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
-                               run.model.parameters, world.size(), setup.communicator->backend(),
-                               run.data.train_rows, folder));
-    if (const std::string& remark = setup.communicator->remark(); !remark.empty()) {
-      progress->line(remark);
-      writer->set_backend_remark(remark);
-    }
-    for (const std::string& note : setup.data.notes) progress->line(note);
-    if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
-      progress->line(
-          fmt::format("unfinished checkpoints that killed runs had left, now removed: {}", removed));
-    if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
-      progress->line(warning);
-  }
-};
-
-// The emergency handler lives exactly as long as what it writes to.
-class EmergencyGuard {
- public:
-  EmergencyGuard(World& world, Record* record) : world_(world) {
-    if (record)
-      world_.on_emergency([record](const Emergency& emergency) {
-        const bool signal = emergency.reason == Emergency::Reason::signal;
-        record->progress->log(emergency.message);
-        record->writer->finish_emergency(signal ? "interrupted" : "failed", emergency.message);
-        for (const std::string& detail : emergency.details) record->progress->log(detail);
-      });
-  }
-  ~EmergencyGuard() { world_.on_emergency({}); }
-  EmergencyGuard(const EmergencyGuard&) = delete;
-  EmergencyGuard& operator=(const EmergencyGuard&) = delete;
-
- private:
-  World& world_;
-};
 
 constexpr std::int64_t kMostClassesListed = 20;
 
 // Stopped by a signal after a step, with a checkpoint of it. Rank 0 says so.
-ExitCode finish_interrupted(Record* record, const TrainingResult& result, double wall_seconds) {
-  if (record) {
-    record->writer->finish("interrupted", result.invalid_reasons.empty(), result.invalid_reasons,
-                           wall_seconds);
-    const std::string line = fmt::format("{}; go on with --resume {}", result.interruption, record->folder);
-    record->progress->log(line);
+ExitCode finish_interrupted(const RunRecord& record, const TrainingResult& result, double wall_seconds) {
+  const RunOutput output = record.output();
+  if (output.exists()) {
+    output.writer->finish("interrupted", result.invalid_reasons.empty(), result.invalid_reasons,
+                          wall_seconds);
+    const std::string line = fmt::format("{}; go on with --resume {}", result.interruption, output.folder);
+    output.progress->log(line);
     print_failure(program_invocation_short_name, line);
   }
   return ExitCode::failed;
 }
 
-ExitCode finish_run(Record* record, TrainingResult& result, const std::vector<std::string>& class_names,
-                    double wall_seconds, World& world) {
+ExitCode finish_run(const RunRecord& record, TrainingResult& result,
+                    const std::vector<std::string>& class_names, double wall_seconds, World& world) {
   world.flight().activity.enter("closing the run");
   if (!result.interruption.empty()) return finish_interrupted(record, result, wall_seconds);
-  if (record) {
-    record->writer->finish("complete", result.invalid_reasons.empty(), result.invalid_reasons, wall_seconds);
-    for (const std::string& reason : result.invalid_reasons) record->progress->line("NOT VALID: " + reason);
-    if (result.test_confusion.rows > 0 && result.test_confusion.rows <= kMostClassesListed)
-      for (const std::string& line : class_table(result.test_confusion, class_names))
-        record->progress->line(line);
-    record->progress->line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record->folder));
-  }
+  record.finish(result.invalid_reasons, wall_seconds);
+  if (result.test_confusion.rows > 0 && result.test_confusion.rows <= kMostClassesListed)
+    for (const std::string& line : class_table(result.test_confusion, class_names)) record.line(line);
+  record.line(fmt::format("done in {:.2f} s: {}/run.h5", wall_seconds, record.output().folder));
   return world.broadcast(result.invalid_reasons).empty() ? ExitCode::done : ExitCode::not_valid;
 }
 
 // checkpoint: to go on from; null: none.
 ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& setup, World& world) {
   world.flight().activity.enter("opening the run");
-  RunData run = describe_run(setup, world, world.broadcast(new_uuid()));
-  const SteadyTime origin =
-      common_start(world, run.ranks[static_cast<std::size_t>(world.rank())].clock_offset);
-  std::unique_ptr<Record> record;
-  std::optional<EmergencyGuard> guard;
-  const auto open = [&] {
-    if (world.rank() == 0) record = std::make_unique<Record>(line, setup, world, run);
-    guard.emplace(world, record.get());
-  };
+  RunData run = describe_run(setup, world);
+  const SteadyTime origin = common_start(world, run);
+  std::optional<RunRecord> record;
+  const auto open = [&] { record.emplace(world, RunPlace{.output = line.output, .quiet = line.quiet}, run); };
   // What goes wrong from now on stands in the run file; but a checkpoint that does not fit leaves no file.
   if (!checkpoint) open();
   try {
@@ -170,13 +112,13 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
       run.header.resumed = {facts.run, checkpoint->digest(), facts.epochs_done, facts.steps_done};
       open();
     }
-    if (record) record->introduce(line, setup, world, run);
-    if (record) trainer.record_to({record->writer.get(), record->progress.get(), record->folder});
+    introduce(*record, line, run, setup, world);
+    trainer.record_to(record->output());
     TrainingResult result = trainer.run();
-    return finish_run(record.get(), result, setup.data.train->info().class_names,
+    return finish_run(*record, result, setup.data.train->info().class_names,
                       seconds_between(origin, steady_now()), world);
   } catch (const std::exception& error) {
-    if (record) record->writer->finish_emergency("failed", error.what());
+    if (record) record->fail(error.what());
     throw;
   }
 }

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "launch/world.hpp"
+#include "record/run_output.hpp"
 #include "timing/clock.hpp"
 #include "train/checkpoint.hpp"
 #include "train/flat_optimizer.hpp"
-#include "train/run_output.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
 #include "train/unfinished_epoch.hpp"

@@ -16,11 +16,11 @@
 #include "launch/topology.hpp"
 #include "models/model_size.hpp"
 #include "models/registry.hpp"
+#include "record/memory.hpp"
 #include "tasks/task.hpp"
 #include "train/cuda_graph.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/layer_costs.hpp"
-#include "train/memory.hpp"
 #include "train/tf32.hpp"
 
 namespace lockstep {

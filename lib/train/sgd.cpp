@@ -3,7 +3,7 @@
 #include <ATen/ops/_fused_sgd.h>
 
 #ifdef LOCKSTEP_WITH_CUDA
-#include "train/current_stream.hpp"
+#include "record/current_stream.hpp"
 #endif
 
 namespace lockstep {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "launch/world.hpp"
+#include "record/run_output.hpp"
 #include "train/cuda_graph.hpp"
-#include "train/run_output.hpp"
 #include "train/setup.hpp"
 #include "train/training_step.hpp"
 

@@ -1,5 +1,7 @@
 #include "train/trainer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -7,6 +9,10 @@
 #include "base/error.hpp"
 #include "launch/flight_recorder.hpp"
 #include "train/learning_rate_schedule.hpp"
+
+#ifdef LOCKSTEP_WITH_CUDA
+#include "train/replay_marks.hpp"
+#endif
 
 namespace lockstep {
 
@@ -30,14 +36,21 @@ std::unique_ptr<Loader> make_loader(const Setup& setup, const Strategy& strategy
   return loader;
 }
 
-BucketTable bucket_table(const FlatBuckets& buckets) {
-  BucketTable table;
-  for (const BucketPlan::Bucket& bucket : buckets.plan().buckets) {
-    table.bytes.push_back(bucket.elements * static_cast<std::int64_t>(sizeof(float)));
-    table.parameters.push_back(static_cast<std::int64_t>(bucket.slots.size()));
-    table.first_parameter.push_back(buckets.parameters()[bucket.slots.front().parameter].name);
-  }
-  return table;
+RecordedSteps recorded_steps(const Setup& setup, const Strategy& strategy) {
+  RecordedSteps steps{.device = setup.device,
+                      .phases = TrainingStep::phases(strategy, setup.batches.accumulate),
+                      .sends_messages = strategy.sends_messages(),
+                      .slowdown = setup.sim.slowdown.get()};
+  if (setup.pipeline)
+    steps.passes = &setup.pipeline->plan.schedule[static_cast<std::size_t>(strategy.stage())];
+  return steps;
+}
+
+double replayed_mark_cost([[maybe_unused]] const StepRecorder::Counts& marks) {
+#ifdef LOCKSTEP_WITH_CUDA
+  if (marks.replayed > 0) return measure_replayed_mark_cost();
+#endif
+  return 0;
 }
 
 }  // namespace
@@ -48,7 +61,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       stream_(setup.device),
       task_(make_task(setup.task, setup.data.train->info())),
       strategy_(make_strategy(setup, &log_)),
-      recorder_(setup, world, *strategy_, log_, origin),
+      recorder_(world, log_, origin, recorded_steps(setup, *strategy_)),
       optimizer_(setup.config.training.optimizer, strategy_->buckets()),
       audit_(setup.data.train->size()),
       capture_(setup, world, recorder_.phases(), &log_),
@@ -108,7 +121,8 @@ void Trainer::run_part(std::int64_t epoch) {
   world_.flight().activity.enter("gathering epoch", epoch + 1);
   recorder_.end_part();
   require_finite_losses();
-  const RankEpoch mine = recorder_.take_part(step_);
+  const RankEpoch mine =
+      recorder_.take_part([this](std::int64_t step, StepRow& row) { step_.count(step, row); });
   if (steps_done_ < end_of(epoch)) return book_.add_part(epoch, mine);
   close_epoch(epoch, mine);
 }
@@ -116,7 +130,7 @@ void Trainer::run_part(std::int64_t epoch) {
 void Trainer::close_epoch(std::int64_t epoch, const RankEpoch& mine) {
   const GpuOfRank gpu = recorder_.end_epoch();
   if (first_step_ >= epoch * setup_.batches.steps_per_epoch()) {  // the first of this run
-    recorder_.report_overhead(mine, output_);
+    report_overhead(mine);
     capture_.report(output_);
   }
   book_.close({.number = epoch, .steps_done = steps_done_, .computed = computed_}, mine, audit_, gpu);
@@ -174,6 +188,13 @@ void Trainer::require_finite_losses() {
       throw run_error("the loss is {} at step {}; lower training.optimizer.lr, or set training.grad_clip",
                       loss, part_begins_at_ + losses_checked_);
   }
+}
+
+void Trainer::report_overhead(const RankEpoch& epoch) {
+  const double share = recorder_.overhead(epoch, replayed_mark_cost(recorder_.phases().counts()));
+  if (!output_.exists()) return;
+  output_.writer->set_recorder_overhead(share);
+  output_.progress->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
 }
 
 void Trainer::show_progress(std::int64_t step) {

@@ -9,13 +9,13 @@
 #include "data/loader.hpp"
 #include "data/work_audit.hpp"
 #include "launch/world.hpp"
+#include "record/rank_recorder.hpp"
+#include "record/run_output.hpp"
 #include "tasks/task.hpp"
 #include "train/checkpoint.hpp"
 #include "train/epoch_book.hpp"
 #include "train/flat_optimizer.hpp"
-#include "train/rank_recorder.hpp"
 #include "train/run_checkpoints.hpp"
-#include "train/run_output.hpp"
 #include "train/setup.hpp"
 #include "train/step_capture.hpp"
 #include "train/strategy.hpp"
@@ -54,6 +54,8 @@ class Trainer {
   void run_step(std::int64_t step, bool computes);
   void adopt_rebuilt_buckets();
   void require_finite_losses();
+  // The share of a step that recording takes, to the output.
+  void report_overhead(const RankEpoch& epoch);
   void show_progress(std::int64_t step);
 
   Setup& setup_;

@@ -78,6 +78,16 @@ float TrainingStep::mean_loss(std::int64_t step) const {
   return loss_share(step) * static_cast<float>(done.step_terms) / static_cast<float>(done.loss_terms);
 }
 
+void TrainingStep::count(std::int64_t step, StepRow& row) const {
+  const StepWork& done = work(step);
+  row.samples = static_cast<std::int32_t>(done.samples);
+  row.loss_terms = static_cast<std::int32_t>(done.loss_terms);
+  row.tokens = static_cast<std::int32_t>(done.tokens);
+  row.padded_tokens = static_cast<std::int32_t>(done.padded_tokens);
+  row.loss = mean_loss(step);
+  row.grad_norm = gradient_norm(step);
+}
+
 void TrainingStep::run(Loader* loader, std::int64_t step, std::int64_t global_step, double learning_rate) {
   torch::Tensor loss_share;  // (), summed over the passes
   StepWork& work = work_[static_cast<std::size_t>(step)];

@@ -11,6 +11,7 @@
 #include "config/run_config.hpp"
 #include "data/loader.hpp"
 #include "data/work_audit.hpp"
+#include "results/step_columns.hpp"
 #include "tasks/task.hpp"
 #include "timing/recorder.hpp"
 #include "train/cuda_graph.hpp"
@@ -75,6 +76,8 @@ class TrainingStep {
   float mean_loss(std::int64_t step) const;  // over this rank's samples; 0 when it had none
   float gradient_norm(std::int64_t step) const { return results_.norm(step); }
   const StepWork& work(std::int64_t step) const { return work_[static_cast<std::size_t>(step)]; }
+  // What the step was made of and came to, into its row.
+  void count(std::int64_t step, StepRow& row) const;
 
  private:
   // The next batch of this rank, counted; null where the strategy does not load.

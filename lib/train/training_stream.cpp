@@ -7,8 +7,8 @@
 
 #include <array>
 
+#include "record/current_stream.hpp"
 #include "timing/cuda_event.hpp"
-#include "train/current_stream.hpp"
 #endif
 
 namespace lockstep {

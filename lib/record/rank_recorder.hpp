@@ -1,0 +1,69 @@
+// RankRecorder: what one rank records of an epoch's steps: phases, communication, the GPU. An epoch is
+// recorded in parts, which checkpoints lie between. Talks to other ranks only to align messages, after a part.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "launch/world.hpp"
+#include "parallel/work_log.hpp"
+#include "plan/schedule.hpp"
+#include "record/comm_log.hpp"
+#include "record/epoch_exchange.hpp"
+#include "record/gpu_monitor.hpp"
+#include "timing/recorder.hpp"
+
+namespace lockstep {
+
+// What is known of a rank's steps before the first.
+struct RecordedSteps {
+  c10::Device device = c10::Device(c10::kCPU);
+  std::size_t phases = 0;       // that a step enters, at most
+  bool sends_messages = false;  // to single ranks
+  // Of a split model: the passes of a step, over and over where it accumulates. null: the model is whole.
+  const std::vector<Action>* passes = nullptr;
+  Slowdown* slowdown = nullptr;
+};
+
+class RankRecorder {
+ public:
+  // Everything outlives it. log: what is sent in a step. origin: the common start, on this rank's clock.
+  RankRecorder(World& world, WorkLog& log, SteadyTime origin, const RecordedSteps& steps);
+
+  StepRecorder& phases() { return recorder_; }
+
+  void begin_epoch();
+  void begin_part(std::int64_t steps);  // makes room for so many
+  // After each step, by its number within the part. Waits for no device.
+  void end_step(std::int64_t step);
+  // Not collective. On return all steps are resolved.
+  void end_part();
+  // Collective where messages are sent. The part that has ended. count: puts into the row of a step, by its
+  // number, what is no time: samples, loss and the like.
+  RankEpoch take_part(const std::function<void(std::int64_t, StepRow&)>& count);
+  // The epoch has ended: what its GPU did.
+  GpuOfRank end_epoch();
+
+  // The share of a step that recording takes, as measured now. replayed_mark: seconds of a mark in a captured
+  // step.
+  double overhead(const RankEpoch& epoch, double replayed_mark) const;
+
+ private:
+  std::vector<StagePass> passes_of_stages() const;
+
+  World& world_;
+  WorkLog& log_;
+  RecordedSteps steps_;
+  CommLog comm_log_;
+  std::unique_ptr<DeviceTimeline> timeline_;
+  StepRecorder recorder_;
+  std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
+  std::vector<StepSpans> spans_;             // of the part that has ended
+  std::int64_t recorded_steps_ = 0;          // before this part, in this run's file
+};
+
+}  // namespace lockstep
