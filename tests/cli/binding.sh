@@ -14,8 +14,6 @@ mapfile -t cores < <(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' |
 first=${cores[0]}
 [ "${#cores[@]}" -ge 2 ] || skip "binding needs two cores, and this process has ${#cores[@]}"
 
-# texts FILE PATH: the strings of a dataset, a line each.
-texts() { h5dump -y -d "$2" "$1" | sed -n '/DATA {/,/}/p' | grep -o '"[^"]*"' | tr -d '"'; }
 dry() { run 0 "$@" "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run --set parallel.threads=auto; }
 printed() { grep -qE -- "$1" "$work/out" || fail "--dry-run does not print: $1"; }
 warned() { grep -qF -- "warning: more threads compute than there are cores, so they take turns: $1" "$2" || fail "no warning: $1"; }

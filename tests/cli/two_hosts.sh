@@ -3,17 +3,14 @@
 # clocks across them, and what analyze makes of the link.
 # shellcheck disable=SC2086  # $small is a list of words
 if [[ -z "${OTHER_HOST:-}" ]]; then exec "$SOURCE/scripts/two-hosts" --rate 100mbit --clock 5000 "$0"; fi
-hosts_variables=$(env | grep '^OMPI_MCA_rmaps')  # support.sh has some of its own
 # shellcheck source=tests/cli/support.sh
 source "$(dirname "$0")/support.sh"
-unset OMPI_MCA_rmaps_base_oversubscribe
-export "${hosts_variables?}"
+unset OMPI_MCA_rmaps_base_oversubscribe  # said by the mapping policy of scripts/two-hosts
 # What every cluster node has, and MPI falls for: an interface with the same address on each host, and no way between.
 for host in "sh -c" "$OTHER_HOST lockstep-2"; do
   $host "ip link add name decoy0 type dummy; ip address add 172.17.0.1/16 dev decoy0; ip link set decoy0 up"
 done
 
-strings() { h5dump -y -d "$2" "$1" | grep -o '"[^"]*"' | tail -n +2 | tr -d '"' | tr '\n' ' '; }
 # cell FILE COLUMN: of the first row of a CSV table.
 cell() {
   awk -F, -v name="$2" 'NR == 1 {for (i = 1; i <= NF; ++i) if ($i == name) column = i}
@@ -35,7 +32,8 @@ on_both() {  # on_both CODE NAME FLAG...
 
 on_both 0 slow_link
 slow=$(find "$work/runs/slow_link" -name run.h5)
-[ "$(strings "$slow" /env/host)" = "lockstep-1 lockstep-2 " ] || fail "the ranks are not on both hosts: $(strings "$slow" /env/host)"
+[ "$(texts "$slow" /env/host | tr '\n' ' ')" = "lockstep-1 lockstep-2 " ] ||
+  fail "the ranks are not on both hosts: $(texts "$slow" /env/host)"
 
 # The clocks: what is 5000 s apart is measured within the bound that is stated, which is not the worst that can be said.
 offset=$(last_value "$slow" /env/clock_offset)

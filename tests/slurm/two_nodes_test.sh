@@ -26,7 +26,7 @@ submit() {
 }
 
 # texts FILE PATH: the strings of a dataset, in one line.
-texts() { h5dump -y -d "$2" "$1" | sed -n '/DATA {/,/}/p' | grep -v 'DATA {\|}' | tr -d '[:space:]",\\'; }
+texts() { h5dump -y -d "$2" "$1" | sed -n '/DATA {/,/}/p' | grep -v 'DATA {\|}' | tr -d '[:space:]",'; }
 
 # Which way the nodes are reached is for the job script and Slurm to say, not for the variables of scripts/two-hosts.
 unset "${!OMPI_MCA_@}"
