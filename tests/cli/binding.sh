@@ -46,7 +46,7 @@ warned "2 threads of 1 rank on 1 core of '" "$crowded/log.txt"
 [ "$(texts "$crowded/run.h5" /env/loader_cores)" = "$first" ] || fail "/env/loader_cores: $(texts "$crowded/run.h5" /env/loader_cores)"
 texts "$crowded/run.h5" /env/machine | grep -q 'NUMA node' || fail "/env/machine says nothing"
 run 0 "$BIN/analyze" validate "$crowded"
-grep -qF '2 threads of 1 rank on 1 core of' "$work/out" || fail "analyze does not see the crowded core"
+tr -s ' \n' ' ' < "$work/out" | grep -qF '2 threads of 1 rank on 1 core of' || fail "analyze does not see the crowded core"
 run 0 "$BIN/analyze" "$crowded"
 grep -qF 'Binding: where ranks and threads may run' "$crowded/report/index.html" || fail "the report has no map"
 
