@@ -47,9 +47,11 @@ find_program() {
 # choose_network: makes NCCL, Open MPI and libfabric use the interface and the provider, where they were named and
 # unless the variable is set already. docs/cluster.md says what else these libraries read.
 choose_network() {
+  local -a there
   if [[ -n "$interface" ]]; then
-    [[ -d "/sys/class/net/$interface" ]] ||
-      die "no network interface '$interface' on $(hostname); LOCKSTEP_INTERFACE is one of: $(cd /sys/class/net && echo *)"
+    mapfile -t there < <(sed -n 's/^ *\([^:]*\):.*/\1/p' /proc/net/dev)
+    [[ " ${there[*]} " == *" $interface "* ]] ||
+      die "no network interface '$interface' on $(hostname); LOCKSTEP_INTERFACE is one of: ${there[*]}"
     # "=": this name and no other that begins with it.
     export NCCL_SOCKET_IFNAME="${NCCL_SOCKET_IFNAME:-=$interface}"
     export OMPI_MCA_btl_tcp_if_include="${OMPI_MCA_btl_tcp_if_include:-$interface}"

@@ -47,9 +47,12 @@ int milliseconds_until(Deadline deadline) {
   return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
-// A node that loses power closes nothing: probes find out within about 10 s.
+// A node that loses power or its cable closes nothing: probes find out within about 10 s. While something is on its way
+// there are none, and that is given up as early.
 void prepare(int fd) {
   const int on = 1, idle = 4, interval = 2, probes = 3;
+  const unsigned unanswered = 1000 * (idle + probes * interval);  // ms
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered, sizeof unanswered);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);

@@ -14,8 +14,6 @@ mapfile -t cores < <(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' |
 first=${cores[0]}
 [ "${#cores[@]}" -ge 2 ] || skip "binding needs two cores, and this process has ${#cores[@]}"
 
-# texts FILE PATH: the strings of a dataset, a line each.
-texts() { h5dump -y -d "$2" "$1" | sed -n '/DATA {/,/}/p' | grep -o '"[^"]*"' | tr -d '"'; }
 dry() { run 0 "$@" "$BIN/train_seq" --config "$work/empty.yaml" $small --dry-run --set parallel.threads=auto; }
 printed() { grep -qE -- "$1" "$work/out" || fail "--dry-run does not print: $1"; }
 warned() { grep -qF -- "warning: more threads compute than there are cores, so they take turns: $1" "$2" || fail "no warning: $1"; }
@@ -48,7 +46,7 @@ warned "2 threads of 1 rank on 1 core of '" "$crowded/log.txt"
 [ "$(texts "$crowded/run.h5" /env/loader_cores)" = "$first" ] || fail "/env/loader_cores: $(texts "$crowded/run.h5" /env/loader_cores)"
 texts "$crowded/run.h5" /env/machine | grep -q 'NUMA node' || fail "/env/machine says nothing"
 run 0 "$BIN/analyze" validate "$crowded"
-grep -qF '2 threads of 1 rank on 1 core of' "$work/out" || fail "analyze does not see the crowded core"
+tr -s ' \n' ' ' < "$work/out" | grep -qF '2 threads of 1 rank on 1 core of' || fail "analyze does not see the crowded core"
 run 0 "$BIN/analyze" "$crowded"
 grep -qF 'Binding: where ranks and threads may run' "$crowded/report/index.html" || fail "the report has no map"
 

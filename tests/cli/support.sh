@@ -72,6 +72,8 @@ dataset() {
   values=$(h5dump -A 0 -m "%.17g" -y -d "$2" "$1" 2>/dev/null | sed -n "/DATA {/,/}/p")
   if grep -q '[0-9]' <<< "$values"; then echo "$values"; else fail "nothing to read in $1, $2"; fi
 }
+# texts FILE PATH: the strings of a dataset, a line each.
+texts() { h5dump -A 0 -y -d "$2" "$1" | sed -n '/DATA {/,/}/p' | grep -o '"[^"]*"' | tr -d '"'; }
 # last_value FILE PATH: as it stands there, a number or not.
 last_value() { dataset "$1" "$2" | tr -d ' \n' | sed 's/^DATA{//; s/}$//' | tr ',' '\n' | tail -n 1; }
 # close_numbers A B BOUND: two numbers, by text, at most so far apart; fails where one is none (nan, nothing).

@@ -109,7 +109,7 @@ end_slurm_test() {
   local code=$?
   stop_slurm "$work/slurm"
   if ((code)); then
-    tail -n 20 "$work"/*.log >&2 || true
+    tail -n 20 "$work"/*.log "$work"/slurm/slurmd.*.log >&2 || true
   fi
   rm -rf "$work"
 }
