@@ -31,6 +31,7 @@ class Target:
     device: str = "cpu"
     precision: str = "fp32"
     tf32: str = "off"  # of fp32 products on a GPU
+    backend: str = "auto"  # parallel.backend
     seconds: Optional[float] = None  # longest time of the process
     keep: Optional[Path] = None  # folder in which the run stays
 
@@ -69,7 +70,7 @@ def config_of(row, batch, steps, threads, on=CPU):
     training = {"steps": steps, "global_batch": batch, "grad_clip": row.clip, "optimizer": {"name": "adam", "lr": 1e-3}}
     if on.device == "cuda":
         training |= {"precision": on.precision, "tf32": on.tf32}
-    parallel = {"device": on.device, "threads": threads}
+    parallel = {"device": on.device, "threads": threads, "backend": on.backend}
     return {"model": row.model, "data": data, "training": training, "parallel": parallel}
 
 

@@ -27,9 +27,9 @@ came_to mpi ""
 ddp_run 2 2 --set parallel.backend=shm --set parallel.device=cuda
 said_once "'parallel.backend' is shm"
 
-# A limit on the size of files holds for memory as well. The run file is smaller.
-limited=(bash -c 'ulimit -f 1000; exec "$@"' bash "$MPIRUN" -np 2 "$BIN/train_ddp" --config "$work/empty.yaml"
-  --output "$work/runs" $small)
+# A limit on the size of files holds for memory as well. The run file is smaller; MPI's own shared memory is not.
+limited=("$MPIRUN" --mca btl tcp,self -np 2 bash -c 'ulimit -f 1000; exec "$@"' bash "$BIN/train_ddp"
+  --config "$work/empty.yaml" --output "$work/runs" $small)
 run 0 "${limited[@]}"
 came_to mpi "the ranks of a node cannot share memory"
 run 2 "${limited[@]}" --set parallel.backend=shm
@@ -45,10 +45,9 @@ run 0 unshare -m bash -c 'mount -t tmpfs -o size=64k tmpfs /dev/shm && "$@"; cod
 came_to shm ""
 grep -qi lockstep "$work/out" && fail "something was left in /dev/shm: $(cat "$work/out")"
 
-# Each rank among its own processes, as in a container of its own.
+# Each rank among its own processes, as in a container of its own. MPI's own shared memory does not survive that.
 if unshare -p -f --mount-proc true 2>/dev/null; then
-  export OMPI_MCA_btl_vader_single_copy_mechanism=none
-  run 0 "$MPIRUN" -np 2 unshare -p -f --mount-proc "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small
+  run 0 "$MPIRUN" --mca btl tcp,self -np 2 unshare -p -f --mount-proc "$BIN/train_ddp" --config "$work/empty.yaml" --output "$work/runs" $small
   came_to mpi "the ranks of a node cannot share memory"
 fi
 
