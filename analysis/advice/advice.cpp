@@ -82,7 +82,7 @@ Advised slow_rank(const Case& c) {
   advice.what =
       loader
           ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
-          : fmt::format("rank {} itself: its device, its cores, what else runs there", late->lateness.rank);
+          : fmt::format("look at rank {}: its device, its cores, what else runs there", late->lateness.rank);
   advice.gain = gain_of_mending(c, *late);
   advice.because =
       fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",

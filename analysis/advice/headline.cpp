@@ -63,14 +63,18 @@ std::string loss_sentence(const GroupSummary& group, const WorkloadSummary& work
                      reason_for(part->name, group));
 }
 
-// Where nothing has a speedup: what is refused, of the group on most ranks.
+// Where nothing has a speedup: what is refused, of the group on most ranks, without the details after the colon.
 std::string refused_headline(const WorkloadSummary& workload, const Analysis& analysis) {
   const GroupSummary* most = nullptr;
   for (const GroupSummary& group : workload.groups)
     if (group.group->any().ranks > 1 && (!most || group.group->any().ranks > most->group->any().ranks))
       most = &group;
-  const std::vector<std::string> why = group_sentences(*most, workload, analysis);
-  return why.empty() ? closing_sentence(workload, analysis) : why.front();
+  const Finding* why = refusal_of(*most, analysis.comparison(*most));
+  if (!why) return closing_sentence(workload, analysis);
+  const char* said =
+      most->measured() ? "No speedup is claimed for {}: {} [{}]." : "No run of {} can be used: {} [{}].";
+  return fmt::format(fmt::runtime(said), most->group->label, why->sentence.substr(0, why->sentence.find(':')),
+                     why->rule->code);
 }
 
 std::string names_of(const std::vector<const GroupSummary*>& groups) {
@@ -103,6 +107,12 @@ std::string verdict_word(const GroupSummary& group, const WorkloadSummary& workl
     default:
       return "cannot be said";
   }
+}
+
+const Finding* refusal_of(const GroupSummary& group, const Comparison& comparison) {
+  if (!group.measured())
+    return lockstep::refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
+  return comparison.refused();
 }
 
 std::optional<Lost> lost_of(const GroupSummary& group, const WorkloadSummary& workload,

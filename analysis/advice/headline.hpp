@@ -14,6 +14,9 @@ namespace lockstep {
 std::string verdict_word(const GroupSummary& group, const WorkloadSummary& workload,
                          const Analysis& analysis);
 
+// Why a group cannot be used, or has no speedup; null: nothing refuses it.
+const Finding* refusal_of(const GroupSummary& group, const Comparison& comparison);
+
 // The lost time of a group with a speedup against its baseline; nothing where it is refused, or for one rank.
 std::optional<Lost> lost_of(const GroupSummary& group, const WorkloadSummary& workload,
                             const Analysis& analysis);

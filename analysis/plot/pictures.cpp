@@ -65,7 +65,7 @@ constexpr Picture kPictures[] = {
     {"timeline", "ranks", "A step",
      "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
      "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
-     "colour a bucket in turn.",
+     "colour a bucket in turn. An arrow leads from the rank that came to a collective first to the one that came last.",
      nullptr, timeline_figure},
     {"pipeline", "pipeline", "A step of the pipeline",
      "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "

@@ -200,17 +200,16 @@ class AnswerTable {
   }
 
   void add_key() {
+    const auto any = [&](auto has) { return std::any_of(overview_.rows.begin(), overview_.rows.end(), has); };
+    if (!any([](const OverviewRow& row) { return row.speedup.has_value(); })) return;
     html_.raw(
-        "<p class=\"note key-line\">Speedup: bar with its 95 % interval; line at 1, dashed at the ideal. Lost time: ");
-    for (const LossLook& look : kLosses) {
-      const bool used = std::any_of(
-          overview_.rows.begin(), overview_.rows.end(),
-          [&](const OverviewRow& row) { return row.lost && seconds_of(*row.lost, look.part) > 0; });
-      if (used)
+        "<p class=\"note key-line\">Speedup: bar with its 95 % interval; line at 1, dashed at the ideal.");
+    if (any([](const OverviewRow& row) { return row.lost.has_value(); })) html_.raw(" Lost time: ");
+    for (const LossLook& look : kLosses)
+      if (any([&](const OverviewRow& row) { return row.lost && seconds_of(*row.lost, look.part) > 0; }))
         html_.raw(fmt::format(
             "<span class=\"sign\"><svg viewBox=\"0 0 10 10\"><rect width=\"10\" height=\"10\" fill=\"{}\"/></svg>{}</span> ",
             kPaint.colour(look.colour), look.name));
-    }
     html_.raw("</p>\n");
   }
 

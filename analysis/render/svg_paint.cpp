@@ -23,7 +23,7 @@ constexpr Paint kPaints[] = {
     {kGreen, "green", kGreen, 0x1fb98a},       {kPurple, "purple", kPurple, kPurple},
     {kOrange, "orange", kOrange, kOrange},     {kSky, "sky", kSky, 0x8accf5},
     {kYellow, "yellow", kYellow, kYellow},     {kGrey, "grey", kGrey, kGrey},
-    {kDarkGrey, "rest", kDarkGrey, 0x868c93},  {kLightGrey, "idle", kLightGrey, 0x4a5058}};
+    {kDarkGrey, "rest", kDarkGrey, 0x868c93},  {kLightGrey, "idle", kLightGrey, 0x5f6872}};
 
 }  // namespace
 

@@ -37,18 +37,13 @@ std::string gain_of(const Advice& advice) {
   return advice.gain.interval ? with_interval(advice.gain) : number(advice.gain.value) + " single";
 }
 
-const Finding* refusal_of_row(const GroupSummary& group, const Comparison& comparison) {
-  if (!group.measured()) return refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
-  return comparison.refused();
-}
-
 OverviewRow row_of(const GroupSummary& group, const WorkloadSummary& workload, const Analysis& analysis,
                    const Predictors& predictors) {
   const Comparison& comparison = analysis.comparison(group);
   OverviewRow row;
   row.group = &group;
   row.verdict = verdict_word(group, workload, analysis);
-  row.refusal = refusal_of_row(group, comparison);
+  row.refusal = refusal_of(group, comparison);
   row.sentences = group_sentences(group, workload, analysis);
   if (row.refusal || !comparison.speedup) return row;
   row.speedup = comparison.speedup;
@@ -80,11 +75,19 @@ std::string as_sentence(std::string text) {
   return text.back() == '.' ? text : text + ".";
 }
 
+// In full, of the row that the headline speaks of: the one on most ranks.
+void explain_refusal(Overview& overview) {
+  const auto ranks = [](const OverviewRow& row) { return row.group->group->any().ranks; };
+  const auto most = std::max_element(overview.rows.begin(), overview.rows.end(),
+                                     [&](const auto& a, const auto& b) { return ranks(a) < ranks(b); });
+  if (most->refusal && ranks(*most) > 1) overview.why = most->sentences.front();
+}
+
 void explain(Overview& overview, const Analysis& analysis) {
   const GroupSummary* best = standing_of(*overview.workload, analysis).best;
   const auto row = std::find_if(overview.rows.begin(), overview.rows.end(),
                                 [&](const OverviewRow& r) { return r.group == best; });
-  if (row == overview.rows.end()) return;
+  if (row == overview.rows.end()) return explain_refusal(overview);
   const GroupSummary& baseline = *summary_of(*overview.workload, analysis.comparison(*best).baseline);
   overview.why = lost_time_sentence(*best, baseline);
   const auto& comparison = analysis.comparison(*best);

@@ -38,13 +38,13 @@ std::string warmup_of(const S& s) {
   return fmt::format("{} of {}{}", steps, s.group->any().steps.size(), s.warmup_given ? " (given)" : "");
 }
 
-Table times(const W& workload) {
+Table times(const Analysis& analysis, const W& workload) {
   const auto left_out = [](const W&, const S& s) -> std::optional<Refused> {
     if (s.measured()) return {};
     return refused_by(*refusal_of(s.group->left_out.front()->findings, Claim::whole_run), "all numbers");
   };
   return group_table(
-      "times", "Times of a step, of training and of the whole run",
+      "times", subject(analysis, workload, "Times of a step, of training and of the whole run"),
       groups_of(workload, [](const S&) { return true; }),
       {words(
            "launches",
@@ -253,7 +253,7 @@ Table quality(const W& workload, const Analysis& analysis) {
 }
 
 void add_workload(Page& page, const W& workload, const Analysis& analysis) {
-  page.tables.push_back(times(workload));
+  page.tables.push_back(times(analysis, workload));
   for (Table table : {speedups(workload, analysis), gpus(workload), communication(workload), ratios(workload),
                       waiting(workload), pop(workload), budget(workload), lost_time(workload, analysis, true),
                       lost_time(workload, analysis, false), learned(workload), quality(workload, analysis)})

@@ -84,6 +84,9 @@ Table take_running(RunSet& runs, const FileStates& states) {
   for (const Launch& launch : runs.launches)
     if (launch.header.status == "running") table.rows.push_back(running_row(launch, states));
   std::erase_if(runs.launches, [](const Launch& launch) { return launch.header.status == "running"; });
+  // Read in the middle of a write: it will be there the next time.
+  std::erase_if(runs.unreadable,
+                [](const std::string& line) { return line.find(".partial: ") != std::string::npos; });
   return table;
 }
 

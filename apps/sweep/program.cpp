@@ -66,16 +66,11 @@ std::vector<Task> round_of(std::size_t points, int launch, std::uint64_t seed) {
   return tasks;
 }
 
-// What analyze printed first, up to its tables.
-std::string verdict_in(const std::string& log) {
+// What analyze printed first: the answer, before the verdict in full.
+std::string answer_in(const std::string& log) {
   std::ifstream in(log);
   std::string text;
-  bool inside = false;
-  for (std::string line; std::getline(in, line);) {
-    if (inside && line.empty()) break;
-    inside = inside || line == "Verdict";
-    if (inside) text += line + '\n';
-  }
+  for (std::string line; std::getline(in, line) && line != "Verdict";) text += line + '\n';
   return text;
 }
 
@@ -266,12 +261,12 @@ class Sweep {
     if (failed_ == total_) return true;
     const std::string log = options_.output + "/analysis.txt";
     std::filesystem::remove(log);
-    const ProcessEnd end = run_process({bin_ + "/analyze", folder_->runs()}, log, 0);
+    const ProcessEnd end = run_process({bin_ + "/analyze", "--full", folder_->runs()}, log, 0);
     if (end.exit_code != 0 && end.exit_code != 3) {
       say(fmt::format("analyze ended with exit code {}: {}", end.exit_code, last_words(log)));
       return false;
     }
-    say(verdict_in(log));
+    say(answer_in(log));
     say(fmt::format("analysis: {}\nreport:   {}/report/index.html", log, folder_->runs()));
     return true;
   }

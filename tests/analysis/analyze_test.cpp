@@ -21,7 +21,7 @@ TEST_CASE("a report is printed, and written below the first path") {
   CHECK(result.code == 0);
   CHECK(result.err == "");
   CHECK(says(result.out, "4 runs of 2 configurations"));
-  CHECK(says(result.out, "times as fast as seq (95 % interval"));
+  CHECK(result.out.starts_with("ddp x2 pays: 1.6"));
   for (const char* name : {"summary.md", "summary.json", "summary.csv"})
     CHECK(fs::file_size(folder / (std::string("report/") + name)) > 500);
   CHECK(says(text_of(folder / "report/summary.json"), "\"speedup\": 1.6"));
@@ -72,7 +72,7 @@ TEST_CASE("--full prints what the answer leaves out, in the same order") {
                     full = analyze(folder, "summary --full " + folder.path()).out;
   CHECK(answer.starts_with("ddp x2 pays: 1.6"));
   CHECK(answer.substr(0, answer.find("--full")).size() > 300);
-  CHECK(full.starts_with(answer.substr(0, answer.find("\n  Warnings"))));
+  CHECK(full.starts_with(answer.substr(0, answer.find("\n  --full"))));
   CHECK(says(full, "times as fast as seq (95 % interval"));
   CHECK(says(full, "Time budget of a step"));
 }
@@ -111,7 +111,7 @@ TEST_CASE("--watch: the answer anew when a run grows and when it ends, until it 
 TEST_CASE("--watch waits for the first run, and ends with 0") {
   const Folder folder;
   const Outcome result =
-      bash(folder, "analyze --watch " + folder.path() + " & sleep 1; kill -INT $!; wait $!");
+      bash(folder, "analyze --watch " + folder.path() + " & sleep 1; kill -TERM $!; wait $!");
   CHECK(result.code == 0);
   CHECK(says(result.out, "Waiting for the first run below"));
 }

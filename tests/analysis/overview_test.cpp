@@ -56,7 +56,9 @@ TEST_CASE("the headline says whether it pays, by how much, and what most is lost
   std::vector<RunData> elsewhere = usual_runs();
   for (RunData& run : elsewhere)
     if (run.header.mode == "ddp") run.fingerprint = "ffffffffffffffff";
-  CHECK(says(headline_for(elsewhere), "No speedup is claimed for ddp x2: the two ran on different hardware"));
+  CHECK(headline_for(elsewhere) ==
+        "No speedup is claimed for ddp x2: the two ran on different hardware [cross-hardware].");
+  CHECK(says(overviews_of(analyse(elsewhere), {}).front().why, "different hardware: fingerprint"));
 }
 
 TEST_CASE("the bucket in which most is exposed is named, where there are several") {
@@ -82,7 +84,7 @@ TEST_CASE("what pays stands first, what is refused last, and each row has its se
   CHECK(overview.rows[2].sentences.empty());
   CHECK(overview.rows[3].refusal->rule->code == std::string("cross-hardware"));
   CHECK(says(overview.why, "Of the "));
-  CHECK(says(overview.next, "rank 1 itself"));
+  CHECK(says(overview.next, "look at rank 1: its device"));
   const Table table = overview_table(analysis, overview, 1);
   REQUIRE(table.rows.size() == 2);  // and the baseline
   CHECK(says(table.below, "2 more configurations"));

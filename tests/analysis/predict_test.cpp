@@ -104,7 +104,7 @@ TEST_CASE("the first advice, followed, gives what it promised") {
   SECTION("a slow rank") {
     faulty.slow_rank = 1;
     faulty.slow_compute = 1.5;
-    check_advice(faulty, mended, "rank 1 itself");
+    check_advice(faulty, mended, "look at rank 1");
   }
   SECTION("the slow loader of one rank") {
     faulty.slow_rank = 3;

@@ -118,7 +118,7 @@ run 0 "$BIN/sweep" until.yaml --output until
 # compare is the short form; wrong words are one line.
 run 0 "$BIN/sweep" compare --config base.yaml --modes seq,ddp --ranks 1,2 --launches 1 --output compared
 [ "$(runs_in compared)" -eq 3 ] || fail "$(runs_in compared) runs of compare, not 3"
-grep -q '^Verdict' "$work/out" || fail "no verdict"
+grep -q 'lost mostly in' "$work/out" || fail "no answer"
 run 2 "$BIN/sweep" compare --config base.yaml --mode seq
 said "unknown flag '--mode'; did you mean '--modes'?"
 run 2 "$BIN/sweep" compare

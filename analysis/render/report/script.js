@@ -121,7 +121,7 @@
     tip.style.top = (y + 18 + tip.offsetHeight > innerHeight ? Math.max(4, y - tip.offsetHeight - 10) : y + 18) + "px";
   };
   window.lockstepRuns = runsOf;
-  function take(element, attribute) {  // the browser would show a title of its own beside ours
+  function take(element) {  // the browser would show a title of its own beside ours
     var text = element.getAttribute("title");
     if (text) { element.dataset.about = text; element.removeAttribute("title"); element.setAttribute("aria-description", text); }
     return element.dataset.about || "";
@@ -130,9 +130,9 @@
     var cell = target.closest("td, th"), row = cell && cell.closest("tr");
     if (!cell) return [];
     if (cell.closest("thead")) return [take(cell)];
-    var table = cell.closest("table"), header = table.tHead && !cell.colSpan > 1 ? null : table.tHead && table.tHead.rows[0].cells[cell.cellIndex];
+    var head = cell.closest("table").tHead, header = head && cell.colSpan === 1 ? head.rows[0].cells[cell.cellIndex] : null;
     if (row.classList.contains("more") || row.classList.contains("run")) return [];
-    return [header && cell.cellIndex > 0 ? take(header) : "", runsOf(row.dataset.g)];
+    return [header && cell.cellIndex > 0 ? take(header) : "", runsOf(row.dataset.g || header && header.dataset.g)];
   }
   document.addEventListener("pointermove", function (event) {
     if (event.target.closest("svg.picture")) return;
