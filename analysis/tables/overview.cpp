@@ -106,10 +106,11 @@ Refused refused_in_short(const Finding& finding) {
           fmt::format("[{}] {}", finding.rule->code, finding.sentence.substr(0, finding.sentence.find(':')))};
 }
 
-// As far as its first comma, and no longer than a column of a terminal.
+// As far as its first comma, or colon where that is still longer than a column of a terminal.
 std::string in_short(const std::string& text) {
   constexpr std::size_t kLongest = 20;
-  const std::string first = text.substr(0, text.find_first_of(",;"));
+  std::string first = text.substr(0, text.find_first_of(",;"));
+  if (first.size() > kLongest) first = first.substr(0, first.find(':'));
   return first.size() > kLongest ? first.substr(0, kLongest - 3) + "..." : first;
 }
 
