@@ -59,7 +59,7 @@ std::string loss_sentence(const GroupSummary& group, const WorkloadSummary& work
   const std::optional<Lost> lost = lost_of(group, workload, analysis);
   const LostTime::Part* part = lost ? largest_loss(*lost) : nullptr;
   if (!part) return "";
-  return fmt::format(" {} of the loss is {}.", share_in_words(part->seconds / lost->time.total),
+  return fmt::format(" {} of the lost time is {}.", share_in_words(part->seconds / lost->time.total),
                      reason_for(part->name, group));
 }
 

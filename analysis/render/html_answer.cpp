@@ -97,7 +97,8 @@ std::string loss_bar(const Lost& lost) {
     const double seconds = seconds_of(lost, look.part), width = kBarWidth * std::max(0.0, seconds) / all;
     if (!(width > 0.2)) continue;
     const std::string share =
-        lost.time.has_shares() ? fmt::format(", {:.0f} % of the loss", 100 * seconds / lost.time.total) : "";
+        lost.time.has_shares() ? fmt::format(", {:.0f} % of the lost time", 100 * seconds / lost.time.total)
+                               : "";
     const std::string part = fmt::format("{}: {} ms{}", look.name, milliseconds(seconds), share);
     content += rectangle(left, left + width, 2, 14, look.colour, part);
     said += "; " + part;

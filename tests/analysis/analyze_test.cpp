@@ -111,7 +111,9 @@ TEST_CASE("--watch: the answer anew when a run grows and when it ends, until it 
 TEST_CASE("--watch waits for the first run, and ends with 0") {
   const Folder folder;
   const Outcome result =
-      bash(folder, ANALYZE_PROGRAM " --watch " + folder.path() + " & sleep 1; kill -TERM $!; wait $!");
+      bash(folder, "said=$(mktemp); " ANALYZE_PROGRAM " --watch " + folder.path() +
+                       " >$said & until grep -q Waiting $said; do sleep 0.1; done; kill -TERM $!; wait $!; "
+                       "code=$?; cat $said; rm $said; exit $code");
   CHECK(result.code == 0);
   CHECK(says(result.out, "Waiting for the first run below"));
 }

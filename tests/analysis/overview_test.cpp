@@ -43,12 +43,12 @@ std::vector<RunData> together(std::vector<RunData> a, const std::vector<RunData>
 
 TEST_CASE("the headline says whether it pays, by how much, and what most is lost on") {
   CHECK(headline_for(usual_runs()).starts_with("ddp x2 pays: 1.6"));
-  CHECK(says(headline_for(usual_runs()), "% efficient. Half of the loss is exposed communication."));
+  CHECK(says(headline_for(usual_runs()), "% efficient. Half of the lost time is exposed communication."));
   const std::string slow = headline_for(together(
       launches_of({}),
       launches_of({.mode = "ddp", .ranks = 2, .forward = 5e-3, .backward = 10e-3, .transfer = 40e-3})));
   CHECK(slow.starts_with("Parallel training does not pay: ddp x2, the fastest, is 0.5"));
-  CHECK(says(slow, "Nearly all of the loss is exposed communication."));
+  CHECK(says(slow, "Nearly all of the lost time is exposed communication."));
   const std::string single = headline_for({make_run({}), make_run(usual_ddp(1))});
   CHECK(single.starts_with("It cannot be said yet whether parallel training pays: ddp x2: 1.6"));
   CHECK(says(single, "x (single launches), 8"));
