@@ -55,7 +55,7 @@ class Hdf5Output {
 
   void flush();  // to the disk
   void close();  // flushes; Error when data did not reach the file
-  // Gives up: closes what can be closed, writes nothing more, never throws.
+  // Gives up: writes nothing more, so that the file stays as it was flushed last; never throws.
   void abandon() noexcept;
   const std::string& path() const { return path_; }
 
@@ -63,6 +63,7 @@ class Hdf5Output {
   [[noreturn]] void fail(const std::string& what) const;
   void require_size(const std::string& path, std::size_t values, const Extent& extent) const;
   void describe(const std::string& path);
+  void reserve_room();
   template <typename T>
   Hdf5Handle create(const std::string& path, const Extent& extent, std::optional<std::size_t> growing_axis);
   void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,6 +73,13 @@ class Texts {
   std::vector<const char*> pointers_;
 };
 
+// Of the file itself; -1: none.
+int descriptor_of(hid_t file) {
+  void* handle = nullptr;
+  return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || handle == nullptr ? -1
+                                                                                : *static_cast<int*>(handle);
+}
+
 Hdf5Handle simple_space(const Extent& extent) {
   return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose};
 }
@@ -104,6 +112,7 @@ void Hdf5Output::remove(const std::string& path) {
   if (!has(path)) return;
   const Hdf5Silence silence;
   if (H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT) < 0) fail(path);
+  reserve_room();
   // Freed space is used again: the old dataset has to be gone from the disk before new data may lie there.
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
 }
@@ -249,8 +258,24 @@ void Hdf5Output::attribute(const std::string& path, const std::string& name,
   attribute_raw(path, name, type.get(), space.get(), Texts(values).data());
 }
 
+// The room for all that HDF5 is about to write: with a disk that is full it would write a part of it over what
+// is there, and leave neither the old file nor the new one.
+void Hdf5Output::reserve_room() {
+  hsize_t bytes = 0;
+  const int descriptor = descriptor_of(file_.get());
+  if (descriptor < 0 || H5Fget_filesize(file_.get(), &bytes) < 0 || bytes == 0) return;
+  rlimit most{};
+  int code = getrlimit(RLIMIT_FSIZE, &most) == 0 && bytes > most.rlim_cur ? EFBIG : 0;
+  // The file's size stays HDF5's affair. Not every file system can say beforehand.
+  if (code == 0 && fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0)
+    code = errno;
+  if (meaning_of_write_error(code) == ExitCode::failed)
+    throw run_error("{}: cannot write to the disk: {}", path_, errno_text(code));
+}
+
 void Hdf5Output::flush() {
   const Hdf5Silence silence;
+  reserve_room();
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
   if (!begun_.empty()) rename_into_place(std::exchange(begun_, {}), path_);
   const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
@@ -268,8 +293,14 @@ void Hdf5Output::close() {
   if (!file_.reset()) fail("to the disk");
 }
 
+// What is on the disk stays as the last flush has left it: HDF5, which writes when it closes a file, writes
+// elsewhere.
 void Hdf5Output::abandon() noexcept {
   const Hdf5Silence silence;
+  const FileDescriptor nowhere(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (const int descriptor = file_.valid() ? descriptor_of(file_.get()) : -1;
+      descriptor >= 0 && nowhere.valid())
+    dup3(nowhere.get(), descriptor, O_CLOEXEC);
   file_.reset();
   if (!begun_.empty()) unlink(begun_.c_str());
 }
