@@ -105,7 +105,7 @@ struct Run::Impl final : private CommObserver {
   BucketLog buckets;
   RankRecorder recorder;
   WorkAudit audit;
-  GpuOfRank gpu;  // in the epoch that has ended
+  GpuOfRank gpu;                              // in the epoch that has ended
   bool has_ids = false, has_numbers = false;  // in this epoch
 
   std::vector<StepCounts> steps;  // of this epoch
