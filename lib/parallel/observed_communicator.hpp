@@ -21,6 +21,10 @@ class ObservedCommunicator final : public Communicator {
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
   bool occupies_device() const override { return inner_.occupies_device(); }
+  bool takes_mean() const override { return inner_.takes_mean(); }
+  at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options) override {
+    return inner_.allocate(elements, options);
+  }
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override;
   WorkPtr reduce(const at::Tensor& tensor, int root) override;
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override;

@@ -11,11 +11,6 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-// Of a single pair of ranks, whose numbers are not those of collectives.
-bool is_message(CollectiveKind kind) {
-  return kind == CollectiveKind::send || kind == CollectiveKind::recv || kind == CollectiveKind::exchange;
-}
-
 }  // namespace
 
 std::vector<BucketLog::Sender>::const_iterator BucketLog::find(const void* sender) const {
@@ -28,7 +23,7 @@ bool BucketLog::knows(const void* sender) const {
 }
 
 void BucketLog::add(const WorkPtr& work, const void* sender, int bucket) {
-  if (is_message(work->kind)) return;
+  if (is_message(work->kind)) return;  // its numbers are those of a pair of ranks
   const auto found = find(sender);
   log_.add(work, found != senders_.end() && bucket >= 0 ? found->first + bucket : -1);
 }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/comm_observer.hpp"
@@ -105,7 +106,7 @@ struct Run::Impl final : private CommObserver {
   BucketLog buckets;
   RankRecorder recorder;
   WorkAudit audit;
-  GpuOfRank gpu;  // in the epoch that has ended
+  GpuOfRank gpu;                              // in the epoch that has ended
   bool has_ids = false, has_numbers = false;  // in this epoch
 
   std::vector<StepCounts> steps;  // of this epoch
