@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "config/suggestions.hpp"
+#include "base/suggestions.hpp"
 #include "record/run_facts.hpp"
 #include "record/run_impl.hpp"
 
