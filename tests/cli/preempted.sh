@@ -97,7 +97,7 @@ stop() {
 }
 
 signals=(TERM INT USR1)
-for mode in seq ddp mp ps ddp3; do
+for mode in ${MODES:-seq ddp mp ps ddp3}; do
   straight "$mode"
   chain=()
   count=$(folders)
