@@ -28,9 +28,10 @@ command_of() {
 }
 flags_of() {
   case $1 in
-    ps) echo "--set parallel.algorithm=parameter_server" ;;
+    ps) echo "--set parallel.algorithm=parameter_server --set data.samples=2400" ;;
     mp) echo "$gpt" ;;
-    *) echo "--set model.hidden=[64,32] --set training.grad_clip=0.05" ;;
+    *) echo "--set model.hidden=[64,32] --set training.grad_clip=0.05
+      --set data.samples=2400" ;;
   esac
 }
 
@@ -97,7 +98,7 @@ stop() {
 }
 
 signals=(TERM INT USR1)
-for mode in seq ddp mp ps ddp3; do
+for mode in ${MODES:-seq ddp mp ps ddp3}; do
   straight "$mode"
   chain=()
   count=$(folders)

@@ -143,7 +143,7 @@ TEST_CASE("a truth value that is neither is refused, and so is a checkpoint of a
   Trained after(4, {}, false);
   CHECK_THROWS_WITH(after.load(path),
                     Catch::Contains("tensor 'buffer/odd.b_Bool' is neither true nor false somewhere"));
-  rewrite([](auto&, TensorTexts& texts) { texts["lockstep_checkpoint"] = "2"; });
+  rewrite([](auto&, TensorTexts& texts) { texts["lockstep_checkpoint"] = "3"; });
   CHECK_THROWS_WITH(Checkpoint(path), path + ": a checkpoint of format 2; this version reads format 1");
   rewrite([](auto&, TensorTexts& texts) {
     texts["lockstep_checkpoint"] = "1";
