@@ -32,8 +32,8 @@ struct Choice {
   T value;
 };
 constexpr Choice<BackendKind> kBackends[] = {{"auto", BackendKind::automatic},
-                                             {"shm", BackendKind::shm},
                                              {"mpi", BackendKind::mpi},
+                                             {"shm", BackendKind::shm},
                                              {"nccl", BackendKind::nccl}};
 constexpr Choice<DeviceKind> kDevices[] = {
     {"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}};
@@ -106,7 +106,7 @@ constexpr FlagRow kFlags[] = {
      [](Options& o, Text f, Text v) { o.seconds = number_in<double>(f, v, v, 0, 1e6); }},
     {"--collectives", "NAME,...", "collectives to measure: all_reduce, reduce_scatter, ... (all)",
      [](Options& o, Text f, Text v) { o.collectives = collectives_in(f, v); }},
-    {"--backend", "B", "auto (the default), shm, mpi or nccl",
+    {"--backend", "B", "auto (the default), mpi, shm or nccl",
      [](Options& o, Text f, Text v) { o.backend = chosen(kBackends, f, v).value; }},
     {"--device", "D", "auto (the default), cpu or cuda",
      [](Options& o, Text f, Text v) { o.device = chosen(kDevices, f, v).value; }},
