@@ -26,8 +26,9 @@ constexpr std::int64_t kBatch = 64;  // of each rank
 constexpr int kSteps = 50;
 
 torch::nn::Sequential make_net() {
-  return {torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 32, 3).padding(1)), torch::nn::ReLU(),
-          torch::nn::AdaptiveAvgPool2d(4), torch::nn::Flatten(), torch::nn::Linear(32 * 4 * 4, 1)};
+  return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 32, 3).padding(1)),
+                               torch::nn::ReLU(), torch::nn::AdaptiveAvgPool2d(4), torch::nn::Flatten(),
+                               torch::nn::Linear(32 * 4 * 4, 1));
 }
 
 // Images whose mean brightness is to be found, in page-locked memory, from which copies do not block.

@@ -25,8 +25,8 @@ constexpr std::array kTypes = {
 };
 
 constexpr Choice<BackendKind> kBackends[] = {{"auto", BackendKind::automatic},
-                                             {"shm", BackendKind::shm},
                                              {"mpi", BackendKind::mpi},
+                                             {"shm", BackendKind::shm},
                                              {"nccl", BackendKind::nccl}};
 constexpr Choice<DeviceKind> kDevices[] = {
     {"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}};
@@ -76,7 +76,7 @@ constexpr Flag<Options> kFlags[] = {
      [](Options& o, Value v) { o.seconds = real_number(v, 0, 1e6); }},
     {"--collectives", "NAME,...", "collectives to measure: all_reduce, reduce_scatter, ... (all)",
      [](Options& o, Value v) { o.collectives = collectives_in(v); }},
-    {"--backend", "B", "auto (the default), shm, mpi or nccl",
+    {"--backend", "B", "auto (the default), mpi, shm or nccl",
      [](Options& o, Value v) { o.backend = chosen(kBackends, v).value; }},
     {"--device", "D", "auto (the default), cpu or cuda",
      [](Options& o, Value v) { o.device = chosen(kDevices, v).value; }},

@@ -39,7 +39,7 @@ said_once "unknown flag '--frobnicate'"
 bench 2 2 --max 1K --min 2K
 said_once "--max 1K is less than --min 2K"
 bench 2 2 --backend tcp
-said_once "--backend tcp: not one of auto, mpi, nccl"
+said_once "--backend tcp: not one of auto, mpi, shm, nccl"
 run 2 "$BIN/commbench"
 said_once "start it as mpirun -np N commbench"
 touch "$work/file"

@@ -28,6 +28,7 @@ ddp_run 2 2 --set parallel.backend=shm --set parallel.device=cuda
 said_once "'parallel.backend' is shm"
 
 # A limit on the size of files holds for memory as well. The run file is smaller; MPI's own shared memory is not.
+# shellcheck disable=SC2016,SC2054,SC2206
 limited=("$MPIRUN" --mca btl tcp,self -np 2 bash -c 'ulimit -f 1000; exec "$@"' bash "$BIN/train_ddp"
   --config "$work/empty.yaml" --output "$work/runs" $small)
 run 0 "${limited[@]}"

@@ -90,7 +90,7 @@ TEST_CASE("what is wrong is said in one line with the remedy") {
     CHECK(refusal_of({"--min", size}).find("not a size from 1 to 1024G") != std::string::npos);
   CHECK(refusal_of({"--iterations", "0"}).find("from 1 to") != std::string::npos);
   CHECK(refusal_of({"--seconds", "nan"}).find("not a number") != std::string::npos);
-  CHECK(refusal_of({"--backend", "gloo"}) == "--backend gloo: not one of auto, mpi, nccl");
+  CHECK(refusal_of({"--backend", "gloo"}) == "--backend gloo: not one of auto, mpi, shm, nccl");
   CHECK(refusal_of({"--dtype", "float"}).find("not one of fp32, fp64, bf16") != std::string::npos);
   CHECK(refusal_of({"--collectives", "all_reduce,"}).find("not one of all_reduce") != std::string::npos);
   CHECK(refusal_of({"--output"}).find("--output needs a value") == 0);

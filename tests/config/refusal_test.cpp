@@ -19,7 +19,7 @@ TEST_CASE("unknown keys name the nearest") {
 
 TEST_CASE("values that no choice has") {
   CHECK(refusal(kMinimal, {"parallel.backend=gloo"}) ==
-        "--set: 'parallel.backend' must be auto, mpi, nccl or sim, not 'gloo'");
+        "--set: 'parallel.backend' must be auto, mpi, shm, nccl or sim, not 'gloo'");
   CHECK(
       refusal(kMinimal, {"parallel.ablation=no_com"}) ==
       "--set: 'parallel.ablation' must be none, no_comm or comm_only, not 'no_com'; did you mean 'no_comm'?");

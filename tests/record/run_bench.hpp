@@ -18,6 +18,7 @@
 #include "launch/session.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/join.hpp"
+#include "record/run.hpp"
 #include "results/run_reader.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
