@@ -25,12 +25,18 @@ std::string random_tail() {
   return fmt::format("{}{:05x}", number % 10, number >> 8 & 0xfffff);
 }
 
+// What a killed writer left there; also a link, which no writer has put there.
+void make_room(const std::string& name) {
+  if (std::error_code error; std::filesystem::is_symlink(name, error)) unlink(name.c_str());
+  remove_if_abandoned(AT_FDCWD, name);
+}
+
 }  // namespace
 
 DurableFile::DurableFile(std::string path, Writers writers) : path_(std::move(path)) {
   do {
     const std::string name = path_ + (writers == Writers::one ? ".partial" : "." + random_tail());
-    if (writers == Writers::one) remove_if_abandoned(AT_FDCWD, name);
+    if (writers == Writers::one) make_room(name);
     file_ = create_unfinished(AT_FDCWD, name);
     if (file_.valid()) unfinished_ = name;
   } while (!file_.valid() && errno == EEXIST && writers == Writers::several);
