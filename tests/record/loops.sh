@@ -27,7 +27,7 @@ run 0 "$BIN/analyze" export csv "$(newest)" --output "$work/export"
 
 loop 0 2 numbers
 run 0 "$BIN/analyze" validate "$(newest)"
-run 0 "$BIN/analyze" summary "$(newest)"
+run 0 "$BIN/analyze" summary --full "$(newest)"
 grep -q 'work not audited' "$work/out" || fail "the report does not say that the work was not audited"
 
 loop 0 2 bare
