@@ -124,7 +124,7 @@ too_much() {
   said_once "$1"
   [ $((SECONDS - started)) -lt 30 ] || fail "took $((SECONDS - started)) s: ${*:2}"
 }
-too_much "--ranks must be" --ranks 100000000
+too_much "--ranks 100000000: not a whole number" --ranks 100000000
 too_much "'data.shape' must be" --set "data.shape=[1000000,1000000,1000000]"
 too_much "'data.shape': " --set "data.shape=[65536,65536,65536]"
 too_much "'data.samples' must be" --set data.samples=1000000000000000

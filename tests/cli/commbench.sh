@@ -38,14 +38,14 @@ bench 2 2 --frobnicate
 said_once "unknown flag '--frobnicate'"
 bench 2 2 --max 1K --min 2K
 said_once "--max 1K is less than --min 2K"
-bench 2 2 --backend tcp
+run 2 "$MPIRUN" -np 2 "$BIN/commbench" --backend tcp
 said_once "--backend tcp: not one of auto, mpi, shm, nccl"
 run 2 "$BIN/commbench"
 said_once "start it as mpirun -np N commbench"
 touch "$work/file"
 run 2 "$MPIRUN" -np 2 "$BIN/commbench" --device cpu --output "$work/file"
 said_once "choose another with --output DIR"
-[ -e /dev/nvidia0 ] || { bench 2 2 --backend nccl; said_once "--backend"; }
+[ -e /dev/nvidia0 ] || { run 2 "$MPIRUN" -np 2 "$BIN/commbench" --device cpu --backend nccl; said_once "--backend"; }
 run 0 "$BIN/commbench" --help
 grep -q -- '--iterations' "$work/out" || fail "--help does not list the flags"
 run 0 "$BIN/commbench" --version
