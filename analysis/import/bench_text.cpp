@@ -207,7 +207,7 @@ class BenchText {
 
   // By what nccl-tests reckons with: the operation, the root, and busbw / algbw.
   std::string kind_by(std::string_view operation, bool rooted, double ratio) {
-    const std::string file = collective_kind(std::filesystem::path(source_).filename().string());
+    std::string file = collective_kind(std::filesystem::path(source_).filename().string());
     if (!file.empty()) return file;
     if (rooted) return operation == "none" ? "broadcast" : "reduce";
     if (operation == "none")

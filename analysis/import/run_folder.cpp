@@ -48,7 +48,7 @@ std::string new_folder(const std::string& into, const std::string& name) {
 }  // namespace
 
 std::string write_imported(const std::string& into, const RunData& run) {
-  const std::string path =
+  std::string path =
       new_folder(into, fmt::format("{}_{}_{}_{}r_{}", compact(run.header.started), run.header.mode,
                                    plain(run.model.name),
                                    std::max<std::int64_t>(run.header.world_size, run.steps.ranks()),
@@ -61,9 +61,9 @@ std::string write_imported(const std::string& into, const RunData& run) {
 }
 
 std::string write_imported(const std::string& into, const CommBench& bench) {
-  const std::string path = new_folder(into, fmt::format("{}_{}r_{}", plain(bench.backend), bench.ranks.size(),
-                                                        bench.header.uuid.substr(0, 8))) +
-                           "/commbench.h5";
+  std::string path = new_folder(into, fmt::format("{}_{}r_{}", plain(bench.backend), bench.ranks.size(),
+                                                  bench.header.uuid.substr(0, 8))) +
+                     "/commbench.h5";
   CommBenchWriter writer(path, bench);
   for (const CommBenchCase& one : bench.cases) writer.append(one);
   writer.finish(true, {}, 0);

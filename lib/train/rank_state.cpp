@@ -52,6 +52,13 @@ void add_rank_states(CheckpointTensors& tensors, const std::vector<RankState>& s
   }
 }
 
+void check_rank_states(const Checkpoint& checkpoint, int first, int stride) {
+  for (int rank = first; rank < checkpoint.facts().ranks; rank += stride) {
+    for (const char* what : {kHost, kDevice}) checkpoint.column<char>(name_of(rank, what));
+    checkpoint.column<std::int64_t>(name_of(rank, kOrder));
+  }
+}
+
 void restore_generators(const Checkpoint& checkpoint, int rank, torch::Device device) {
   std::vector<std::pair<const char*, torch::Device>> generators = {{kHost, torch::kCPU}};
   if (device.is_cuda()) generators.emplace_back(kDevice, device);

@@ -30,6 +30,9 @@ RankState rank_state(const Strategy& strategy, torch::Device device);
 // states: by rank.
 void add_rank_states(CheckpointTensors& tensors, const std::vector<RankState>& states);
 
+// Error(bad_input) where the state of rank first, first + stride, ... is damaged in the file.
+void check_rank_states(const Checkpoint& checkpoint, int first, int stride);
+
 // Not collective; before the first step. Error(bad_input) naming what is damaged.
 void restore_generators(const Checkpoint& checkpoint, int rank, torch::Device device);
 // The order of the rank's buckets; empty where there is none.

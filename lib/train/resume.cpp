@@ -8,6 +8,7 @@
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "config/load_config.hpp"
+#include "train/rank_state.hpp"
 
 namespace lockstep {
 
@@ -153,6 +154,7 @@ void load_on_all_ranks(const Checkpoint& checkpoint, World& world, Model& model,
   std::set<std::string> taken;
   try {
     taken = checkpoint.load(model, optimizer, aliases);
+    check_rank_states(checkpoint, world.rank(), world.size());
   } catch (const Error& refusal) {
     error = refusal.what();
   }

@@ -128,6 +128,6 @@ said "sweep: nothing.yaml: cannot be read"
 run 2 "$BIN/sweep" sweep.yaml --ranks 2
 said "--ranks is a flag of sweep compare"
 run 2 "$BIN/sweep" compare --config base.yaml --ranks 2,x
-said "--ranks: 'x' is not a whole number from 1 to 65536"
+said "--ranks x: not a whole number from 1 to 65536"
 
 finish
