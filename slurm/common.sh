@@ -77,8 +77,6 @@ launch_ranks() {
       srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --cpu-bind=cores "$@"
       ;;
     mpirun)
-      # Ranks that are to end write a checkpoint first; without this they have one second.
-      export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-60}"
       # Flags that bind differ between MPI implementations.
       local -a flags
       read -ra flags <<<"${LOCKSTEP_MPIRUN_FLAGS:-}"
