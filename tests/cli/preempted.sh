@@ -10,7 +10,7 @@ epochs=80
 mkdir "$work/runs"
 last=checkpoint/epoch_0000$epochs.safetensors
 # A signal that ends mpirun leaves the ranks a second otherwise.
-export OMPI_MCA_odls_base_sigkill_timeout=30
+export OMPI_MCA_odls_base_sigkill_timeout=5
 
 gpt="--set model.name=gpt --set model.preset=mini --set model.layers=2 --set model.embedding=16 --set model.heads=2
   --set data.name=synthetic_tokens --set data.vocabulary=60 --set data.max_length=16 --set model.context=16
@@ -115,10 +115,10 @@ for mode in ${MODES:-seq ddp mp ps ddp3}; do
   chain+=("$(newest)")
   [ "${#chain[@]}" -ge 2 ] || fail "$mode: it was never interrupted"
   is_straight "${chain[-1]}" "$mode"
-  run 0 "$BIN/analyze" summary "${chain[@]}"
+  run 0 "$BIN/analyze" summary --full "${chain[@]}"
   grep -q "joined-run" "$work/out" || fail "$mode: analyze does not say that the runs were joined"
   if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$mode: analyze does not take the chain for one run"; fi
-  run 0 "$BIN/analyze" summary "${chain[-1]}"
+  run 0 "$BIN/analyze" summary --full "${chain[-1]}"
   grep -q "is missing here" "$work/out" || fail "$mode: analyze does not say that the link is missing"
 done
 
@@ -149,7 +149,7 @@ for keys in "--set checkpoint.every_steps=7" "--set checkpoint.every_minutes=0.0
     begin "$mode" --resume "$killed" --quiet
     wait "$pid" || fail "$mode, $keys: the run that goes on failed: $(cat "$work/err")"
     is_straight "$(newest)" "$mode"
-    run 0 "$BIN/analyze" summary "$killed" "$(newest)"
+    run 0 "$BIN/analyze" summary --full "$killed" "$(newest)"
     grep -q "joined-run" "$work/out" || fail "$mode, $keys: analyze does not join the killed run"
   done
 done
@@ -170,7 +170,7 @@ for other in seq ddp3 ps; do
   wait "$pid" || fail "$other goes on from ddp: $(cat "$work/err")"
   close_end "$(newest)" ddp "$other goes on from ddp"
 done
-run 0 "$BIN/analyze" summary "$begun" "$(newest)"
+run 0 "$BIN/analyze" summary --full "$begun" "$(newest)"
 grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
 count=$(folders)
 fresh mp --set checkpoint.every_epochs=$epochs

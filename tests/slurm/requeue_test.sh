@@ -82,7 +82,7 @@ for launcher in srun mpirun; do
   [[ "$(ends_with "$job")" == "$(ends_with "$left_alone")" ]] || fail "$launcher: the requeued job ends with other parameters"
   [[ -n "$(loss_of "$job")" && "$(loss_of "$job")" == "$(loss_of "$left_alone")" ]] ||
     fail "$launcher: the requeued job ends with a loss of $(loss_of "$job"), not $(loss_of "$left_alone")"
-  "$programs/analyze" summary "$work/runs/job_$job" >"$work/summary.log" || fail "$launcher: analyze refuses the requeued job"
+  "$programs/analyze" summary --full "$work/runs/job_$job" >"$work/summary.log" || fail "$launcher: analyze refuses the requeued job"
   grep -q 'joined-run' "$work/summary.log" || fail "$launcher: analyze does not say that the runs were joined"
   if grep -qE 'incomplete-run|resumed-run|work-audit' "$work/summary.log"; then fail "$launcher: analyze does not take the job for one run"; fi
 done
