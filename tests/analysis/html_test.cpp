@@ -1,6 +1,6 @@
 #include "analysis/render/html.hpp"
 
-#include <regex>
+#include <cctype>
 
 #include "analysis/render/html_writer.hpp"
 #include "analysis/render/render.hpp"
@@ -34,21 +34,30 @@ std::size_t count_of(const std::string& text, const std::string& words) {
   return count;
 }
 
-// What the page says, without its style and its scripts.
-std::string body_of(const std::string& page) {
-  return std::regex_replace(std::regex_replace(page, std::regex("<style>[^<]*</style>"), ""),
-                            std::regex("<script>[^]*</script>"), "");
+// What the page says, without its style and its scripts. By hand: std::regex calls itself for every character.
+std::string body_of(std::string page) {
+  const auto cut = [&](const std::string& begin, const std::string& end) {
+    const std::size_t from = page.find(begin), to = page.rfind(end);
+    if (from != std::string::npos && to != std::string::npos) page.erase(from, to + end.size() - from);
+  };
+  cut("<style>", "</style>");
+  cut("<script>", "</script>");
+  return page;
 }
 
 // Names of elements whose end is missing or in the wrong place.
 std::vector<std::string> badly_nested(const std::string& page) {
   std::vector<std::string> open, wrong;
   const std::string body = body_of(page);
-  const std::regex tag("<(/?)([a-zA-Z0-9]+)([^>]*)>");
-  for (std::sregex_iterator it(body.begin(), body.end(), tag), end; it != end; ++it) {
-    const std::string name = (*it)[2];
-    if (name == "meta" || (*it)[3].str().ends_with("/")) continue;
-    if ((*it)[1] == "") {
+  for (std::size_t at = body.find('<'); at != std::string::npos; at = body.find('<', at + 1)) {
+    const std::string tag = body.substr(at + 1, body.find('>', at) - at - 1);
+    const bool closes = tag.starts_with("/");
+    const std::size_t begin = closes ? 1 : 0;
+    std::size_t end = begin;
+    while (end < tag.size() && std::isalnum(static_cast<unsigned char>(tag[end]))) ++end;
+    const std::string name = tag.substr(begin, end - begin);
+    if (name.empty() || name == "meta" || tag.ends_with("/")) continue;
+    if (!closes) {
       open.push_back(name);
     } else if (open.empty() || open.back() != name) {
       wrong.push_back(name);

@@ -47,11 +47,11 @@ sbatch --quiet --wait --ntasks=2 --time=5 --output=inside.log --wrap "$programs/
   fail "inside a job: exit code $?"
 [[ "$(runs_in inside)" == 2 ]] || fail "inside a job: $(runs_in inside) runs, not 2"
 
-# wait_for_step: until a job's program trains.
+# wait_for_step: until the long run trains; the short one ends before its twentieth epoch, perhaps just now.
 wait_for_step() {
   local tries
-  for ((tries = 0; tries < 100; ++tries)); do
-    compgen -G "$1/runs/*/launch-1/*/run.h5.partial" >/dev/null && return 0
+  for ((tries = 0; tries < 300; ++tries)); do
+    grep -qs 'epoch 20:' "$1"/runs/*/launch-1/*/log.txt && return 0
     sleep 0.2
   done
   fail "no run began in $1"
