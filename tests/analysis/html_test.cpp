@@ -1,5 +1,6 @@
 #include "analysis/render/html.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 #include "analysis/render/html_writer.hpp"
@@ -36,12 +37,11 @@ std::size_t count_of(const std::string& text, const std::string& words) {
 
 // What the page says, without its style and its scripts. By hand: std::regex calls itself for every character.
 std::string body_of(std::string page) {
-  const auto cut = [&](const std::string& begin, const std::string& end) {
-    const std::size_t from = page.find(begin), to = page.rfind(end);
-    if (from != std::string::npos && to != std::string::npos) page.erase(from, to + end.size() - from);
+  const auto cut = [&](std::size_t from, std::size_t to) {
+    if (from < to && to != std::string::npos) page.erase(from, to - from);
   };
-  cut("<style>", "</style>");
-  cut("<script>", "</script>");
+  while (page.find("<style>") < page.find("</style>")) cut(page.find("<style>"), page.find("</style>") + 8);
+  cut(page.find("<script>"), page.rfind("</script>") + 9);
   return page;
 }
 
@@ -49,8 +49,9 @@ std::string body_of(std::string page) {
 std::vector<std::string> badly_nested(const std::string& page) {
   std::vector<std::string> open, wrong;
   const std::string body = body_of(page);
-  for (std::size_t at = body.find('<'); at != std::string::npos; at = body.find('<', at + 1)) {
-    const std::string tag = body.substr(at + 1, body.find('>', at) - at - 1);
+  for (std::size_t at = body.find('<'), stop = 0; at != std::string::npos; at = body.find('<', stop)) {
+    stop = std::min(body.find('>', at), body.size());
+    const std::string tag = body.substr(at + 1, stop - at - 1);
     const bool closes = tag.starts_with("/");
     const std::size_t begin = closes ? 1 : 0;
     std::size_t end = begin;

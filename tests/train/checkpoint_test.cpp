@@ -144,7 +144,8 @@ TEST_CASE("a truth value that is neither is refused, and so is a checkpoint of a
   CHECK_THROWS_WITH(after.load(path),
                     Catch::Contains("tensor 'buffer/odd.b_Bool' is neither true nor false somewhere"));
   rewrite([](auto&, TensorTexts& texts) { texts["lockstep_checkpoint"] = "3"; });
-  CHECK_THROWS_WITH(Checkpoint(path), path + ": a checkpoint of format 3; this version reads the formats 1 and 2");
+  CHECK_THROWS_WITH(Checkpoint(path),
+                    path + ": a checkpoint of format 3; this version reads the formats 1 and 2");
   rewrite([](auto&, TensorTexts& texts) {
     texts["lockstep_checkpoint"] = "1";
     texts["steps_done"] = "-3";
