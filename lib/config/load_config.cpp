@@ -183,6 +183,11 @@ void apply_set(RunConfig& config, const std::string& set) {
   if (invalid_utf8(set))
     throw input_error("{}: '{}' is not UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
                       excerpt(set));
+  // yaml-cpp reads a tag before a NUL for ever.
+  if (std::any_of(set.begin(), set.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 && !std::isspace(static_cast<unsigned char>(c));
+      }))
+    throw input_error("{}: '{}' contains a control character; remove it", kFromFlag, excerpt(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);
   if (name.empty() || equals == std::string::npos || equals + 1 == set.size())
