@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <set>
 
@@ -14,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/mode.hpp"
 #include "results/run_reader.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -25,12 +25,7 @@ constexpr int kGroupShift = 40, kStepShift = 20;  // of a sequence number: group
 std::string utc(std::int64_t nanoseconds) {
   constexpr std::int64_t kYear2000 = 946'684'800;
   const std::time_t seconds = nanoseconds / 1'000'000'000;
-  if (seconds < kYear2000) return "";
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
+  return seconds < kYear2000 ? "" : utc_timestamp(seconds);
 }
 
 std::vector<std::int64_t> common_steps(const std::vector<RankTrace>& ranks) {

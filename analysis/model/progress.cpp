@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 
 namespace lockstep {
 
@@ -27,13 +26,6 @@ RunProgress progress_of(const Launch& launch, double elapsed, double since) {
   const auto done = static_cast<double>(progress.done), all = static_cast<double>(progress.total);
   progress.left = std::max(0.0, elapsed / done * (all - done) - since);
   return progress;
-}
-
-std::optional<double> seconds_of_time(const std::string& iso8601) {
-  std::tm time{};
-  const char* end = strptime(iso8601.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time);
-  if (!end || *end != '\0') return {};
-  return static_cast<double>(timegm(&time));
 }
 
 }  // namespace lockstep

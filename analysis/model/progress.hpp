@@ -19,7 +19,4 @@ struct RunProgress {
 // elapsed: seconds from the run's start until its file grew last; since: seconds from then to now.
 RunProgress progress_of(const Launch& launch, double elapsed, double since);
 
-// Seconds since 1970 of "2026-01-31T12:00:00Z"; nothing for another text.
-std::optional<double> seconds_of_time(const std::string& iso8601);
-
 }  // namespace lockstep

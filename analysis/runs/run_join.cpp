@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <ctime>
 #include <iterator>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "results/columns.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -123,16 +121,6 @@ std::vector<Row> join_rows(std::vector<Row> before, std::int64_t kept, std::vect
   return before;
 }
 
-std::optional<std::time_t> seconds_of(const std::string& utc) {
-  std::tm time{};
-  if (std::sscanf(utc.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &time.tm_year, &time.tm_mon, &time.tm_mday,
-                  &time.tm_hour, &time.tm_min, &time.tm_sec) != 6)
-    return {};
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
-  return timegm(&time);
-}
-
 }  // namespace
 
 RunData join_runs(RunData before, RunData after) {
@@ -156,7 +144,8 @@ RunData join_runs(RunData before, RunData after) {
 }
 
 double gap_between(const RunData& before, const RunData& after, std::int64_t kept) {
-  const auto began = seconds_of(before.header.started), went_on = seconds_of(after.header.started);
+  const auto began = seconds_of_timestamp(before.header.started),
+             went_on = seconds_of_timestamp(after.header.started);
   if (!began || !went_on) return kUnknown;
   const double ended = kept > 0 ? end_of(before.steps, kept - 1) : 0;
   return std::max(0.0, static_cast<double>(*went_on - *began) - ended);

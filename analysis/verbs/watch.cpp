@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <ctime>
 #include <map>
@@ -17,6 +16,7 @@
 #include "analysis/render/render.hpp"
 #include "analysis/tables/summary.hpp"
 #include "base/error.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -24,6 +24,7 @@ namespace {
 
 constexpr double kPause = 1, kPauseByReading = 5;  // seconds; and times what the last reading took
 
+// As the times of files are.
 double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -50,12 +51,6 @@ FileStates states_below(const std::vector<std::string>& paths) {
   return states;
 }
 
-std::string time_text(double seconds) {
-  const auto s = std::lround(seconds);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
-                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
-
 // When the file of a run that is not finished was written last; 0: it is gone, so the run has ended meanwhile.
 double last_change(const Launch& launch, const FileStates& states) {
   for (const std::string& file : {launch.path, launch.path + "/run.h5.partial", launch.path + "/run.h5"})
@@ -64,13 +59,15 @@ double last_change(const Launch& launch, const FileStates& states) {
 }
 
 std::vector<Cell> running_row(const Launch& launch, const FileStates& states) {
-  const double changed = last_change(launch, states),
-               started = seconds_of_time(launch.header.started).value_or(changed);
+  const double changed = last_change(launch, states);
+  const auto began = seconds_of_timestamp(launch.header.started);
+  const double started = began ? static_cast<double>(*began) : changed;
   const RunProgress p = progress_of(launch, changed - started, now() - changed);
   std::string done = fmt::format("{} {}", p.in_steps ? "step" : "epoch", p.done);
   if (p.total > 0) done += fmt::format(" of {}", p.total);
   return {launch.path, done, p.done > 0 ? Cell(p.comm_share) : Cell(),
-          p.left ? Cell(time_text(*p.left)) : Cell(), time_text(std::max(0.0, now() - changed)) + " ago"};
+          p.left ? Cell(duration_text(*p.left)) : Cell(),
+          duration_text(std::max(0.0, now() - changed)) + " ago"};
 }
 
 // Runs that are still running are shown by themselves: they are no launches yet.
@@ -139,9 +136,9 @@ ExitCode run_watch(const AnalyzeOptions& options) {
   for (double pause = kPause;;) {
     FileStates states = states_below(options.paths);
     if (states != shown) {
-      const double begin = now();
+      const SteadyTime begin = steady_now();
       show(text_of(options, states));
-      pause = std::max(kPause, kPauseByReading * (now() - begin));
+      pause = std::max(kPause, kPauseByReading * seconds_between(begin, steady_now()));
       shown = std::move(states);
     }
     if (interrupted_within(signals, pause)) return ExitCode::done;

@@ -7,6 +7,7 @@
 
 #include "base/durable_file.hpp"
 #include "base/text.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -16,12 +17,6 @@ namespace {
 void show(const std::string& text) {
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
-}
-
-std::string time_left(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
-                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace
@@ -48,7 +43,7 @@ void Progress::draw(SteadyTime now, const ProgressState& s) {
       s.step > 0 ? elapsed * static_cast<double>(s.total_steps - s.step) / static_cast<double>(s.step) : 0;
   const std::string comm = s.comm_share < 0 ? "" : fmt::format("  comm {:.0f} %", 100 * s.comm_share);
   show(fmt::format("\r\033[Kepoch {}/{}  step {}/{}  loss {:.4f}  {:.0f} samples/s{}  {} left", s.epoch + 1,
-                   s.epochs, s.step, s.total_steps, s.loss, s.samples_per_second, comm, time_left(left)));
+                   s.epochs, s.step, s.total_steps, s.loss, s.samples_per_second, comm, duration_text(left)));
 }
 
 void Progress::clear_live_line() {

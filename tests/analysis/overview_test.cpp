@@ -6,6 +6,7 @@
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "support/catch.hpp"
+#include "timing/clock.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
@@ -123,6 +124,6 @@ TEST_CASE("the progress of a running run") {
   launch.settings["training.steps"] = "";
   launch.epochs = 0;
   CHECK_FALSE(progress_of(launch, 100, 0).left);
-  CHECK(seconds_of_time("1970-01-02T00:00:01Z") == 86401);
-  CHECK_FALSE(seconds_of_time("yesterday"));
+  CHECK(seconds_of_timestamp("1970-01-02T00:00:01Z") == 86401);
+  CHECK_FALSE(seconds_of_timestamp("yesterday"));
 }
