@@ -73,8 +73,7 @@ std::string refused_headline(const WorkloadSummary& workload, const Analysis& an
   if (!why) return closing_sentence(workload, analysis);
   const char* said =
       most->measured() ? "No speedup is claimed for {}: {} [{}]." : "No run of {} can be used: {} [{}].";
-  return fmt::format(fmt::runtime(said), most->group->label, why->sentence.substr(0, why->sentence.find(':')),
-                     why->rule->code);
+  return fmt::format(fmt::runtime(said), most->group->label, in_short(*why), why->rule->code);
 }
 
 std::string names_of(const std::vector<const GroupSummary*>& groups) {

@@ -118,7 +118,7 @@ std::string loss_cell(const OverviewRow& row) {
 }
 
 std::string refusal_text(const Finding& finding) {
-  return fmt::format("{} [{}]", finding.sentence.substr(0, finding.sentence.find(':')), finding.rule->code);
+  return fmt::format("{} [{}]", in_short(finding), finding.rule->code);
 }
 
 struct HeaderCell {

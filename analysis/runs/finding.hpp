@@ -39,6 +39,11 @@ struct Finding {
   std::string sentence;
 };
 
+// Its sentence without the details, which follow the colon.
+inline std::string in_short(const Finding& finding) {
+  return finding.sentence.substr(0, finding.sentence.find(':'));
+}
+
 inline bool is_refusal(const Finding& finding) { return finding.rule->refuses != Claim::nothing; }
 // The first finding that refuses the claim, or null.
 const Finding* refusal_of(std::span<const Finding> findings, Claim claim);

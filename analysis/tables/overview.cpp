@@ -102,8 +102,7 @@ void explain(Overview& overview, const Analysis& analysis) {
 
 // "[cross-hardware] the two ran on different hardware": without the details, which follow the colon.
 Refused refused_in_short(const Finding& finding) {
-  return {"",
-          fmt::format("[{}] {}", finding.rule->code, finding.sentence.substr(0, finding.sentence.find(':')))};
+  return {"", fmt::format("[{}] {}", finding.rule->code, in_short(finding))};
 }
 
 // As far as its first comma, or colon where that is still longer than a column of a terminal.
