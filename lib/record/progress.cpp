@@ -7,7 +7,6 @@
 
 #include "base/durable_file.hpp"
 #include "base/text.hpp"
-#include "timing/clock.hpp"
 
 namespace lockstep {
 
