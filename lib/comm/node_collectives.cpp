@@ -200,16 +200,19 @@ bool NodeCollectives::find_parts() {
   return true;
 }
 
+SliceReduction NodeCollectives::reduction_of(const NodeOperation& o) const {
+  return {
+      .dtype = o.output.scalar_type(), .op = o.op, .scale = o.op == ReduceOp::mean ? 1.0 / ranks_.total : 1};
+}
+
 bool NodeCollectives::run_in_place(const NodeOperation& operation, const Pause& pause, bool several_threads) {
   if (post(ranks_.rank).location.block < 0) return false;
   await_all(&Control::announced, run_ + 1, pause);
   if (!find_parts()) return false;
   require_agreement(operation);
   const at::Tensor& tensor = operation.output;
-  const SliceReduction reduction{.dtype = tensor.scalar_type(),
-                                 .op = operation.op,
-                                 .scale = operation.op == ReduceOp::mean ? 1.0 / ranks_.total : 1,
-                                 .past_caches = bytes_of(tensor) * ranks_.size > cache_bytes_};
+  SliceReduction reduction = reduction_of(operation);
+  reduction.past_caches = bytes_of(tensor) * ranks_.size > cache_bytes_;
   const Range mine = slice(ranks_.rank, tensor.numel(), element_bytes(tensor));
   if (ranks_.nodes == 1)
     reduce_slice(reduction, mine, several_threads);
@@ -299,8 +302,7 @@ void NodeCollectives::run_through_slots(const NodeOperation& o, const Pause& pau
 
 void NodeCollectives::all_reduce(const NodeOperation& o, const Pause& pause) {
   const std::int64_t element = element_bytes(o.output);
-  const SliceReduction reduction{
-      .dtype = o.output.scalar_type(), .op = o.op, .scale = o.op == ReduceOp::mean ? 1.0 / ranks_.total : 1};
+  const SliceReduction reduction = reduction_of(o);
   const auto mine = static_cast<std::size_t>(ranks_.rank);
   in_pieces(o.output, 1, [&](std::int64_t begin, std::int64_t count) {
     copy_bytes(parts_[mine], data_of(o.output) + begin * element, count * element);
@@ -322,8 +324,7 @@ void NodeCollectives::all_reduce(const NodeOperation& o, const Pause& pause) {
 }
 
 void NodeCollectives::reduce_small(const NodeOperation& o, const Pause& pause) {
-  const SliceReduction reduction{
-      .dtype = o.output.scalar_type(), .op = o.op, .scale = o.op == ReduceOp::mean ? 1.0 / ranks_.total : 1};
+  const SliceReduction reduction = reduction_of(o);
   in_pieces(o.output, 1, [&](std::int64_t, std::int64_t count) {
     std::byte* const result = data_of(o.output);
     copy_bytes(parts_[static_cast<std::size_t>(ranks_.rank)], result, bytes_of(o.output));

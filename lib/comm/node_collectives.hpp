@@ -90,6 +90,7 @@ class NodeCollectives {
   void meet(const Pause& pause);
   Range slice(int rank, std::int64_t elements, std::int64_t element_bytes) const;
 
+  SliceReduction reduction_of(const NodeOperation& operation) const;
   bool run_in_place(const NodeOperation& operation, const Pause& pause, bool several_threads);
   void reduce_slice(const SliceReduction& reduction, Range slice, bool several_threads);
   void reduce_across(SliceReduction reduction, Range slice);
