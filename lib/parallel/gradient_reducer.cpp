@@ -162,10 +162,8 @@ std::vector<std::size_t> GradientReducer::learnt_order() const {
 
 void GradientReducer::expect_order(const std::vector<std::size_t>& order) {
   ready_order_.clear();
-  std::vector<std::size_t> sorted = order, all = reverse_order(buckets_->parameters().size());
-  std::sort(sorted.begin(), sorted.end());
-  std::reverse(all.begin(), all.end());
-  if (sorted == all) ready_order_ = order;
+  const std::vector<std::size_t> all = reverse_order(buckets_->parameters().size());
+  if (std::is_permutation(order.begin(), order.end(), all.begin(), all.end())) ready_order_ = order;
 }
 
 bool GradientReducer::rebuild() {
