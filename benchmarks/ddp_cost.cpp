@@ -5,16 +5,13 @@
 //   mpirun -np 2 ddp_cost        # with communication; "plain" then trains each rank on its own
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "benchmarks/layered_module.hpp"
 #include "comm/backends.hpp"
 #include "launch/session.hpp"
 #include "parallel/distributed_data_parallel.hpp"
@@ -25,22 +22,8 @@ using namespace lockstep;
 namespace {
 
 constexpr int kSteps = 200;
-constexpr int kWarmUp = 20;
 
-struct Shape {
-  const char* name;
-  int layers, width, batch;
-};
 constexpr Shape kShapes[] = {{"few large layers", 4, 512, 64}, {"many small layers", 100, 32, 16}};
-
-torch::nn::Sequential make(const Shape& shape) {
-  torch::nn::Sequential net;
-  for (int i = 0; i < shape.layers; ++i) {
-    net->push_back(torch::nn::Linear(shape.width, shape.width));
-    net->push_back(torch::nn::Tanh());
-  }
-  return net;
-}
 
 // A module with its optimizer, and how long each of its steps took.
 struct Contender {
@@ -61,11 +44,7 @@ struct Contender {
     seconds.push_back(seconds_between(begin, steady_now()));
   }
 
-  double quantile(double share) const {
-    std::vector<double> sorted(seconds.begin() + kWarmUp, seconds.end());
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size()))];
-  }
+  double quantile(double share) const { return quantile_of(seconds, share); }
 };
 
 void measure(const Shape& shape, Communicator& communicator) {

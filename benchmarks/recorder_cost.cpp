@@ -5,17 +5,14 @@
 //   mpirun -np 2 recorder_cost FOLDER
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "benchmarks/layered_module.hpp"
 #include "comm/backends.hpp"
 #include "launch/session.hpp"
 #include "parallel/distributed_data_parallel.hpp"
@@ -28,23 +25,9 @@ using namespace lockstep;
 namespace {
 
 constexpr int kSteps = 400;
-constexpr int kWarmUp = 20;
 
-struct Shape {
-  const char* name;
-  int layers, width, batch;
-};
 constexpr Shape kShapes[] = {
     {"few_large_layers", 4, 512, 64}, {"many_small_layers", 100, 32, 16}, {"one_tiny_layer", 1, 64, 64}};
-
-torch::nn::Sequential make(const Shape& shape) {
-  torch::nn::Sequential net;
-  for (int i = 0; i < shape.layers; ++i) {
-    net->push_back(torch::nn::Linear(shape.width, shape.width));
-    net->push_back(torch::nn::Tanh());
-  }
-  return net;
-}
 
 // A module over a communicator of its own, and how long each of its steps took.
 struct Contender {
@@ -85,11 +68,7 @@ struct Contender {
     seconds.push_back(seconds_between(begin, steady_now()));
   }
 
-  double quantile(double share) const {
-    std::vector<double> sorted(seconds.begin() + kWarmUp, seconds.end());
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size()))];
-  }
+  double quantile(double share) const { return quantile_of(seconds, share); }
 
   std::unique_ptr<Communicator> communicator;
   torch::nn::Sequential net;
