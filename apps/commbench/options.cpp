@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include "apps/commbench/operations.hpp"
@@ -39,18 +38,15 @@ constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;
 std::int64_t bytes_in(const FlagValue& given) {
   constexpr std::string_view kSuffixes = "KMG";
   std::string_view digits = given.text;
-  std::int64_t unit = 1, count = 0;
+  std::int64_t unit = 1;
   if (const std::size_t at = digits.empty() ? std::string_view::npos : kSuffixes.find(digits.back());
       at != std::string_view::npos) {
     unit = std::int64_t{1} << 10 * (at + 1);
     digits.remove_suffix(1);
   }
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, count);
-  if (error != std::errc() || stop != end || count < 1 || count > kMostBytes / unit)
-    throw input_error("{} {}: not a size from 1 to {}; K, M and G are 2^10, 2^20 and 2^30", given.flag,
-                      given.text, size_text(kMostBytes));
-  return unit * count;
+  if (const auto count = whole_number_in(digits, 1, kMostBytes / unit)) return unit * *count;
+  throw input_error("{} {}: not a size from 1 to {}; K, M and G are 2^10, 2^20 and 2^30", given.flag,
+                    given.text, size_text(kMostBytes));
 }
 
 std::vector<std::string> collectives_in(const FlagValue& given) {

@@ -44,14 +44,19 @@ Error misused(const FlagText& flag) {
 }
 
 template <typename T>
-T number(const FlagValue& given, const char* kind, T least, T most) {
+std::optional<T> number_in(std::string_view text, T least, T most) {
   T value{};
-  const char* const end = given.text.data() + given.text.size();
-  const auto [stop, error] = std::from_chars(given.text.data(), end, value);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
   // Also refuses what is not a number.
-  if (error != std::errc() || stop != end || !(value >= least && value <= most))
-    throw input_error("{} {}: not a {} from {} to {}", given.flag, given.text, kind, least, most);
+  if (error != std::errc() || stop != end || !(value >= least && value <= most)) return {};
   return value;
+}
+
+template <typename T>
+T number(const FlagValue& given, const char* kind, T least, T most) {
+  if (const auto value = number_in(given.text, least, most)) return *value;
+  throw input_error("{} {}: not a {} from {} to {}", given.flag, given.text, kind, least, most);
 }
 
 }  // namespace
@@ -106,6 +111,10 @@ std::vector<std::string> listed(const std::string& text) {
     begin = end + 1;
   }
   return items;
+}
+
+std::optional<std::int64_t> whole_number_in(std::string_view text, std::int64_t least, std::int64_t most) {
+  return number_in(text, least, most);
 }
 
 std::int64_t whole_number(const FlagValue& given, std::int64_t least, std::int64_t most) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,6 +73,8 @@ std::string flag_lines(std::span<const FlagText> flags);
 // "a,b" as its items; an empty one where two commas meet, or at either end.
 std::vector<std::string> listed(const std::string& text);
 
+// All of the text as a whole number within the bounds; nothing otherwise.
+std::optional<std::int64_t> whole_number_in(std::string_view text, std::int64_t least, std::int64_t most);
 // Error(bad_input) naming the bounds unless all of the text is a number within them.
 std::int64_t whole_number(const FlagValue& given, std::int64_t least, std::int64_t most);
 double real_number(const FlagValue& given, double least, double most);
