@@ -1,6 +1,11 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A Slurm out of a temporary folder, with its own munge, of one node (this machine) or of the hosts of scripts/two-hosts.
 # Sourced by the tests.
+
+# Every test is called with the folder of the programs and the source folder.
+PATH="$PATH:/usr/sbin:/sbin"
+programs="$(cd "$1" && pwd)"
+source_folder="$(cd "$2" && pwd)"
 
 # Ends the test with exit code 77 where a part of Slurm is not installed.
 skip_without_slurm() {
@@ -104,6 +109,15 @@ begin_slurm_test() {
   skip_without_slurm
   work="$(mktemp -d)"
   trap end_slurm_test EXIT
+}
+
+# write_small_configuration: $work/small.yaml, a training of six steps.
+write_small_configuration() {
+  cat >"$work/small.yaml" <<'EOF'
+model: {name: mlp}
+data: {name: synthetic_images, samples: 256, test_samples: 64}
+training: {steps: 6, global_batch: 16}
+EOF
 }
 
 end_slurm_test() {

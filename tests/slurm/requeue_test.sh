@@ -3,11 +3,8 @@
 # A job that is signalled writes a checkpoint, goes back to the queue and goes on: it ends as one that was left alone does,
 # and analyze takes its runs for one. Exit code 77: Slurm is not installed.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin"
-programs="$(cd "$1" && pwd)"
-source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
-source "$source_folder/tests/slurm/one_node.sh"
+source "$(dirname "$0")/one_node.sh"
 
 begin_slurm_test
 

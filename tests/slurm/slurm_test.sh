@@ -3,19 +3,12 @@
 # Submits slurm/ddp_cpu.sh to a one-node Slurm started here, and looks at the run file it leaves.
 # Exit code 77: Slurm is not installed.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin"
-programs="$(cd "$1" && pwd)"
-source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
-source "$source_folder/tests/slurm/one_node.sh"
+source "$(dirname "$0")/one_node.sh"
 
 begin_slurm_test
 
-cat >"$work/small.yaml" <<'EOF'
-model: {name: mlp}
-data: {name: synthetic_images, samples: 256, test_samples: 64}
-training: {steps: 6, global_batch: 16}
-EOF
+write_small_configuration
 
 # submit LOG PROGRAMS FLAG...: submits slurm/ddp_cpu.sh with two tasks and waits for its end.
 submit() {

@@ -3,11 +3,8 @@
 # A sweep whose runs are Slurm jobs, on a one-node Slurm started here: by srun and by sbatch, inside a job, with a
 # job that is cancelled, and with a sweep that is ended. Exit code 77: Slurm is not installed.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin"
-programs="$(cd "$1" && pwd)"
-source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
-source "$source_folder/tests/slurm/one_node.sh"
+source "$(dirname "$0")/one_node.sh"
 begin_slurm_test
 
 cd "$work"

@@ -3,20 +3,13 @@
 # Submits slurm/ddp_multinode.sh to a Slurm of two nodes: the hosts of scripts/two-hosts, a daemon on each, and CPUs in the
 # place of GPUs. Exit code 77: Slurm is not installed, or this machine cannot be made into two hosts.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin"
-programs="$(cd "$1" && pwd)"
-source_folder="$(cd "$2" && pwd)"
 # shellcheck source=tests/slurm/one_node.sh
-source "$source_folder/tests/slurm/one_node.sh"
+source "$(dirname "$0")/one_node.sh"
 skip_without_slurm
 [[ -n "${OTHER_HOST:-}" ]] || exec "$source_folder/scripts/two-hosts" "$0" "$@"
 begin_slurm_test
 
-cat >"$work/small.yaml" <<'EOF'
-model: {name: mlp}
-data: {name: synthetic_images, samples: 256, test_samples: 64}
-training: {steps: 6, global_batch: 16}
-EOF
+write_small_configuration
 
 # submit LOG INTERFACE: slurm/ddp_multinode.sh on both nodes, one task each; waits for its end.
 submit() {
