@@ -1,6 +1,6 @@
 #include "config/decode_text.hpp"
 
-#include <string_view>
+#include <algorithm>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -31,26 +31,29 @@ std::string from_utf16(const std::string& path, std::string_view bytes, bool big
   return *text;
 }
 
-bool is_forbidden(char byte) {
-  const auto c = static_cast<unsigned char>(byte);
-  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
-}
-
 void check_characters(const std::string& path, std::string_view text) {
   if (const auto at = invalid_utf8(text)) {
     const TextPlace place = place_in(text, *at);
     throw input_error("{}:{}:{}: the byte 0x{:02x} is not UTF-8; save the file as UTF-8 (it may be Latin-1)",
                       path, place.line, place.column, static_cast<unsigned char>(text[*at]));
   }
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (!is_forbidden(text[at])) continue;
-    const TextPlace place = place_in(text, at);
+  if (const auto at = control_character(text)) {
+    const TextPlace place = place_in(text, *at);
     throw input_error("{}:{}:{}: contains the control character {}; remove it", path, place.line,
-                      place.column, printable(text.substr(at, 1)));
+                      place.column, printable(text.substr(*at, 1)));
   }
 }
 
 }  // namespace
+
+std::optional<std::size_t> control_character(std::string_view text) {
+  const auto found = std::find_if(text.begin(), text.end(), [](char byte) {
+    const auto c = static_cast<unsigned char>(byte);
+    return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+  });
+  if (found == text.end()) return {};
+  return static_cast<std::size_t>(found - text.begin());
+}
 
 std::string decode_text(const std::string& path, const std::string& bytes) {
   refuse_utf32(path, bytes);

@@ -3,13 +3,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <map>
 
 #include "base/error.hpp"
 #include "base/suggestions.hpp"
 #include "base/text.hpp"
+#include "config/decode_text.hpp"
 #include "config/keys.hpp"
 #include "config/yaml_file.hpp"
 
@@ -183,10 +183,7 @@ void apply_set(RunConfig& config, const std::string& set) {
   if (invalid_utf8(set))
     throw input_error("{}: '{}' is not UTF-8; type it in a UTF-8 terminal, or give it in the file", kFromFlag,
                       excerpt(set));
-  // yaml-cpp reads a tag before a NUL for ever.
-  if (std::any_of(set.begin(), set.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 && !std::isspace(static_cast<unsigned char>(c));
-      }))
+  if (control_character(set))
     throw input_error("{}: '{}' contains a control character; remove it", kFromFlag, excerpt(set));
   const std::size_t equals = set.find('=');
   const std::string name = set.substr(0, equals);

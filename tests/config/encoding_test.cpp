@@ -76,6 +76,12 @@ TEST_CASE("control characters are refused where they stand") {
   CHECK(load(kMinimal + "run: {name: \"a\\tb\"}\n").run.name == "a\tb");
 }
 
+TEST_CASE("nor may what is set have any, of which yaml-cpp reads some for ever") {
+  CHECK(refusal(kMinimal, {"run.name=!\0"s}) ==
+        "--set: 'run.name=!\\x00' contains a control character; remove it");
+  CHECK(refusal(kMinimal, {"run.name=a\x7f"}).ends_with("contains a control character; remove it"));
+}
+
 TEST_CASE("what is set must be UTF-8, and stays a comment of the text as given") {
   CHECK(
       refusal(kMinimal, {"run.name=M\xfcller"}) ==
