@@ -140,7 +140,7 @@ class Comparison:
         steps = self.args.steps or steps - steps % ours.BLOCKS
         limit, keep = min(PROCESS_SECONDS, self.left()), self.args.keep and self.args.keep / name.replace(":", "_")
         case = self.case(name)
-        on = ours.Target("cuda", case.precision, self.args.tf32, limit, keep)
+        on = ours.Target("cuda", case.precision, self.args.tf32, seconds=limit, keep=keep)
         result = ours.train(self.args.build, ZOO[case.name], case.batch, steps, self.args.warmup, on=on)
         figures.facts, figures.overhead = result["facts"], result["overhead"]
         return result
