@@ -79,6 +79,18 @@ endfunction()
 _libtorch_target(LibTorch::c10 c10)
 _libtorch_target(LibTorch::cpu torch_cpu)
 target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
+# at::parallel_for is a template: in code compiled without OpenMP it runs on one thread, whatever parallel.threads says.
+# A wheel has the runtime beside it; two of one name on the search path would be one too many.
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(NOT OpenMP_CXX_FOUND)
+  message(WARNING "no OpenMP for ${CMAKE_CXX_COMPILER}: loops of our own run on one thread; GCC has it, clang needs libomp-dev")
+elseif(EXISTS "${LIBTORCH_ROOT}/lib/libgomp.so.1" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  separate_arguments(_openmp UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
+  target_compile_options(LibTorch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${_openmp}>)
+  target_link_libraries(LibTorch::cpu INTERFACE "${LIBTORCH_ROOT}/lib/libgomp.so.1")
+else()
+  target_link_libraries(LibTorch::cpu INTERFACE OpenMP::OpenMP_CXX)
+endif()
 # LibTorch's libraries are built with NDEBUG, and members of its classes depend on it (at::RecordFunction).
 target_compile_definitions(LibTorch::c10 INTERFACE $<$<NOT:$<CONFIG:Release>>:NDEBUG>)
 
