@@ -241,6 +241,11 @@ std::vector<Key> parallel_keys() {
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients are sent and summed"),
       LOCKSTEP_KEY(
+          parallel.sparse_gradients,
+          one_of<SparseGradients>({{"auto", SparseGradients::automatic}, {"off", SparseGradients::off}}),
+          "auto: of a word embedding's gradient on the CPU, clear and reduce only the rows of words in the "
+          "step's batch, unless these are more than half of the vocabulary; off: always the whole"),
+      LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(
               {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),

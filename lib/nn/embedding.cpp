@@ -10,6 +10,7 @@
 
 #include "nn/embedding_kernels.hpp"
 #include "nn/gradient_sink.hpp"
+#include "nn/touched_rows.hpp"
 
 namespace lockstep {
 
@@ -68,6 +69,8 @@ Tensor table_gradient(const Tensor& weight, const Tensor& tokens, const Tensor& 
   const Tensor& present = weight.grad();
   if (weight.is_leaf() && present.defined() && present.is_contiguous() && adds_to_leaves()) {
     RowSums{tokens, gradient, present}.add();
+    if (TouchedRows* rows = TouchedRows::of(weight))
+      rows->touch({tokens.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(tokens.numel())});
     return {};
   }
   Tensor sums = at::zeros(weight.sizes(), gradient.options());

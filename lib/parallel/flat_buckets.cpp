@@ -14,6 +14,8 @@ namespace {
 constexpr std::array kReducible = {torch::kFloat32, torch::kFloat64,      torch::kBFloat16,
                                    torch::kHalf,    torch::kComplexFloat, torch::kComplexDouble};
 
+constexpr int kTableKind = 1000;  // above all of LibTorch's types
+
 void require_type(const NamedParameter& p, const FlatMemory& memory) {
   const torch::ScalarType type = p.tensor.scalar_type();
   if (memory.values && type != torch::kFloat32)
@@ -78,9 +80,10 @@ BucketTable bucket_table(const FlatBuckets& buckets) {
 std::vector<ParameterShape> shapes_of(const std::vector<NamedParameter>& parameters) {
   std::vector<ParameterShape> shapes;
   shapes.reserve(parameters.size());
+  int tables = 0;
   for (const NamedParameter& p : parameters)
     shapes.push_back({p.name, p.tensor.numel(), static_cast<int>(p.tensor.element_size()),
-                      static_cast<int>(p.tensor.scalar_type())});
+                      p.by_rows ? kTableKind + tables++ : static_cast<int>(p.tensor.scalar_type())});
   return shapes;
 }
 
@@ -147,11 +150,16 @@ void FlatBuckets::adopt_gradient(std::size_t parameter) {
   if (!take_gradient(parameter)) parameters_[parameter].tensor.mutable_grad() = gradient_views_[parameter];
 }
 
+bool FlatBuckets::has_gradient_in_place(std::size_t parameter) const {
+  const torch::Tensor& gradient = parameters_[parameter].tensor.grad();
+  return gradient.defined() && gradient.layout() == torch::kStrided &&
+         gradient.data_ptr() == gradient_views_[parameter].data_ptr();
+}
+
 bool FlatBuckets::take_gradient(std::size_t parameter) {
+  if (has_gradient_in_place(parameter)) return true;
   torch::Tensor& gradient = parameters_[parameter].tensor.mutable_grad();
   torch::Tensor& view = gradient_views_[parameter];
-  if (gradient.defined() && gradient.layout() == torch::kStrided && gradient.data_ptr() == view.data_ptr())
-    return true;
   const torch::NoGradGuard no_grad;
   if (!gradient.defined()) {
     view.zero_();

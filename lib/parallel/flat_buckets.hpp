@@ -18,6 +18,7 @@ struct BucketTable;  // results/run_data.hpp
 struct NamedParameter {
   std::string name;
   torch::Tensor tensor;  // a leaf
+  bool by_rows = false;  // a table of whose gradient a step touches few rows: it has a bucket of its own
 };
 
 struct FlatMemory {
@@ -56,6 +57,7 @@ class FlatBuckets {
 
   // The gradient's place in its bucket; .grad is this view, unless somebody has replaced it.
   const torch::Tensor& gradient_view(std::size_t parameter) const { return gradient_views_[parameter]; }
+  bool has_gradient_in_place(std::size_t parameter) const;
   // Puts the gradient back in its place when the user (zero_grad with set_to_none) or autograd has replaced
   // it. Where there is none its place is zeroed, and .grad points at it.
   void adopt_gradient(std::size_t parameter);

@@ -32,12 +32,15 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan), memory);
   ready_order_.reserve(buckets_->parameters().size());
   if (communicates_) share_values(*buckets_, communicator_);
+  for (const NamedParameter& p : buckets_->parameters())
+    tables_.push_back(p.by_rows ? std::make_unique<RowGradient>(p.tensor) : nullptr);
   for (std::size_t p = 0; p < buckets_->parameters().size(); ++p) {
     auto hook = std::make_shared<Hook>(
         Hook{this, p, torch::autograd::impl::grad_accumulator(buckets_->parameters()[p].tensor)});
     hook->accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
-        [weak = std::weak_ptr<Hook>(hook)](const auto& outputs, const auto&) {
-          if (const auto alive = weak.lock()) alive->reducer->on_gradient_ready(alive->parameter);
+        [weak = std::weak_ptr<Hook>(hook)](const auto& outputs, const auto& added) {
+          if (const auto alive = weak.lock())
+            alive->reducer->on_gradient_ready(alive->parameter, !added.empty() && added.front().defined());
           return outputs;
         }));
     hooks_.push_back(std::move(hook));
@@ -63,9 +66,17 @@ void GradientReducer::reset_step() {
     order_.expect(b, static_cast<std::int64_t>(plan.buckets[b].slots.size()));
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
+  parts_.assign(plan.buckets.size(), {});
 }
 
-void GradientReducer::on_gradient_ready(std::size_t parameter) {
+void GradientReducer::adopt(std::size_t parameter) {
+  if (gathers(parameter)) return;
+  if (tables_[parameter] && !buckets_->has_gradient_in_place(parameter)) tables_[parameter]->touch_all();
+  buckets_->adopt_gradient(parameter);
+}
+
+void GradientReducer::on_gradient_ready(std::size_t parameter, bool by_autograd) {
+  if (by_autograd && tables_[parameter]) tables_[parameter]->touch_all();
   adopt(parameter);
   if (!synchronising_) return;
   if (ready_[parameter])
@@ -80,6 +91,10 @@ void GradientReducer::on_gradient_ready(std::size_t parameter) {
 void GradientReducer::zero_gradients() {
   const torch::NoGradGuard no_grad;
   for (std::size_t b = 0; b < buckets_->plan().buckets.size(); ++b) {
+    if (RowGradient* rows = rows_of(b)) {
+      rows->clear(buckets_->gradients()[b]);
+      continue;
+    }
     bool all_gathered = true;
     for (const BucketPlan::Slot& slot : buckets_->plan().buckets[b].slots) {
       if (gathers(slot.parameter))
@@ -113,11 +128,18 @@ void GradientReducer::launch(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
   if (options_.gather_below > 0) gather(bucket);
   if (!communicates_) return;
-  torch::Tensor gradient = buckets_->gradients()[bucket];
+  RowGradient* rows = rows_of(bucket);
+  if (rows == nullptr) return reduce(bucket, buckets_->gradients()[bucket]);
+  works_[bucket] = rows->share_touched(communicator_);
+  if (log_) log_->add(works_[bucket], /*bucket=*/-1);
+}
+
+void GradientReducer::reduce(std::size_t bucket, const torch::Tensor& part) {
+  parts_[bucket] = part;
   const bool average = options_.average && communicator_.size() > 1;
-  if (average && !communicator_.takes_mean()) gradient.mul_(1.0 / communicator_.size());
-  torch::Tensor message = gradient;
-  if (!wire_.empty()) message = wire_[bucket].copy_(gradient);
+  if (average && !communicator_.takes_mean()) parts_[bucket].mul_(1.0 / communicator_.size());
+  torch::Tensor message = part;
+  if (!wire_.empty()) message = wire_[bucket].narrow(0, 0, part.numel()).copy_(part);
   works_[bucket] = communicator_.all_reduce(
       message, average && communicator_.takes_mean() ? ReduceOp::mean : ReduceOp::sum);
   if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
@@ -128,12 +150,27 @@ void GradientReducer::finish() {
     if (!ready_[p]) adopt(p);
   while (!order_.done()) launch(order_.take());
   const torch::NoGradGuard no_grad;
-  for (std::size_t b = 0; b < works_.size(); ++b) {
-    if (!works_[b]) continue;
-    works_[b]->wait();
-    if (!wire_.empty()) torch::Tensor(buckets_->gradients()[b]).copy_(wire_[b]);
-  }
+  if (communicates_) reduce_rows();
+  for (std::size_t b = 0; b < works_.size(); ++b)
+    if (works_[b]) receive(b);
   reset_step();
+}
+
+// In the order of the buckets, as on every rank.
+void GradientReducer::reduce_rows() {
+  for (std::size_t b = 0; b < works_.size(); ++b) {
+    RowGradient* rows = rows_of(b);
+    if (rows == nullptr) continue;
+    works_[b]->wait();
+    reduce(b, rows->pack(buckets_->gradients()[b]));
+  }
+}
+
+void GradientReducer::receive(std::size_t bucket) {
+  works_[bucket]->wait();
+  torch::Tensor& part = parts_[bucket];
+  if (!wire_.empty()) part.copy_(wire_[bucket].narrow(0, 0, part.numel()));
+  if (RowGradient* rows = rows_of(bucket)) rows->unpack(buckets_->gradients()[bucket]);
 }
 
 std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size_t parameters,

@@ -7,6 +7,8 @@
 // pass; rebuild() then lays the buckets out in that order (rank 0's, broadcast), so that a bucket is complete
 // as early as it can be.
 //
+// A table marked as by_rows has a bucket of its own, which is reduced in finish(), by rows where that is less data.
+//
 // On a GPU each addition to a view is a launch, and reads zeros that were written before. With gather_below
 // autograd keeps such gradients for itself until their bucket is complete, and one launch copies them all.
 #pragma once
@@ -18,6 +20,7 @@
 #include "comm/communicator.hpp"
 #include "parallel/bucket_launch.hpp"
 #include "parallel/flat_buckets.hpp"
+#include "parallel/row_gradient.hpp"
 #include "parallel/work_log.hpp"
 
 namespace lockstep {
@@ -72,14 +75,21 @@ class GradientReducer {
 
  private:
   struct Hook;
-  void on_gradient_ready(std::size_t parameter);
+  // by_autograd: autograd has added to the gradient itself.
+  void on_gradient_ready(std::size_t parameter, bool by_autograd);
   void launch(std::size_t bucket);
+  // The table of this bucket; null where it has other parameters.
+  RowGradient* rows_of(std::size_t bucket) const {
+    return tables_[buckets_->plan().buckets[bucket].slots.front().parameter].get();
+  }
+  // part: of the bucket's gradients, from the first.
+  void reduce(std::size_t bucket, const torch::Tensor& part);
+  void reduce_rows();
+  void receive(std::size_t bucket);
   bool gathers(std::size_t parameter) const {
     return buckets_->parameters()[parameter].tensor.numel() < options_.gather_below;
   }
-  void adopt(std::size_t parameter) {
-    if (!gathers(parameter)) buckets_->adopt_gradient(parameter);
-  }
+  void adopt(std::size_t parameter);
   void gather(std::size_t bucket);
   void reset_step();
   void prepare_wire_buffers();
@@ -88,15 +98,17 @@ class GradientReducer {
   ReducerOptions options_;
   WorkLog* log_;
   std::unique_ptr<FlatBuckets> buckets_;
+  std::vector<std::unique_ptr<RowGradient>> tables_;  // by parameter; null: no table
   std::vector<std::shared_ptr<Hook>> hooks_;
   bool communicates_;
   bool synchronising_ = true;
   bool learning_order_ = true;
   std::vector<std::size_t> ready_order_;
   BucketLaunch order_;
-  std::vector<bool> ready_;          // by parameter, this backward pass
-  std::vector<WorkPtr> works_;       // by bucket
-  std::vector<torch::Tensor> wire_;  // by bucket, only when the wire's dtype differs
+  std::vector<bool> ready_;           // by parameter, this backward pass
+  std::vector<WorkPtr> works_;        // by bucket
+  std::vector<torch::Tensor> parts_;  // by bucket: what is being reduced
+  std::vector<torch::Tensor> wire_;   // by bucket, only when the wire's dtype differs
 };
 
 // Collective: all ranks. Rank 0's order of `parameters` gradients, from the order in which it has seen them

@@ -4,13 +4,13 @@
 
 #include "config/load_config.hpp"
 #include "launch/topology.hpp"
-#include "parallel/distributed_data_parallel.hpp"
 #include "plan/schedule_drawing.hpp"
 #include "plan/schedule_simulation.hpp"
 #include "train/binding.hpp"
 #include "train/flat_optimizer.hpp"
 #include "train/layer_costs.hpp"
 #include "train/setup.hpp"
+#include "train/strategy.hpp"
 
 namespace lockstep {
 
@@ -29,7 +29,7 @@ std::string describe_model(const ModelFacts& facts) {
 }
 
 std::string describe_buckets(const Setup& setup) {
-  const std::vector<NamedParameter> parameters = trainable_parameters(*setup.model);
+  const std::vector<NamedParameter> parameters = reduced_parameters(*setup.model, setup.config);
   const RunConfig::Parallel& parallel = setup.config.parallel;
   const BucketPlan plan = plan_buckets(shapes_of(parameters), reverse_order(parameters.size()),
                                        {parallel.first_bucket_mb, parallel.bucket_mb});

@@ -3,7 +3,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-
 #include <utility>
 
 #include "parallel/distributed_data_parallel.hpp"
@@ -51,7 +50,7 @@ class PipelineStrategy final : public Strategy, private PipelineHost {
         replicas_(replicas),
         bf16_(config.training.precision == Precision::bf16),
         runner_(pipeline.chunks, pipeline.plan.schedule, links_of(pipeline), log),
-        reducer_(trainable_parameters(*local_), replicas, options_among(replicas, config), log),
+        reducer_(reduced_parameters(*local_, config), replicas, options_among(replicas, config), log),
         log_(log) {
     if (log) log->set_channel(pipeline.stage);
     connect_replicas(reducer_options(config).reduce_dtype);

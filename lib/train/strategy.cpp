@@ -43,7 +43,7 @@ class ReplicatedStrategy : public Strategy {
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
-        reducer_(trainable_parameters(*model_), communicator, options_on(device_, config), log) {
+        reducer_(reduced_parameters(*model_, config), communicator, options_on(device_, config), log) {
     if (device_ == torch::kCUDA) one_ = torch::ones({}, model_->parameters().front().device());
     synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
@@ -102,6 +102,12 @@ ReducerOptions reducer_options(const RunConfig& config) {
   options.communicate = config.parallel.ablation != Ablation::no_comm;
   options.average = false;  // a loss share is already part of the global mean
   return options;
+}
+
+std::vector<NamedParameter> reduced_parameters(const Model& model, const RunConfig& config) {
+  std::vector<NamedParameter> parameters = trainable_parameters(model);
+  if (config.parallel.sparse_gradients == SparseGradients::automatic) mark_tables(parameters, model);
+  return parameters;
 }
 
 std::unique_ptr<Strategy> make_replicated_strategy(std::shared_ptr<Model> model, Communicator& communicator,

@@ -75,8 +75,9 @@ class Strategy {
   virtual DropoutContext& dropout_context() = 0;
 };
 
-// What the configuration says of reducing gradients.
+// What the configuration says of reducing gradients, and whose.
 ReducerOptions reducer_options(const RunConfig& config);
+std::vector<NamedParameter> reduced_parameters(const Model& model, const RunConfig& config);
 
 // The whole model on every rank. One rank without MPI is sequential training: the same code over the `self`
 // communicator, which sends nothing. Collective. communicator, log and model outlive it.

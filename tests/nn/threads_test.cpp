@@ -41,7 +41,8 @@ std::vector<torch::Tensor> on_threads(int count, const torch::Tensor& input, con
 }
 
 void require_same_bits(const torch::Tensor& input, const Function& function) {
-  const std::vector<torch::Tensor> one = on_threads(1, input, function), three = on_threads(3, input, function);
+  const std::vector<torch::Tensor> one = on_threads(1, input, function),
+                                   three = on_threads(3, input, function);
   REQUIRE(torch::equal(one[0], three[0]));
   REQUIRE(torch::equal(one[1], three[1]));
 }
@@ -63,7 +64,8 @@ TEST_CASE("On one thread and on three the layers' own loops give the same bits")
   const auto context = std::make_shared<DropoutContext>(DropoutContext{11, 3, 40});
   const torch::Tensor weight = torch::randn({3, 100, 32}), bias = torch::randn({100});
   require_same_bits(torch::randn({40, 256}), [&](const auto& table) { return embed(table, tokens); });
-  require_same_bits(torch::randn({40, 256}), [&](const auto& table) { return mean_embedding(table, tokens); });
+  require_same_bits(torch::randn({40, 256}),
+                    [&](const auto& table) { return mean_embedding(table, tokens); });
   require_same_bits(torch::randn({300, 400}), [](const auto& x) { return gelu_tanh(x); });
   require_same_bits(torch::randn({6, 60, 3 * 48}), [&](const auto& qkv) {
     return causal_self_attention(qkv, 3, Dropout{0.1, 7, context}, true);
