@@ -23,7 +23,8 @@ status_is failed run.h5
 [ -z "$(find "$work/runs" -name '*.partial')" ] || fail "left $(find "$work/runs" -name '*.partial')"
 attribute "$(newest)/run.h5" invalid_reasons | grep -q "No space left on device" || fail "the run file does not say why"
 dataset "$(newest)/run.h5" /epochs/train_loss > /dev/null
-run 3 "$BIN/analyze" validate "$(newest)/run.h5"
+run 0 "$BIN/analyze" validate "$(newest)/run.h5"
+grep -q "0 of 1 runs can be used, 0 cannot be read" "$work/out" || fail "analyze does not read the run file as one of a run that failed"
 
 # A checkpoint: half a megabyte each, and room for two.
 disk 1400k
