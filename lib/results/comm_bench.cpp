@@ -6,6 +6,7 @@
 #include "results/file_parts.hpp"
 #include "results/file_reader.hpp"
 #include "results/schema.hpp"
+#include "timing/clock.hpp"
 
 namespace lockstep {
 
@@ -40,8 +41,21 @@ struct CommBenchWriter::Impl {
                 1);
   }
 
+  // A change that the disk does not take ends the file.
+  template <typename Change>
+  void change(const Change& body) {
+    try {
+      body();
+    } catch (const std::exception& error) {
+      close_with_what_there_is(file, final_path, "failed", error.what(),
+                               seconds_between(began, steady_now()));
+      throw;
+    }
+  }
+
   std::string final_path;
   Hdf5Output file;
+  SteadyTime began = steady_now();
   std::vector<std::string> collectives;  // names behind the numbers of /bench/collective
   std::int32_t cases = 0;
 };
@@ -50,13 +64,19 @@ CommBenchWriter::CommBenchWriter(const std::string& final_path, const CommBench&
     : impl_(std::make_unique<Impl>(final_path, start)) {}
 CommBenchWriter::~CommBenchWriter() { impl_->file.abandon(); }
 
-void CommBenchWriter::append(const CommBenchCase& one) { impl_->append(one); }
-void CommBenchWriter::flush() { impl_->file.flush(); }
+void CommBenchWriter::append(const CommBenchCase& one) {
+  impl_->change([&] { impl_->append(one); });
+}
+void CommBenchWriter::flush() {
+  impl_->change([&] { impl_->file.flush(); });
+}
 
 void CommBenchWriter::finish(bool valid, const std::vector<std::string>& reasons, double wall_seconds) {
-  write_status(impl_->file, "complete", valid, reasons, wall_seconds);
-  impl_->file.close();
-  rename_into_place(impl_->file.path(), impl_->final_path);
+  impl_->change([&] {
+    write_status(impl_->file, "complete", valid, reasons, wall_seconds);
+    impl_->file.close();
+    rename_into_place(impl_->file.path(), impl_->final_path);
+  });
 }
 
 namespace {

@@ -39,7 +39,8 @@ class CommBenchWriter {
   CommBenchWriter(const CommBenchWriter&) = delete;
   CommBenchWriter& operator=(const CommBenchWriter&) = delete;
 
-  // Error(failed) naming the file when the disk does not take it.
+  // Error(failed) naming the file when the disk does not take it; the file is then finished as it was flushed last,
+  // with the status "failed".
   void append(const CommBenchCase& one);
   void flush();
   // Closes with the status "complete" and renames the file to its final name, never over another.

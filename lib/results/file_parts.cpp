@@ -68,6 +68,20 @@ void write_status(Hdf5Output& file, const std::string& status, bool valid,
   file.attribute("/", "wall_seconds", wall_seconds);
 }
 
+bool close_with_what_there_is(Hdf5Output& file, const std::string& final_path, const std::string& status,
+                              const std::string& reason, double wall_seconds) noexcept {
+  try {
+    file.go_back();
+    write_status(file, status, false, {reason}, wall_seconds);
+    file.close();
+    rename_into_place(file.path(), final_path);
+    return true;
+  } catch (...) {
+    file.abandon();
+    return false;
+  }
+}
+
 void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ranks,
                        const std::string& fingerprint,
                        const std::map<std::string, std::string>& environment) {

@@ -20,6 +20,11 @@ void rename_into_place(const std::string& from, const std::string& to);
 void write_status(Hdf5Output& file, const std::string& status, bool valid,
                   const std::vector<std::string>& invalid_reasons, double wall_seconds);
 
+// Ends a file that cannot be written any more: what was flushed last, with this status, under its final name. False, and
+// the file stays as it was flushed, when the disk does not even take that.
+bool close_with_what_there_is(Hdf5Output& file, const std::string& final_path, const std::string& status,
+                              const std::string& reason, double wall_seconds) noexcept;
+
 void write_environment(Hdf5Output& file, const std::vector<RankEnvironment>& ranks,
                        const std::string& fingerprint, const std::map<std::string, std::string>& environment);
 

@@ -53,8 +53,11 @@ class Hdf5Output {
   void attribute(const std::string& path, const std::string& name, double value);
   void attribute(const std::string& path, const std::string& name, const std::vector<std::string>& values);
 
-  void flush();  // to the disk
+  // To the disk, which then has room for a status as well, even when it is full.
+  void flush();
   void close();  // flushes; Error when data did not reach the file
+  // To what the last flush has left; what came after it is lost. Error when there was none, or the file is gone.
+  void go_back();
   // Gives up: writes nothing more, so that the file stays as it was flushed last; never throws.
   void abandon() noexcept;
   const std::string& path() const { return path_; }
@@ -63,7 +66,8 @@ class Hdf5Output {
   [[noreturn]] void fail(const std::string& what) const;
   void require_size(const std::string& path, std::size_t values, const Extent& extent) const;
   void describe(const std::string& path);
-  void reserve_room();
+  void reserve_room(hsize_t more);
+  void flush_with_room(hsize_t more);
   template <typename T>
   Hdf5Handle create(const std::string& path, const Extent& extent, std::optional<std::size_t> growing_axis);
   void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -80,6 +81,17 @@ int descriptor_of(hid_t file) {
                                                                                 : *static_cast<int*>(handle);
 }
 
+// Whether the path still names the file that is open.
+bool names(const std::string& path, int descriptor) {
+  struct stat open_file {
+  }, named{};
+  return fstat(descriptor, &open_file) == 0 && stat(path.c_str(), &named) == 0 &&
+         open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+// Bytes that a run file has beyond its end while it is being written: enough to say how the run has ended.
+constexpr hsize_t kRoomForTheEnd = 65536;
+
 Hdf5Handle simple_space(const Extent& extent) {
   return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose};
 }
@@ -112,7 +124,7 @@ void Hdf5Output::remove(const std::string& path) {
   if (!has(path)) return;
   const Hdf5Silence silence;
   if (H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT) < 0) fail(path);
-  reserve_room();
+  reserve_room(kRoomForTheEnd);
   // Freed space is used again: the old dataset has to be gone from the disk before new data may lie there.
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
 }
@@ -258,12 +270,13 @@ void Hdf5Output::attribute(const std::string& path, const std::string& name,
   attribute_raw(path, name, type.get(), space.get(), Texts(values).data());
 }
 
-// The room for all that HDF5 is about to write: with a disk that is full it would write a part of it over what
-// is there, and leave neither the old file nor the new one.
-void Hdf5Output::reserve_room() {
-  hsize_t bytes = 0;
+// The room for all that HDF5 is about to write, and for more: with a disk that is full it would write a part of it
+// over what is there, and leave neither the old file nor the new one.
+void Hdf5Output::reserve_room(hsize_t more) {
+  haddr_t end = 0;
   const int descriptor = descriptor_of(file_.get());
-  if (descriptor < 0 || H5Fget_filesize(file_.get(), &bytes) < 0 || bytes == 0) return;
+  if (descriptor < 0 || H5Fget_eoa(file_.get(), &end) < 0 || end == 0) return;
+  const hsize_t bytes = end + more;
   rlimit most{};
   int code = getrlimit(RLIMIT_FSIZE, &most) == 0 && bytes > most.rlim_cur ? EFBIG : 0;
   // The file's size stays HDF5's affair. Not every file system can say beforehand.
@@ -273,9 +286,11 @@ void Hdf5Output::reserve_room() {
     throw run_error("{}: cannot write to the disk: {}", path_, errno_text(code));
 }
 
-void Hdf5Output::flush() {
+void Hdf5Output::flush() { flush_with_room(kRoomForTheEnd); }
+
+void Hdf5Output::flush_with_room(hsize_t more) {
   const Hdf5Silence silence;
-  reserve_room();
+  reserve_room(more);
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
   if (!begun_.empty()) rename_into_place(std::exchange(begun_, {}), path_);
   const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
@@ -288,9 +303,24 @@ void Hdf5Output::flush() {
 }
 
 void Hdf5Output::close() {
-  flush();
+  flush_with_room(0);
   const Hdf5Silence silence;
+  // Gives the disk back what was reserved beyond the end.
+  if (struct stat status{}; fstat(descriptor_of(file_.get()), &status) == 0)
+    static_cast<void>(ftruncate(descriptor_of(file_.get()), status.st_size));
   if (!file_.reset()) fail("to the disk");
+}
+
+void Hdf5Output::go_back() {
+  const Hdf5Silence silence;
+  const int descriptor = file_.valid() ? descriptor_of(file_.get()) : -1;
+  const bool there = begun_.empty() && descriptor >= 0 && names(path_, descriptor);
+  abandon();
+  if (!there) throw run_error("{}: is not there any more", path_);
+  file_ = {H5Fopen(path_.c_str(), H5F_ACC_RDWR, file_access().get()), H5Fclose};
+  // A dataset that could not be closed keeps HDF5 from opening anything but the file that was given up.
+  if (!file_.valid() || !names(path_, descriptor_of(file_.get())))
+    throw run_error("{}: cannot be opened again: {}", path_, hdf5_reason());
 }
 
 // What is on the disk stays as the last flush has left it: HDF5, which writes when it closes a file, writes

@@ -215,26 +215,27 @@ struct RunWriter::Impl {
     rename_into_place(file.path(), final_path);
   }
 
+  double seconds() const { return seconds_between(began, steady_now()); }
+
   bool close_quietly(const std::string& status, const std::string& reason) {
     try {
-      close(status, false, {reason}, seconds_between(began, steady_now()));
+      close(status, false, {reason}, seconds());
       return true;
     } catch (...) {
-      file.abandon();
-      return false;
+      return close_with_what_there_is(file, final_path, status, reason, seconds());
     }
   }
 
-  // Runs a change of the file unless it is finished. After a failure nothing more is written.
+  // Runs a change of the file unless it is finished. A failure ends the file.
   template <typename Change>
   void change(const Change& body) {
     const std::lock_guard lock(mutex);
     if (finished) return;
     try {
       body();
-    } catch (...) {
+    } catch (const std::exception& error) {
       finished = true;
-      file.abandon();
+      close_with_what_there_is(file, final_path, "failed", error.what(), seconds());
       throw;
     }
   }

@@ -20,7 +20,8 @@ class RunWriter {
   RunWriter& operator=(const RunWriter&) = delete;
 
   // All of these may be called from any thread, one at a time; they throw Error(failed) naming the file when
-  // the disk does not take it, and do nothing once the file is finished.
+  // the disk does not take it, which finishes the file as it was flushed last, with the status "failed" and the
+  // error as its reason; and do nothing once the file is finished.
   void set_buckets(const BucketTable& buckets);
   void set_recorder_overhead(double share);
   void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one

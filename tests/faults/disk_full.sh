@@ -14,10 +14,17 @@ trap 'umount "$work/runs" 2>/dev/null; rm -rf "$work"' EXIT
 fill() { dd if=/dev/zero of="$work/runs/filler" bs=4k status=none 2>/dev/null; }
 own_lines() { grep -cE '^(train_seq|train_ddp|train_mp|analyze|commbench|sweep): ' "$work/err"; }
 
-# The run file.
-disk 200k
+# The run file: what it has stays, and says that the run has failed, on a disk without one free byte.
+disk 400k
 seq_run 1 --set training.epochs=200
 said_once "No space left on device"
+fill
+status_is failed run.h5
+[ -z "$(find "$work/runs" -name '*.partial')" ] || fail "left $(find "$work/runs" -name '*.partial')"
+attribute "$(newest)/run.h5" invalid_reasons | grep -q "No space left on device" || fail "the run file does not say why"
+dataset "$(newest)/run.h5" /epochs/train_loss > /dev/null
+run 0 "$BIN/analyze" validate "$(newest)/run.h5"
+grep -q "0 of 1 runs can be used, 0 cannot be read" "$work/out" || fail "analyze does not read the run file as one of a run that failed"
 
 # A checkpoint: half a megabyte each, and room for two.
 disk 1400k

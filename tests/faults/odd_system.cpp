@@ -1,13 +1,15 @@
-// For LD_PRELOAD: a machine that behaves oddly, seconds after the program has begun.
-//   ODD_CLOCK="2:-86400"     the wall clock is put back by a day
-//   ODD_DISK="2:0.3"         every write to a file, and every wait for the disk, takes so much longer
+// For LD_PRELOAD: a machine that behaves oddly.
+//   ODD_CLOCK=-86400     the wall clock is put back by a day
+//   ODD_DISK=0.3         every write to a file, and every wait for the disk, takes so much longer
+//   ODD_WHEN="runs/*/*.partial"   not before there is such a file; from the start otherwise
 #include <dlfcn.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <atomic>
 #include <cstdlib>
 
 namespace {
@@ -24,13 +26,30 @@ double steady_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// The second number of a variable once the first one's seconds have passed; 0: not yet, or not asked for.
+bool there_is(const char* pattern) {
+  glob_t found{};
+  const bool any = glob(pattern, GLOB_NOSORT, nullptr, &found) == 0;
+  globfree(&found);
+  return any;
+}
+
+// Whether the time for oddities has come; looks for the file a hundred times a second.
+bool has_begun() {
+  static std::atomic<bool> begun{false};
+  static std::atomic<double> looked{0};
+  const char* const pattern = std::getenv("ODD_WHEN");
+  if (pattern == nullptr || begun) return true;
+  const double now = steady_seconds();
+  if (now - looked < 0.01) return false;
+  looked = now;
+  begun = there_is(pattern);
+  return begun;
+}
+
+// 0: not yet, or not asked for.
 double oddity(const char* variable) {
-  static const double began = steady_seconds();
-  double after = 0, value = 0;
   const char* const text = std::getenv(variable);
-  if (text == nullptr || std::sscanf(text, "%lf:%lf", &after, &value) != 2) return 0;
-  return steady_seconds() - began > after ? value : 0;
+  return text != nullptr && has_begun() ? std::atof(text) : 0;
 }
 
 void wait_for_disk(int file) {

@@ -1,6 +1,7 @@
 // The writer is killed at any moment, or the disk fills up at any size. Each case runs in a child process
 // that leaves through exit(), so that HDF5's own clean-up is seen, too.
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <chrono>
@@ -39,11 +40,11 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-// Whole epochs, or a refusal; whether it was read.
-bool whole_epochs(const std::string& path) {
+// Whole epochs of a run that ended so, or a refusal; whether it was read.
+bool whole_epochs(const std::string& path, const std::string& status = "running") {
   try {
     const RunData run = read_run(path);
-    CHECK(run.header.status == "running");
+    CHECK(run.header.status == status);
     CHECK(run.steps.steps() == kSteps * static_cast<std::int64_t>(run.epochs.size()));
     CHECK(run.comm.size() == 4 * run.epochs.size());
     return true;
@@ -139,8 +140,23 @@ TEST_CASE("a disk that fills up at any size is one error, and the process ends b
     CHECK(message.find("File too large") != std::string::npos);
     CHECK(message.find('\n') == std::string::npos);
     CHECK(message.find("finished") == std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(folder / "run.h5"));
-    // What was flushed before is still there to be read.
-    if (std::filesystem::exists(folder / "run.h5.partial")) CHECK(whole_epochs(folder / "run.h5.partial"));
+    // What was flushed before is still there to be read, and does not pass for a run that goes on.
+    CHECK_FALSE(std::filesystem::exists(folder / "run.h5.partial"));
+    CHECK(std::filesystem::exists(folder / "run.h5") == (room >= 150000));
+    if (!std::filesystem::exists(folder / "run.h5")) continue;
+    REQUIRE(whole_epochs(folder / "run.h5", "failed"));
+    const RunData run = read_run(folder / "run.h5");
+    CHECK_FALSE(run.header.valid);
+    CHECK(run.header.invalid_reasons == std::vector<std::string>{message});
   }
+}
+
+TEST_CASE("a run file that is closed has no room left over") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  append(writer, 2);
+  writer.finish("complete", true, {}, 1);
+  struct stat status {};
+  REQUIRE(stat((folder / "run.h5").c_str(), &status) == 0);
+  CHECK(status.st_blocks * 512 < status.st_size + 32768);
 }
