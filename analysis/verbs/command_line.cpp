@@ -1,6 +1,7 @@
 #include "analysis/verbs/command_line.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -11,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/flags.hpp"
 #include "base/mode.hpp"
+#include "base/suggestions.hpp"
 
 namespace lockstep {
 
@@ -188,15 +190,18 @@ std::string flag_help(const std::string& names) {
 }
 
 void require_paths(const AnalyzeOptions& options) {
-  std::string known;
-  for (const Verb& verb : verbs()) known += (known.empty() ? "" : ", ") + std::string(verb.name);
+  std::vector<std::string> known;
+  for (const Verb& verb : verbs()) known.emplace_back(verb.name);
   const auto is_word = [](const std::string& text) {
     return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c) || c == '-'; });
   };
   std::error_code error;
-  for (const std::string& path : options.paths)
-    if (!options.names_verb && is_word(path) && !std::filesystem::exists(path, error))
-      throw input_error("'{}' is neither a path nor a verb; the verbs are {}", path, known);
+  for (const std::string& path : options.paths) {
+    if (options.names_verb || !is_word(path) || std::filesystem::exists(path, error)) continue;
+    const std::string meant = did_you_mean(path, known);
+    throw input_error("'{}' is neither a path nor a verb{}", path,
+                      meant.empty() ? fmt::format("; the verbs are {}", fmt::join(known, ", ")) : meant);
+  }
 }
 
 std::string analyze_help() {
