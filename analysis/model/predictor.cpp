@@ -49,7 +49,9 @@ double spread_over_steps(const LaunchGroup& group) {
 }
 
 bool is_usable(const GroupSummary& group) {
-  if (!group.measured() || refusal_of(group.findings, Claim::budget)) return false;
+  if (!group.measured()) return false;
+  for (const Claim claim : {Claim::budget, Claim::speedup})  // a pace that drifts is no step to reckon from
+    if (refusal_of(group.findings, claim)) return false;
   return group.steps.point[Q::samples] > 0 && group.group->any().ablation().empty();
 }
 
@@ -120,6 +122,13 @@ std::vector<Predictor::Check> Predictor::checks() const {
 
 double Predictor::worst_miss() const { return std::abs(checks().front().miss()); }
 
+Estimate Predictor::widened(Estimate positive) const {
+  const double miss = worst_miss();
+  if (auto& interval = positive.interval)
+    interval = {interval->low / (1 + miss), interval->high * (1 + miss)};
+  return positive;
+}
+
 void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std::string from) {
   link_ = {latency, bandwidth};
   link_from_ = std::move(from);
@@ -139,6 +148,8 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     return;
   }
   if (model.kind == StepKind::ring) return;
+  if (model.kind == StepKind::pipeline)
+    model.optimizer *= static_cast<double>(launch.ranks);  // of all stages
   StageModel& p = model.pipeline;
   p.stages =
       static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));

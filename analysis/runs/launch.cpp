@@ -243,6 +243,11 @@ bool Launch::shares_batches() const {
   return mode == Mode::data_parallel || mode == Mode::parameter_server;
 }
 
+bool Launch::has(std::string_view code) const {
+  return std::any_of(findings.begin(), findings.end(),
+                     [&](const Finding& finding) { return code == finding.rule->code; });
+}
+
 bool Launch::usable() const {
   return std::none_of(findings.begin(), findings.end(),
                       [](const Finding& f) { return f.rule->refuses == Claim::whole_run; });

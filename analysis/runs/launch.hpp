@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/metrics/bucket_times.hpp"
@@ -76,7 +77,8 @@ struct Launch {
   std::string apart;          // why it is not joined with the one that it goes on from
 
   std::vector<Finding> findings;
-  bool usable() const;  // no finding says that the run must not be used
+  bool usable() const;                    // no finding says that the run must not be used
+  bool has(std::string_view code) const;  // a finding with this code
 
   std::span<const Quantities> steady() const {
     return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
