@@ -65,6 +65,7 @@ Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail slower_than_one(const Estimate& speedup, std::int64_t ranks);
 Detail faster_than_ranks(const Estimate& speedup, std::int64_t ranks);
 Detail without_a_cause(const Estimate& speedup, std::int64_t ranks);
+Detail seems_above_ranks(const Estimate& speedup, std::int64_t ranks);
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points);
 Detail fitted_above_one(std::span<const ScalingPoint> points);

@@ -118,6 +118,12 @@ constexpr Rule kRules[] = {
          "not show; look at the baseline's loader, cores and memory, and compare with one rank of the same "
          "mode: {}",
      .on_speedup = checks::without_a_cause},
+    {.code = "above-ranks",
+     .refuses = Claim::nothing,
+     .sentence =
+         "the speedup is more than its ranks can give, as its launches lie far apart: {}; launch more, "
+         "on a machine that does nothing else",
+     .on_speedup = checks::seems_above_ranks},
     {.code = "amdahl-slowdown",
      .refuses = Claim::amdahl,
      .sentence = "Amdahl's law has no parallel share for this: {}",
