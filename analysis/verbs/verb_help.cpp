@@ -59,7 +59,12 @@ constexpr VerbText kTexts[] = {
      "ideal: the baseline's step, divided by the ranks under strong scaling\n"
      "lost: wall minus ideal; the columns after it add up to it\n"
      "compute: forward and backward\n"
-     "comm_wait, comm_transfer: exposed communication, waiting for other ranks and the rest",
+     "comm_wait, comm_transfer: exposed communication, waiting for other ranks and the rest\n"
+     "longer: what forward and backward take beyond their share of the baseline's; the columns after it add up to it\n"
+     "smaller_batch: of that, because a rank has fewer samples; known where one rank ran with so many\n"
+     "beside_comm: because they run beside communication; known where parallel.ablation no_comm ran\n"
+     "too_many_threads, lower_clock, shared: the rest, by what is known of cores and clocks; shared: by what ranks\n"
+     "of a node share, memory and clock. Where one of the first two is not known, the rest holds it as well",
      "", "analyze budget experiments"},
     {"overlap",
      "How long a step communicates, how much of it is hidden under computation, and who is waited for.",
