@@ -14,7 +14,7 @@ namespace {
 Table steps_table(const Analysis& analysis) {
   std::vector<GroupColumn> columns = {metric_as("wall", metric("budget_wall", "wall", 1000))};
   for (std::size_t part = 0; part < kBudgetParts; ++part) {
-    const std::string name = kQuantityNames[part];
+    const std::string name = kBudgetColumns[part].name;
     columns.push_back(metric_as(name, metric("budget_" + name, name, 1000)));
   }
   columns.push_back(metric("other_share", "other %", 100));

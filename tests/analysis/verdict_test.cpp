@@ -128,7 +128,7 @@ TEST_CASE("what ran on several ranks and cannot be used is said first") {
   std::vector<RunData> runs = {make_run({}), make_run(half())};
   runs.back().header.status = "interrupted";
   const std::string text = verdict_of(runs);
-  CHECK(text.starts_with("ddp x2 ran, and no run of it can be used: the run did not come to its end"));
+  CHECK(text.starts_with("ddp x2 ran, and no run of it can be used: the run did not finish"));
   CHECK(says(text, "[incomplete-run]"));
   CHECK(says(text, "cannot be said: no run on more than one rank can be used"));
   CHECK(lacks(text, "Nothing ran"));
