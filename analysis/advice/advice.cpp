@@ -29,6 +29,12 @@ struct Case {
   std::int64_t ranks;
   double samples;  // of a rank
 
+  // What the model tells, with its own error as part of what is not known.
+  Estimate told(const Predictor::Metric& metric) const {
+    return predictor.widened(predictor.estimate(metric));
+  }
+  // Cores that ranks take from each other: the model knows nothing of that.
+  bool shares_cores() const { return launch.has("oversubscribed"); }
   // The gain of a step that is shorter by so much.
   Estimate shorter(
       const std::function<double(const StepModel&, const Link&, const Quantities&)>& saving) const {
@@ -68,7 +74,7 @@ Estimate gain_of_mending(const Case& c, const LateRank& late) {
   if (!c.predictor.has_link())
     return c.shorter(
         [&](const StepModel&, const Link&, const Quantities&) { return avoidable(late, c.ranks); });
-  return c.predictor.estimate([&](const StepModel& m, const Link& link, const Quantities& q) {
+  return c.told([&](const StepModel& m, const Link& link, const Quantities& q) {
     return q[Q::wall] / cost_of_step(mended(m, late, c.ranks), link, c.ranks, c.samples).seconds;
   });
 }
@@ -93,7 +99,7 @@ Advised slow_rank(const Case& c) {
 
 Advised slow_loader(const Case& c) {
   if (c.share(Q::data) < kWorthHiding) return {};
-  return Advice{"more data.workers, so that loading is hidden under compute",
+  return Advice{"more data.workers, if cores are free, so that loading is hidden under compute",
                 c.shorter([](const StepModel&, const Link&, const Quantities& q) { return q[Q::data]; }),
                 fmt::format("each step waits {} ms for the loader, {} % of it",
                             milliseconds(c.group.steps.point[Q::data]), number(100 * c.share(Q::data)))};
@@ -106,13 +112,14 @@ double backward_of(const StepModel& m, double samples) {
 // What a change of the model saves in exposed transfer, at most what is exposed now apart from waiting.
 template <typename Change>
 Estimate saving(const Case& c, Change change) {
-  return c.shorter([&, change](const StepModel& m, const Link& link, const Quantities& q) {
-    StepModel changed = m;
-    change(changed);
-    const double backward = backward_of(m, c.samples);
-    return std::min(exposed_transfer(q), exposed_transfer(m, link, c.ranks, backward) -
-                                             exposed_transfer(changed, link, c.ranks, backward));
-  });
+  return c.predictor.widened(
+      c.shorter([&, change](const StepModel& m, const Link& link, const Quantities& q) {
+        StepModel changed = m;
+        change(changed);
+        const double backward = backward_of(m, c.samples);
+        return std::min(exposed_transfer(q), exposed_transfer(m, link, c.ranks, backward) -
+                                                 exposed_transfer(changed, link, c.ranks, backward));
+      }));
 }
 
 Advised buckets(const Case& c) {
@@ -130,15 +137,15 @@ Advised buckets(const Case& c) {
     least = exposed;
     best = size;
   }
-  if (best == 0) return {};
+  if (best == 0 || std::atof(c.launch.setting("parallel.bucket_mb").c_str()) == best) return {};
   return Advice{
-      fmt::format("parallel.bucket_mb {}", number(best)),
+      fmt::format("parallel.bucket_mb {:g}", best),
       saving(c, [&, bytes, best](StepModel& m) { plan_buckets(m, c.launch, bytes, best); }),
-      fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {} MB would "
+      fmt::format("{} buckets a step leave {} ms exposed over this link ({} us, {} GB/s); {:g} MB would "
                   "leave {} ms",
                   now.bucket_bytes.size(), milliseconds(exposed_now),
-                  number(1e6 * c.predictor.link().latency), number(c.predictor.link().bandwidth / 1e9),
-                  number(best), milliseconds(least))};
+                  number(1e6 * c.predictor.link().latency), number(c.predictor.link().bandwidth / 1e9), best,
+                  milliseconds(least))};
 }
 
 Advised overlap_on(const Case& c) {
@@ -193,10 +200,19 @@ std::vector<Advice> measured_siblings(const Case& c) {
   return found;
 }
 
-Advised fewer_ranks(const Case& c) {
+// What is named for another measured group: its ranks where nothing else differs, or else the group.
+std::string instead(const Case& c, const Launch& there, const std::string& label) {
+  const bool same_mode = there.header.mode == c.launch.header.mode || there.ranks == 1;
+  return same_mode ? fmt::format("fewer ranks: {}", there.ranks) : fmt::format("{} in its place", label);
+}
+
+// The fastest other group that was measured on fewer ranks, or in another mode on as many.
+Advised another_group(const Case& c) {
   Advised best;
   for (const GroupSummary& other : c.workload.groups) {
-    if (!other.measured() || other.group->any().ranks >= c.ranks) continue;
+    if (!other.measured() || other.group->any().ranks > c.ranks) continue;
+    if (other.group->any().ranks == c.ranks && other.group->any().header.mode == c.launch.header.mode)
+      continue;
     const Comparison &mine = c.group.against_seq, &theirs = other.against_seq;
     const bool comparable = other.group == mine.baseline
                                 ? mine.speedup.has_value()
@@ -207,7 +223,7 @@ Advised fewer_ranks(const Case& c) {
     });
     if (best && gain.value <= best->gain.value) continue;
     best = Advice{
-        fmt::format("fewer ranks: {}", other.group->any().ranks), gain,
+        instead(c, other.group->any(), other.group->label), gain,
         fmt::format("measured: {} makes {} samples/s, {} makes {}", other.group->label,
                     number(other.throughput.value), c.group.group->label, number(c.group.throughput.value))};
   }
@@ -217,7 +233,7 @@ Advised fewer_ranks(const Case& c) {
 // Samples per second with twice the samples of a rank, by those of now. Accumulated: in two passes, of which
 // the last one alone hides communication.
 Estimate gain_of_batch(const Case& c, bool accumulated) {
-  return c.predictor.estimate([&](const StepModel& m, const Link& link, const Quantities&) {
+  return c.told([&](const StepModel& m, const Link& link, const Quantities&) {
     const StepCost once = cost_of_step(m, link, c.ranks, c.samples);
     const double twice = accumulated ? once.seconds + once.work - m.optimizer - m.other
                                      : cost_of_step(m, link, c.ranks, 2 * c.samples).seconds;
@@ -226,7 +242,9 @@ Estimate gain_of_batch(const Case& c, bool accumulated) {
 }
 
 Advised accumulate(const Case& c) {
-  if (!c.predictor.has_link() || c.predictor.worst_miss() > Predictor::kTrusted) return {};
+  if (c.shares_cores() || !c.launch.shares_batches() || !c.predictor.has_link() ||
+      c.predictor.worst_miss() > Predictor::kTrusted)
+    return {};
   return Advice{
       "training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
       fmt::format("communication and the optimizer take {} % of a step and would come half as often",
@@ -235,7 +253,10 @@ Advised accumulate(const Case& c) {
 }
 
 Advised bigger_batch(const Case& c) {
-  if (c.ranks > 1 && (!c.predictor.has_link() || c.predictor.worst_miss() > Predictor::kTrusted)) return {};
+  if (c.shares_cores() || c.launch.splits_the_model()) return {};  // larger batches, larger messages
+  if (c.ranks > 1 && ((c.predictor.needs_link() && !c.predictor.has_link()) ||
+                      c.predictor.worst_miss() > Predictor::kTrusted))
+    return {};
   return Advice{
       "twice the global batch, if memory and learning allow", gain_of_batch(c, false),
       fmt::format("{} % of a step does not grow with the batch",
@@ -258,7 +279,7 @@ std::vector<Advice> advice_for(const Predictor& predictor, const WorkloadSummary
   std::vector<Advice> all;
   constexpr Advised (*kAny[])(const Case&) = {slow_loader, bigger_batch};
   constexpr Advised (*kParallel[])(const Case&) = {
-      slow_rank, buckets, overlap_on, half_precision_messages, fewer_ranks, accumulate};
+      slow_rank, buckets, overlap_on, half_precision_messages, another_group, accumulate};
   if (c.ranks > 1) all = measured_siblings(c);
   // What was measured needs no prediction.
   const auto add = [&](Advised advice) {

@@ -14,9 +14,10 @@ struct Advice {
   Estimate gain;               // samples per second with it, by those without
   std::string because;         // the measurement, in a sentence
   bool keeps_training = true;  // false: it changes the batch, hence what is learned
-  // Whether the interval of the gain lies above 1: otherwise it may as well be a loss. Single launches have
-  // no interval, and it is said that they are single.
-  bool is_gain() const { return !gain.interval || gain.interval->low > 1; }
+  // Whether the interval of the gain lies above 1, as it is shown: otherwise it may as well be a loss. Single
+  // launches have no interval, and it is said that they are single.
+  bool is_gain() const { return !gain.interval || gain.interval->low >= kShownAboveOne; }
+  static constexpr double kShownAboveOne = 1.005;  // by three digits 1.01
 };
 
 // For the predictor's group. What keeps the training as it is comes first, then what changes the batch; each

@@ -25,12 +25,25 @@ const GroupSummary* fastest(const Groups& groups, const Analysis& analysis) {
   });
 }
 
-// Whether the two differ in samples per second by nothing that is certain.
-bool tied(const GroupSummary& a, const GroupSummary& b) {
+// Whether the two have one baseline, and differ in samples per second by nothing that is certain.
+bool tied(const GroupSummary& a, const GroupSummary& b, const Analysis& analysis) {
+  if (analysis.comparison(a).baseline != analysis.comparison(b).baseline) return false;
   const Estimate ratio = estimate(a.steps, b.steps, [](const Quantities& here, const Quantities& there) {
     return here[Q::samples] / here[Q::wall] / (there[Q::samples] / there[Q::wall]);
   });
   return ratio.interval && ratio.interval->low <= 1 && ratio.interval->high >= 1;
+}
+
+// Of runs with another baseline the speedup says nothing of which is faster.
+bool one_baseline(const WorkloadSummary& workload, const Analysis& analysis) {
+  const LaunchGroup* known = nullptr;
+  for (const GroupSummary& group : workload.groups) {
+    const Comparison& comparison = analysis.comparison(group);
+    if (group.group->any().ranks < 2 || !comparison.speedup) continue;
+    if (known && known != comparison.baseline) return false;
+    known = comparison.baseline;
+  }
+  return true;
 }
 
 std::string names_of(const Groups& groups, const Analysis& analysis) {
@@ -41,18 +54,25 @@ std::string names_of(const Groups& groups, const Analysis& analysis) {
   return names;
 }
 
-std::string it_pays(const Standing& standing, const Analysis& analysis) {
+std::string it_pays(const Standing& standing, const WorkloadSummary& workload, const Analysis& analysis) {
   const GroupSummary* best = standing.best;
   const std::string rest = standing.unknown.empty()
                                ? ""
                                : fmt::format("; not counted, as nothing is certain of it: {}",
                                              names_of(standing.unknown, analysis));
   if (standing.first.size() == 1)
-    return fmt::format("Parallel training pays here: {} is the fastest, {} times{}.", best->group->label,
-                       number(speedup_of(best, analysis)), rest);
+    return fmt::format("Parallel training pays here: {} {}, {} times as fast as {}{}.", best->group->label,
+                       one_baseline(workload, analysis) ? "is the fastest" : "has the largest speedup",
+                       number(speedup_of(best, analysis)), analysis.comparison(*best).baseline->label, rest);
   return fmt::format(
       "Parallel training pays here: the fastest {} are equally fast by what was measured: {}{}.",
       standing.first.size(), names_of(standing.first, analysis), rest);
+}
+
+std::string labels_of(const Groups& groups) {
+  std::string labels;
+  for (const GroupSummary* group : groups) labels += (labels.empty() ? "" : ", ") + group->group->label;
+  return labels;
 }
 
 std::string not_yet(const GroupSummary& best, const WorkloadSummary& workload, const Analysis& analysis) {
@@ -71,9 +91,13 @@ Standing standing_of(const WorkloadSummary& workload, const Analysis& analysis) 
     if (group.group->any().ranks < 2) continue;
     standing.parallel = true;
     standing.measured = standing.measured || group.measured();
-    const auto& speedup = analysis.comparison(group).speedup;
-    if (!speedup) continue;
-    const Outcome outcome = outcome_of(*speedup);
+    const Comparison& comparison = analysis.comparison(group);
+    const bool refused = group.measured() && comparison.refused();
+    const bool training = group.group->any().ablation().empty();
+    if (training && (refused || !group.measured())) standing.untold.push_back(&group);
+    standing.refused = standing.refused || refused;
+    if (!comparison.speedup) continue;
+    const Outcome outcome = outcome_of(*comparison.speedup);
     (outcome == Outcome::faster      ? faster
      : outcome == Outcome::undecided ? undecided
                                      : slower)
@@ -85,7 +109,7 @@ Standing standing_of(const WorkloadSummary& workload, const Analysis& analysis) 
   standing.outcome = outcome_of(*analysis.comparison(*standing.best).speedup);
   if (faster.empty()) return standing;
   for (const GroupSummary* group : faster)
-    if (group == standing.best || tied(*group, *standing.best)) standing.first.push_back(group);
+    if (group == standing.best || tied(*group, *standing.best, analysis)) standing.first.push_back(group);
   for (const GroupSummary* group : undecided)
     if (speedup_of(group, analysis) > speedup_of(standing.best, analysis)) standing.unknown.push_back(group);
   return standing;
@@ -93,11 +117,17 @@ Standing standing_of(const WorkloadSummary& workload, const Analysis& analysis) 
 
 std::string closing_sentence(const WorkloadSummary& workload, const Analysis& analysis) {
   const Standing standing = standing_of(workload, analysis);
-  if (standing.best && standing.outcome == Outcome::faster) return it_pays(standing, analysis);
+  if (standing.best && standing.outcome == Outcome::faster) return it_pays(standing, workload, analysis);
   if (standing.best && standing.outcome == Outcome::undecided)
     return not_yet(*standing.best, workload, analysis);
-  if (standing.best)
+  if (standing.best && standing.untold.empty())
     return "Parallel training does not pay here: every number of ranks that was tried is slower.";
+  if (standing.best)
+    return fmt::format(
+        "Parallel training does not pay as far as it could be compared: that is slower on every number of "
+        "ranks. Nothing is known of {}.",
+        labels_of(standing.untold));
+  if (standing.refused) return "Whether parallel training pays cannot be said: every comparison is refused.";
   if (standing.measured)
     return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
   if (standing.parallel)

@@ -31,14 +31,15 @@ std::string of_bucket(const GroupSummary& group) {
   for (const BucketTimes& bucket : buckets) all += bucket.exposed;
   const auto most = std::max_element(buckets.begin(), buckets.end(),
                                      [](const auto& a, const auto& b) { return a.exposed < b.exposed; });
-  return all > 0 && most->exposed >= kOneBucket * all ? fmt::format(" of bucket {}", most->bucket) : "";
+  return all > 0 && most->exposed >= kOneBucket * all ? fmt::format(", most of it of bucket {}", most->bucket)
+                                                      : "";
 }
 
 std::string reason_for(const std::string& part, const GroupSummary& group) {
   if (part == "data") return "waiting for the loader";
   if (part == "h2d") return "copying batches to the device";
   if (part == "compute") return "slower forward and backward passes";
-  if (part == "optimizer") return "the optimizer, which every rank runs in full";
+  if (part == "optimizer") return optimizer_words(group.group->any());
   if (part == "comm_transfer") return "exposed communication" + of_bucket(group);
   if (part == "bubble") return "the pipeline's bubbles";
   if (part == "other") return "time that no phase accounts for";
@@ -141,7 +142,9 @@ std::string headline(const WorkloadSummary& workload, const Analysis& analysis) 
                            times, loss);
       return fmt::format("{} pays: {}.{}", label, times, loss);
     case Outcome::slower:
-      return fmt::format("Parallel training does not pay: {}, the fastest, is {}.{}", label, times, loss);
+      return fmt::format("Parallel training does not pay{}: {}, the fastest, is {}.{}",
+                         standing.untold.empty() ? "" : " as far as it could be compared", label, times,
+                         loss);
     default:
       return fmt::format("It cannot be said yet whether parallel training pays: {}: {}.", label, times);
   }

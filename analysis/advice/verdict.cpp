@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "analysis/advice/closing.hpp"
 #include "analysis/checks/rules.hpp"
 #include "analysis/model/lost.hpp"
+#include "analysis/model/slow_passes.hpp"
 #include "analysis/quantities/numbers.hpp"
+#include "base/mode.hpp"
 
 namespace lockstep {
 
@@ -20,16 +21,25 @@ constexpr double kSameTime = 0.02;     // by which a late rank's phase may be lo
 constexpr double kOwnTime = 0.05;      // share of the lost time: a late rank's own
 constexpr double kNothingLost = 0.01;  // of the ideal step
 
-const std::map<std::string, std::string> kReasons = {
-    {"data", "waiting for the loader"},
-    {"h2d", "copying batches to the device"},
-    {"compute", "forward and backward passes that take longer than their share of the baseline's"},
-    {"optimizer", "the optimizer, which every rank runs in full"},
-    {"comm_wait", "waiting in collectives for other ranks"},
-    {"comm_transfer", "the exchange of gradients itself"},
-    {"bubble", "pipeline bubbles"},
-    {"other", "what no phase accounts for"},
-};
+// What ranks that share a model send each other.
+const char* transfer_words(const Launch& launch) {
+  const auto mode = named<Mode>(launch.header.mode);
+  if (mode == Mode::parameter_server) return "the messages to and from the parameter server themselves";
+  if (mode == Mode::hybrid) return "the messages between stages and between replicas themselves";
+  return launch.splits_the_model() ? "the messages between stages themselves"
+                                   : "the exchange of gradients itself";
+}
+
+std::string words_for(const std::string& part, const Launch& launch) {
+  if (part == "data") return "waiting for the loader";
+  if (part == "h2d") return "copying batches to the device";
+  if (part == "compute")
+    return "forward and backward passes that take longer than their share of the baseline's";
+  if (part == "optimizer") return optimizer_words(launch);
+  if (part == "comm_wait") return "waiting in collectives for other ranks";
+  if (part == "comm_transfer") return transfer_words(launch);
+  return part == "bubble" ? "pipeline bubbles" : "what no phase accounts for";
+}
 
 // What is known of an estimate, as the tables show it.
 std::string certainty(const Estimate& e) {
@@ -61,7 +71,7 @@ std::string fault_of(const LateRank& late) {
 }
 
 std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
-  if (part.name != "comm_wait" || !group.parallel.late) return kReasons.at(part.name);
+  if (part.name != "comm_wait" || !group.parallel.late) return words_for(part.name, group.group->any());
   const LateRank& late = *group.parallel.late;
   switch (late.lateness.kind) {
     case Straggler::persistent:
@@ -99,8 +109,9 @@ std::string second_reason(const std::vector<LostTime::Part>& parts, const LostTi
 std::string learning_sentence(const GroupSummary& group, const Comparison& comparison) {
   if (!comparison.quality) return "";
   const Quality& q = *comparison.quality;
-  const std::string seeds =
-      q.seeds > 0 ? fmt::format("With the same seeds ({}) ", q.seeds) : std::string("With different seeds ");
+  const std::string seeds = q.seeds > 1    ? fmt::format("With the same {} seeds ", q.seeds)
+                            : q.seeds == 1 ? std::string("With the same seed ")
+                                           : std::string("With different seeds ");
   return fmt::format("{}the {} is {:.4f}, that of {} {:.4f}.", seeds, group.group->any().metric, q.here,
                      comparison.baseline->label, q.there);
 }
@@ -126,7 +137,12 @@ Outcome outcome_of(const Estimate& speedup) {
 std::string what_would_decide(const GroupSummary& group, const Comparison& comparison,
                               const GroupSummary& baseline) {
   const auto launches = static_cast<std::int64_t>(std::min(group.steps.launches, baseline.steps.launches));
-  if (launches < 2) return "two more launches of each single one would give an interval";
+  if (launches < 2) {
+    const auto single = [](const GroupSummary& g) { return g.steps.launches < 2; };
+    const std::string both = single(group) && single(baseline) ? " and of " + baseline.group->label : "";
+    return fmt::format("two more launches of {}{} would give an interval",
+                       (single(group) ? group : baseline).group->label, both);
+  }
   if (!comparison.launches_to_decide)
     return fmt::format("not even {} launches of each would decide", kMostLaunches);
   const std::int64_t more = std::max<std::int64_t>(1, *comparison.launches_to_decide - launches);
@@ -157,18 +173,47 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
   return "";
 }
 
-std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline) {
+namespace {
+
+std::string largest_losses(const Lost& lost, const GroupSummary& group) {
+  std::vector<LostTime::Part> parts = lost.time.parts;
+  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  const bool own = parts[0].name == "comm_wait" && lost.late_rank_itself > kOwnTime * lost.time.total;
+  const std::string ideal = milliseconds(lost.ideal), total = milliseconds(lost.time.total),
+                    first = amount_of(parts[0], lost.time),
+                    losses = reason_of(parts[0], group) + (own ? " (its own extra time included)" : "") +
+                             second_reason(parts, lost.time, group);
+  if (lost.time.has_shares())
+    return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} goes into {}.", total,
+                       ideal, first, losses);
+  return fmt::format(
+      "A step takes {} ms more than the ideal {} ms: {} more go into {}; other parts take less than their "
+      "share.",
+      total, ideal, first, losses);
+}
+
+}  // namespace
+
+std::string optimizer_words(const Launch& launch) {
+  const std::string shard = launch.setting("parallel.shard");
+  if (named<Mode>(launch.header.mode) == Mode::parameter_server)
+    return "the optimizer, which rank 0 runs for all";
+  return launch.splits_the_model() || (!shard.empty() && shard != "none")
+             ? "the optimizer"
+             : "the optimizer, which every rank runs in full";
+}
+
+std::string lost_time_sentence(const GroupSummary& group, const WorkloadSummary& workload,
+                               const GroupSummary& baseline) {
   const std::optional<Lost> lost = lost_by(group, baseline);
   if (!lost) return "";
-  const double total = lost->time.total;
-  if (total < kNothingLost * lost->ideal) return "Next to nothing is lost against the ideal step.";
-  std::vector<LostTime::Part> parts = lost->time.parts;
-  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  const bool own = parts[0].name == "comm_wait" && lost->late_rank_itself > kOwnTime * total;
-  return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} {} into {}{}{}.",
-                     milliseconds(total), milliseconds(lost->ideal), amount_of(parts[0], lost->time),
-                     lost->time.has_shares() ? "goes" : "(others take less) go", reason_of(parts[0], group),
-                     own ? " (its own extra time included)" : "", second_reason(parts, lost->time, group));
+  if (lost->time.total < kNothingLost * lost->ideal) return "Next to nothing is lost against the ideal step.";
+  const LostTime::Part& most =
+      *std::max_element(lost->time.parts.begin(), lost->time.parts.end(),
+                        [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+  const auto passes =
+      most.name == "compute" ? slow_passes(workload, group, baseline) : std::optional<SlowPasses>();
+  return largest_losses(*lost, group) + (passes ? " " + words_for(*passes) : "");
 }
 
 std::vector<std::string> group_sentences(const GroupSummary& group, const WorkloadSummary& workload,
@@ -182,7 +227,7 @@ std::vector<std::string> group_sentences(const GroupSummary& group, const Worklo
   const GroupSummary& baseline = *summary_of(workload, comparison.baseline);
   std::vector<std::string> sentences;
   add(sentences, speedup_sentence(group, comparison, baseline));
-  if (group.group->any().ranks > 1) add(sentences, lost_time_sentence(group, baseline));
+  if (group.group->any().ranks > 1) add(sentences, lost_time_sentence(group, workload, baseline));
   add(sentences, learning_sentence(group, comparison));
   return sentences;
 }
@@ -194,9 +239,9 @@ std::vector<std::string> verdict(const Analysis& analysis) {
                                     n == 1 ? "" : "s", n == 1 ? "it holds" : "they hold"));
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<std::string> own;
-    // What ran on several ranks and cannot be used is said before anything is said of the rest.
+    // What ran and cannot be used is said before anything is said of the rest.
     for (const GroupSummary& group : workload.groups)
-      if (!group.measured() && group.group->any().ranks > 1) add(own, missing_sentence(group));
+      if (!group.measured()) add(own, missing_sentence(group));
     for (const GroupSummary& group : workload.groups)
       if (group.measured())
         for (const std::string& sentence : group_sentences(group, workload, analysis)) add(own, sentence);

@@ -22,9 +22,13 @@ std::string what_would_decide(const GroupSummary& group, const Comparison& compa
 std::string speedup_sentence(const GroupSummary& group, const Comparison& comparison,
                              const GroupSummary& baseline);
 
-// "Of the 1.23 ms that a step takes beyond the ideal 2.05 ms, 61 % goes into ..."; "" when there is nothing
-// to tell.
-std::string lost_time_sentence(const GroupSummary& group, const GroupSummary& baseline);
+// "Of the 1.23 ms that a step takes beyond the ideal 2.05 ms, 61 % goes into ...", and why, where most goes into
+// longer passes; "" when there is nothing to tell.
+std::string lost_time_sentence(const GroupSummary& group, const WorkloadSummary& workload,
+                               const GroupSummary& baseline);
+
+// "the optimizer", and who runs how much of it.
+std::string optimizer_words(const Launch& launch);
 
 // What is said of one group: why it cannot be used, or its speedup, lost time and learning; of a baseline nothing.
 std::vector<std::string> group_sentences(const GroupSummary& group, const WorkloadSummary& workload,

@@ -1,4 +1,4 @@
-// The check functions that rules.cpp's table names. Each gives the detail of its sentence, or nothing.
+// The check functions of the table in rules.cpp. Each returns the detail of its sentence, or nothing.
 #pragma once
 
 #include "analysis/checks/rules.hpp"
@@ -65,6 +65,7 @@ Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail slower_than_one(const Estimate& speedup, std::int64_t ranks);
 Detail faster_than_ranks(const Estimate& speedup, std::int64_t ranks);
 Detail without_a_cause(const Estimate& speedup, std::int64_t ranks);
+Detail seems_above_ranks(const Estimate& speedup, std::int64_t ranks);
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points);
 Detail fitted_above_one(std::span<const ScalingPoint> points);

@@ -11,6 +11,20 @@ namespace {
 
 constexpr double kSuperlinear = 1.1;  // efficiency: up to here by chance, or by caches
 
+bool above_ranks(const Estimate& speedup, std::int64_t ranks) {
+  return speedup.value > kSuperlinear * static_cast<double>(ranks);
+}
+
+// By the interval; a single launch is as sure as it says.
+bool surely_above(const Estimate& speedup, std::int64_t ranks) {
+  return (speedup.interval ? speedup.interval->low : speedup.value) > static_cast<double>(ranks);
+}
+
+Detail times_on(const Estimate& speedup, std::int64_t ranks) {
+  return fmt::format("{:.3f} times on {} ranks, an efficiency of {:.0f} %", speedup.value, ranks,
+                     100 * speedup.value / static_cast<double>(ranks));
+}
+
 }  // namespace
 
 Detail slower_than_one(const Estimate& speedup, std::int64_t) {
@@ -24,11 +38,11 @@ Detail faster_than_ranks(const Estimate& speedup, std::int64_t ranks) {
 }
 
 Detail without_a_cause(const Estimate& speedup, std::int64_t ranks) {
-  const double efficiency = speedup.value / static_cast<double>(ranks);
-  const double least = speedup.interval ? speedup.interval->low : speedup.value;
-  if (!(efficiency > kSuperlinear) || !(least > static_cast<double>(ranks))) return {};
-  return fmt::format("{:.3f} times on {} ranks, an efficiency of {:.0f} %", speedup.value, ranks,
-                     100 * efficiency);
+  return above_ranks(speedup, ranks) && surely_above(speedup, ranks) ? times_on(speedup, ranks) : Detail();
+}
+
+Detail seems_above_ranks(const Estimate& speedup, std::int64_t ranks) {
+  return above_ranks(speedup, ranks) && !surely_above(speedup, ranks) ? times_on(speedup, ranks) : Detail();
 }
 
 Detail any_slower_than_one(std::span<const ScalingPoint> points) {
@@ -40,13 +54,13 @@ Detail any_slower_than_one(std::span<const ScalingPoint> points) {
 
 Detail fitted_above_one(std::span<const ScalingPoint> points) {
   if (rank_counts(points) < kFewestRankCounts || any_slower_than_one(points) || amdahl_fit(points)) return {};
-  return "the share that fits best is above 1: the speedups are above the ranks";
+  return "the best fit of the share is above 1: the speedups exceed the ranks";
 }
 
 Detail few_rank_counts(std::span<const ScalingPoint> points) {
   const std::int64_t counts = rank_counts(points);
   if (counts >= kFewestRankCounts) return {};
-  return fmt::format("there are {}, one rank included; it takes {}", counts, kFewestRankCounts);
+  return fmt::format("there are {}, one rank included, and {} are needed", counts, kFewestRankCounts);
 }
 
 }  // namespace lockstep::checks

@@ -1,4 +1,4 @@
-// The closed time budget of a step, and where the time goes that parallel training loses. Pure.
+// The closed time budget of a step, and where parallel training loses time. Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace lockstep {
 
-// (sum of the parts - wall) / wall: 0 when the budget closes, above 0 when something is counted twice.
+// (sum of the parts - wall) / wall: 0 if the budget closes, above 0 if something is counted twice.
 double budget_gap(const Quantities& step);
 
-// Of the step's exposed communication what transfers cost: what the step would be shorter without them
-// (replayed, Quantity::ideal), the rest being waiting for other ranks. Without a replay it is divided as the
-// step's collectives are in total, and all of it is transfer where nothing is known of them.
+// The part of the step's exposed communication that transfers cost: the time by which the step would be
+// shorter without them (replayed, Quantity::ideal); the rest is waiting for other ranks. Without a replay it
+// is divided like the step's collectives in total, and if those are unknown, all of it is transfer.
 double exposed_transfer(const Quantities& step);
 
 // Seconds of a rank's step beyond the ideal, and what they were spent on. Parts add up to total, and may be

@@ -19,7 +19,7 @@ double exposed_transfer(const StepModel& model, const Link& link, std::int64_t r
 
 namespace {
 
-// Of passes that take `compute` on the mean rank: what a rank stands idle.
+// For passes that take `compute` on the mean rank: the idle time of a rank.
 double bubble_of(const StageModel& p, std::int64_t stages, double compute) {
   const double m = static_cast<double>(p.micro_batches), fill = static_cast<double>(stages - 1);
   return compute * ((p.longest - 1) * (m - 1) / m + fill / (m * static_cast<double>(p.chunks)));
@@ -47,8 +47,10 @@ void add_stages(StepCost& cost, const StepModel& model, const Link& link, std::i
 StepCost cost_of_step(const StepModel& model, const Link& link, std::int64_t ranks, double samples_per_rank) {
   const double compute = model.fixed_compute + model.compute_per_sample * samples_per_rank;
   StepCost cost;
-  cost.work = compute + (model.data_per_sample + model.h2d_per_sample) * samples_per_rank + model.optimizer +
-              model.other;
+  const double optimizer =
+      model.kind == StepKind::pipeline ? model.optimizer / static_cast<double>(ranks) : model.optimizer;
+  cost.work =
+      compute + (model.data_per_sample + model.h2d_per_sample) * samples_per_rank + optimizer + model.other;
   if (model.kind == StepKind::ring)
     add_ring(cost, model, link, ranks, compute);
   else if (model.kind == StepKind::server)

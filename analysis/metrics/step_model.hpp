@@ -23,7 +23,8 @@ struct StageModel {
   double longest = 1;  // passes of the slowest stage by those of the mean one
 };
 
-// Of one rank, in seconds. Work grows with the samples of the rank; the optimizer does not.
+// Of one rank, in seconds. Work grows with the samples of the rank; the optimizer does not. Of a pipeline it is
+// that of all stages, which share it.
 struct StepModel {
   double fixed_compute = 0, compute_per_sample = 0;  // forward and backward
   double backward_share = 2.0 / 3;                   // of compute

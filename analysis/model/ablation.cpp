@@ -115,12 +115,12 @@ std::string trust_sentence(const AblationComparison& c) {
           100 * kAgreement, events, ablation);
     case AblationComparison::Trust::ablation:
       return fmt::format(
-          "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the ablation for what "
-          "communication costs: {} takes {} ms longer beside it, which no event counts.",
+          "{}: events show {} ms of exposed communication, the ablation {} ms; trust the ablation: {} takes "
+          "{} ms longer while communication is running, which events do not count.",
           label, events, ablation, c.phase, milliseconds(c.longer));
     case AblationComparison::Trust::events:
       return fmt::format(
-          "{}: by events {} ms of communication are exposed, by ablation {} ms; trust the events: {} takes "
+          "{}: events show {} ms of exposed communication, the ablation {} ms; trust the events: {} takes "
           "{} ms longer in '{}', which leaving out communication does not explain.",
           label, events, ablation, c.phase, milliseconds(-c.longer), without);
   }

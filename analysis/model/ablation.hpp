@@ -1,5 +1,5 @@
-// Ablation: a group beside the same work without communication and the same communication without work
-// (parallel.ablation), and whether that says the same of exposed communication as the group's own events.
+// Ablation: a group compared with the same work without communication, and with the communication alone
+// (parallel.ablation), and whether that agrees with the group's own events on exposed communication.
 #pragma once
 
 #include <optional>

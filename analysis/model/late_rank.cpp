@@ -38,7 +38,7 @@ void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
 
 // Rank 0 of a parameter server sums all gradients and updates the parameters, alone.
 bool is_the_server(const Launch& launch, const LateRank& late) {
-  return launch.header.mode == "ps" && late.lateness.rank == 0 && late.phase != "data" &&
+  return launch.mode() == Mode::parameter_server && late.lateness.rank == 0 && late.phase != "data" &&
          late.phase != "compute";
 }
 

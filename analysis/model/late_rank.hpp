@@ -1,4 +1,4 @@
-// Which rank the others wait for, and what it spends more time on than they do.
+// Which rank the others wait for, and on what it spends more time than they do.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ struct LateRank {
   double wait = 0;                 // what the mean rank waits in collectives
   std::string phase;               // data, h2d, compute, optimizer or other: where the rank differs most
   double seconds = 0, others = 0;  // of that phase: the rank's, and the median of the other ranks
-  bool role = false;               // it is late by what the mode has it do: no fault of the rank
+  bool role = false;               // the mode makes it late (a parameter server): not a fault of the rank
   double longer() const { return seconds / others - 1; }
 };
 

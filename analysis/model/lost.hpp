@@ -1,4 +1,4 @@
-// Where the time goes that a group loses against its baseline.
+// Where a group loses time against its baseline.
 #pragma once
 
 #include <optional>

@@ -6,7 +6,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
-#include "base/mode.hpp"
+#include "base/pipeline_schedule.hpp"
 
 namespace lockstep {
 
@@ -18,13 +18,12 @@ constexpr double kMegabyte = 1 << 20;
 constexpr double kUsualBucket = 25, kUsualFirstBucket = 1;  // parallel.bucket_mb and first_bucket_mb
 
 StepKind kind_of(const Launch& launch) {
-  const auto mode = named<Mode>(launch.header.mode);
-  if (mode == Mode::parameter_server) return StepKind::server;
+  if (launch.mode() == Mode::parameter_server) return StepKind::server;
   if (!launch.splits_the_model()) return StepKind::ring;
-  return mode == Mode::hybrid ? StepKind::grid : StepKind::pipeline;
+  return launch.mode() == Mode::hybrid ? StepKind::grid : StepKind::pipeline;
 }
 
-// Ranks of one node share its memory and its clock, on CPUs its cores too.
+// Ranks of one node share its memory and clock, and on CPUs its cores.
 bool share_alike(const Launch& a, const Launch& b) {
   return a.on_gpu() || a.ranks * b.nodes == b.ranks * a.nodes;
 }
@@ -49,7 +48,9 @@ double spread_over_steps(const LaunchGroup& group) {
 }
 
 bool is_usable(const GroupSummary& group) {
-  if (!group.measured() || refusal_of(group.findings, Claim::budget)) return false;
+  if (!group.measured()) return false;
+  for (const Claim claim : {Claim::budget, Claim::speedup})  // a pace that drifts is no step to reckon from
+    if (refusal_of(group.findings, claim)) return false;
   return group.steps.point[Q::samples] > 0 && group.group->any().ablation().empty();
 }
 
@@ -120,6 +121,13 @@ std::vector<Predictor::Check> Predictor::checks() const {
 
 double Predictor::worst_miss() const { return std::abs(checks().front().miss()); }
 
+Estimate Predictor::widened(Estimate positive) const {
+  const double miss = worst_miss();
+  if (auto& interval = positive.interval)
+    interval = {interval->low / (1 + miss), interval->high * (1 + miss)};
+  return positive;
+}
+
 void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std::string from) {
   link_ = {latency, bandwidth};
   link_from_ = std::move(from);
@@ -139,11 +147,13 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     return;
   }
   if (model.kind == StepKind::ring) return;
+  if (model.kind == StepKind::pipeline)
+    model.optimizer *= static_cast<double>(launch.ranks);  // of all stages
   StageModel& p = model.pipeline;
   p.stages =
       static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));
   p.chunks = static_cast<std::int64_t>(setting_or(launch, "parallel.chunks", 1));
-  if (launch.setting("parallel.schedule") != "layerwise")
+  if (named<PipelineSchedule>(launch.setting("parallel.schedule")) != PipelineSchedule::layerwise)
     p.micro_batches = static_cast<std::int64_t>(setting_or(launch, "parallel.micro_batches", 1));
   double most = 0, all = 0;
   for (const double seconds : launch.stage_seconds) most = std::max(most, seconds), all += seconds;

@@ -50,6 +50,8 @@ class Predictor {
   // By how much the worst is missed. Above kTrusted the model is none of these runs.
   double worst_miss() const;
   static constexpr double kTrusted = 0.1;
+  // With the model's own error as part of what is not known. positive: a number made with the model.
+  Estimate widened(Estimate positive) const;
 
   bool knows_buckets() const { return !source_->parallel.buckets.empty(); }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -39,18 +38,12 @@ const GroupSummary* without_communication(const WorkloadSummary& workload, const
   return nullptr;
 }
 
-// As the checks of the run have found.
-bool is_oversubscribed(const Launch& launch) {
-  return std::any_of(launch.findings.begin(), launch.findings.end(),
-                     [](const Finding& f) { return std::string_view(f.rule->code) == "oversubscribed"; });
-}
-
 bool has_lower_clock(const Launch& launch, const Launch& baseline) {
   return launch.gpu.sm_clock < (1 - kLowerClock) * baseline.gpu.sm_clock;  // false where one is not known
 }
 
 Cause::Kind cause_of_sharing(const Launch& launch, const Launch& baseline) {
-  if (is_oversubscribed(launch)) return Cause::Kind::more_threads;
+  if (launch.has("oversubscribed")) return Cause::Kind::more_threads;
   if (has_lower_clock(launch, baseline)) return Cause::Kind::slower_clock;
   return Cause::Kind::shared_memory;
 }
@@ -58,17 +51,25 @@ Cause::Kind cause_of_sharing(const Launch& launch, const Launch& baseline) {
 const char* name_of(Cause::Kind kind) {
   switch (kind) {
     case Cause::Kind::smaller_batch:
-      return "a rank's smaller batch, whose passes have a part that does not shrink with it";
+      return "a rank's smaller batch";
     case Cause::Kind::communication:
-      return "communication that runs beside them on the same cores and memory";
+      return "communication beside them";
     case Cause::Kind::more_threads:
-      return "more compute threads than cores";
+      return "more threads than cores";
     case Cause::Kind::slower_clock:
       return "a lower clock of the GPUs";
     case Cause::Kind::shared_memory:
       break;
   }
-  return "what the ranks of a node share: the bandwidth of its memory and the clock of its cores";
+  return "the memory and the clock that ranks of a node share";
+}
+
+// Of the last cause, what these runs cannot tell from it as well: "a, b or c".
+std::string names_of_rest(const SlowPasses& passes) {
+  std::string names = name_of(passes.causes.back().kind);
+  for (const auto& untold : passes.ask)
+    names += fmt::format("{}{}", &untold == &passes.ask.back() ? " or " : ", ", name_of(untold.kind));
+  return names;
 }
 
 }  // namespace
@@ -91,13 +92,13 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
   if (const GroupSummary* same = alone(workload, group))
     take(Cause::Kind::smaller_batch, passes_of(*same) - share * passes_of(baseline));
   else
-    result.ask.push_back(fmt::format(
-        "train_seq with --set training.global_batch={:.0f}: a rank's batch alone", group.samples_per_rank()));
+    result.ask.push_back(
+        {Cause::Kind::smaller_batch,
+         fmt::format("train_seq with --set training.global_batch={:.0f}", group.samples_per_rank())});
   if (const GroupSummary* quiet = without_communication(workload, group))
     take(Cause::Kind::communication, passes_of(group) - passes_of(*quiet));
   else if (launch.header.mode == "ddp")
-    result.ask.emplace_back(
-        "the same run with --set parallel.ablation=no_comm: its passes without communication");
+    result.ask.push_back({Cause::Kind::communication, "the same run with --set parallel.ablation=no_comm"});
   take(cause_of_sharing(launch, base), left);
   return result;
 }
@@ -105,13 +106,12 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
 std::string words_for(const SlowPasses& passes) {
   std::string causes, ask;
   for (const Cause& cause : passes.causes)
-    causes += fmt::format("{}{} ms by {}", causes.empty() ? "" : ", ", milliseconds(cause.seconds),
-                          name_of(cause.kind));
-  for (const std::string& run : passes.ask) ask += (ask.empty() ? "" : "; and ") + run;
-  if (ask.empty()) return fmt::format("Passes take {} ms longer: {}.", milliseconds(passes.seconds), causes);
-  return fmt::format(
-      "Passes take {} ms longer: {}, and what these runs cannot tell from it. What would tell: {}.",
-      milliseconds(passes.seconds), causes, ask);
+    causes += fmt::format("{}{} ms{} by {}", causes.empty() ? "" : ", ",
+                          milliseconds(std::abs(cause.seconds)), cause.seconds < 0 ? " less" : "",
+                          &cause == &passes.causes.back() ? names_of_rest(passes) : name_of(cause.kind));
+  for (const auto& untold : passes.ask) ask += (ask.empty() ? "" : "; ") + untold.run;
+  return fmt::format("Passes take {} ms longer: {}.{}", milliseconds(passes.seconds), causes,
+                     ask.empty() ? "" : fmt::format(" To tell these apart, run: {}.", ask));
 }
 
 }  // namespace lockstep

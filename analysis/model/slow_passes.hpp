@@ -22,8 +22,12 @@ struct SlowPasses {
     } kind;
     double seconds = 0;  // NaN: known to be there, not how much
   };
-  std::vector<Cause> causes;     // in the order in which they were told apart; they add up to `seconds`
-  std::vector<std::string> ask;  // runs that would tell more, as people start them
+  std::vector<Cause> causes;  // in the order in which they were told apart; they add up to `seconds`
+  struct Untold {
+    Cause::Kind kind;  // what would be told apart from the last of the causes
+    std::string run;   // by which run, as people start it
+  };
+  std::vector<Untold> ask;
   bool is_told() const { return ask.empty(); }
 };
 

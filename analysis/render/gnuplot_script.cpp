@@ -8,6 +8,7 @@
 
 #include "analysis/plot/scale.hpp"
 #include "analysis/render/escape.hpp"
+#include "analysis/tables/table.hpp"
 
 namespace lockstep {
 
@@ -142,7 +143,26 @@ Axis bounded(Axis axis) {
   return axis;
 }
 
-std::string panel_commands(const Panel& panel, const Colours& colours) {
+std::vector<std::string> key_names(const Panel& panel) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name, bool shown) {
+    if (!name.empty() && shown) names.push_back(name);
+  };
+  for (const BoxSet& set : panel.boxes) add(set.name, !set.boxes.empty());
+  for (const Curve& curve : panel.curves) add(curve.name, !curve.points.empty());
+  return names;
+}
+
+// So many that the key does not reach over the panel's edge: gnuplot reckons with narrower letters than it draws.
+int key_columns(const Figure& figure, const Panel& panel) {
+  constexpr int kLetter = 8, kSign = 44, kAxis = 60;
+  std::size_t widest = 1;
+  for (const std::string& name : key_names(panel)) widest = std::max(widest, display_width(name));
+  const int room = figure.width / figure.columns - kAxis;
+  return std::max(1, room / (kLetter * static_cast<int>(widest) + kSign));
+}
+
+std::string panel_commands(const Figure& figure, const Panel& panel, const Colours& colours) {
   Drawing drawing;
   for (const BoxSet& set : panel.boxes)
     if (!set.boxes.empty()) draw(drawing, set, colours);
@@ -151,6 +171,7 @@ std::string panel_commands(const Panel& panel, const Colours& colours) {
   const bool nothing = drawing.parts.empty();
   if (nothing) drawing.parts.emplace_back("NaN notitle");
   std::string out = "set title " + gnuplot_quoted(panel.title) + " tc " + colours.of(kForeground) + "\n";
+  out += fmt::format("set key maxcols {}\n", key_columns(figure, panel));
   const AxisScales scales = scales_of(panel);
   out += axis_commands(nothing ? bounded(panel.x) : uncut(panel.x, scales.x), "x", colours);
   out += axis_commands(nothing ? bounded(panel.y) : uncut(panel.y, scales.y), "y", colours);
@@ -170,26 +191,17 @@ std::string figure_commands(const Figure& figure, const Colours& colours) {
   const std::size_t panels = figure.panels.size();
   const int rows = static_cast<int>(panels + static_cast<std::size_t>(figure.columns) - 1) / figure.columns;
   if (panels > 1) out += fmt::format("set multiplot layout {},{}\n", rows, figure.columns);
-  for (const Panel& panel : figure.panels) out += panel_commands(panel, colours);
+  for (const Panel& panel : figure.panels) out += panel_commands(figure, panel, colours);
   return out + (panels > 1 ? "unset multiplot\n" : "") + "unset output\n";
 }
 
 // By how many points a key of several lines makes the picture taller, so that it takes nothing from the plot.
 int room_for_key(const Figure& figure) {
-  constexpr int kLetter = 7, kSign = 44, kLine = 18;
+  constexpr int kLine = 18;
   int lines = 1;
   for (const Panel& panel : figure.panels) {
-    std::size_t names = 0, widest = 1;
-    const auto count = [&](const std::string& name, bool shown) {
-      if (name.empty() || !shown) return;
-      ++names;
-      widest = std::max(widest, std::min<std::size_t>(name.size(), 60));
-    };
-    for (const Curve& curve : panel.curves) count(curve.name, !curve.points.empty());
-    for (const BoxSet& set : panel.boxes) count(set.name, !set.boxes.empty());
-    const int columns =
-        std::max(1, figure.width / figure.columns / (kLetter * static_cast<int>(widest) + kSign));
-    lines = std::max(lines, (static_cast<int>(names) + columns - 1) / columns);
+    const int names = static_cast<int>(key_names(panel).size()), columns = key_columns(figure, panel);
+    lines = std::max(lines, (names + columns - 1) / columns);
   }
   const int rows = (static_cast<int>(figure.panels.size()) + figure.columns - 1) / figure.columns;
   return kLine * (lines - 1) * rows;

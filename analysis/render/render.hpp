@@ -17,7 +17,8 @@ std::string render_text(const Page& page);
 std::string render_markdown(const Page& page);
 // To be \input in a document that uses booktabs; pure ASCII markup around the text, which is escaped.
 std::string render_tex(const Page& page);
-// The tables one after another, an empty line between; no sentences. RFC 4180 quoting, lines end in \n.
+// The tables as one: the column "table" says which one a row is of, the others are those of all tables. No
+// sentences. RFC 4180 quoting, lines end in \n.
 std::string render_csv(const Page& page);
 std::string render_csv(const Table& table);
 std::string render_json(const Page& page);

@@ -1,4 +1,4 @@
-// What the parts of an SVG have in common: colours, numbers, texts, and where a value lies.
+// What the parts of an SVG share: colours, numbers, texts, and where a value lies.
 #pragma once
 
 #include <map>
@@ -20,7 +20,9 @@ struct SvgPaint {
   std::string group_attribute(const std::string& label) const;
 };
 
-inline constexpr double kSvgLetter = 6.5, kSvgLine = 18;  // points: width of a letter, height of a line
+// Points: the width of a letter, in the widest of the usual fonts (DejaVu Sans), lest texts run into each other;
+// the height of a line.
+inline constexpr double kSvgLetter = 7.5, kSvgLine = 18;
 
 // At most `columns` letters, escaped.
 std::string svg_text(const std::string& text, std::size_t columns);

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/metrics/bucket_times.hpp"
@@ -16,6 +18,7 @@
 #include "analysis/quantities/quantities.hpp"
 #include "analysis/runs/chain.hpp"
 #include "analysis/runs/finding.hpp"
+#include "base/mode.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {
@@ -76,7 +79,8 @@ struct Launch {
   std::string apart;          // why it is not joined with the one that it goes on from
 
   std::vector<Finding> findings;
-  bool usable() const;  // no finding says that the run must not be used
+  bool usable() const;                    // no finding says that the run must not be used
+  bool has(std::string_view code) const;  // a finding with this code
 
   std::span<const Quantities> steady() const {
     return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
@@ -91,8 +95,10 @@ struct Launch {
   bool imported() const { return environment.contains("origin"); }
   // What no phase accounts for is known: the device stood idle.
   bool rest_is_idle() const { return setting("measure.other") == "device idle"; }
-  // By its mode; false for one that is not known. Whether no rank has the whole model, or each has it and takes
-  // its share of every batch.
+  std::optional<Mode> mode() const { return named<Mode>(header.mode); }  // nothing for one that is not known
+  bool is_sequential() const { return mode() == Mode::sequential; }
+  // By its mode; false for an unknown one. Whether no rank has the whole model, or each has it and takes its
+  // share of every batch.
   bool splits_the_model() const;
   bool shares_batches() const;
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }

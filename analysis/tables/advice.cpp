@@ -35,13 +35,17 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
                                         with_interval(a.gain) + (a.gain.interval ? "" : ", single launches"),
                                         a.because));
       }
-      if (all.empty())
-        page.lead.push_back(name + ": nothing that is known here would surely gain 1 % or more.");
+      if (all.empty()) page.lead.push_back(name + ": nothing that is known here is sure to help.");
+      if (predictor.source().group->any().has("oversubscribed"))
+        page.notes.push_back(
+            name +
+            ": more threads compute than there are cores, and what ranks take from each other "
+            "grows with the batch, so nothing is said of larger ones.");
       if (predictor.has_link())
         page.notes.push_back(fmt::format("{}: link of {} GB/s and {} us, {}.", name,
                                          number(predictor.link().bandwidth / 1e9),
                                          number(predictor.link().latency * 1e6), predictor.link_from()));
-      else if (predictor.source().group->any().ranks > 1)
+      else if (predictor.source().group->any().ranks > 1 && predictor.needs_link())
         page.notes.push_back(name +
                              ": the link is not known, so nothing is said of buckets, messages and batches; "
                              "give it with --link, as 200Gb:2us, or measure it with commbench.");

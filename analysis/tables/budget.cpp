@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analysis/model/lost.hpp"
 #include "analysis/model/slow_passes.hpp"
 #include "analysis/tables/group_table.hpp"
@@ -12,7 +14,7 @@ namespace {
 Table steps_table(const Analysis& analysis) {
   std::vector<GroupColumn> columns = {metric_as("wall", metric("budget_wall", "wall", 1000))};
   for (std::size_t part = 0; part < kBudgetParts; ++part) {
-    const std::string name = kQuantityNames[part];
+    const std::string name = kBudgetColumns[part].name;
     columns.push_back(metric_as(name, metric("budget_" + name, name, 1000)));
   }
   columns.push_back(metric("other_share", "other %", 100));
@@ -53,13 +55,38 @@ Table lost_table(const Analysis& analysis) {
   return table;
 }
 
+using Kind = SlowPasses::Cause::Kind;
+constexpr std::pair<Kind, const char*> kCauses[] = {{Kind::smaller_batch, "smaller_batch"},
+                                                    {Kind::communication, "beside_comm"},
+                                                    {Kind::more_threads, "too_many_threads"},
+                                                    {Kind::slower_clock, "lower_clock"},
+                                                    {Kind::shared_memory, "shared"}};
+
+std::vector<Cell> passes_row(const std::string& name, const SlowPasses& passes) {
+  std::vector<Cell> row = {name, passes.seconds};
+  for (const auto& [kind, key] : kCauses) {
+    const auto found = std::find_if(passes.causes.begin(), passes.causes.end(),
+                                    [kind = kind](const auto& cause) { return cause.kind == kind; });
+    row.push_back(found == passes.causes.end() ? Cell() : Cell(found->seconds));
+  }
+  return row;
+}
+
 void add_slow_passes(Page& page, const Analysis& analysis) {
+  Table table{"passes",
+              "What forward and backward take beyond their share of the baseline's, by cause, in ms",
+              {{"group", "", ""}, {"longer", "s", "longer", 1000}}};
+  for (const auto& [kind, key] : kCauses)
+    table.columns.push_back({.key = key, .unit = "s", .header = key, .factor = 1000, .definition = "-"});
   for (const auto& [name, workload, group] : groups_of(analysis, is_parallel)) {
     const Comparison& c = analysis.comparison(*group);
     if (!c.baseline || c.refused()) continue;
-    if (const auto slow = slow_passes(*workload, *group, *summary_of(*workload, c.baseline)))
-      page.notes.push_back(fmt::format("{}: {}", name, words_for(*slow)));
+    const auto slow = slow_passes(*workload, *group, *summary_of(*workload, c.baseline));
+    if (!slow) continue;
+    table.rows.push_back(passes_row(name, *slow));
+    page.notes.push_back(fmt::format("{}: {}", name, words_for(*slow)));
   }
+  if (!table.rows.empty()) page.tables.push_back(std::move(table));
 }
 
 }  // namespace

@@ -183,7 +183,7 @@ void add_parallel_efficiency(Columns& c) {
 void add_budget(Columns& c) {
   of_budget(c, "budget_wall", "s", [](const S& s) { return s.steps.point[Quantity::wall]; });
   for (std::size_t part = 0; part < kBudgetParts; ++part)
-    of_budget(c, std::string("budget_") + kQuantityNames[part], "s",
+    of_budget(c, std::string("budget_") + kBudgetColumns[part].name, "s",
               [part](const S& s) { return s.steps.point.values[part]; });
   measured(c, "other_share", "1",
            [](const S& s) { return s.steps.point[Quantity::other] / s.steps.point[Quantity::wall]; });

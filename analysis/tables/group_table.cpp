@@ -65,7 +65,9 @@ void choose_link(Predictor& predictor, const Analysis& analysis, const PageOptio
 std::string size_of(const Analysis& analysis) {
   std::size_t groups = 0;
   for (const Workload& workload : analysis.workloads) groups += workload.groups.size();
-  return fmt::format("{} runs of {} configurations", analysis.runs.launches.size(), groups);
+  const std::size_t runs = analysis.runs.launches.size();
+  return fmt::format("{} run{} of {} configuration{}", runs, runs == 1 ? "" : "s", groups,
+                     groups == 1 ? "" : "s");
 }
 
 }  // namespace lockstep

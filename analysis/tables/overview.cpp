@@ -89,7 +89,7 @@ void explain(Overview& overview, const Analysis& analysis) {
                                 [&](const OverviewRow& r) { return r.group == best; });
   if (row == overview.rows.end()) return explain_refusal(overview);
   const GroupSummary& baseline = *summary_of(*overview.workload, analysis.comparison(*best).baseline);
-  overview.why = lost_time_sentence(*best, baseline);
+  overview.why = lost_time_sentence(*best, *overview.workload, baseline);
   const auto& comparison = analysis.comparison(*best);
   if (outcome_of(*comparison.speedup) == Outcome::undecided)
     overview.next = as_sentence(what_would_decide(*best, comparison, baseline));
@@ -97,7 +97,7 @@ void explain(Overview& overview, const Analysis& analysis) {
     overview.next = fmt::format("{}: gain {}, because {}.", row->advice->what, gain_of(*row->advice),
                                 row->advice->because);
   else
-    overview.next = "Nothing that is known here would surely gain 1 % or more.";
+    overview.next = "Nothing that is known here is sure to help.";
 }
 
 // "[cross-hardware] the two ran on different hardware": without the details, which follow the colon.
@@ -105,10 +105,12 @@ Refused refused_in_short(const Finding& finding) {
   return {"", fmt::format("[{}] {}", finding.rule->code, in_short(finding))};
 }
 
-// As far as its first comma, or colon where that is still longer than a column of a terminal.
+// Without a key's section, as far as its first comma, or colon where that is still longer than a column of a terminal.
 std::string in_short(const std::string& text) {
   constexpr std::size_t kLongest = 20;
   std::string first = text.substr(0, text.find_first_of(",;"));
+  for (const std::string_view section : {"parallel.", "training."})  // of a key
+    if (first.starts_with(section)) first.erase(0, section.size());
   if (first.size() > kLongest) first = first.substr(0, first.find(':'));
   return first.size() > kLongest ? first.substr(0, kLongest - 3) + "..." : first;
 }

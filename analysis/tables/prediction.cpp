@@ -41,20 +41,20 @@ class Forecast {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
     if (samples(ranks) < 1)
       return row.push_back(Refused{"", "the global batch has fewer samples than there are ranks"}), row;
-    if (ranks > 1 && worst_miss() > Predictor::kTrusted)
-      return row.push_back(Refused{"", miss_sentence()}), row;
     if (!predictor_.allows(ranks))
       return row.push_back(Refused{"", "a grid's ranks are a multiple of its stages"}), row;
-    if (ranks > 1 && predictor_.needs_link() && !predictor_.has_link())
+    if (ranks > 1 && lacks_link())
       return row.push_back(Refused{
                  "",
                  "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
              row;
+    if (ranks > 1 && worst_miss() > Predictor::kTrusted)
+      return row.push_back(Refused{"", miss_sentence()}), row;
     const auto of = [&](auto metric) {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
       };
-      return widened(
+      return predictor_.widened(
           within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity()));
     };
     row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.seconds; }));
@@ -78,12 +78,13 @@ class Forecast {
   // How well the model tells what it was made from, and what else was measured of the same mode.
   std::vector<std::string> checks() const {
     std::vector<std::string> lines;
+    if (lacks_link()) return lines;  // half a model
     for (const Predictor::Check& check : checks_)
-      lines.push_back(
-          fmt::format("{}: made from this group; for {} the model tells {} ms a step, measured are {} "
-                      "ms ({:.1f} %).",
-                      name_, check.group == &predictor_.source() ? "it" : check.group->group->label,
-                      milliseconds(check.told), milliseconds(check.seen), 100 * check.miss()));
+      lines.push_back(fmt::format(
+          "{}: the model that is made from it tells {} ms a step for {}, measured are {} ms ({:+.1f} %).",
+          name_, milliseconds(check.told),
+          check.group == &predictor_.source() ? "the same group" : check.group->group->label,
+          milliseconds(check.seen), 100 * check.miss()));
     return lines;
   }
 
@@ -97,6 +98,11 @@ class Forecast {
           fmt::format("{}: {} ranks are {} times as many as were measured; what other links, shared "
                       "switches and other algorithms do there was not seen, and is not in the intervals.",
                       name_, most, number(static_cast<double>(most) / static_cast<double>(here))));
+    if (source_launch().has("oversubscribed"))
+      lines.push_back(
+          name_ +
+          ": it was measured with more threads than cores; what ranks take from each other there is "
+          "not in the model.");
     if (predictor_.needs_link() && predictor_.has_link() && predictor_.link().latency <= 0)
       lines.push_back(name_ +
                       ": a latency of 0 is what the fit could not tell from 0, none is; it counts 2 (p-1) "
@@ -116,10 +122,11 @@ class Forecast {
                       predictor_.link_from()));
     lines.push_back(
         predictor_.knows_fixed_compute()
-            ? name_ + ": compute a + b x samples, fitted to the batches per rank that were measured."
+            ? name_ + ": passes take a + b x samples, fitted to the batches per rank that were measured."
             : name_ +
-                  ": compute in proportion to the samples of a rank (no other batch was measured on as many "
+                  ": passes take time in proportion to the samples of a rank (no other batch was measured on as many "
                   "ranks a node).");
+    lines.push_back(name_ + ": more ranks have cores and memory of their own, as many a node as now.");
     if (!ring) return lines;
     if (!predictor_.knows_buckets())
       lines.push_back(
@@ -134,20 +141,15 @@ class Forecast {
  private:
   static constexpr std::int64_t kFar = 8;  // times the ranks that were measured
 
+  const Launch& source_launch() const { return predictor_.source().group->any(); }
+  bool lacks_link() const { return predictor_.needs_link() && !predictor_.has_link(); }
   double worst_miss() const { return std::abs(checks_.front().miss()); }
-
-  // The model's own error is part of what is not known.
-  Estimate widened(Estimate e) const {
-    const double miss = worst_miss();
-    if (e.interval) e.interval = {e.interval->low / (1 + miss), e.interval->high * (1 + miss)};
-    return e;
-  }
 
   std::string miss_sentence() const {
     const Predictor::Check& worst = checks_.front();
-    return fmt::format("the model misses {} by {} %, more than {} %: {} ms told, {} ms measured",
-                       worst.group->group->label, number(100 * std::abs(worst.miss())),
-                       number(100 * Predictor::kTrusted), milliseconds(worst.told), milliseconds(worst.seen));
+    return fmt::format("the model misses {} by {:.2f} %, more than {:g} %: {} ms told, {} ms measured",
+                       worst.group->group->label, 100 * std::abs(worst.miss()), 100 * Predictor::kTrusted,
+                       milliseconds(worst.told), milliseconds(worst.seen));
   }
 
   std::string kind_sentence() const {
@@ -213,8 +215,9 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<Predictor> predictors = predictors_of(workload, analysis.baseline);
     if (predictors.empty())
-      page.notes.push_back(subject(analysis, workload, "no group with a closed budget to predict from") +
-                           ".");
+      page.notes.push_back(
+          subject(analysis, workload, "no group to predict from whose budget closes and whose pace stays") +
+          ".");
     for (Predictor& predictor : predictors) {
       choose_link(predictor, analysis, options);
       const Forecast forecast(analysis, workload, predictor);

@@ -1,5 +1,7 @@
 #include "comm/backends.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <map>
 #include <optional>
@@ -41,7 +43,6 @@ using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&, co
 
 struct Backend {
   BackendKind kind;
-  const char* name;
   Objection objection;
   Obstacle obstacle;
   Factory make;
@@ -65,13 +66,13 @@ std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
   for (std::size_t rank = 0; rank < seats.size(); ++rank)
     if (seats[rank].device.empty())
       return fmt::format(
-          "rank {} computes on the CPU, and NCCL takes tensors on GPUs only; use --set "
-          "parallel.backend=mpi, or parallel.device=cuda where there are GPUs",
+          "rank {} computes on the CPU, but NCCL only takes tensors on GPUs; use --set "
+          "parallel.backend=mpi, or parallel.device=cuda if there are GPUs",
           rank);
   return shared_gpus(seats);
 #else
   static_cast<void>(shared_gpus);
-  return "this build has no CUDA, and so no NCCL; use --set parallel.backend=mpi, or configure with "
+  return "this build has no CUDA and therefore no NCCL; use --set parallel.backend=mpi, or configure with "
          "-DLOCKSTEP_CUDA=ON";
 #endif
 }
@@ -91,7 +92,7 @@ std::string shm_objection(const std::vector<Seat>& seats) {
     hosts.insert(seats[rank].host);
     if (!seats[rank].device.empty())
       return fmt::format(
-          "rank {} computes on a GPU, and shared memory takes tensors on the CPU only; use --set "
+          "rank {} computes on a GPU, but shared memory only takes tensors on the CPU; use --set "
           "parallel.backend=nccl or mpi",
           rank);
   }
@@ -124,10 +125,10 @@ std::string no_obstacle(Group&) { return {}; }
 
 // In order of preference: automatic takes the first without an objection.
 constexpr std::array kBackends = {
-    Backend{BackendKind::nccl, "nccl", nccl_objection, no_obstacle, make_nccl},
-    Backend{BackendKind::shm, "shm", shm_objection, shm_obstacle, make_shm},
-    Backend{BackendKind::mpi, "mpi", no_objection, no_obstacle, make_mpi},
-    Backend{BackendKind::sim, "sim", no_objection, no_obstacle, make_sim},
+    Backend{BackendKind::nccl, nccl_objection, no_obstacle, make_nccl},
+    Backend{BackendKind::shm, shm_objection, shm_obstacle, make_shm},
+    Backend{BackendKind::mpi, no_objection, no_obstacle, make_mpi},
+    Backend{BackendKind::sim, no_objection, no_obstacle, make_sim},
 };
 
 struct Choice {
@@ -160,19 +161,13 @@ std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Dev
     const Choice choice = choose_backend(kind, device, group, place);
     communicator = choice.backend.make(device, group, sim);
     if (!choice.remark.empty())
-      communicator->set_remark(choice.remark + "; they send messages (back end " + communicator->backend() +
-                               ")");
+      communicator->set_remark(fmt::format("{}; they send messages (back end {})", choice.remark,
+                                           name_of(communicator->backend())));
   } else {
     communicator = make_self_communicator();
   }
   communicator->set_world(dynamic_cast<World*>(&group));
   return communicator;
-}
-
-std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
-                            const std::string& place) {
-  if (!mpi_comm(group)) return "self";
-  return choose_backend(kind, device, group, place).backend.name;
 }
 
 }  // namespace lockstep

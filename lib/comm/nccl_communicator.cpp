@@ -54,7 +54,7 @@ ncclRedOp_t nccl_op(ReduceOp op) {
     case ReduceOp::mean:
       break;
   }
-  throw run_error("back end nccl takes no mean; divide, and take the sum");
+  throw run_error("back end nccl cannot average; divide, then sum");
 }
 
 ncclUniqueId agree_on_id(Group& group) {
@@ -85,7 +85,7 @@ class NcclCommunicator final : public Communicator {
     state_->handle.reset();
   }
 
-  std::string backend() const override { return "nccl"; }
+  BackendKind backend() const override { return BackendKind::nccl; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   bool occupies_device() const override { return true; }

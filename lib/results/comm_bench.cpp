@@ -1,7 +1,6 @@
 #include "results/comm_bench.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "results/file_parts.hpp"
 #include "results/file_reader.hpp"
@@ -132,7 +131,7 @@ class BenchReader : public FileReader {
     std::vector<std::vector<std::int64_t>> columns(bench.cases.size());
     for (std::size_t i = 0; i < owners.size(); ++i) {
       if (owners[i] < 0 || static_cast<std::size_t>(owners[i]) >= columns.size())
-        in_.fail("/bench/case", "names a case that there is not");
+        in_.fail("/bench/case", "names a case that does not exist");
       columns[static_cast<std::size_t>(owners[i])].push_back(static_cast<std::int64_t>(i));
     }
     for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -161,12 +160,6 @@ bool is_comm_bench(const std::string& path) {
   } catch (const Error&) {  // said again, and then heard, by what reads all of it
     return false;
   }
-}
-
-std::string find_comm_bench(const std::string& folder) {
-  for (const char* name : {"/commbench.h5", "/commbench.h5.partial"})
-    if (std::error_code error; std::filesystem::is_regular_file(folder + name, error)) return folder + name;
-  return {};
 }
 
 }  // namespace lockstep

@@ -100,7 +100,7 @@ TEST_CASE("OSU: what the text does not say is given by flags") {
   CHECK(says(complaint(text),
              "b.txt:4: OSU's output does not say on how many ranks it was measured; give --ranks N"));
   CHECK(says(complaint(text, {.ranks = 8, .nodes = 0, .hardware = {}, .like = {}}),
-             "on how many nodes it was measured; give --nodes N"));
+             "the number of nodes is unknown; give --nodes N"));
   const ImportedBench made = bench_of_text(text, "b.txt", {8, 2, "our cluster", ""});
   CHECK(made.bench.backend == "mpi");
   REQUIRE(made.bench.cases.size() == 2);
@@ -121,7 +121,7 @@ TEST_CASE("OSU: what the text does not say is given by flags") {
 
 TEST_CASE("texts that cannot be read are refused with their line") {
   CHECK(says(complaint("# OSU MPI Bandwidth Test v5.6\n# Size      Bandwidth (MB/s)\n1 3.4\n"),
-             "b.txt:1: not a test"));
+             "b.txt:1: not a supported test"));
   CHECK(says(complaint("# OSU MPI Latency Test v5.6\n# Size  Latency (us)\n4 -1\n", {0, 1, "", ""}),
              "b.txt:3: not a size and a time"));
   const std::string head = nccl_head(4, 1);

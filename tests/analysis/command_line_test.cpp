@@ -116,9 +116,10 @@ TEST_CASE("a verb that is misspelt is not taken for a path") {
     }
     return std::string("accepted");
   };
-  CHECK(said({"sumary", "/tmp"})
-            .starts_with("'sumary' is neither a path nor a verb; the verbs are report, summary"));
-  CHECK(said({"/tmp", "pipline"}).starts_with("'pipline' is neither"));
+  CHECK(said({"sumary", "/tmp"}) == "'sumary' is neither a path nor a verb; did you mean 'summary'?");
+  CHECK(said({"/tmp", "pipline"}) == "'pipline' is neither a path nor a verb; did you mean 'pipeline'?");
+  CHECK(
+      said({"/tmp", "xyz"}).starts_with("'xyz' is neither a path nor a verb; the verbs are report, summary"));
   CHECK(said({"/tmp"}) == "accepted");
   CHECK(said({"summary", "absent"}) == "accepted");  // a path that is missing is said where paths are read
 }

@@ -241,7 +241,7 @@ TEST_CASE("traces that do not belong together are refused by name") {
   CHECK(says(import(folder, "other").err, "rank1.json: in step 4 it calls broadcast where"));
   put(folder / "again/rank0.json", gloo_trace(0, 0, 0));
   CHECK(import(folder, "again").code == 0);
-  CHECK(says(import(folder, "again").err, "is there already: this was imported before"));
+  CHECK(says(import(folder, "again").err, "already exists: this was imported before"));
   CHECK(analyze(folder, "import " + (folder / "again") + " --batch none").code == 2);
   CHECK(analyze(folder, "import " + (folder / "again") + " --mode best").code == 2);
 }
@@ -277,7 +277,7 @@ TEST_CASE("hostile traces are refused in one line, within bounds") {
       {"text.json", event(R"("ts": "5")"), "'ts' is a text, not a number"},
       {"huge.json", event(R"("ts": 1e300)"), "'ts' is 1e+300 microseconds"},
       {"world.json", R"({"distributedInfo": {"rank": -3}, "traceEvents": []})",
-       "'rank' is -3, which is no number of ranks"},
+       "'rank' is -3, which is not a number of ranks"},
       {"size.json", event(R"("ts": 1, "args": {"In msg nelems": -8})"),
        "'In msg nelems' is -8, which is no size"},
       {"shape.json", event(R"("ts": 1, "args": {"Input Dims": [[4294967296, 4294967296]]})"),

@@ -60,6 +60,9 @@ TEST_CASE("a pipeline fills, works as fast as its slowest stage, and drains") {
   CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(3 * 3e-3 + 8e-3));
   m.pipeline = {.stages = 4, .micro_batches = 4, .chunks = 2};
   CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(8e-3 * 11 / 8));
+  m.optimizer = 4e-3;  // of the whole model, of which a stage has a fourth
+  CHECK(cost_of_step(m, {}, 4, 8).seconds == Approx(8e-3 * 11 / 8 + 1e-3));
+  m.optimizer = 0;
   m.pipeline = {.stages = 2};  // layer-wise
   m.each_message = 1e-3;
   CHECK(cost_of_step(m, {}, 2, 8).seconds == Approx(16e-3 + 2e-3));

@@ -68,7 +68,7 @@ TEST_CASE("the bucket in which most is exposed is named, where there are several
     for (int seed = 1; seed <= 3; ++seed)
       runs.push_back(simulate({.ranks = ranks, .seed = seed, .link = {20e-6, 0.3e9}, .launch_spread = 0.01}));
   const std::string said = headline_for(runs);
-  CHECK(says(said, "exposed communication of bucket "));
+  CHECK(says(said, "exposed communication, most of it of bucket "));
 }
 
 TEST_CASE("what pays stands first, what is refused last, and each row has its sentences") {
@@ -93,7 +93,7 @@ TEST_CASE("what pays stands first, what is refused last, and each row has its se
 
 TEST_CASE("an undecided answer says what would decide") {
   const Overview overview = overviews_of(analyse({make_run({}), make_run(usual_ddp(1))}), {}).front();
-  CHECK(overview.next == "Two more launches of each single one would give an interval.");
+  CHECK(overview.next == "Two more launches of ddp x2 and of seq would give an interval.");
 }
 
 TEST_CASE("several workloads: how many of them it pays for") {

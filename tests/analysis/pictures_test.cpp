@@ -142,6 +142,21 @@ TEST_CASE("a script for a figure", "[golden]") {
   check_golden(figure_csv(picture_named(drawn, "communication").figure), "communication.csv");
 }
 
+TEST_CASE("gnuplot's key has as many columns as there is room for") {
+  const auto columns = [](const std::string& name, int panels) {
+    Figure figure;
+    figure.columns = panels;
+    figure.width = 900;
+    figure.panels.resize(1);
+    figure.panels[0].curves = {{name, 0, {{1, 1}, {2, 2}}}};
+    const std::string script = gnuplot_script(figure, "figure", Theme::light), words = "set key maxcols ";
+    return std::stoi(script.substr(script.find(words) + words.size()));
+  };
+  CHECK(columns("ddp x2", 1) == 9);                        // (900 - 60) / (6 x 8 + 44)
+  CHECK(columns("ddp x2 parallel.bucket_mb=10", 2) == 1);  // (450 - 60) / (28 x 8 + 44)
+  CHECK(columns(std::string(200, 'm'), 1) == 1);
+}
+
 TEST_CASE("hostile names stay in their quotes, on their line") {
   const std::vector<RunData> runs = hostile_runs();
   const Analysis analysis = analyse(runs);

@@ -1,4 +1,6 @@
 // Predictions and advice, held against what the simulated machine then does.
+#include <algorithm>
+
 #include "analysis/advice/advice.hpp"
 #include "analysis/render/render.hpp"
 #include "analysis/support/simulated_run.hpp"
@@ -141,4 +143,77 @@ TEST_CASE("fewer ranks, where they are faster") {
   const Analysis analysis = analyse(launches(machine, {1, 2, 8}));
   const std::vector<Advice> all = advice_for(predictor_of(analysis), analysis.summaries.front());
   CHECK(std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.what == "fewer ranks: 1"; }));
+}
+
+TEST_CASE("a value that was measured beside another is not predicted once more") {
+  std::vector<RunData> runs = launches({}, {1, 4});
+  for (RunData run : launches({}, {4})) {
+    run.settings["parallel.bucket_mb"] = "1";
+    run.header.uuid += " of small buckets";
+    for (double& seconds : run.steps.wall.values) seconds += 1e-9;  // or else it were a copy
+    runs.push_back(run);
+  }
+  const Analysis analysis = analyse(runs);
+  for (const Predictor& predictor : predictors_of(analysis.summaries.front(), Baseline::seq))
+    for (const Advice& advice : advice_for(predictor, analysis.summaries.front())) {
+      CAPTURE(predictor.source().group->label);
+      CHECK(lacks(advice.what, "parallel.bucket_mb 1"));
+    }
+}
+
+TEST_CASE("another mode that was measured faster is named, not fewer ranks alone") {
+  SyntheticRun server = usual_ddp(1);
+  server.mode = "ps";
+  server.transfer = 20e-3;
+  const Analysis analysis = analyse({make_run({}), make_run(usual_ddp(1)), make_run(server)});
+  const WorkloadSummary& workload = analysis.summaries.front();
+  for (const Predictor& predictor : predictors_of(workload, Baseline::seq)) {
+    if (predictor.source().group->label != "ps x2") continue;
+    const std::vector<Advice> all = advice_for(predictor, workload);
+    CHECK(
+        std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.what == "ddp x2 in its place"; }));
+    return;
+  }
+  FAIL("no predictor of the parameter server");
+}
+
+TEST_CASE("where threads share cores nothing is promised of larger batches") {
+  std::vector<RunData> runs = launches({}, {1, 4});
+  const auto batches = [&] {
+    const Analysis analysis = analyse(runs);
+    const std::vector<Advice> all = advice_for(predictor_of(analysis), analysis.summaries.front());
+    return std::count_if(all.begin(), all.end(),
+                         [](const Advice& a) { return a.what.find("global batch") != std::string::npos; });
+  };
+  CHECK(batches() == 2);
+  for (RunData& run : runs)
+    for (RankEnvironment& rank : run.ranks) {
+      rank.host = "node";
+      rank.cores_bound = 2;
+      rank.cores = "0 1";
+    }
+  CHECK(batches() == 0);
+  CHECK(says(render(advise_page(analyse(runs), {}), Format::md), "nothing is said of larger ones"));
+}
+
+TEST_CASE("a gain that is shown as reaching down to 1.00 is none") {
+  CHECK_FALSE(Advice{"", {1.02, Estimate::Bounds{1.004, 1.04}}, ""}.is_gain());
+  CHECK(Advice{"", {1.02, Estimate::Bounds{1.006, 1.04}}, ""}.is_gain());
+}
+
+TEST_CASE("what the model misses is part of the intervals of its gains") {
+  const Analysis analysis = analyse(launches({}, {1, 4}));
+  const Predictor predictor = predictor_of(analysis);
+  const Estimate gain{1.5, Estimate::Bounds{1.4, 1.6}}, widened = predictor.widened(gain);
+  REQUIRE(predictor.worst_miss() > 0);
+  CHECK(widened.interval->low == Approx(1.4 / (1 + predictor.worst_miss())));
+  CHECK(widened.interval->high == Approx(1.6 * (1 + predictor.worst_miss())));
+}
+
+TEST_CASE("without a link it is the link that is asked for, and half a model is held against nothing") {
+  const std::string page =
+      render(predict_page(analyse({make_run({}), make_run(usual_ddp(1))}), {}), Format::md);
+  CHECK(says(page, "the link is not known"));
+  CHECK(lacks(page, "misses"));
+  CHECK(lacks(page, "the model that is made from it"));
 }

@@ -66,7 +66,7 @@ TEST_CASE("times that only grow are totals since the start, and an epoch takes t
   const auto read = [](const std::string& text) { return runs_of_csv(text, "x/ddp_2gpu.csv").at(0); };
   const ImportedRun total = read(rows("epoch,time", {{1, 35}, {2, 65}, {3, 95}, {4, 125}}));
   CHECK(seconds_of(total) == std::vector<double>{35, 30, 30, 30});
-  CHECK(says(assumptions(total), "taken for totals since the start"));
+  CHECK(says(assumptions(total), "taken as totals since the start"));
   const ImportedRun resumed = read(rows("epoch,time", {{51, 1530}, {52, 1560}, {53, 1590}}));
   CHECK(std::isnan(resumed.epochs[0].seconds));
   CHECK(resumed.epochs[2].seconds == 30);
@@ -118,7 +118,7 @@ TEST_CASE("the files of the ranks of one run are one run") {
   const ImportedRun& three = run_named(runs, "speedup_ws3");
   CHECK(three.ranks == 3);
   CHECK(three.epochs[0].seconds == Approx(3.2));  // the slowest rank's
-  CHECK(says(assumptions(three), "the files of 3 ranks are taken for one run"));
+  CHECK(says(assumptions(three), "the files of 3 ranks are taken as one run"));
   CHECK(run_named(runs, "speedup_ws1").mode == "seq");
   const auto column = runs_of_files({{"log.csv", "epoch,rank,time\n1,0,5\n1,1,6\n2,0,5\n2,1,4\n"}});
   REQUIRE(column.size() == 1);
@@ -169,7 +169,7 @@ TEST_CASE("a total is divided by its epochs; a single time may be of either") {
                                  "compare.json");
   CHECK(claims_of(runs).claims[0].epoch_seconds == 30);
   CHECK(claims_of(runs).claims[1].apparent_speedup == Approx(0.75));
-  CHECK(says(assumptions(runs[1]), "its one time, 200 s, is taken for that of its 5 epochs together"));
+  CHECK(says(assumptions(runs[1]), "its only time, 200 s, is taken as the total of its 5 epochs"));
   const auto table = runs_of_csv("method,gpus,epochs,total_time\nsingle,1,10,300\nddp,2,5,200\n", "t.csv");
   CHECK(claims_of(table).claims[1].apparent_speedup == Approx(0.75));
   const auto above = runs_of_json(
@@ -191,7 +191,7 @@ TEST_CASE("numbers above the runs are a summary of them, and do not hide them") 
                    "nested.json");
   REQUIRE(runs.size() == 2);
   CHECK(runs[1].name == "ddp_2gpu");
-  CHECK(says(assumptions(runs[0]), "taken for a summary of its runs"));
+  CHECK(says(assumptions(runs[0]), "taken as a summary of its runs"));
   const auto end =
       runs_of_json(R"({"ddp_2gpu": {"epoch_times": [6.0, 6.1], "final": {"accuracy": 0.9}}})", "x.json");
   REQUIRE(end.size() == 1);

@@ -67,10 +67,11 @@ TEST_CASE("Markdown of the same page") {
 }
 
 TEST_CASE("CSV of the same table: estimates have bounds, a refusal is its code") {
-  CHECK(render_csv(made_up()) ==
-        "group,seconds,seconds_low,seconds_high,share,why,name\n"
-        "seq,0.001,0.0009,0.0011,0.5,because,a\nddp x1,0.002,,,,,7\nddp x2,refused [x],,,,,\n"
-        "ddp x4,no run,,,,,\n");
+  CHECK(
+      render_csv(made_up()) ==
+      "table,group,seconds,seconds_low,seconds_high,share,why,name\n"
+      "times,seq,0.001,0.0009,0.0011,0.5,because,a\ntimes,ddp x1,0.002,,,,,7\ntimes,ddp x2,refused [x],,,,,\n"
+      "times,ddp x4,no run,,,,,\n");
 }
 
 TEST_CASE("JSON of the same page, and of a table in which every row has every column") {

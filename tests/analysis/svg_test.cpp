@@ -78,6 +78,9 @@ TEST_CASE("a key of many long names takes its own room") {
       numbers_in(many, "role=\"button\" aria-pressed=\"true\" transform=\"translate\\([0-9.]+ ([0-9.]+)");
   REQUIRE(lines.size() == 24);
   CHECK(numbers_in(many, "translate\\([0-9.]+ ([0-9.]+)\\)\">\n<g class=\"axis-y\"").at(0) > lines.back());
+  // DejaVu Sans, in which 28 columns of these letters take 28 x 7.2 points, and the sign before them.
+  for (const double x : numbers_in(many, "aria-pressed=\"true\" transform=\"translate\\(([0-9.]+) "))
+    CHECK((x == 0 || x > 28 * 7.2 + 28));
 }
 
 TEST_CASE("a picture of which nothing would be seen is none") {

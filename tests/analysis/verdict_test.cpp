@@ -81,7 +81,7 @@ TEST_CASE("repeated launches: speedup with its interval, in seconds, and that it
   CHECK(says(text, "times as fast as seq (95 % interval 1.6"));
   CHECK(says(text, "19.1 ms a step instead of 31.6 ms"));
   CHECK(says(text, "an efficiency of 8"));
-  CHECK(says(text, "With the same seeds (3) the accuracy is 0.8520, that of seq 0.8520."));
+  CHECK(says(text, "With the same 3 seeds the accuracy is 0.8520, that of seq 0.8520."));
   CHECK(says(text, "Parallel training pays here: ddp x2 is the fastest"));
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("single launches are called so, and decide nothing") {
   const std::string text = verdict_against(half(1e-3));
   CHECK(says(text,
              "Whether ddp x2 is faster than seq cannot be said yet: 1.80 times as fast (single launches"));
-  CHECK(says(text, "two more launches of each single one would give an interval"));
+  CHECK(says(text, "two more launches of ddp x2 and of seq would give an interval"));
   CHECK(says(text, "Whether parallel training pays cannot be said yet: of ddp x2 against seq, two more"));
   // Three launches against one are no better.
   std::vector<RunData> runs = usual_runs();
@@ -128,7 +128,7 @@ TEST_CASE("what ran on several ranks and cannot be used is said first") {
   std::vector<RunData> runs = {make_run({}), make_run(half())};
   runs.back().header.status = "interrupted";
   const std::string text = verdict_of(runs);
-  CHECK(text.starts_with("ddp x2 ran, and no run of it can be used: the run did not come to its end"));
+  CHECK(text.starts_with("ddp x2 ran, and no run of it can be used: the run did not finish"));
   CHECK(says(text, "[incomplete-run]"));
   CHECK(says(text, "cannot be said: no run on more than one rank can be used"));
   CHECK(lacks(text, "Nothing ran"));
@@ -140,6 +140,94 @@ TEST_CASE("files that cannot be read are said first") {
   const auto sentences = verdict(Analysis(std::move(set), Baseline::seq));
   CHECK(sentences.front() == "1 file cannot be read, and what it holds is missing here.");
   CHECK(says(sentences.back(), "Nothing that could be read ran on more than one rank"));
+}
+
+TEST_CASE("a baseline that cannot be used is said, and why") {
+  std::vector<RunData> runs = {make_run({}), make_run(half())};
+  runs.front().header.status = "interrupted";
+  const std::string text = verdict_of(runs);
+  CHECK(text.starts_with("seq ran, and no run of it can be used: the run did not come to its end"));
+  CHECK(says(text, "there is no run that it may be compared with"));
+}
+
+TEST_CASE("what is slower does not speak for what could not be compared") {
+  SyntheticRun four = half();
+  four.ranks = 4;
+  std::vector<RunData> runs = launches({half(30e-3), four});
+  for (RunData& run : runs)
+    if (run.steps.ranks() == 4) run.header.status = "interrupted";
+  const std::string text = verdict_of(runs);
+  CHECK(says(text, "Parallel training does not pay as far as it could be compared"));
+  CHECK(says(text, "Nothing is known of ddp x4."));
+  CHECK(lacks(text, "every number of ranks that was tried"));
+}
+
+TEST_CASE("where every comparison is refused, that is why nothing can be said") {
+  std::vector<RunData> runs = launches({half(1e-3)});
+  for (RunData& run : runs)
+    if (run.header.mode == "ddp") run.fingerprint = "ffffffffffffffff";
+  const std::string text = verdict_of(runs);
+  CHECK(says(text, "cannot be said: every comparison is refused"));
+  CHECK(lacks(text, "there is no run"));
+}
+
+TEST_CASE("the largest speedup against another baseline is not called the fastest") {
+  std::vector<RunData> runs = launches({half(1e-3)});
+  for (RunData run : launches({half(0.5e-3)})) {
+    run.header.uuid += " of another batch";
+    run.settings["training.global_batch"] = "128";
+    for (std::int32_t& samples : run.steps.samples.values) samples *= 2;
+    for (double& seconds : run.steps.wall.values) seconds += 1e-9;  // or else it were a copy
+    for (AuditRow& audit : run.audit)
+      for (auto& samples : audit.samples) samples *= 2;
+    runs.push_back(run);
+  }
+  const std::string text = verdict_of(runs);
+  CHECK(says(text, "has the largest speedup, "));
+  CHECK(lacks(text, "is the fastest"));
+}
+
+TEST_CASE("only the single side is to be launched again") {
+  std::vector<RunData> runs = launches({half(1e-3)});
+  std::erase_if(runs, [n = 0](const RunData& run) mutable { return run.header.mode == "seq" && n++ > 0; });
+  CHECK(says(verdict_of(runs), "two more launches of seq would give an interval"));
+}
+
+TEST_CASE("what ranks of another mode lose is called by its name") {
+  const auto of_mode = [](const std::string& mode, double optimizer) {
+    SyntheticRun run = half(8e-3);
+    run.mode = mode;
+    run.optimizer = optimizer;
+    return verdict_against(run);
+  };
+  CHECK(says(of_mode("ps", 1e-3), "goes into the messages to and from the parameter server themselves"));
+  CHECK(says(of_mode("pipe", 1e-3), "goes into the messages between stages themselves"));
+  CHECK(
+      says(of_mode("hybrid", 1e-3), "goes into the messages between stages and between replicas themselves"));
+  CHECK(says(of_mode("pipe", 20e-3), "% goes into the optimizer, "));
+  CHECK(lacks(of_mode("pipe", 20e-3), "which every rank runs in full"));
+}
+
+TEST_CASE("a part that is more than the whole loss is told in ms, and that others take less") {
+  SyntheticRun slow_loader = usual_seq(1), quick = half(0.5e-3);
+  slow_loader.data = 20e-3;
+  quick.data = 0;
+  quick.backward = 21e-3;
+  const std::string text = verdict_of({make_run(slow_loader), make_run(quick)});
+  CHECK(says(text, " ms more than the ideal "));
+  CHECK(says(text, " ms more go into forward and backward passes"));
+  CHECK(says(text, "; other parts take less than their share."));
+}
+
+TEST_CASE("longer passes are explained where most is lost by them") {
+  SyntheticRun slow_compute = half();
+  slow_compute.backward = 18e-3;
+  const std::string text = verdict_against(slow_compute);
+  CHECK(says(text,
+             "Passes take 8.00 ms longer: 8.00 ms by the memory and the clock that ranks of a node "
+             "share, a rank's smaller batch or communication beside them."));
+  CHECK(says(text, "run: train_seq with --set training.global_batch=32; the same run with --set"));
+  CHECK(lacks(verdict_against(half(8e-3)), "Passes take"));
 }
 
 TEST_CASE("no difference is said as none") {

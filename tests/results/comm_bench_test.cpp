@@ -101,7 +101,6 @@ TEST_CASE("an unfinished file says so, and holds what was flushed") {
     writer.append(bench.cases[0]);
     writer.flush();
   }
-  CHECK(find_comm_bench(folder.path) == path + ".partial");
   const CommBench bench = read_comm_bench(path + ".partial");
   CHECK(bench.header.status == "running");
   CHECK(bench.cases.size() == 1);
@@ -132,7 +131,7 @@ TEST_CASE("columns of commbench that do not fit each other are refused by name")
         "not a run file: the attribute 'backend' is missing");
   CHECK(refusal_after([](hid_t f) {
           overwrite<int>(f, "/bench/case", H5T_NATIVE_INT, {0, 0, 0, 1, 2});
-        }) == "'/bench/case' names a case that there is not");
+        }) == "'/bench/case' names a case that does not exist");
   CHECK(refusal_after([](hid_t f) {
           overwrite<int>(f, "/bench/collective", H5T_NATIVE_INT, {0, -1});
         }) == "'/bench/collective' names a collective that it does not list");

@@ -250,6 +250,11 @@ const Fault kFaults[] = {
      [](Runs& r) { in_all(r, "seq", [](RunData& run) { lengthen(run, &StepTable::data, 4e-3); }); }},
     {"more than 5 times as fast on 4 ranks", "superlinear",
      [](Runs& r) { pace(r, "ddp", [](std::int64_t) { return 0.45; }); }},
+    {"more than 4 times as fast on 4 ranks, by launches that lie far apart", "above-ranks",
+     [](Runs& r) {
+       const double factors[] = {0.2, 0.4, 1.1};
+       for (std::size_t i = 0; i < 3; ++i) set_pace(r[3 + i], [&](std::int64_t) { return factors[i]; });
+     }},
     {"recording takes 4 % of a step", "recorder-overhead", [](Runs& r) { ddp(r).recorder_overhead = 0.04; }},
     {"another version of LibTorch", "different-versions",
      [](Runs& r) { in_all(r, "ddp", [](RunData& run) { run.environment["libtorch"] = "2.4.0"; }); }},
