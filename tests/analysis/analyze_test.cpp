@@ -211,7 +211,7 @@ TEST_CASE("files of commbench are found beside runs, and alone") {
 TEST_CASE("a run may be given by its file, its folder, or both") {
   const Folder folder;
   write_usual(folder);
-  CHECK(says(analyze(folder, "summary " + (folder / "seq1/run.h5")).out, "1 runs of 1 configurations"));
+  CHECK(says(analyze(folder, "summary " + (folder / "seq1/run.h5")).out, "1 run of 1 configuration."));
   const Outcome both = analyze(folder, "summary " + (folder / "seq1") + " " + folder.path());
   CHECK(says(both.out, "4 runs of 2 configurations"));
   CHECK(lacks(both.out, "duplicate-run"));

@@ -4,6 +4,7 @@ set output 'speedup.pdf'
 set key above left horizontal Left reverse samplen 2 tc rgb '#000000'
 set tics out scale 0.5
 set title '' tc rgb '#000000'
+set key maxcols 6
 set xlabel 'ranks' tc rgb '#000000'
 unset logscale x
 set xrange [0.5:4.5]
@@ -45,6 +46,7 @@ set output 'speedup.png'
 set key above left horizontal Left reverse samplen 2 tc rgb '#000000'
 set tics out scale 0.5
 set title '' tc rgb '#000000'
+set key maxcols 6
 set xlabel 'ranks' tc rgb '#000000'
 unset logscale x
 set xrange [0.5:4.5]
