@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "parallel/initial_broadcast.hpp"
+#include "parallel/prepared_work.hpp"
 
 namespace lockstep {
 
@@ -66,7 +67,6 @@ void GradientReducer::reset_step() {
     order_.expect(b, static_cast<std::int64_t>(plan.buckets[b].slots.size()));
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
-  parts_.assign(plan.buckets.size(), {});
 }
 
 void GradientReducer::adopt(std::size_t parameter) {
@@ -127,22 +127,18 @@ void GradientReducer::gather(std::size_t bucket) {
 void GradientReducer::launch(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
   if (options_.gather_below > 0) gather(bucket);
-  if (!communicates_) return;
-  RowGradient* rows = rows_of(bucket);
-  if (rows == nullptr) return reduce(bucket, buckets_->gradients()[bucket]);
-  works_[bucket] = rows->share_touched(communicator_);
-  if (log_) log_->add(works_[bucket], /*bucket=*/-1);
+  if (!communicates_ || rows_of(bucket)) return;
+  works_[bucket] = reduce(bucket, buckets_->gradients()[bucket]);
+  if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
 }
 
-void GradientReducer::reduce(std::size_t bucket, const torch::Tensor& part) {
-  parts_[bucket] = part;
+WorkPtr GradientReducer::reduce(std::size_t bucket, torch::Tensor part) {
   const bool average = options_.average && communicator_.size() > 1;
-  if (average && !communicator_.takes_mean()) parts_[bucket].mul_(1.0 / communicator_.size());
+  if (average && !communicator_.takes_mean()) part.mul_(1.0 / communicator_.size());
   torch::Tensor message = part;
   if (!wire_.empty()) message = wire_[bucket].narrow(0, 0, part.numel()).copy_(part);
-  works_[bucket] = communicator_.all_reduce(
-      message, average && communicator_.takes_mean() ? ReduceOp::mean : ReduceOp::sum);
-  if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
+  return communicator_.all_reduce(message,
+                                  average && communicator_.takes_mean() ? ReduceOp::mean : ReduceOp::sum);
 }
 
 void GradientReducer::finish() {
@@ -150,27 +146,39 @@ void GradientReducer::finish() {
     if (!ready_[p]) adopt(p);
   while (!order_.done()) launch(order_.take());
   const torch::NoGradGuard no_grad;
-  if (communicates_) reduce_rows();
-  for (std::size_t b = 0; b < works_.size(); ++b)
-    if (works_[b]) receive(b);
+  if (communicates_) reduce_tables();
+  for (std::size_t b = 0; b < works_.size(); ++b) {
+    if (!works_[b]) continue;
+    works_[b]->wait();
+    if (!wire_.empty() && !rows_of(b)) torch::Tensor(buckets_->gradients()[b]).copy_(wire_[b]);
+  }
   reset_step();
 }
 
 // In the order of the buckets, as on every rank.
-void GradientReducer::reduce_rows() {
+void GradientReducer::reduce_tables() {
   for (std::size_t b = 0; b < works_.size(); ++b) {
     RowGradient* rows = rows_of(b);
     if (rows == nullptr) continue;
+    works_[b] = rows->share_touched(communicator_);
+    if (log_) log_->add(works_[b], /*bucket=*/-1, /*blocking=*/true);
+  }
+  for (std::size_t b = 0; b < works_.size(); ++b) {
+    if (rows_of(b) == nullptr) continue;
     works_[b]->wait();
-    reduce(b, rows->pack(buckets_->gradients()[b]));
+    works_[b] = reduce_table(b);
+    if (log_) log_->add(works_[b], static_cast<int>(b));
   }
 }
 
-void GradientReducer::receive(std::size_t bucket) {
-  works_[bucket]->wait();
-  torch::Tensor& part = parts_[bucket];
-  if (!wire_.empty()) part.copy_(wire_[bucket].narrow(0, 0, part.numel()));
-  if (RowGradient* rows = rows_of(bucket)) rows->unpack(buckets_->gradients()[bucket]);
+WorkPtr GradientReducer::reduce_table(std::size_t bucket) {
+  const SteadyTime begin = steady_now();
+  const torch::Tensor gradient = buckets_->gradients()[bucket];
+  const torch::Tensor part = rows_of(bucket)->pack(gradient);
+  return prepared(reduce(bucket, part), begin, [this, bucket, gradient, part] {
+    if (!wire_.empty()) torch::Tensor(part).copy_(wire_[bucket].narrow(0, 0, part.numel()));
+    rows_of(bucket)->unpack(gradient);
+  });
 }
 
 std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size_t parameters,

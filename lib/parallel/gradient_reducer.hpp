@@ -83,9 +83,9 @@ class GradientReducer {
     return tables_[buckets_->plan().buckets[bucket].slots.front().parameter].get();
   }
   // part: of the bucket's gradients, from the first.
-  void reduce(std::size_t bucket, const torch::Tensor& part);
-  void reduce_rows();
-  void receive(std::size_t bucket);
+  WorkPtr reduce(std::size_t bucket, torch::Tensor part);
+  void reduce_tables();
+  WorkPtr reduce_table(std::size_t bucket);
   bool gathers(std::size_t parameter) const {
     return buckets_->parameters()[parameter].tensor.numel() < options_.gather_below;
   }
@@ -105,10 +105,9 @@ class GradientReducer {
   bool learning_order_ = true;
   std::vector<std::size_t> ready_order_;
   BucketLaunch order_;
-  std::vector<bool> ready_;           // by parameter, this backward pass
-  std::vector<WorkPtr> works_;        // by bucket
-  std::vector<torch::Tensor> parts_;  // by bucket: what is being reduced
-  std::vector<torch::Tensor> wire_;   // by bucket, only when the wire's dtype differs
+  std::vector<bool> ready_;          // by parameter, this backward pass
+  std::vector<WorkPtr> works_;       // by bucket
+  std::vector<torch::Tensor> wire_;  // by bucket, only when the wire's dtype differs
 };
 
 // Collective: all ranks. Rank 0's order of `parameters` gradients, from the order in which it has seen them
