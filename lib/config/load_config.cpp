@@ -164,8 +164,8 @@ void apply_file(RunConfig& config, const std::string& path) {
 
 YAML::Node parse_set(const std::string& set, const std::string& value) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(value);
-    if (documents.size() == 1) return documents.front();
+    const YamlDocument document = read_document(value);
+    if (document.count == 1) return document.root;
   } catch (const YAML::Exception& e) {
     throw input_error("{}: the value of '{}' is not YAML: {}", kFromFlag, excerpt(set), e.msg);
   }

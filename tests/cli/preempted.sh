@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
+# Usage: tests/cli/preempted.sh [--short]
+#
 # Runs that are signalled or killed at random steps and go on: they end with the bits of a run that was never stopped,
-# and analyze takes what they leave for one run.
+# and analyze takes what they leave for one run. --short, for CTest: two modes, a signal each, and a kill. SEED repeats the
+# choice of ranks, signals and moments.
 # shellcheck source=tests/cli/support.sh disable=SC2154,SC2086,SC2046
 source "$(dirname "$0")/support.sh"
 
 RANDOM=${SEED:=$RANDOM}
 echo "SEED=$SEED"
-epochs=80
+epochs=40
 mkdir "$work/runs"
 last=checkpoint/epoch_0000$epochs.safetensors
 # A signal that ends mpirun leaves the ranks a second otherwise.
@@ -39,7 +42,6 @@ flags_of() {
 begin() {
   local mode=$1
   shift
-  sleep 1  # folders are told apart by their second
   $(command_of "$mode") --output "$work/runs" "$@" > "$work/out" 2> "$work/err" &
   pid=$!
 }
@@ -48,9 +50,10 @@ fresh() { begin "$1" --config "$work/empty.yaml" $small $(flags_of "$1") --set t
 # wait_for_steps FOLDERS: until another run folder than those has a log with an epoch in it, then a little longer.
 wait_for_steps() {
   for _ in $(seq 4000); do
-    folder=$(newest)
-    [ "$(find "$work/runs" -mindepth 1 -maxdepth 1 -type d | wc -l)" -gt "$1" ] &&
+    if [ "$(folders)" -gt "$1" ]; then
+      folder=$(newest)
       grep -qs "epoch .*train loss" "$folder/log.txt" && break
+    fi
     kill -0 "$pid" 2> /dev/null || break
     sleep 0.05
   done
@@ -98,12 +101,12 @@ stop() {
 }
 
 signals=(TERM INT USR1)
-for mode in ${MODES:-seq ddp mp ps ddp3}; do
-  straight "$mode"
-  chain=()
+# goes_on MODE LINKS: signalled so many times.
+goes_on() {
+  local mode=$1 chain=() count link
   count=$(folders)
   fresh "$mode" --set checkpoint.every_epochs=$epochs
-  for link in 1 2 3; do
+  for link in $(seq "$2"); do
     wait_for_steps "$count"
     kill -0 "$pid" 2> /dev/null || break
     stop "$mode" "${signals[$(((RANDOM + link) % 3))]}"
@@ -120,84 +123,114 @@ for mode in ${MODES:-seq ddp mp ps ddp3}; do
   if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$mode: analyze does not take the chain for one run"; fi
   run 0 "$BIN/analyze" summary --full "${chain[-1]}"
   grep -q "is missing here" "$work/out" || fail "$mode: analyze does not say that the link is missing"
-done
+}
 
-# Every signal that ends a run does so after a step, and one to mpirun reaches the ranks.
-for signal in USR1 TERM; do
+# launcher_goes_on SIGNAL: one to mpirun reaches the ranks, and ends the run after a step.
+launcher_goes_on() {
+  local count
   count=$(folders)
   fresh ddp --set checkpoint.every_epochs=$epochs
   wait_for_steps "$count"
-  kill "-$signal" "$pid"
+  kill "-$1" "$pid"
   wait "$pid"
   said "interrupted by SIG"
   status_is interrupted run.h5
-  [ -n "$(find "$folder/checkpoint" -name '*.safetensors')" ] || fail "SIG$signal to mpirun left no checkpoint"
+  [ -n "$(find "$folder/checkpoint" -name '*.safetensors')" ] || fail "SIG$1 to mpirun left no checkpoint"
   begin ddp --resume "$folder" --quiet
-  wait "$pid" || fail "the run that goes on after SIG$signal to mpirun failed"
+  wait "$pid" || fail "the run that goes on after SIG$1 to mpirun failed"
   is_straight "$(newest)" ddp
-done
+}
 
-# --- killed, without a word: what had been saved by steps or by time is there, and the steps after it are done again
-for keys in "--set checkpoint.every_steps=7" "--set checkpoint.every_minutes=0.002"; do
-  for mode in seq ddp mp; do
-    count=$(folders)
-    fresh "$mode" --set checkpoint.every_epochs=$epochs $keys
-    wait_for_steps "$count"
-    kill -KILL "$(one_rank)" 2> /dev/null
-    wait "$pid" 2> /dev/null
-    killed=$folder
-    begin "$mode" --resume "$killed" --quiet
-    wait "$pid" || fail "$mode, $keys: the run that goes on failed: $(cat "$work/err")"
-    is_straight "$(newest)" "$mode"
-    run 0 "$BIN/analyze" summary --full "$killed" "$(newest)"
-    grep -q "joined-run" "$work/out" || fail "$mode, $keys: analyze does not join the killed run"
-  done
-done
+# killed_goes_on MODE FLAG...: without a word; what had been saved by steps or by time is there, and the steps after it are
+# done again.
+killed_goes_on() {
+  local mode=$1 count killed
+  count=$(folders)
+  fresh "$mode" --set checkpoint.every_epochs=$epochs "${@:2}"
+  wait_for_steps "$count"
+  kill -KILL "$(one_rank)" 2> /dev/null
+  wait "$pid" 2> /dev/null
+  killed=$folder
+  begin "$mode" --resume "$killed" --quiet
+  wait "$pid" || fail "$mode, $*: the run that goes on failed: $(cat "$work/err")"
+  is_straight "$(newest)" "$mode"
+  run 0 "$BIN/analyze" summary --full "$killed" "$(newest)"
+  grep -q "joined-run" "$work/out" || fail "$mode, $*: analyze does not join the killed run"
+}
 
-# --- from within an epoch to other ranks and another mode, and back: equal up to rounding
 close_end() {
   close_numbers "$(last_value "$1/run.h5" /epochs/train_loss)" "$(last_value "$work/straight_$2/run.h5" /epochs/train_loss)" 2e-3 ||
     fail "$3: ends with a loss of $(last_value "$1/run.h5" /epochs/train_loss), not $(last_value "$work/straight_$2/run.h5" /epochs/train_loss)"
   [ "$(attribute "$1/run.h5" valid)" = 1 ] || fail "$3: not valid"
 }
-count=$(folders)
-fresh ddp --set checkpoint.every_epochs=$epochs
-wait_for_steps "$count"
-stop ddp USR1
-begun=$folder
-for other in seq ddp3 ps; do
-  begin "$other" --resume "$begun" --quiet $([ "$other" = ps ] && flags_of ps)
-  wait "$pid" || fail "$other goes on from ddp: $(cat "$work/err")"
-  close_end "$(newest)" ddp "$other goes on from ddp"
-done
-run 0 "$BIN/analyze" summary --full "$begun" "$(newest)"
-grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
-count=$(folders)
-fresh mp --set checkpoint.every_epochs=$epochs
-wait_for_steps "$count"
-stop mp TERM
-count=$(folders)
-begin ddp --resume "$folder" --quiet --set parallel.schedule=null --set parallel.micro_batches=null
-wait_for_steps "$count"
-if kill -0 "$pid" 2> /dev/null; then
-  stop ddp INT
-  begin mp --resume "$folder" --quiet --set parallel.schedule=1f1b --set parallel.micro_batches=2
-fi
-wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
-close_end "$(newest)" mp "from mp to ddp and back"
 
-# --- without checkpoints, and with on_signal off, a signal ends the run at once; on_signal alone saves
-for keys in "" "--set checkpoint.every_epochs=1 --set checkpoint.on_signal=false"; do
+# From within an epoch to other ranks and another mode, and back: equal up to rounding.
+others_go_on() {
+  local count begun other
   count=$(folders)
-  fresh seq $keys --set training.epochs=100000
+  fresh ddp --set checkpoint.every_epochs=$epochs
   wait_for_steps "$count"
-  kill -TERM "$pid"
-  wait "$pid"
-  said_once "interrupted by SIGTERM"
-  if grep -q -- "--resume" "$work/err"; then fail "'$keys': a checkpoint was made at a signal"; fi
+  stop ddp USR1
+  begun=$folder
+  for other in seq ddp3 ps; do
+    begin "$other" --resume "$begun" --quiet $([ "$other" = ps ] && flags_of ps)
+    wait "$pid" || fail "$other goes on from ddp: $(cat "$work/err")"
+    close_end "$(newest)" ddp "$other goes on from ddp"
+  done
+  run 0 "$BIN/analyze" summary --full "$begun" "$(newest)"
+  grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
+  count=$(folders)
+  fresh mp --set checkpoint.every_epochs=$epochs
+  wait_for_steps "$count"
+  stop mp TERM
+  count=$(folders)
+  begin ddp --resume "$folder" --quiet --set parallel.schedule=null --set parallel.micro_batches=null
+  wait_for_steps "$count"
+  if kill -0 "$pid" 2> /dev/null; then
+    stop ddp INT
+    begin mp --resume "$folder" --quiet --set parallel.schedule=1f1b --set parallel.micro_batches=2
+  fi
+  wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
+  close_end "$(newest)" mp "from mp to ddp and back"
+}
+
+# Without checkpoints, and with on_signal off, a signal ends the run at once; on_signal alone saves.
+ends_at_once() {
+  local count keys
+  for keys in "" "--set checkpoint.every_epochs=1 --set checkpoint.on_signal=false"; do
+    count=$(folders)
+    fresh seq $keys --set training.epochs=100000
+    wait_for_steps "$count"
+    kill -TERM "$pid"
+    wait "$pid"
+    said_once "interrupted by SIGTERM"
+    if grep -q -- "--resume" "$work/err"; then fail "'$keys': a checkpoint was made at a signal"; fi
+  done
+  count=$(folders)
+  fresh seq --set checkpoint.on_signal=true
+  wait_for_steps "$count"
+  stop seq TERM
+}
+
+if [ "${1:-}" = --short ]; then
+  for mode in seq ddp; do
+    straight "$mode"
+    goes_on "$mode" 1
+  done
+  killed_goes_on ddp --set checkpoint.every_steps=7
+  finish
+  exit
+fi
+for mode in seq ddp mp ps ddp3; do
+  straight "$mode"
+  goes_on "$mode" 3
 done
-count=$(folders)
-fresh seq --set checkpoint.on_signal=true
-wait_for_steps "$count"
-stop seq TERM
+launcher_goes_on USR1
+launcher_goes_on TERM
+for mode in seq ddp mp; do
+  killed_goes_on "$mode" --set checkpoint.every_steps=7
+  killed_goes_on "$mode" --set checkpoint.every_minutes=0.002
+done
+others_go_on
+ends_at_once
 finish

@@ -120,7 +120,14 @@ TEST_CASE("not YAML: line and column in one line") {
   CHECK(refusal("model: {name: mlp\n") == "x.yaml:2:1: not YAML: end of map flow not found");
   CHECK(refusal(kMinimal + "  accumulate: 2: 3\n") == "x.yaml:9:16: not YAML: illegal map value");
   CHECK(refusal(kMinimal + "---\nmodel: {name: cnn}\n") ==
-        "x.yaml:10: a second YAML document begins; a configuration is one");
+        "x.yaml:9: a second YAML document begins; a configuration is one");
+  // Text that yaml-cpp takes for one empty document after another, without an end.
+  CHECK(refusal(",\n") == "x.yaml:1:1: not YAML: unexpected text");
+  CHECK(refusal("# A comment.\n--- , a\n") == "x.yaml:2:5: not YAML: unexpected text");
+  CHECK(refusal("\"model\", data\n") == "x.yaml:1:8: not YAML: unexpected text");
+  CHECK(refusal("\"model\" data\n").starts_with("x.yaml:1:"));
+  CHECK(refusal(kMinimal, {"run.name=,"}) == "--set: the value of 'run.name=,' is not YAML: unexpected text");
+  CHECK(refusal(kMinimal, {"run.name=\"a\", b"}).ends_with("is not YAML: unexpected text"));
   CHECK(refusal(kMinimal, {"training.target=[0.8"}) ==
         "--set: the value of 'training.target=[0.8' is not YAML: end of sequence flow not found");
   for (const std::string& yaml :
@@ -387,6 +394,12 @@ TEST_CASE("bombs cost neither time nor memory") {
     const std::string message = refusal(deep);
     CHECK(message.starts_with("x.yaml:"));
     CHECK(message.ends_with("not YAML: nested too deeply"));
+  }
+  // Half a kilobyte of memory for each of their letters.
+  for (const std::string& item : {std::string("a,"), std::string(","), std::string("{},")}) {
+    std::string many = "training: {target: [";
+    while (many.size() < 1000000) many += item;
+    CHECK(refusal(many + "]}\n").ends_with("not YAML: more than 20000 values"));
   }
   CHECK(refusal(std::string((1 << 20) + 1, '#')) ==
         "x.yaml: is larger than 1048576 bytes, the limit here; give a smaller file");
