@@ -132,8 +132,12 @@ class Study:
         return next(row for row in self.table("summary", [self.folder(what)]) if row["ranks"] == str(what.ranks))
 
     def predicted(self, known, ranks):
-        rows = self.table("predict", [self.folder(what) for what in known], "--ranks", str(ranks))
-        return rows[-1]["step_seconds"], rows[-1].get("step_seconds_low"), rows[-1].get("step_seconds_high")
+        source = [what for what in known if what != "commbench"][-1]
+        group = self.measured(source)["group"]
+        for row in self.table("predict", [self.folder(what) for what in known], "--ranks", str(ranks)):
+            if row["group"] == group:
+                return row["step_seconds"], row.get("step_seconds_low"), row.get("step_seconds_high")
+        return f"no model is made of {group}: `analyze predict` says why", None, None
 
     def prediction_row(self, known, ranks, asked):
         told, low, high = self.predicted(known, ranks)
