@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/checks/rules.hpp"
 #include "analysis/metrics/speedup.hpp"
 #include "analysis/model/predictor.hpp"
 #include "analysis/quantities/numbers.hpp"
@@ -47,6 +48,11 @@ class Forecast {
       return row.push_back(Refused{
                  "",
                  "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
+             row;
+    if (!predictor_.knows_growth() && ranks != source_launch().ranks)
+      return row.push_back(Refused{"",
+                                   "how a server's messages add up over ranks is seen where two numbers of "
+                                   "ranks are measured"}),
              row;
     if (ranks > 1 && worst_miss() > Predictor::kTrusted)
       return row.push_back(Refused{"", miss_sentence()}), row;
@@ -159,9 +165,9 @@ class Forecast {
         return "data parallel: every rank has the model, gradients go round a ring.";
       case StepKind::server:
         return fmt::format(
-            "parameter server: rank 0's link carries all, {} ms a step for each other rank; its "
-            "optimizer runs while the others wait. A link that is given changes nothing here.",
-            milliseconds(m.each_message));
+            "parameter server: its messages take {} ms a step, and {} ms more for each other rank; its optimizer "
+            "runs while the others wait. A link that is given changes nothing here.",
+            milliseconds(m.fixed_messages), milliseconds(m.each_message));
       case StepKind::pipeline:
         return fmt::format(
             "pipeline: more ranks are more stages, the slowest {} times the mean as now; {} "
@@ -210,6 +216,22 @@ Table empty_table() {
 
 }  // namespace
 
+namespace {
+
+// Groups on several ranks that no model is made from, and why.
+void add_left_out(Page& page, const Analysis& analysis, const WorkloadSummary& workload) {
+  for (const GroupSummary& group : workload.groups) {
+    if (!group.measured() || group.group->any().ranks < 2) continue;
+    for (const Claim claim : {Claim::budget, Claim::speedup})
+      if (const Finding* why = refusal_of(group.findings, claim))
+        page.notes.push_back(fmt::format("{}: nothing is predicted from it: {} [{}].",
+                                         subject(analysis, workload, group.group->label), why->sentence,
+                                         why->rule->code));
+  }
+}
+
+}  // namespace
+
 Page predict_page(const Analysis& analysis, const PageOptions& options) {
   Page page{"Prediction from " + size_of(analysis), {}, {empty_table()}, {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
@@ -225,6 +247,7 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
       for (const std::string& line : forecast.warnings(options.ranks)) page.lead.push_back(line);
       for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);
     }
+    add_left_out(page, analysis, workload);
   }
   return page;
 }
