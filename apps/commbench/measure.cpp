@@ -47,7 +47,7 @@ Matrix<double> gathered(World& world, const std::vector<double>& mine) {
   if (all.empty()) return {};
   Matrix<double> seconds(std::ssize(all), std::ssize(mine));
   for (std::size_t r = 0; r < all.size(); ++r) {
-    if (all[r].size() != mine.size()) throw run_error("rank {} has timed another number of repetitions", r);
+    if (all[r].size() != mine.size()) throw run_error("rank {} timed a different number of repetitions", r);
     std::copy(all[r].begin(), all[r].end(),
               seconds.values.begin() + std::ssize(mine) * static_cast<std::ptrdiff_t>(r));
   }

@@ -115,11 +115,11 @@ BenchOptions parse_bench_options(int argc, const char* const* argv) {
 
 std::string bench_help() {
   std::string out =
-      "commbench: how long the collectives take between these ranks, and the link behind them\n"
+      "commbench: times the collectives between these ranks, and fits a model of the link\n"
       "\n"
       "Usage: mpirun -np N commbench [flags]\n"
       "\n"
-      "Prints a line for each collective and message size, in the columns of nccl-tests, and writes every\n"
+      "Prints one line per collective and message size, in the columns of nccl-tests, and writes every\n"
       "repetition of every rank to <output>/<time>_commbench_<back end>_<N>r_<id>/commbench.h5, which "
       "analyze reads.\n"
       "Collectives:";

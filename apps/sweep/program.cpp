@@ -96,7 +96,7 @@ class Sweep {
     }
     lines +=
         fmt::format("{} runs of {} points, {} to be made; estimated time: {}\n", total_, plan_.points.size(),
-                    queue_.size(), known ? clock_text(left) : "not known before one has been measured");
+                    queue_.size(), known ? clock_text(left) : "unknown until one has been measured");
     write_standard_output(lines);
     return ExitCode::done;
   }
@@ -109,7 +109,7 @@ class Sweep {
     make_runs();
     if (options_.sweep.repeats.until > 0) repeat_until_precise();
     if (interrupted_) {
-      say(fmt::format("interrupted; call sweep again with --output {} to go on", options_.output));
+      say(fmt::format("interrupted; call sweep again with --output {} to continue", options_.output));
       return ExitCode::failed;
     }
     show_outcome();
@@ -180,7 +180,7 @@ class Sweep {
   }
 
   void make_runs() {
-    if (made_ > 0 && !queue_.empty()) say(fmt::format("{} of {} runs are there already", made_, total_));
+    if (made_ > 0 && !queue_.empty()) say(fmt::format("{} of {} runs are done already", made_, total_));
     for (std::size_t i = 0; i < queue_.size() && !interrupted_; ++i) {
       if (pass_over(queue_[i]))
         --total_;
@@ -238,7 +238,7 @@ class Sweep {
           points.insert(found->second);
       std::erase_if(points, [&](std::size_t point) { return launches_[point] >= repeats.most; });
       if (points.empty()) return;
-      say(fmt::format("{} points are not known within {:.3g} % yet: one more launch of each", points.size(),
+      say(fmt::format("{} points are not yet known within {:.3g} %: one more launch of each", points.size(),
                       100 * repeats.until));
       std::vector<Task> round;
       for (const std::size_t point : points) round.push_back({point, launches_[point] + 1});
@@ -250,10 +250,8 @@ class Sweep {
   void show_outcome() const {
     say(fmt::format("{} runs, {} failed", total_, failed_));
     for (const std::string& failure : failures_) say("  " + failure);
-    if (passed_over_ > 0)
-      say(fmt::format("  further launches of them that were not made, since the input is wrong: {}",
-                      passed_over_));
-    if (failed_ > 0) say("  --retry-failed makes these again");
+    if (passed_over_ > 0) say(fmt::format("  launches skipped because the input is wrong: {}", passed_over_));
+    if (failed_ > 0) say("  --retry-failed repeats these");
   }
 
   // Whether there is an analysis, where there is something to analyse.

@@ -94,7 +94,7 @@ SweepFolder::SweepFolder(std::string path) : path_(std::move(path)) {
   }
   if (!held)
     throw input_error(
-        "{}: another sweep, or a run that it started, is at work here; wait for its end, or give "
+        "{}: another sweep, or a run that it started, is using this folder; wait until it ends, or give "
         "another --output",
         path_);
 }

@@ -41,7 +41,10 @@ DurableFile::DurableFile(std::string path, Writers writers) : path_(std::move(pa
     if (file_.valid()) unfinished_ = name;
   } while (!file_.valid() && errno == EEXIST && writers == Writers::several);
   if (!file_.valid() && errno == EEXIST)
-    throw run_error("{0}: cannot be written: {0}.partial is another's, who may be writing it", path_);
+    throw run_error(
+        "{0}: cannot be written: {0}.partial belongs to another process, which may still be "
+        "writing it",
+        path_);
   require(file_.valid());
 }
 

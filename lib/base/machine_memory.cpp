@@ -47,7 +47,7 @@ std::string memory_text(double bytes) {
 
 void require_memory(double bytes, std::int64_t available, const std::string& what) {
   if (bytes > static_cast<double>(available))
-    throw input_error("{} ask for {} of memory, and there are {}; make them smaller", what,
+    throw input_error("{} need {} of memory, but only {} are available; make them smaller", what,
                       memory_text(bytes), memory_text(static_cast<double>(available)));
 }
 

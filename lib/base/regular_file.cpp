@@ -70,8 +70,7 @@ std::string read_regular_file(const std::string& path, std::int64_t limit) {
          read_some(file.descriptor.get(), path, limit + 1 - read(), text)) {
   }
   if (file.bytes > limit || read() > limit)
-    throw input_error("{}: holds more than {} bytes, the most that is read here; give another file", path,
-                      limit);
+    throw input_error("{}: is larger than {} bytes, the limit here; give a smaller file", path, limit);
   return text;
 }
 

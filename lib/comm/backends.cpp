@@ -65,13 +65,13 @@ std::string nccl_objection([[maybe_unused]] const std::vector<Seat>& seats) {
   for (std::size_t rank = 0; rank < seats.size(); ++rank)
     if (seats[rank].device.empty())
       return fmt::format(
-          "rank {} computes on the CPU, and NCCL takes tensors on GPUs only; use --set "
-          "parallel.backend=mpi, or parallel.device=cuda where there are GPUs",
+          "rank {} computes on the CPU, but NCCL only takes tensors on GPUs; use --set "
+          "parallel.backend=mpi, or parallel.device=cuda if there are GPUs",
           rank);
   return shared_gpus(seats);
 #else
   static_cast<void>(shared_gpus);
-  return "this build has no CUDA, and so no NCCL; use --set parallel.backend=mpi, or configure with "
+  return "this build has no CUDA and therefore no NCCL; use --set parallel.backend=mpi, or configure with "
          "-DLOCKSTEP_CUDA=ON";
 #endif
 }
@@ -91,7 +91,7 @@ std::string shm_objection(const std::vector<Seat>& seats) {
     hosts.insert(seats[rank].host);
     if (!seats[rank].device.empty())
       return fmt::format(
-          "rank {} computes on a GPU, and shared memory takes tensors on the CPU only; use --set "
+          "rank {} computes on a GPU, but shared memory only takes tensors on the CPU; use --set "
           "parallel.backend=nccl or mpi",
           rank);
   }

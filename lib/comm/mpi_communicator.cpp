@@ -77,7 +77,7 @@ class MpiCommunicator final : public Communicator {
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
     check_tensor(CollectiveKind::all_reduce, tensor);
     if (op == ReduceOp::mean && !(takes_mean() && tensor.is_floating_point()))
-      throw run_error("all_reduce: back end {} takes no mean of {}; divide, and take the sum", backend(),
+      throw run_error("all_reduce: back end {} cannot average {}; divide, then sum", backend(),
                       c10::toString(tensor.scalar_type()));
     return launch({CollectiveKind::all_reduce, tensor, tensor, op}, bytes_of(tensor));
   }

@@ -54,7 +54,7 @@ ncclRedOp_t nccl_op(ReduceOp op) {
     case ReduceOp::mean:
       break;
   }
-  throw run_error("back end nccl takes no mean; divide, and take the sum");
+  throw run_error("back end nccl cannot average; divide, then sum");
 }
 
 ncclUniqueId agree_on_id(Group& group) {

@@ -153,7 +153,7 @@ Codec<Partition> partition() {
   using Kind = Partition::Kind;
   static const std::vector<std::pair<std::string, Kind>> words = {
       {"published", Kind::published}, {"even", Kind::even}, {"auto", Kind::automatic}};
-  return {"published, even, auto or a list of layers a stage",
+  return {"published, even, auto or a list of layers per stage",
           [](const Value& v) -> std::optional<Partition> {
             if (v.form == Value::Form::scalar)
               for (const auto& [word, kind] : words)

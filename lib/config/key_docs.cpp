@@ -109,7 +109,7 @@ The file is one YAML document in UTF-8 (with or without a byte order mark; UTF-1
 of at most 1 MiB. Anchors and aliases are supported, merge keys (`<<`) are not. Numbers are decimal: `010`, which some
 parsers read as octal, is refused.
 
-Every number has bounds, listed below. A configuration that needs more memory than there is (samples, shape, layers, widths)
+Every number has bounds, listed below. A configuration that needs more memory than the machine has (samples, shape, layers, widths)
 is refused before anything is allocated.
 
 Every run stores the resolved configuration, including all defaults, as `config.yaml` in its folder. The run file holds it too,

@@ -215,7 +215,7 @@ std::vector<Key> parallel_keys() {
                                {"shm", BackendKind::shm},
                                {"nccl", BackendKind::nccl},
                                {"sim", BackendKind::sim}}),
-          "communication back end; auto: nccl on cuda with a GPU for each rank, shm on the CPU where ranks "
+          "communication back end; auto: nccl on cuda with a GPU for each rank, shm on the CPU if ranks "
           "share a node, else mpi; shm: gradients in memory that the ranks of a node share, and MPI between "
           "nodes; sim: mpi with the simulated link of parallel.link"),
       LOCKSTEP_KEY(parallel.threads, auto_or(whole<int>(1, 65536)),

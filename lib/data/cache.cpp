@@ -256,7 +256,7 @@ EncodedData cached(const RunConfig& config, const std::string& key, std::vector<
     try {
       return load_cache(path, key);
     } catch (const Error& error) {
-      notes.push_back(fmt::format("cache file '{}' is not used: {}; it is built anew", path, error.what()));
+      notes.push_back(fmt::format("cache file '{}' is not used: {}; it is rebuilt", path, error.what()));
     }
   }
   EncodedData data = build();
@@ -265,7 +265,7 @@ EncodedData cached(const RunConfig& config, const std::string& key, std::vector<
     store_cache(path, key, data);
   } catch (const std::exception& error) {
     notes.push_back(
-        fmt::format("the encoded data is not kept: {}; data.cache names another folder", error.what()));
+        fmt::format("the encoded data is not cached: {}; set data.cache to another folder", error.what()));
   }
   return data;
 }

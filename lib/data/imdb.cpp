@@ -55,7 +55,7 @@ bool is_document(const std::filesystem::directory_entry& entry) {
 std::vector<Document> list_documents(const RunConfig& config, const std::string& folder, std::int32_t label,
                                      PassedOver& passed_over) {
   const std::string held = fmt::format("{}/{}", folder, kClasses[static_cast<std::size_t>(label)]);
-  require_folder(config, held, "a .txt file a document");
+  require_folder(config, held, "one .txt file per document");
   std::error_code failed;
   std::filesystem::directory_iterator entries(held, failed);
   if (failed) throw input_error("'{}' cannot be read: {}", held, failed.message());

@@ -65,10 +65,8 @@ MappedFile::~MappedFile() {
 
 void MappedFile::require_within_limit(std::uint64_t bytes) const {
   if (bytes <= limit_) return;
-  throw input_error(
-      "'{}' holds more than {} bytes{}, the most that are read of it; if they are meant, raise "
-      "data.max_bytes",
-      path_, limit_, compressed() ? " when it is unpacked" : "");
+  throw input_error("'{}' is larger than {} bytes{}, the limit; if this is intended, raise data.max_bytes",
+                    path_, limit_, compressed() ? " after decompression" : "");
 }
 
 struct ByteReader::Inflater {

@@ -90,7 +90,7 @@ const std::vector<DataSetRow>& data_set_rows() {
         "embeddings"},
        load_ag_news},
       {"imdb",
-       "film reviews: train and test folders of neg and pos, a .txt file a document",
+       "film reviews: train and test folders of neg and pos, one .txt file per document",
        {"path", "cache", "max_bytes", "max_length", "batching", "tokenizer", "vocabulary", "min_freq",
         "embeddings"},
        load_imdb},

@@ -37,7 +37,7 @@ void check_windows(const RunConfig& config, const RunningText& text, const char*
   if (text.windows(length) < 1)
     throw input_error(
         "{} is {}, but the {} split of '{}' has {} bytes, and a sample needs one more than that; "
-        "lower it, change data.test_share or take a larger file",
+        "lower it, change data.test_share or use a larger file",
         config.place("data.max_length"), length, split, config.data.path, text.count);
 }
 

@@ -80,7 +80,7 @@ class Reader {
       take(line);
     }
     if (vectors_.width == 0)
-      throw input_error("'{}' is empty; data.embeddings needs a word and its numbers a line", path_);
+      throw input_error("'{}' is empty; data.embeddings needs one word with its numbers per line", path_);
     check_counts();
     return std::move(vectors_);
   }
@@ -124,7 +124,7 @@ class Reader {
     for (std::int64_t i = 0; i < vectors_.width; ++i) {
       const std::string_view number = take_column(line);
       if (!read_number(number, out[i]))
-        throw input_error("{}:{}: '{}' is no number", path_, line_, number.substr(0, 40));
+        throw input_error("{}:{}: '{}' is not a number", path_, line_, number.substr(0, 40));
     }
   }
 
@@ -151,8 +151,10 @@ class Reader {
 
   void check_counts() {
     if (promised_words_ == 0 || lines_ == promised_words_) return;
-    vectors_.notes.push_back(fmt::format("{}: line 1 promises {} words, and there are {}; was it cut?", path_,
-                                         promised_words_, lines_));
+    vectors_.notes.push_back(
+        fmt::format("{}: line 1 promises {} words, but there are {}; is the file "
+                    "truncated?",
+                    path_, promised_words_, lines_));
   }
 
   std::string path_;

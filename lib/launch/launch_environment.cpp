@@ -65,7 +65,7 @@ void require_alone(const Launch& launch, const std::string& program) {
   const bool slurm = launch.variable == std::string("SLURM_STEP_NUM_TASKS");
   throw input_error("{} trains on one rank, but {} started {} of it ({}); {}, or run train_ddp", program,
                     launch.launcher, launch.tasks, launch.variable,
-                    slurm ? "use srun --ntasks=1" : "start it without a launcher, or one of it");
+                    slurm ? "use srun --ntasks=1" : "start it without a launcher, or only once");
 }
 
 }  // namespace lockstep

@@ -86,7 +86,7 @@ FileDescriptor new_socket(const addrinfo& address) {
 
 FileDescriptor listening_socket(const std::string& host) {
   const AddressInfo address = numeric_address(host, "0");
-  if (!address) throw run_error("lifeline: '{}' is no address", host);
+  if (!address) throw run_error("lifeline: '{}' is not an address", host);
   FileDescriptor fd = new_socket(*address);
   if (!fd.valid() || bind(fd.get(), address->ai_addr, address->ai_addrlen) != 0) throw system_error("bind");
   if (listen(fd.get(), SOMAXCONN) != 0) throw system_error("listen");
@@ -237,7 +237,7 @@ std::vector<LifelineConnection> LifelineListener::accept_all(int peers, Deadline
           newcomers.push_back({std::move(fd), now + kGreetingTime});
     if (now >= deadline && static_cast<int>(accepted.size()) < peers)
       throw run_error(
-          "lifeline: only {} of {} ranks connected to rank 0 over TCP; does a firewall stand between?",
+          "lifeline: only {} of {} ranks connected to rank 0 over TCP; is there a firewall between them?",
           accepted.size(), peers);
   }
   std::vector<LifelineConnection> connections;
@@ -279,7 +279,7 @@ LifelineConnection connect_lifeline(const std::string& invitation, bool same_nod
         return LifelineConnection(std::move(ways[i].fd));
   } while (std::chrono::steady_clock::now() < deadline);
   throw run_error(
-      "lifeline: rank {} cannot reach rank 0 over TCP (it listens on{}); does a firewall stand between?",
+      "lifeline: rank {} cannot reach rank 0 over TCP (it listens on{}); is there a firewall between them?",
       rank, invitation.substr(token.size()));
 }
 

@@ -120,7 +120,7 @@ std::vector<std::string> addresses_for(const std::vector<Seat>& seats) {
   }
   std::vector<std::string> addresses = addresses_towards(others);
   if (addresses.empty() && !others.empty())
-    throw run_error("lifeline: rank 0 has no way over TCP to any address of the other nodes: {}",
+    throw run_error("lifeline: rank 0 has no TCP route to any address of the other nodes: {}",
                     fmt::join(others, " "));
   if (beside) addresses.emplace_back(kLoopback);
   return addresses;

@@ -79,8 +79,8 @@ std::optional<Stall> StallDetector::deserted() const {
   if (waiting == 0) return std::nullopt;
   const int rank = static_cast<int>(gone - ranks_.begin());
   return Stall{
-      rank, fmt::format("rank {} on host {} has ended{}; every rank has to take as many steps as the others",
-                        rank, hosts_[static_cast<std::size_t>(rank)], who_waits(rank))};
+      rank, fmt::format("rank {} on host {} has ended{}; all ranks must take the same number of steps", rank,
+                        hosts_[static_cast<std::size_t>(rank)], who_waits(rank))};
 }
 
 std::optional<Stall> StallDetector::stalled() const {

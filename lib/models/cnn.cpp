@@ -24,7 +24,7 @@ std::shared_ptr<Model> build_cnn(const HyperParameters& hyper, const ModelInputs
     shape = block->out_shape();
     if (shape.height < 1 || shape.width < 1) {
       throw input_error(
-          "{}: no pixel is left of a {} x {} image after block {}; take fewer blocks or a smaller kernel",
+          "{}: no pixel is left of a {} x {} image after block {}; use fewer blocks or a smaller kernel",
           hyper.place("channels"), inputs.sample_shape[1], inputs.sample_shape[2], number + 1);
     }
     model->append(fmt::format("conv{}", ++number), std::move(block));

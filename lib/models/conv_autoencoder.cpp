@@ -50,8 +50,8 @@ std::shared_ptr<Model> build_conv_autoencoder(const HyperParameters& hyper, cons
   const std::int64_t factor = std::int64_t{1} << channels.size();
   if (image.height % factor != 0 || image.width % factor != 0) {
     throw input_error(
-        "{}: {} poolings by 2 want images whose height and width {} divides; these are {} x {}; "
-        "take fewer, or set 'data.resize'",
+        "{}: {} poolings by 2 need images whose height and width are multiples of {}; these are {} x {}; "
+        "use fewer, or set 'data.resize'",
         hyper.place("channels"), channels.size(), factor, image.height, image.width);
   }
   auto model = std::make_shared<Model>("conv_autoencoder");

@@ -155,7 +155,7 @@ ModelRow gpt() {
            {"recompute",
             Kind::boolean,
             {"false"},
-            "Keep only each decoder layer's input and compute the rest once more in the backward pass"}},
+            "Keep only each decoder layer's input and recompute the rest in the backward pass"}},
           build_gpt,
           TaskKind::language_model,
           {.blocks = "decoder"}};

@@ -21,7 +21,7 @@ void require_type(const NamedParameter& p, const FlatMemory& memory) {
                       p.name);
   if (std::find(kReducible.begin(), kReducible.end(), type) == kReducible.end())
     throw input_error(
-        "parameter '{}' is {}, of which no gradients are reduced; convert it to float32, float64, bfloat16 "
+        "parameter '{}' is {}, whose gradients cannot be reduced; convert it to float32, float64, bfloat16 "
         "or float16, or freeze it",
         p.name, c10::toString(type));
   if (p.tensor.layout() != torch::kStrided)

@@ -260,7 +260,7 @@ void ModuleReducer::finish() {
   if (options_.after_reduction) options_.after_reduction();
   if (abandoned)
     throw run_error(
-        "another rank gave up the backward pass that this one has ended; skip a step on every rank or on "
+        "another rank abandoned the backward pass that this one finished; skip a step on every rank or on "
         "none");
 }
 

@@ -14,12 +14,13 @@ void require_counts(int stages, int micro_batches, int chunks) {
   if (stages < 1) throw input_error("the number of stages is {}, it must be at least 1", stages);
   if (micro_batches < 1)
     throw input_error("the number of micro-batches is {}, it must be at least 1", micro_batches);
-  if (chunks < 1) throw input_error("the number of chunks a stage is {}, it must be at least 1", chunks);
+  if (chunks < 1) throw input_error("the number of chunks per stage is {}, it must be at least 1", chunks);
 }
 
 void require_interleaved(int stages, int micro_batches, int chunks) {
   if (chunks < 2)
-    throw input_error("the schedule 'interleaved' needs at least 2 chunks a stage, not {}; use 1f1b", chunks);
+    throw input_error("the schedule 'interleaved' needs at least 2 chunks per stage, not {}; use 1f1b",
+                      chunks);
   if (micro_batches % stages == 0) return;
   const int above = (micro_batches / stages + 1) * stages;
   throw input_error(
@@ -33,7 +34,7 @@ void require_valid(PipelineSchedule schedule, int stages, int micro_batches, int
   if (schedule == PipelineSchedule::interleaved) {
     require_interleaved(stages, micro_batches, chunks);
   } else if (chunks > 1) {
-    throw input_error("the schedule '{}' takes 1 chunk a stage, not {}; use interleaved", name_of(schedule),
+    throw input_error("the schedule '{}' takes 1 chunk per stage, not {}; use interleaved", name_of(schedule),
                       chunks);
   }
 }

@@ -129,7 +129,7 @@ class Simulation {
   void require_all_ran() const {
     for (std::size_t stage = 0; stage < schedule_.size(); ++stage)
       if (next_[stage] < schedule_[stage].size())
-        throw run_error("schedule: stage {} waits for ever for the input of {}", stage,
+        throw run_error("schedule: stage {} waits forever for the input of {}", stage,
                         text_of(schedule_[stage][next_[stage]]));
   }
 

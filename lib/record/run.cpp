@@ -23,7 +23,7 @@ Phase phase_of(std::string_view name) {
     if (name == name_of(phase)) return phase;
   std::vector<std::string> names;
   for (const Phase phase : kPhasesOfUsers) names.emplace_back(name_of(phase));
-  throw input_error("'{}' is no phase of a step{}; phases are {}", name, did_you_mean(name, names),
+  throw input_error("'{}' is not a phase of a step{}; phases are {}", name, did_you_mean(name, names),
                     fmt::join(names, ", "));
 }
 
@@ -148,8 +148,7 @@ void Run::PhaseScope::end() noexcept {
 
 Run::Impl& Run::StepScope::open() const {
   if (run_ == nullptr || !run_->in_step)
-    throw input_error(
-        "the step has ended; its phases lie within it, and what it trains on is said within it");
+    throw input_error("the step has ended; open its phases and call its samples() and loss() before that");
   return *run_;
 }
 
@@ -164,7 +163,7 @@ void Run::StepScope::samples(std::int64_t number) {
 void Run::StepScope::samples(std::span<const std::int64_t> ids, std::int64_t padding) {
   Impl& run = open();
   if (run.options.data.train_rows == 0)
-    throw input_error("sample ids are given, and no number of rows: set RunOptions::data.train_rows");
+    throw input_error("sample ids need the number of rows: set RunOptions::data.train_rows");
   if (padding < 0 || padding > std::ssize(ids))
     throw input_error("step.samples(): {} of {} ids are padding", padding, ids.size());
   run.audit.record(ids, padding);

@@ -111,8 +111,8 @@ void Run::Impl::remark(const RankEpoch& mine) {
   const auto bare = std::count_if(steps.begin(), steps.end(), [](const auto& s) { return !s.has_phase; });
   if (bare > 0)
     record.line(fmt::format(
-        "{} of {} steps of the first epoch have no phase: all their time counts as 'other'; say what a step is "
-        "at with step.phase(\"forward\") and the like",
+        "{} of {} steps of the first epoch have no phase: all their time counts as 'other'; mark its phases "
+        "with step.phase(\"forward\") and so on",
         bare, steps.size()));
   if (world.size() > 1 && mine.comm.empty())
     record.line(

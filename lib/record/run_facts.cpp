@@ -34,7 +34,7 @@ void require_fitting(const RunOptions& options) {
     throw input_error("RunOptions::module has no parameters: give the module that is trained");
   if (!fits_folder(model_name(options)))
     throw input_error(
-        "the model is called '{}', which is no name for a folder: set RunOptions::model to one of {}",
+        "the model is called '{}', which cannot be the name of a folder: set RunOptions::model to one of {}",
         model_name(options), kCharacters);
   const RecordedData& data = options.data;
   if (std::min({data.train_rows, data.validation_rows, data.test_rows, data.classes}) < 0)
@@ -78,7 +78,7 @@ void add_settings(RunData& run, const Communicator& communicator, const RunOptio
   run.settings["measure.scaling"] = options.weak_scaling ? "weak" : "strong";
   for (const auto& [key, value] : options.settings)
     if (!run.settings.emplace(key, value).second)
-      throw input_error("RunOptions::settings has '{}', which the run says itself; leave it out", key);
+      throw input_error("RunOptions::settings has '{}', which the run sets itself; leave it out", key);
 }
 
 // JSON's strings are YAML's.

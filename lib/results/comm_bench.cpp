@@ -112,7 +112,7 @@ class BenchReader : public FileReader {
     std::vector<std::vector<std::int64_t>> columns(bench.cases.size());
     for (std::size_t i = 0; i < owners.size(); ++i) {
       if (owners[i] < 0 || static_cast<std::size_t>(owners[i]) >= columns.size())
-        in_.fail("/bench/case", "names a case that there is not");
+        in_.fail("/bench/case", "names a case that does not exist");
       columns[static_cast<std::size_t>(owners[i])].push_back(static_cast<std::int64_t>(i));
     }
     for (std::size_t c = 0; c < columns.size(); ++c) {

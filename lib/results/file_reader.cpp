@@ -81,7 +81,7 @@ RunHeader FileReader::header(const std::string& wanted) const {
 
 std::int64_t FileReader::world_size() const {
   const double ranks = in_.number_attribute("/", "world_size").value_or(0);
-  if (!(ranks >= 0 && ranks <= 1e6)) in_.fail("/@world_size", "is no number of ranks");
+  if (!(ranks >= 0 && ranks <= 1e6)) in_.fail("/@world_size", "is not a number of ranks");
   return static_cast<std::int64_t>(ranks);
 }
 

@@ -94,7 +94,7 @@ bool read_all(int descriptor, void* into, std::size_t bytes) {
   for (char* at = static_cast<char*>(into); bytes > 0;) {
     const ssize_t count = read(descriptor, at, bytes);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw run_error("cannot hear from a process of our own: {}", errno_text(errno));
+    if (count < 0) throw run_error("cannot read from a child process: {}", errno_text(errno));
     if (count == 0) return false;
     at += count;
     bytes -= static_cast<std::size_t>(count);
@@ -134,7 +134,7 @@ void Trials::run_and_leave(std::size_t first, int answers) {
 void Trials::start(std::size_t first) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    throw run_error("cannot make a pipe to a process to try files in: {}", errno_text(errno));
+    throw run_error("cannot create a pipe to the process that tries files: {}", errno_text(errno));
   child_ = fork();
   const int error = errno;
   if (child_ == 0) {
@@ -143,7 +143,7 @@ void Trials::start(std::size_t first) {
   }
   close(ends[1]);
   answers_ = ends[0];
-  if (child_ < 0) throw run_error("cannot start a process to try a file in: {}", errno_text(error));
+  if (child_ < 0) throw run_error("cannot start a process that tries files: {}", errno_text(error));
 }
 
 void Trials::stop() {

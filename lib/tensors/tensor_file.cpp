@@ -44,7 +44,7 @@ void TensorFile::open_regular() {
     if (descriptor_ < 0 || fstat(descriptor_, &facts) != 0)
       throw input_error("{}: cannot be read: {}", path_, errno_text(errno));
   }
-  if (!S_ISREG(facts.st_mode)) throw input_error("{}: is no regular file", path_);
+  if (!S_ISREG(facts.st_mode)) throw input_error("{}: is not a regular file", path_);
   size_ = static_cast<std::uint64_t>(facts.st_size);
 }
 

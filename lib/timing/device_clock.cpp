@@ -56,7 +56,7 @@ DeviceClock::DeviceClock() {
   warm_up.record(stream_);
   warm_up.synchronize();
   anchor_ = take(kFirstPatience, kFirstTime);
-  if (!anchor_) throw run_error("the device does not come to an event within a second");
+  if (!anchor_) throw run_error("the device did not reach an event within a second");
   first_ = renewed_ = anchor_->host;
 }
 

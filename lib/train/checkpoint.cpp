@@ -102,8 +102,8 @@ std::string way_on(const fs::path& damaged) {
     if (path.filename() == damaged.filename()) break;
     before = path.string();
   }
-  if (before.empty()) return "; there is none before it: start afresh, without --resume";
-  return "; go on from the one before it with --resume " + before;
+  if (before.empty()) return "; there is no earlier one: start again, without --resume";
+  return "; continue from the previous one with --resume " + before;
 }
 
 TensorTexts texts_of(const CheckpointFacts& facts) {
@@ -136,7 +136,7 @@ class Texts {
   }
   std::int64_t count(const char* key) const {
     const auto number = whole_number(text(key));
-    if (!number) throw DamagedTensorFile(file_.path(), fmt::format("its '{}' is no number", key));
+    if (!number) throw DamagedTensorFile(file_.path(), fmt::format("its '{}' is not a number", key));
     return *number;
   }
 
@@ -240,7 +240,7 @@ std::string find_checkpoint(const std::string& resume) {
         folder.string());
   throw input_error(
       "{}: no checkpoint to resume from; set checkpoint.every_epochs, every_steps or every_minutes in the "
-      "run that shall be resumed",
+      "run that is to be resumed",
       resume);
 }
 
@@ -258,10 +258,11 @@ std::string Checkpoint::digest() const { return fmt::format("{:08x}", file_.head
 
 void Checkpoint::restore(const std::string& name, torch::Tensor into) const {
   const TensorPlace* place = file_.find(name);
-  if (!place) throw input_error("{}: has no tensor '{}': it is of another model or optimizer", path(), name);
+  if (!place)
+    throw input_error("{}: has no tensor '{}': it belongs to another model or optimizer", path(), name);
   const std::string type = type_name(name, into.scalar_type());
   if (place->dtype != type || into.sizes() != place->shape)
-    throw input_error("{}: tensor '{}' is {} [{}], not {} [{}]: it is of another model", path(), name,
+    throw input_error("{}: tensor '{}' is {} [{}], not {} [{}]: it belongs to another model", path(), name,
                       place->dtype, fmt::join(place->shape, ", "), type, fmt::join(into.sizes(), ", "));
   const torch::Tensor value = torch::empty(into.sizes(), into.scalar_type());
   file_.read(*place, value.data_ptr());
@@ -301,8 +302,8 @@ void Checkpoint::require_all_taken(const std::set<std::string>& taken) const {
   for (const TensorPlace& tensor : file_.header().tensors)
     if (taken.count(tensor.name) == 0 && !beside(tensor.name))
       throw input_error(
-          "{}: has a tensor '{}', for which there is no place: it is of another model or optimizer", path(),
-          tensor.name);
+          "{}: has a tensor '{}', for which there is no place: it belongs to another model or optimizer",
+          path(), tensor.name);
 }
 
 }  // namespace lockstep

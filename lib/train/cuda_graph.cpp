@@ -261,7 +261,7 @@ std::string StepGraphs::capture(const Key& key, const torch::Tensor& inputs, con
 struct StepGraphs::Pool {};
 
 std::string StepGraphs::capture(const Key&, const torch::Tensor&, const torch::Tensor&, const Body&) {
-  return "this build is without CUDA";
+  return "this build has no CUDA";
 }
 
 constexpr bool kAdjustable = false;

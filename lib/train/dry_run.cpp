@@ -20,7 +20,8 @@ constexpr double kMiB = 1024.0 * 1024.0;
 
 std::string describe_model(const ModelFacts& facts) {
   std::string text = fmt::format(
-      "model {}: {} parameters, {:.2f} MiB of gradients, {:.4g} FLOP a sample, {:.3g} FLOP a gradient byte\n",
+      "model {}: {} parameters, {:.2f} MiB of gradients, {:.4g} FLOP per sample, {:.3g} FLOP per gradient "
+      "byte\n",
       facts.name, facts.parameters, static_cast<double>(facts.gradient_bytes) / kMiB, facts.flops_per_sample,
       facts.flops_per_sample / static_cast<double>(facts.gradient_bytes));
   for (std::size_t i = 0; i < facts.layers.size(); ++i)
@@ -46,7 +47,7 @@ std::string describe_memory(const Setup& setup) {
   const double values = static_cast<double>(setup.model->parameter_count()) * sizeof(float) / kMiB;
   const int moments = moments_of(setup.config.training.optimizer);
   return fmt::format(
-      "memory a rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
+      "memory per rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
       "MiB\n",
       values, values, values * moments);
 }
@@ -91,12 +92,12 @@ DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
                                         plan.grid.replicas(), name_of(config.parallel.schedule), micro);
   DryRun dry;
   dry.text =
-      title + fmt::format(", {} chunks a stage\n", plan.chunks_per_stage) +
+      title + fmt::format(", {} chunks per stage\n", plan.chunks_per_stage) +
       describe_stages(setup, plan, predict_stages(problem, plan.boundaries)) +
       fmt::format(
-          "  times of one micro-batch, measured here on {} with {} threads{}\n"
-          "predicted step {:.1f} ms with free transfers, of which a stage idles {:.1f} % "
-          "(the bubble; {:.1f} % were all stages equal)\n",
+          "  times of one micro-batch, measured here on {} with {} threads{}\npredicted step {:.1f} ms with "
+          "free transfers; a stage is idle for {:.1f} % of it (the bubble; {:.1f} % if all stages were "
+          "equal)\n",
           setup.device.str(), setup.threads, backward_measured ? "" : "; backward is taken as twice forward",
           1e3 * timeline.makespan, 100 * timeline.idle_share(), 100 * ideal) +
       schedule_grid(plan.schedule);
@@ -113,7 +114,7 @@ std::string describe_run(const Setup& setup, int ranks, const std::string& backe
          (ranks == static_cast<int>(present.size()) ? describe_binding(setup, present) : "") +
          fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
                      data.train_rows, data.validation_rows, data.test_rows, data.classes) +
-         fmt::format("batch {} = {} shares x {} x {} accumulated; {} steps an epoch, {} in all\n",
+         fmt::format("batch {} = {} shares x {} x {} accumulated; {} steps per epoch, {} in all\n",
                      batches.global_batch, batches.ranks, batches.largest_micro_batch(), batches.accumulate,
                      batches.steps_per_epoch(), setup.total_steps) +
          describe_model(setup.facts);

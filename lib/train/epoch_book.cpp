@@ -120,7 +120,7 @@ void EpochBook::show_epoch() {
 
 std::string EpochBook::epoch_line(std::int64_t epoch, const EpochRow& row, double samples) const {
   if (!trains())
-    return fmt::format("epoch {}: no training, parts are left out: {:.2f} s, exposed communication {:.1f} %",
+    return fmt::format("epoch {}: not training, parts are left out: {:.2f} s, exposed communication {:.1f} %",
                        epoch + 1, row.train_seconds, 100 * comm_share_);
   const std::string metric = task_.metric();
   std::string more;

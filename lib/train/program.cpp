@@ -64,7 +64,7 @@ void introduce(const RunRecord& record, const CommandLine& line, const RunData& 
   }
   for (const std::string& note : setup.data.notes) record.line(note);
   if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
-    record.line(fmt::format("unfinished checkpoints that killed runs had left, now removed: {}", removed));
+    record.line(fmt::format("removed unfinished checkpoints of killed runs: {}", removed));
   if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
     record.line(warning);
 }

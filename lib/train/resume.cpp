@@ -62,10 +62,10 @@ void compare_settings(const Checkpoint& checkpoint, const Setup& setup) {
     if (mine == theirs || lists(kMayDiffer, key)) continue;
     const bool schedule = lists(kSchedule, key);
     if (schedule && setup.config.checkpoint.reschedule) continue;
-    throw input_error(
-        "{} is {}, but was {} in the run of {}; {}", setup.config.place(key), mine, theirs, checkpoint.path(),
-        schedule ? "set it back, or set checkpoint.reschedule to true to go on with the new value"
-                 : "set it back, or start afresh, without --resume");
+    throw input_error("{} is {}, but was {} in the run of {}; {}", setup.config.place(key), mine, theirs,
+                      checkpoint.path(),
+                      schedule ? "set it back, or set checkpoint.reschedule to true to use the new value"
+                               : "set it back, or start again, without --resume");
   }
 }
 
@@ -74,20 +74,20 @@ void compare_work(const Checkpoint& checkpoint, const Setup& setup) {
   const CheckpointFacts& facts = checkpoint.facts();
   if (setup.batches.global_batch != facts.global_batch)
     throw input_error(
-        "{} makes a global batch of {}, but it was {} in the run of {}; set it back, or start afresh, "
+        "{} makes a global batch of {}, but it was {} in the run of {}; set it back, or start again, "
         "without --resume",
         c.place(c.training.global_batch ? "training.global_batch" : "training.micro_batch"),
         setup.batches.global_batch, facts.global_batch, checkpoint.path());
   const std::string digest = plain_text(setup.data.train->info().digest);
   if (!comparable_digests(digest, facts.data_digest))
     throw input_error(
-        "{}: another version of Lockstep wrote it, whose digest of the data cannot be compared with this "
-        "version's; go on with that version, or start afresh, without --resume",
+        "{}: it was written by another version of Lockstep, whose digest of the data cannot be compared "
+        "with this version's; continue with that version, or start again, without --resume",
         checkpoint.path());
   if (digest != facts.data_digest)
     throw input_error(
         "{}: the data is not that of the run of {}: its digest is {}, not {}; give that data, or start "
-        "afresh, without --resume",
+        "again, without --resume",
         c.place(c.data.path.empty() ? "data.name" : "data.path"), checkpoint.path(), digest,
         facts.data_digest);
 }
@@ -111,7 +111,7 @@ void compare_length(const Checkpoint& checkpoint, const Setup& setup) {
     return;
   throw input_error(
       "{} makes {} steps, but it was {} in the run of {}, and training.schedule.name depends on it; set "
-      "it back, or set checkpoint.reschedule to true to go on with the schedule of {} steps",
+      "it back, or set checkpoint.reschedule to true to use the schedule of {} steps",
       c.place(key), setup.total_steps, facts.total_steps, checkpoint.path(), setup.total_steps);
 }
 

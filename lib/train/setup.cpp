@@ -82,8 +82,10 @@ void load_embeddings(Setup& setup) {
 
 void check_task(const Setup& setup) {
   if (setup.task == TaskKind::reconstruction && setup.config.data.normalise)
-    throw input_error("{}: {} gives pixels back in [0, 1], and wants them so; set it to false",
-                      setup.config.place("data.normalise"), setup.config.model.name);
+    throw input_error(
+        "{}: {} reconstructs pixels from 0 to 1, and its inputs must be in that range; set it "
+        "to false",
+        setup.config.place("data.normalise"), setup.config.model.name);
 }
 
 // Keys of a split model belong to train_mp alone.
@@ -113,7 +115,7 @@ void check_split(const RunConfig& config, Mode mode, int ranks) {
 void check_algorithm(const RunConfig& config, Mode mode) {
   if (config.parallel.algorithm == Algorithm::all_reduce) return;
   if (mode != Mode::data_parallel)
-    throw input_error("{}: parameter_server is a way of data-parallel training; remove it, or run train_ddp",
+    throw input_error("{}: parameter_server is for data-parallel training; remove it, or run train_ddp",
                       config.place("parallel.algorithm"));
   if (config.parallel.reduce_dtype != ReduceDtype::fp32)
     throw input_error("{}: parameter_server reduces in fp32; remove it",
@@ -200,7 +202,7 @@ void check_threads(const RunConfig& config) {
 
 void set_up_tf32(const RunConfig& config, torch::Device device) {
   if (config.training.tf32 && !device.is_cuda())
-    throw input_error("{} is on, which GPUs alone can do, and this run computes on the CPU; set it to off",
+    throw input_error("{} is on, which only GPUs can do, but this run computes on the CPU; set it to off",
                       config.place("training.tf32"));
   if (device.is_cuda()) allow_tf32(config.training.tf32);
 }

@@ -24,7 +24,7 @@ std::regex compiled(const TensorRule& rule) {
   try {
     return std::regex(rule.here, std::regex::ECMAScript | std::regex::optimize);
   } catch (const std::regex_error& error) {
-    throw input_error("the rule '{}' is no regular expression: {}", rule.here, error.what());
+    throw input_error("the rule '{}' is not a regular expression: {}", rule.here, error.what());
   }
 }
 
@@ -77,7 +77,7 @@ void require_all_taken(const TensorFile& file, const std::set<std::string>& take
   for (const TensorPlace& place : file.header().tensors)
     if (!taken.contains(place.name))
       throw input_error(
-          "{}: nothing of the module is called '{}'; give a rule for the name, or leave the tensor "
+          "{}: the module has nothing called '{}'; give a rule for the name, or leave the tensor "
           "out of the file",
           file.path(), place.name);
 }

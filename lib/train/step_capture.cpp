@@ -39,7 +39,7 @@ void StepCapture::capture(TrainingStep& step) {
 void StepCapture::report(const RunOutput& output) const {
   if (!setup_.device.is_cuda() || !output.exists()) return;
   const std::string text = graphs_.size() > 0  ? "captured"
-                           : obstacle_.empty() ? "no shape of batch came back often enough"
+                           : obstacle_.empty() ? "no batch shape occurred often enough"
                                                : obstacle_;
   output.writer->set_cuda_graph(text);
   output.progress->line("CUDA graphs: " + text);

@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   using namespace lockstep::test;
   const int experiments = argc > 1 ? std::atoi(argv[1]) : 300;
   if (experiments < 1) {
-    fmt::print(stderr, "coverage_study: '{}' is no number of experiments; give one above 0\n", argv[1]);
+    fmt::print(stderr, "coverage_study: '{}' is not a number of experiments; give one above 0\n", argv[1]);
     return 2;
   }
   fmt::print(

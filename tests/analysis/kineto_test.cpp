@@ -277,7 +277,7 @@ TEST_CASE("hostile traces are refused in one line, within bounds") {
       {"text.json", event(R"("ts": "5")"), "'ts' is a text, not a number"},
       {"huge.json", event(R"("ts": 1e300)"), "'ts' is 1e+300 microseconds"},
       {"world.json", R"({"distributedInfo": {"rank": -3}, "traceEvents": []})",
-       "'rank' is -3, which is no number of ranks"},
+       "'rank' is -3, which is not a number of ranks"},
       {"size.json", event(R"("ts": 1, "args": {"In msg nelems": -8})"),
        "'In msg nelems' is -8, which is no size"},
       {"shape.json", event(R"("ts": 1, "args": {"Input Dims": [[4294967296, 4294967296]]})"),

@@ -20,7 +20,7 @@ TEST_CASE("sizes are read at a glance") {
 TEST_CASE("what asks for more than there is is refused, infinity too") {
   CHECK_NOTHROW(require_memory(1024, 1024, "x"));
   CHECK_THROWS_WITH(require_memory(4.0 * (1 << 30), 1 << 30, "'a' and 'b'"),
-                    "'a' and 'b' ask for 4 GiB of memory, and there are 1 GiB; make them smaller");
+                    "'a' and 'b' need 4 GiB of memory, but only 1 GiB are available; make them smaller");
   CHECK_THROWS_AS(require_memory(std::numeric_limits<double>::infinity(), INT64_MAX, "x"), Error);
 }
 

@@ -36,7 +36,7 @@ void make_socket(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("what is no regular file is refused at once, by its kind") {
+TEST_CASE("what is not a regular file is refused at once, by its kind") {
   const TemporaryFolder folder;
   const std::string pipe = folder / "pipe", socket = folder / "s", link = folder / "link",
                     loop = folder / "loop";
@@ -67,7 +67,7 @@ TEST_CASE("a regular file is opened, and read up to its limit") {
   CHECK(read_regular_file(path, static_cast<std::int64_t>(text.size())) == text);
   CHECK(read_regular_file(empty, 0).empty());
   CHECK_THROWS_WITH(read_regular_file(path, 100),
-                    path + ": holds more than 100 bytes, the most that is read here; give another file");
+                    path + ": is larger than 100 bytes, the limit here; give a smaller file");
   // Files of /proc say that they hold nothing.
   CHECK_FALSE(read_regular_file("/proc/self/status", 1 << 20).empty());
   CHECK_THROWS_AS(read_regular_file("/proc/self/status", 10), Error);

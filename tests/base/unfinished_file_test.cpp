@@ -83,7 +83,9 @@ TEST_CASE("A file is written over what a killed process has left of it, and not 
   } catch (const Error& error) {
     refusal = error.what();
   }
-  CHECK(refusal == path + ": cannot be written: " + path + ".partial is another's, who may be writing it");
+  CHECK(refusal == path + ": cannot be written: " + path +
+                       ".partial belongs to another process, which may "
+                       "still be writing it");
   half.kill();
   DurableFile file(path);
   file.write("whole");

@@ -28,7 +28,7 @@ said_once "mlp"
 seq_run 2 --set training.tf32=true
 said_once "'training.tf32' must be off or on, not 'true'"
 seq_run 2 --set training.tf32=on
-said_once "'training.tf32' is on, which GPUs alone can do, and this run computes on the CPU; set it to off"
+said_once "'training.tf32' is on, which only GPUs can do, but this run computes on the CPU; set it to off"
 seq_run 2 --set parallel.stages=2
 said_once "'parallel.stages' splits the model"
 seq_run 2 --set training.global_batch=100000
@@ -77,7 +77,7 @@ said_once "'parallel.algorithm'"
 
 [ ! -e "$work/runs" ] || [ -z "$(ls "$work/runs")" ] || fail "bad input left a run folder: $(ls "$work/runs")"
 
-# What is no regular file is refused at once, whoever holds its other end.
+# What is not a regular file is refused at once, whoever holds its other end.
 mkfifo "$work/pipe"
 run 2 timeout 20 "$BIN/train_seq" --config "$work/pipe" $small
 said_once "$work/pipe: is a named pipe; give a regular file"
@@ -128,20 +128,20 @@ too_much "--ranks 100000000: not a whole number" --ranks 100000000
 too_much "'data.shape' must be" --set "data.shape=[1000000,1000000,1000000]"
 too_much "'data.shape': " --set "data.shape=[65536,65536,65536]"
 too_much "'data.samples' must be" --set data.samples=1000000000000000
-too_much "ask for" --set data.samples=1000000000 --set "data.shape=[3,512,512]"
+too_much "of memory, but only" --set data.samples=1000000000 --set "data.shape=[3,512,512]"
 too_much "'training.epochs' must be" --set training.epochs=1000000000000000000
 too_much "'training.global_batch' must be" --set training.global_batch=9000000000000000000
 too_much "'parallel.bucket_mb' must be" --set parallel.bucket_mb=1e-300
 too_much "'parallel.link.latency_us' must be" --set parallel.backend=sim --set parallel.link.latency_us=1e300
 too_much "logical CPUs" --set parallel.threads=60000
 too_much "'model.hidden' of model 'mlp' must be" --set "model.hidden=[1000000000000]"
-too_much "ask for" --set "model.hidden=[999999999,999999999]"
-too_much "ask for" --set "model.hidden=[3000000,3000000]"
+too_much "of memory, but only" --set "model.hidden=[999999999,999999999]"
+too_much "of memory, but only" --set "model.hidden=[3000000,3000000]"
 text="--set data.name=synthetic_text --set data.shape=null --set data.vocabulary=1000 --set data.max_length=16"
 too_much "'model.layers' of model 'transformer' must be" $text --set model.name=transformer --set model.layers=1000000
-too_much "ask for" $text --set model.name=transformer --set model.layers=1024 --set model.embedding=65536
+too_much "of memory, but only" $text --set model.name=transformer --set model.layers=1024 --set model.embedding=65536
 too_much "'data.vocabulary' must be" $text --set model.name=nbow --set data.vocabulary=2147483648
-too_much "ask for" $text --set model.name=nbow --set data.vocabulary=100000000 --set model.embedding=1000000
+too_much "of memory, but only" $text --set model.name=nbow --set data.vocabulary=100000000 --set model.embedding=1000000
 too_much "'data.max_length': " $text --set model.name=nbow --set data.max_length=1000000 --set data.samples=1000000000
 
 run 0 "$BIN/train_seq" --help

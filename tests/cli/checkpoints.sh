@@ -130,7 +130,7 @@ said_once "reading one can run code"
 rm "$work"/old/checkpoint/*
 mkfifo "$work/old/checkpoint/epoch_000009.safetensors"
 resume 2 "$work/old"
-said_once "is no regular file"
+said_once "is not a regular file"
 rm "$work"/old/checkpoint/*
 ln -s "$second" "$work/old/checkpoint/epoch_000009.safetensors"
 resume 2 "$work/old"

@@ -61,7 +61,7 @@ sed 's/repeats: 1/repeats: 3/' fails.yaml > thrice.yaml
 for call in 1 2; do
   run 1 "$BIN/sweep" thrice.yaml --output thrice
   grep -qF "4 runs, 1 failed" "$work/out" || fail "call $call: not 4 runs, 1 failed"
-  grep -qF "further launches of them that were not made, since the input is wrong: 2" "$work/out" || fail "call $call: not passed over"
+  grep -qF "launches skipped because the input is wrong: 2" "$work/out" || fail "call $call: not passed over"
   [ "$(find thrice/runs -name failed.txt | wc -l)" -eq 1 ] || fail "call $call: $(find thrice/runs -name failed.txt | wc -l) failures recorded"
 done
 grep -q '^\[' "$work/out" && fail "wrong input was tried again"
@@ -92,14 +92,14 @@ sleep 3
 kill -TERM $!
 wait $!
 [ $? -eq 1 ] || fail "an interrupted sweep did not end with 1"
-grep -qF "interrupted; call sweep again with --output stopped to go on" stopped.txt || fail "the way on is not named"
+grep -qF "interrupted; call sweep again with --output stopped to continue" stopped.txt || fail "the way on is not named"
 pgrep -f -- "--output stopped/runs" > /dev/null && fail "a run outlived the sweep"
 
 # A second sweep in the same folder waits, and is refused.
 "$BIN/sweep" long.yaml --output held > /dev/null 2>&1 &
 sleep 1
 run 2 "$BIN/sweep" long.yaml --output held
-said "another sweep, or a run that it started, is at work here"
+said "another sweep, or a run that it started, is using this folder"
 kill -TERM %%
 wait
 

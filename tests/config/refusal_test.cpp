@@ -26,8 +26,8 @@ TEST_CASE("values that no choice has") {
   CHECK(refusal(kMinimal, {"parallel.algorithm=ring"}) ==
         "--set: 'parallel.algorithm' must be all_reduce or parameter_server, not 'ring'");
   CHECK(refusal(kMinimal, {"parallel.partition=[0, 2]"}) ==
-        "--set: 'parallel.partition' must be published, even, auto or a list of layers a stage, not the list "
-        "[0, 2]");
+        "--set: 'parallel.partition' must be published, even, auto or a list of layers per stage, not the "
+        "list [0, 2]");
 }
 
 TEST_CASE("values of the wrong type") {
@@ -389,7 +389,7 @@ TEST_CASE("bombs cost neither time nor memory") {
     CHECK(message.ends_with("not YAML: nested too deeply"));
   }
   CHECK(refusal(std::string((1 << 20) + 1, '#')) ==
-        "x.yaml: holds more than 1048576 bytes, the most that is read here; give another file");
+        "x.yaml: is larger than 1048576 bytes, the limit here; give a smaller file");
   for (const std::string& set :
        {std::string(1000, 'x') + ": 1\n", "  accumulate: " + std::string(1000000, 'x') + "\n"}) {
     const std::string message = refusal(kMinimal + set);

@@ -154,7 +154,7 @@ TEST_CASE(
   folder.write("test.csv", "1,a,b\n");
   std::filesystem::resize_file(path, std::uintmax_t{1} << 40);
   const Outcome huge = outcome_of([&] { load_data(config, 1); });
-  contains(huge.message, "train.csv' holds more than 17179869184 bytes, the most that are read of it");
+  contains(huge.message, "train.csv' is larger than 17179869184 bytes, the limit");
   CHECK(huge.peak_growth < 8 * kMiB);
   std::filesystem::resize_file(path, 100 * kMiB);
   contains(outcome_of([&] { load_data(config, 1); }).message, "train.csv:3: a text of more than 16 MiB");

@@ -163,7 +163,7 @@ TEST_CASE("zeros behind compressed data are padding; other bytes are no data") {
   contains(refusal(zeros), "not gzip data");
 }
 
-TEST_CASE("what is no regular file is refused at once") {
+TEST_CASE("what is not a regular file is refused at once") {
   const ScratchFolder folder;
   write_set(folder);
   for (const auto& [path, words] : irregular_files(folder / "odd")) {

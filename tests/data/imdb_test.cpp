@@ -153,7 +153,7 @@ TEST_CASE("a byte order mark is no part of the first word; UTF-16 is refused, La
   contains(refusal(config_for(folder)), "train/pos/10_8.txt' is UTF-16");
 }
 
-TEST_CASE("a document that is no regular file, or too long, is refused at once") {
+TEST_CASE("a document that is not a regular file, or too long, is refused at once") {
   const ScratchFolder folder;
   write_set(folder);
   for (const auto& [path, words] : irregular_files(folder / "odd")) {

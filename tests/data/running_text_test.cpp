@@ -234,8 +234,7 @@ TEST_CASE("running text is read from a regular file alone, up to data.max_bytes"
   config.data.max_bytes = 100;
   CHECK(load_data(config, 1).train->size() > 0);
   config.data.max_bytes = 99;
-  contains(refusal(config),
-           "holds more than 99 bytes, the most that are read of it; if they are meant, raise data.max_bytes");
+  contains(refusal(config), "is larger than 99 bytes, the limit; if this is intended, raise data.max_bytes");
   config.data.path = folder.write("t.txt.gz", gzip(std::string(100, 'x')));
-  contains(refusal(config), "holds more than 99 bytes when it is unpacked");
+  contains(refusal(config), "is larger than 99 bytes after decompression");
 }

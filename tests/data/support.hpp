@@ -82,7 +82,7 @@ inline std::string gzip(const std::string& bytes) {
   return out;
 }
 
-// Whatever is no regular file, by the words that refuse it: each is made below `path`, which is not there.
+// Whatever is not a regular file, by the words that refuse it: each is made below `path`, which is not there.
 inline std::vector<std::pair<std::string, std::string>> irregular_files(const std::string& path) {
   REQUIRE(::mkfifo((path + "-fifo").c_str(), 0600) == 0);
   sockaddr_un address{};

@@ -49,11 +49,11 @@ TEST_CASE("a line that does not fit is named") {
   contains(message("the 1 2 3\nof 1 2\n"), "v.txt:2: 2 numbers, but the first line has 3");
   contains(message("the 1 2 3\nof 1 2 3 4\n"), "v.txt:2: 4 numbers");
   contains(message("of 1 2 3\n\nthe 1 2 3\n"), "v.txt:2");
-  contains(message("of 1 2 3\nthe 1 x 3\n"), "v.txt:2: 'x' is no number");
-  contains(message("of 1 2 3\nthe 1  3\n"), "v.txt:2: '' is no number");
+  contains(message("of 1 2 3\nthe 1 x 3\n"), "v.txt:2: 'x' is not a number");
+  contains(message("of 1 2 3\nthe 1  3\n"), "v.txt:2: '' is not a number");
   for (const char* bad : {"nan", "inf", "-inf", "1e39", "-1e400", "0x10", "1,5", "+-1", "++1", "+", "1e"})
     contains(message(fmt::format("of 1 2 3\nthe 1 {} 3\n", bad)),
-             fmt::format("v.txt:2: '{}' is no number", bad));
+             fmt::format("v.txt:2: '{}' is not a number", bad));
   contains(message("400000\n"), "v.txt:1");
   contains(message("word and no numbers\n"),
            "v.txt:1: a word and two or more numbers belong here, not 'word and");

@@ -45,7 +45,7 @@ run 0 "$BIN/train_seq" --config "$work/empty.yaml" --output "$work/elsewhere" --
   --set data.path="$work/news" --set data.vocabulary=100 --set data.max_length=64 --set data.cache="$work/runs/cache" \
   --set training.global_batch=24 --set training.epochs=1 --set parallel.device=cpu --set parallel.threads=1
 [ -z "$(find "$work/runs" -name '*.rows*')" ] || fail "left $(find "$work/runs" -name '*.rows*')"
-grep -qE "the encoded data is not kept: .*ag_news-.*\.rows: cannot be written: No space left on device" \
+grep -qE "the encoded data is not cached: .*ag_news-.*\.rows: cannot be written: No space left on device" \
   "$(find "$work/elsewhere" -name log.txt -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)" || fail "the log does not say that the cache was not kept"
 
 # commbench.

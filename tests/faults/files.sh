@@ -37,7 +37,7 @@ run 0 "$BIN/train_seq" $texts --set training.epochs=1
 cut_short "$work/cache/*.rows" "$MPIRUN" -np 2 "$BIN/train_ddp" $texts
 # The next start makes it anew, and says so.
 run 0 "$BIN/train_seq" $texts --set training.epochs=1
-grep -q "is not used: .*; it is built anew" "$(newest)/log.txt" || fail "the cut cache was not made anew"
+grep -q "is not used: .*; it is rebuilt" "$(newest)/log.txt" || fail "the cut cache was not made anew"
 words > "$work/bytes.txt"
 cut_short "$work/bytes.txt" "$BIN/train_seq" $bytes
 words > "$work/bytes.txt"
@@ -81,7 +81,7 @@ mkfifo "$old/pipe.safetensors.partial"
 exec 9> "$old/epoch_000003.safetensors.partial"
 flock 9
 run 0 "$BIN/train_seq" $texts --set training.epochs=1 --set checkpoint.every_epochs=1
-grep -q "unfinished checkpoints that killed runs had left, now removed: 2" "$(newest)/log.txt" || fail "log.txt does not say what was removed"
+grep -q "removed unfinished checkpoints of killed runs: 2" "$(newest)/log.txt" || fail "log.txt does not say what was removed"
 [ "$(ls "$old")" = "$(printf '%s\n' epoch_000001.safetensors epoch_000003.safetensors.partial link.safetensors.partial notes.partial pipe.safetensors.partial)" ] ||
   fail "there is $(ls "$old")"
 [ -e "$work/runs/mine/checkpoint/x.safetensors.partial" ] || fail "something in a folder that is no run was removed"

@@ -97,8 +97,8 @@ TEST_CASE("a rank that has left while all others wait is the one, long before th
   detector.heard(2, {.idle = 5.5, .waits = true, .doing = "waits in all_reduce number 3"});
   const auto stall = detector.stalled();
   says(stall,
-       "rank 1 on host b has ended; rank 0 waits in all_reduce number 3; every rank has to take as many "
-       "steps as the others");
+       "rank 1 on host b has ended; rank 0 waits in all_reduce number 3; all ranks must take the same "
+       "number of steps");
   CHECK(stall->rank == 1);
 }
 

@@ -95,5 +95,5 @@ TEST_CASE("docs/img shows the schedules", "[golden]") {
   check_picture("gpipe.svg", drawn(PipelineSchedule::gpipe, 4, 8, 1, "gpipe: 4 stages, 8 micro-batches"));
   check_picture("1f1b.svg", drawn(PipelineSchedule::one_f_one_b, 4, 8, 1, "1f1b: 4 stages, 8 micro-batches"));
   check_picture("interleaved.svg", drawn(PipelineSchedule::interleaved, 4, 8, 2,
-                                         "interleaved: 4 stages, 8 micro-batches, 2 chunks a stage"));
+                                         "interleaved: 4 stages, 8 micro-batches, 2 chunks per stage"));
 }

@@ -209,7 +209,7 @@ TEST_CASE("a schedule that cannot run is refused") {
   CHECK_NOTHROW(simulate(stuck, times));  // F0 B0 F1 B1 is 1f1b's order on the last stage
   std::swap(stuck[1][0], stuck[1][1]);
   CHECK_THROWS_WITH(simulate(stuck, times),
-                    "schedule: stage 0 waits for ever for the input of the backward pass of micro-batch 0 "
+                    "schedule: stage 0 waits forever for the input of the backward pass of micro-batch 0 "
                     "through chunk 0");
   StageActions crossed = good;  // each stage waits for the other
   std::rotate(crossed[0].begin(), crossed[0].begin() + 2, crossed[0].end());
@@ -246,7 +246,7 @@ TEST_CASE("impossible shapes are refused in one line with the numbers and a way 
       refusal(PipelineSchedule::interleaved, 4, 3, 2) ==
       "the schedule 'interleaved' needs a multiple of the 4 stages as number of micro-batches, not 3; use 4");
   CHECK(refusal(PipelineSchedule::interleaved, 4, 8, 1) ==
-        "the schedule 'interleaved' needs at least 2 chunks a stage, not 1; use 1f1b");
+        "the schedule 'interleaved' needs at least 2 chunks per stage, not 1; use 1f1b");
   CHECK(refusal(PipelineSchedule::one_f_one_b, 4, 8, 2) ==
-        "the schedule '1f1b' takes 1 chunk a stage, not 2; use interleaved");
+        "the schedule '1f1b' takes 1 chunk per stage, not 2; use interleaved");
 }

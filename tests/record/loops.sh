@@ -39,7 +39,7 @@ reason_is 'replicas diverged'
 run 3 "$BIN/analyze" validate "$(newest)"
 
 loop 2 2 misspelt
-said_once "'foward' is no phase of a step; did you mean 'forward'?"
+said_once "'foward' is not a phase of a step; did you mean 'forward'?"
 status_is failed run.h5
 
 loop 1 2 throw_one

@@ -80,7 +80,7 @@ TEST_CASE("what is wrong is said in one line") {
       auto step = run.step();
       CHECK_THAT(
           complaint([&] { static_cast<void>(step.phase("foward")); }),
-          Contains("'foward' is no phase of a step; did you mean 'forward'?") && Contains("optimizer"));
+          Contains("'foward' is not a phase of a step; did you mean 'forward'?") && Contains("optimizer"));
       CHECK_THAT(complaint([&] { static_cast<void>(step.phase("stall")); }), Contains("'stall' is no phase"));
       CHECK_THAT(complaint([&] { static_cast<void>(run.step()); }), Contains("a step within a step"));
       CHECK_THAT(complaint([&] { run.epoch(); }), Contains("run.epoch() within a step"));
@@ -103,10 +103,10 @@ TEST_CASE("what is wrong is said in one line") {
   CHECK_THAT(refused(wrong), Contains("RunOptions::module is not set"));
   wrong = options;
   wrong.model = "a/b";
-  CHECK_THAT(refused(wrong), Contains("'a/b', which is no name for a folder"));
+  CHECK_THAT(refused(wrong), Contains("'a/b', which cannot be the name of a folder"));
   wrong = options;
   wrong.settings["parallel.backend"] = "smoke signals";
-  CHECK_THAT(refused(wrong), Contains("'parallel.backend', which the run says itself"));
+  CHECK_THAT(refused(wrong), Contains("'parallel.backend', which the run sets itself"));
   wrong = options;
   wrong.seed = static_cast<std::uint64_t>(bench.world->rank());
   if (bench.world->size() > 1) CHECK_THAT(refused(wrong), Contains("the ranks record different runs: seed"));

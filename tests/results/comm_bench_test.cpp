@@ -132,7 +132,7 @@ TEST_CASE("columns of commbench that do not fit each other are refused by name")
         "not a run file: the attribute 'backend' is missing");
   CHECK(refusal_after([](hid_t f) {
           overwrite<int>(f, "/bench/case", H5T_NATIVE_INT, {0, 0, 0, 1, 2});
-        }) == "'/bench/case' names a case that there is not");
+        }) == "'/bench/case' names a case that does not exist");
   CHECK(refusal_after([](hid_t f) {
           overwrite<int>(f, "/bench/collective", H5T_NATIVE_INT, {0, -1});
         }) == "'/bench/collective' names a collective that it does not list");

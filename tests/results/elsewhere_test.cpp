@@ -279,7 +279,7 @@ TEST_CASE("a list of texts that are all one long text is refused within bounds")
   CHECK(reading.peak_mib < 600);
 }
 
-TEST_CASE("what is no regular file is refused at once by every reader") {
+TEST_CASE("what is not a regular file is refused at once by every reader") {
   const TemporaryFolder folder;
   REQUIRE(mkfifo((folder / "run.h5").c_str(), 0600) == 0);
   alarm(20);

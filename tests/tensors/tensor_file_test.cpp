@@ -114,15 +114,15 @@ TEST_CASE("a tensor that changed after it was written is found when it is read")
   CHECK_THROWS_WITH(file.read(*file.find("a"), into.data()), path + ": damaged: it is cut short");
 }
 
-TEST_CASE("what is no regular file is refused at once") {
+TEST_CASE("what is not a regular file is refused at once") {
   const TemporaryFolder folder;
   write_tensors(folder / "x");
   REQUIRE(symlink((folder / "x").c_str(), (folder / "link").c_str()) == 0);
   REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
   CHECK(refusal(folder / "link") == (folder / "link") + ": is a link; name the file that it leads to");
-  CHECK(refusal(folder / "fifo") == (folder / "fifo") + ": is no regular file");
-  CHECK(refusal("/dev/zero") == "/dev/zero: is no regular file");
-  CHECK(refusal(folder.path) == folder.path + ": is no regular file");
+  CHECK(refusal(folder / "fifo") == (folder / "fifo") + ": is not a regular file");
+  CHECK(refusal("/dev/zero") == "/dev/zero: is not a regular file");
+  CHECK(refusal(folder.path) == folder.path + ": is not a regular file");
   CHECK(refusal(folder / "none") == (folder / "none") + ": cannot be read: No such file or directory");
 }
 

@@ -109,19 +109,21 @@ TEST_CASE("a checkpoint of another model or optimizer is refused with the tensor
   Trained wider(5, {}, false), other(4, kMomentum, false);
   CHECK_THROWS_WITH(wider.load(path),
                     path +
-                        ": tensor 'parameter/odd.weight' is F32 [4, 3], not F32 [5, 3]: it is of "
+                        ": tensor 'parameter/odd.weight' is F32 [4, 3], not F32 [5, 3]: it belongs to "
                         "another model");
   const std::set<std::string> taken = other.load(path);
   CHECK_THROWS_WITH(
       Checkpoint(path).require_all_taken(taken),
       path +
-          ": has a tensor 'optimizer/second_moment/odd.weight', for which there is no place: it is of "
+          ": has a tensor 'optimizer/second_moment/odd.weight', for which there is no place: it belongs to "
           "another model or optimizer");
   const std::string less = Trained(4, kMomentum).save(folder.path);
   Trained adam(4, {}, false);
   CHECK_THROWS_WITH(
       adam.load(less),
-      path + ": has no tensor 'optimizer/second_moment/odd.weight': it is of another model or optimizer");
+      path +
+          ": has no tensor 'optimizer/second_moment/odd.weight': it belongs to another model or "
+          "optimizer");
 }
 
 TEST_CASE("a truth value that is neither is refused, and so is a checkpoint of a later format") {
@@ -150,7 +152,7 @@ TEST_CASE("a truth value that is neither is refused, and so is a checkpoint of a
     texts["lockstep_checkpoint"] = "1";
     texts["steps_done"] = "-3";
   });
-  CHECK_THROWS_WITH(Checkpoint(path), Catch::Contains("its 'steps_done' is no number"));
+  CHECK_THROWS_WITH(Checkpoint(path), Catch::Contains("its 'steps_done' is not a number"));
 }
 
 TEST_CASE("parts of several ranks make one checkpoint, and a tied weight is in it once") {
@@ -265,8 +267,8 @@ TEST_CASE("a damaged checkpoint names the one before it, and the first that ther
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   CHECK_THROWS_WITH(Checkpoint(second),
                     Catch::Contains(second + ": damaged: ") &&
-                        Catch::Contains("; go on from the one before it with --resume " + first));
-  CHECK_THROWS_WITH(Checkpoint(first), Catch::Contains("; there is none before it: start afresh"));
+                        Catch::Contains("; continue from the previous one with --resume " + first));
+  CHECK_THROWS_WITH(Checkpoint(first), Catch::Contains("; there is no earlier one: start again"));
 }
 
 TEST_CASE("a checkpoint that cannot be written is an error of the run, and the others stay") {

@@ -240,6 +240,6 @@ TEST_CASE("the flat optimizers of a GPU step as LibTorch's on the CPU, clipped o
 
 #else
 
-TEST_CASE("captured steps need a GPU") { say_skipped("this build is without CUDA"); }
+TEST_CASE("captured steps need a GPU") { say_skipped("this build has no CUDA"); }
 
 #endif

@@ -37,7 +37,7 @@ TEST_CASE("a dry run of four ranks on one says batches, model, buckets and memor
   const DryRun run = dry(config, Mode::data_parallel, 4);
   CAPTURE(run.text);
   CHECK(has(run.text, "mode ddp, 4 ranks"));
-  CHECK(has(run.text, "batch 12 = 4 shares x 3 x 1 accumulated; 23 steps an epoch, 50 in all"));
+  CHECK(has(run.text, "batch 12 = 4 shares x 3 x 1 accumulated; 23 steps per epoch, 50 in all"));
   // 784 x 250 + 250, 250 x 100 + 100, 100 x 4 + 4
   CHECK(has(run.text, "model mlp: 221754 parameters"));
   const std::regex bucket(R"(\n +\d+: +(\d+) gradients, +[\d.]+ MiB, from )");
@@ -48,7 +48,7 @@ TEST_CASE("a dry run of four ranks on one says batches, model, buckets and memor
   }
   CHECK(buckets > 1);
   CHECK(gradients == 6);
-  CHECK(has(run.text, "memory a rank, without activations: parameters 0.85 MiB, gradients 0.85 MiB"));
+  CHECK(has(run.text, "memory per rank, without activations: parameters 0.85 MiB, gradients 0.85 MiB"));
   CHECK(run.svg.empty());
 }
 
