@@ -83,7 +83,8 @@ lockstep::ExitCode fit(lockstep::World& world, const std::string& folder) {
   }
   run.epoch();
   const bool fell = loss.item<float>() < first.item<float>() / 2;
-  if (world.rank() == 0) fmt::print("{}: loss {}\n", communicator->backend(), fell ? "fell" : "did not fall");
+  if (world.rank() == 0)
+    fmt::print("{}: loss {}\n", name_of(communicator->backend()), fell ? "fell" : "did not fall");
   return fell ? run.finish() : lockstep::ExitCode::failed;
 }
 

@@ -77,8 +77,8 @@ lockstep::ExitCode fit(lockstep::World& world, const std::string& folder) {
     run.epoch();
   }
   if (world.rank() == 0)
-    fmt::print("{} ranks, {}: loss {} from {:.4f} to {:.4f}\n", world.size(), communicator->backend(),
-               last < first / 10 ? "fell" : "did not fall", first, last);
+    fmt::print("{} ranks, {}: loss {} from {:.4f} to {:.4f}\n", world.size(),
+               name_of(communicator->backend()), last < first / 10 ? "fell" : "did not fall", first, last);
   return last < first / 10 ? run.finish() : lockstep::ExitCode::failed;
 }
 

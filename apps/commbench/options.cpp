@@ -23,12 +23,9 @@ constexpr std::array kTypes = {
     ElementType{"uint8", "uint8", at::kByte, 255},
 };
 
-constexpr Choice<BackendKind> kBackends[] = {{"auto", BackendKind::automatic},
-                                             {"mpi", BackendKind::mpi},
-                                             {"shm", BackendKind::shm},
-                                             {"nccl", BackendKind::nccl}};
-constexpr Choice<DeviceKind> kDevices[] = {
-    {"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}};
+constexpr Choice<BackendKind> measured(BackendKind kind) { return {name_of(kind), kind}; }
+constexpr std::array kBackends = {measured(BackendKind::automatic), measured(BackendKind::mpi),
+                                  measured(BackendKind::shm), measured(BackendKind::nccl)};
 
 constexpr std::int64_t kMostTimes = 1'000'000;
 
@@ -75,7 +72,7 @@ constexpr Flag<Options> kFlags[] = {
     {"--backend", "B", "auto (the default), mpi, shm or nccl",
      [](Options& o, Value v) { o.backend = chosen(kBackends, v).value; }},
     {"--device", "D", "auto (the default), cpu or cuda",
-     [](Options& o, Value v) { o.device = chosen(kDevices, v).value; }},
+     [](Options& o, Value v) { o.device = chosen(kNames<DeviceKind>, v).value; }},
     {"--dtype", "T", "fp32 (the default), fp64, bf16, fp16, int32, int64 or uint8",
      [](Options& o, Value v) { o.dtype = chosen(kTypes, v).name; }},
     {"--output", "DIR", "folder in which the folder with commbench.h5 is created (experiments)",

@@ -32,7 +32,7 @@ CommBench describe(const BenchMachine& machine, const BenchOptions& options) {
   bench.header.started = utc_timestamp();
   bench.header.status = "complete";
   bench.header.valid = true;
-  bench.backend = machine.communicator.backend();
+  bench.backend = name_of(machine.communicator.backend());
   bench.dtype = options.dtype;
   bench.ranks = gather_environments(world, mine);
   bench.environment = library_versions(world);

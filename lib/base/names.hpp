@@ -1,4 +1,4 @@
-// What the values of an enum are called in files, folders and on the command line: one table an enum.
+// The names of an enum's values in files, folders and on the command line: one table per enum.
 #pragma once
 
 #include <iterator>
@@ -18,15 +18,15 @@ template <typename E>
 inline constexpr auto kNames = nullptr;
 
 template <typename E>
-const char* name_of(E value) requires(std::size(kNames<E>) > 0) {
+constexpr const char* name_of(E value) requires(std::size(kNames<E>) > 0) {
   for (const auto& [name, known] : kNames<E>)
     if (known == value) return name;
   return "";
 }
 
-// Nothing where no value of E has this name.
+// Nothing if no value of E has this name.
 template <typename E>
-std::optional<E> named(std::string_view text) {
+constexpr std::optional<E> named(std::string_view text) {
   for (const auto& [name, value] : kNames<E>)
     if (text == name) return value;
   return std::nullopt;

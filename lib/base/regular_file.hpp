@@ -21,7 +21,7 @@ struct RegularFile {
 std::string file_kind(mode_t mode);
 
 // Opens `path` for reading; links are followed. Error(bad_input) naming the path when it is not there or
-// cannot be read, or when it is no regular file: "x: is a named pipe; give a regular file".
+// cannot be read, or when it is not a regular file: "x: is a named pipe; give a regular file".
 RegularFile open_regular_file(const std::string& path);
 
 // The same errors, and closes it again: before a library opens `path` by itself.

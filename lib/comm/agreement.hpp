@@ -1,4 +1,4 @@
-// What must be equal on all ranks before they do anything together.
+// What must be equal on all ranks before they start.
 #pragma once
 
 #include <c10/core/Device.h>

@@ -1,5 +1,7 @@
 #include "comm/backends.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <map>
 #include <optional>
@@ -41,7 +43,6 @@ using Factory = std::unique_ptr<Communicator> (*)(const c10::Device&, Group&, co
 
 struct Backend {
   BackendKind kind;
-  const char* name;
   Objection objection;
   Obstacle obstacle;
   Factory make;
@@ -124,10 +125,10 @@ std::string no_obstacle(Group&) { return {}; }
 
 // In order of preference: automatic takes the first without an objection.
 constexpr std::array kBackends = {
-    Backend{BackendKind::nccl, "nccl", nccl_objection, no_obstacle, make_nccl},
-    Backend{BackendKind::shm, "shm", shm_objection, shm_obstacle, make_shm},
-    Backend{BackendKind::mpi, "mpi", no_objection, no_obstacle, make_mpi},
-    Backend{BackendKind::sim, "sim", no_objection, no_obstacle, make_sim},
+    Backend{BackendKind::nccl, nccl_objection, no_obstacle, make_nccl},
+    Backend{BackendKind::shm, shm_objection, shm_obstacle, make_shm},
+    Backend{BackendKind::mpi, no_objection, no_obstacle, make_mpi},
+    Backend{BackendKind::sim, no_objection, no_obstacle, make_sim},
 };
 
 struct Choice {
@@ -160,19 +161,13 @@ std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Dev
     const Choice choice = choose_backend(kind, device, group, place);
     communicator = choice.backend.make(device, group, sim);
     if (!choice.remark.empty())
-      communicator->set_remark(choice.remark + "; they send messages (back end " + communicator->backend() +
-                               ")");
+      communicator->set_remark(fmt::format("{}; they send messages (back end {})", choice.remark,
+                                           name_of(communicator->backend())));
   } else {
     communicator = make_self_communicator();
   }
   communicator->set_world(dynamic_cast<World*>(&group));
   return communicator;
-}
-
-std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
-                            const std::string& place) {
-  if (!mpi_comm(group)) return "self";
-  return choose_backend(kind, device, group, place).backend.name;
 }
 
 }  // namespace lockstep

@@ -1,4 +1,4 @@
-// The table of communicators. Adding one = a pair of files and one row in backends.cpp.
+// The table of communicators. To add one: a pair of files and one row in backends.cpp.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -25,10 +25,5 @@ namespace lockstep {
 std::unique_ptr<Communicator> make_communicator(BackendKind kind, const c10::Device& device, Group& group,
                                                 const std::string& place = "'parallel.backend'",
                                                 const SimOptions& sim = {});
-
-// The name that make_communicator's result will have. Collective. "self", "shm", "mpi", "nccl" or "sim"; the same
-// errors.
-std::string resolve_backend(BackendKind kind, const c10::Device& device, Group& group,
-                            const std::string& place = "'parallel.backend'");
 
 }  // namespace lockstep

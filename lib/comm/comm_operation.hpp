@@ -1,4 +1,4 @@
-// How a communicator's work is called in the flight recorder.
+// What the flight recorder calls a communicator's operations.
 #pragma once
 
 #include "comm/communicator.hpp"
@@ -6,7 +6,7 @@
 
 namespace lockstep {
 
-// peer: rank of the run that is the root, receiver or sender; of no consequence where the operation has none.
+// peer: rank of the run that is the root, receiver or sender; ignored if the operation has none.
 CommOperation operation_of(const Work& work, int peer);
 
 }  // namespace lockstep

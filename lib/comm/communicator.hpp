@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 
+#include "base/backend_kind.hpp"
 #include "timing/clock.hpp"
 
 namespace lockstep {
@@ -57,9 +58,9 @@ class Work {
   // Valid once the operation has ended; for device work ask at least one step later. Blocks the host until it
   // has ended.
   virtual WorkTimes times() = 0;
-  // Of a call that was captured into a CUDA graph: the events that stand in it for those of its replays, and
-  // the Work of the replay that is launched next, with the events that the graph is to record then. Nothing
-  // for any other Work.
+  // For a call that was captured into a CUDA graph: the events in the graph that stand for those of its
+  // replays, and the Work of the next replay, with the events that the graph will record then. Nothing for
+  // any other Work.
   struct Events {
     void *ready = nullptr, *start = nullptr, *end = nullptr;
   };
@@ -89,20 +90,22 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  virtual std::string backend() const = 0;  // "self", "shm", "mpi", "nccl", "sim"
+  virtual BackendKind backend() const = 0;  // name_of() says it in a word
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // Whether an operation takes part of the device from when it is enqueued until its peers have come, and
-  // keeps the operations behind it on this communicator waiting (nccl). Whoever enqueues one early, or one of
-  // the other direction behind it, may then wait for itself. Otherwise messages go their own ways, and the
-  // earlier a receive is asked for the better.
+  // Whether an operation occupies part of the device from when it is enqueued until its peers have arrived,
+  // and blocks later operations on this communicator (nccl). A caller that enqueues one early, or one of the
+  // opposite direction behind it, can then deadlock with itself. Otherwise messages are independent, and the
+  // earlier a receive is posted the better.
   virtual bool occupies_device() const { return false; }
-  // Whether all_reduce takes ReduceOp::mean, and divides while it adds up. Elsewhere the caller divides before.
+  // Whether all_reduce accepts ReduceOp::mean and divides while it adds. Otherwise the caller divides first.
   virtual bool takes_mean() const { return false; }
-  // Collective: all ranks, with the same size and type. A tensor of zeros (elements), in memory where this back
-  // end reduces fastest: over shm, where the other ranks of the node reach it. Any other tensor will do as well.
+  // Collective: all ranks, with the same size and type. A tensor of zeros (elements), in memory where this
+  // back end reduces fastest: over shm, memory that the other ranks of the node can access. Any other tensor
+  // works as well.
   virtual at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
-  // One line on what `parallel.backend: auto` passed over on the way to this back end, and why; empty: nothing.
+  // Which back end `parallel.backend: auto` would have preferred to this one, and why it could not be used,
+  // in one line; empty: none.
   const std::string& remark() const { return remark_; }
   void set_remark(std::string remark) { remark_ = std::move(remark); }
 
@@ -110,7 +113,7 @@ class Communicator {
   // (fp32, fp64, bf16, fp16, int32, int64, uint8), else Error. In place. mean: of floating-point numbers, where
   // takes_mean().
   virtual WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op = ReduceOp::sum) = 0;
-  // The sum in root's tensor; the others' stay as they are.
+  // The sum in root's tensor; the others' are unchanged.
   virtual WorkPtr reduce(const at::Tensor& tensor, int root) = 0;
   // input: size() x output elements; rank r receives the sum of the r-th parts.
   virtual WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) = 0;
@@ -122,16 +125,16 @@ class Communicator {
   // Not collective: pairs of ranks. Messages between one pair arrive in the order sent.
   virtual WorkPtr send(const at::Tensor& tensor, int to) = 0;
   virtual WorkPtr recv(const at::Tensor& tensor, int from) = 0;
-  // A message each way between this rank and peer, which calls it as well: neither waits for the other's to
-  // have arrived, however large they are. sent, received: as many elements of one dtype on both ranks, and
-  // not the same memory. Counted apart from send and recv.
+  // A message in each direction between this rank and peer, which calls it too: neither waits for the other's
+  // message to arrive first, however large they are. sent, received: the same number of elements and dtype on
+  // both ranks, and different memory. Counted separately from send and recv.
   virtual WorkPtr exchange(const at::Tensor& sent, const at::Tensor& received, int peer) = 0;
 
   // The World whose ranks it connects, all of them; null where make_communicator() made it for a part of them,
   // or did not make it.
   World* world() const { return world_; }
   void set_world(World* world) { world_ = world; }
-  // Who is told what is sent over it by DistributedDataParallel, and the like; null: nobody.
+  // Told what DistributedDataParallel and others send over it; null: nobody.
   CommObserver* observer() const { return observer_; }
   void set_observer(CommObserver* observer) { observer_ = observer; }
 

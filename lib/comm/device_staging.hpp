@@ -1,6 +1,6 @@
-// Carries the device tensors of one mpi operation through pinned host memory, on streams of the
-// communicator's own, and knows when the device came to what. In a build without CUDA there are no device
-// tensors, and every member does nothing.
+// Stages the device tensors of one mpi operation through pinned host memory, on the communicator's own
+// streams, and knows when the device reached each stage. In a build without CUDA there are no device tensors,
+// and every member does nothing.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -61,21 +61,21 @@ class DeviceStaging {
   const at::Tensor& host_loaded() const { return host_load_; }
   const at::Tensor& host_stored() const { return host_store_; }
 
-  // On the communication thread, first: whose current device becomes the tensors'.
+  // On the communication thread, first: makes the tensors' device its current one.
   void attend() const;
-  // There. Whether there is something to be copied to the host; whether it is there;
-  // blocks until it is.
+  // On that thread: whether there is something to copy to the host; whether the copy is complete; blocks
+  // until it is.
   bool loads() const { return host_load_.defined(); }
   bool loaded() const { return slot_.loaded.happened(); }
   void wait_loaded() const { slot_.loaded.synchronize(); }
-  // When the caller's stream had come to the call. Once that is so.
+  // When the caller's stream reached the call. Valid after it has.
   SteadyTime reached() const { return anchor_->when(slot_.called); }
   // Enqueues the copy of the result to the device.
   void store();
 
   // On the caller's thread, after store: its current stream waits for the result.
   void order_caller() const;
-  // When the result lay on the device; where there is none, `otherwise`. Blocks until it does.
+  // When the result was on the device; `otherwise` if there is none. Blocks until then.
   SteadyTime stored(SteadyTime otherwise) const;
 
  private:

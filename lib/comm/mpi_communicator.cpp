@@ -63,7 +63,7 @@ class MpiCommunicator final : public Communicator {
     ranks_of_run_ = ranks_of_run(comm_, size_);
   }
 
-  std::string backend() const override { return takes_mean() ? "shm" : "mpi"; }
+  BackendKind backend() const override { return takes_mean() ? BackendKind::shm : BackendKind::mpi; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   bool takes_mean() const override { return one_node_ || several_nodes_; }
@@ -77,7 +77,7 @@ class MpiCommunicator final : public Communicator {
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
     check_tensor(CollectiveKind::all_reduce, tensor);
     if (op == ReduceOp::mean && !(takes_mean() && tensor.is_floating_point()))
-      throw run_error("all_reduce: back end {} cannot average {}; divide, then sum", backend(),
+      throw run_error("all_reduce: back end {} cannot average {}; divide, then sum", name_of(backend()),
                       c10::toString(tensor.scalar_type()));
     return launch({CollectiveKind::all_reduce, tensor, tensor, op}, bytes_of(tensor));
   }

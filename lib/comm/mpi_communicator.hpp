@@ -13,16 +13,16 @@
 
 namespace lockstep {
 
-// How the communication thread waits until the other ranks have come to a collective. nap: with short sleeps
-// while its caller computes, so that it leaves the core to the computation. block: inside MPI, which polls
-// without pause; only benchmarks/comm_overlap.cpp asks for it, to measure the difference.
+// How the communication thread waits for the other ranks to reach a collective. nap: with short sleeps while
+// its caller computes, so that the computation keeps the core. block: inside MPI, which polls without pause;
+// only benchmarks/comm_overlap.cpp asks for it, to measure the difference.
 enum class ArrivalWait { nap, block };
 
-// Collective over parent, which is duplicated. Error when MPI_THREAD_MULTIPLE was not provided.
-// The communicator must be destroyed before MPI is finalised; what has not been waited for by then is
-// abandoned. Beyond the contract of Communicator: messages start in launch order, but do not wait for each
-// other, so that two ranks may both send before they receive.
-// flight: told of every operation; outlives the communicator; null: none.
+// Collective over parent, which is duplicated. Error when MPI_THREAD_MULTIPLE was not provided. The
+// communicator must be destroyed before MPI is finalised; operations that have not been waited for by then
+// are abandoned. Beyond the contract of Communicator: messages start in launch order, but do not wait for
+// each other, so that two ranks may both send before they receive. flight: told of every operation; outlives
+// the communicator; null: none.
 std::unique_ptr<Communicator> make_mpi_communicator(MPI_Comm parent, ArrivalWait wait = ArrivalWait::nap,
                                                     FlightRecorder* flight = nullptr);
 

@@ -23,7 +23,7 @@ namespace lockstep {
 class DeviceStaging;
 class NodeCollectives;
 
-// Shared by the thread and the Works, which may outlive it.
+// Shared by the thread and the Works, which may outlive the thread.
 struct Waiters {
   std::atomic<int> count{0};         // callers blocked in Work::wait: the core is free for polling
   FlightRecorder* flight = nullptr;  // outlives the communicator; null: none
@@ -76,7 +76,7 @@ class MpiEngine {
   // flight may be null.
   // node: of several nodes, reduces within each, and calls MPI between them; null: MPI does all of it.
   MpiEngine(MPI_Comm comm, ArrivalWait wait, FlightRecorder* flight, NodeCollectives* node = nullptr);
-  // Abandons what has not ended: its Works fail. Never communicates.
+  // Abandons operations that have not ended: their Works fail. Never communicates.
   ~MpiEngine();
   MpiEngine(const MpiEngine&) = delete;
   MpiEngine& operator=(const MpiEngine&) = delete;

@@ -85,7 +85,7 @@ class NcclCommunicator final : public Communicator {
     state_->handle.reset();
   }
 
-  std::string backend() const override { return "nccl"; }
+  BackendKind backend() const override { return BackendKind::nccl; }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   bool occupies_device() const override { return true; }

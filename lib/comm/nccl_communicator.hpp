@@ -15,7 +15,7 @@
 namespace lockstep {
 
 #ifdef LOCKSTEP_WITH_CUDA
-// Collective: rank 0's unique id goes round through the group. device: this rank's own GPU.
+// Collective: rank 0's unique id is broadcast through the group. device: this rank's own GPU.
 std::unique_ptr<Communicator> make_nccl_communicator(Group& group, const c10::Device& device);
 // "2.28.9"
 std::string nccl_version();

@@ -27,8 +27,8 @@ class NcclHandle final : public FlightRecorder::Abortable {
   // Collective over size ranks that have the same id; for the calling thread's current device. flight
   // outlives it, and is told what its maker waits for.
   NcclHandle(int size, int rank, const ncclUniqueId& id, FlightRecorder& flight);
-  // Ends it in order, which waits for what has been enqueued; after a failure, while an exception passes or
-  // where that fails it is aborted: the other ranks may not come then.
+  // Finalises it, which waits for everything enqueued. Aborts it after a failure, while an exception is in
+  // flight, or if finalising fails: the other ranks may not arrive then.
   ~NcclHandle() override;
   NcclHandle(const NcclHandle&) = delete;
   NcclHandle& operator=(const NcclHandle&) = delete;

@@ -127,8 +127,8 @@ class NcclWork final : public Work {
   std::optional<CudaEvent> joined_;                  // orders within the capture, which events_ do not
 };
 
-// The operations that the device has not ended yet, as the flight recorder is to see them: a kernel that
-// waits for another rank blocks nobody on the host.
+// The operations that the device has not finished, for the flight recorder: a kernel that waits for another
+// rank blocks nobody on the host.
 class InFlight final : public FlightRecorder::Source {
  public:
   explicit InFlight(FlightRecorder& recorder) : recorder_(recorder) { recorder_.add(this); }
@@ -136,7 +136,7 @@ class InFlight final : public FlightRecorder::Source {
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
-  // Before the library is asked for it, which may have to wait for a peer as well.
+  // Called before the library is, because that call may also have to wait for a peer.
   FlightRecorder::Id begin(const CommOperation& operation) {
     return recorder_.begin(operation, FlightRecorder::Runs::on_device);
   }
@@ -164,7 +164,7 @@ class InFlight final : public FlightRecorder::Source {
     return works_.empty() ? std::nullopt : std::optional(works_.front());
   }
 
-  // What has failed is reported by whoever waits for it.
+  // A failure is reported by the call that waits for it.
   static bool gone_or_ended(const std::weak_ptr<NcclWork>& weak) {
     const std::shared_ptr<NcclWork> work = weak.lock();
     try {

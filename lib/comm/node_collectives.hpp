@@ -2,8 +2,8 @@
 // place: each rank combines its slice of all of them and writes the result into all. Everything else goes
 // through buffers of the ranks, piece by piece. Between nodes, one rank a slice calls MPI.
 //
-// The ranks tell each other how far they are by counters in the shared memory alone. No thread, no queue, no
-// times: whoever calls does the work, and what it does while it waits the caller says.
+// The ranks tell each other their progress only through counters in the shared memory. No thread, no queue,
+// no times: the caller does the work, and decides what to do while it waits.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,7 +30,7 @@ struct NodeOperation {
   int root = 0;
 };
 
-// Called again and again while a rank waits, with the number of the call.
+// Called repeatedly while a rank waits, with the number of the call.
 using Pause = std::function<void(int round)>;
 
 class NodeCollectives {

@@ -17,7 +17,7 @@ class NodeEngine {
  public:
   // One node. flight may be null.
   NodeEngine(std::unique_ptr<NodeCollectives> node, FlightRecorder* flight);
-  // Abandons what has not ended: its Works fail. Never communicates.
+  // Abandons operations that have not ended: their Works fail. Never communicates.
   ~NodeEngine();
   NodeEngine(const NodeEngine&) = delete;
   NodeEngine& operator=(const NodeEngine&) = delete;

@@ -1,4 +1,5 @@
-// Which ranks of a communicator share a node, and who speaks for a slice of their buckets to the other nodes.
+// Which ranks of a communicator share a node, and which of them exchanges each slice of their buckets with
+// the other nodes.
 #pragma once
 
 #include <mpi.h>

@@ -22,7 +22,7 @@ class SelfWork final : public Work {
 
 class SelfCommunicator final : public Communicator {
  public:
-  std::string backend() const override { return "self"; }
+  BackendKind backend() const override { return BackendKind::self; }
   int rank() const override { return 0; }
   int size() const override { return 1; }
 

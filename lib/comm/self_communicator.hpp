@@ -1,5 +1,5 @@
-// The communicator of one rank: every collective is the identity, and moves no data but reduce_scatter and
-// all_gather, which copy.
+// The communicator of one rank: every collective is the identity. Only reduce_scatter and all_gather move
+// data: they copy.
 #pragma once
 
 #include <memory>

@@ -103,7 +103,7 @@ class SimCommunicator final : public Communicator {
   SimCommunicator(std::unique_ptr<Communicator> carrier, const SimOptions& options)
       : carrier_(std::move(carrier)), options_(options) {}
 
-  std::string backend() const override { return "sim"; }
+  BackendKind backend() const override { return BackendKind::sim; }
   int rank() const override { return carrier_->rank(); }
   int size() const override { return carrier_->size(); }
 

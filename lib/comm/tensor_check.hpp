@@ -1,5 +1,5 @@
-// What every back end demands of the tensors it is given. Checks this rank's side only: equality across ranks
-// is the caller's promise.
+// What every back end requires of its tensors. Checks only this rank: the caller guarantees equality across
+// ranks.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -94,9 +94,10 @@ Codec<E> one_of(std::vector<std::pair<std::string, E>> names) {
 
 // An enum that has a table of names.
 template <typename E>
-Codec<E> one_of() {
+Codec<E> one_of(std::optional<E> left_out = {}) {
   std::vector<std::pair<std::string, E>> names;
-  for (const auto& [name, value] : kNames<E>) names.emplace_back(name, value);
+  for (const auto& [name, value] : kNames<E>)
+    if (value != left_out) names.emplace_back(name, value);
   return one_of(std::move(names));
 }
 

@@ -203,18 +203,10 @@ std::vector<Key> optimizer_keys() {
 
 std::vector<Key> parallel_keys() {
   return {
+      LOCKSTEP_KEY(parallel.device, one_of<DeviceKind>(),
+                   "auto: cuda if the build and the node support it, else cpu"),
       LOCKSTEP_KEY(
-          parallel.device,
-          one_of<DeviceKind>(
-              {{"auto", DeviceKind::automatic}, {"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}),
-          "auto: cuda if the build and the node support it, else cpu"),
-      LOCKSTEP_KEY(
-          parallel.backend,
-          one_of<BackendKind>({{"auto", BackendKind::automatic},
-                               {"mpi", BackendKind::mpi},
-                               {"shm", BackendKind::shm},
-                               {"nccl", BackendKind::nccl},
-                               {"sim", BackendKind::sim}}),
+          parallel.backend, one_of<BackendKind>(BackendKind::self),
           "communication back end; auto: nccl on cuda with a GPU for each rank, shm on the CPU if ranks "
           "share a node, else mpi; shm: gradients in memory that the ranks of a node share, and MPI between "
           "nodes; sim: mpi with the simulated link of parallel.link"),

@@ -3,12 +3,15 @@
 // load_config.hpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/backend_kind.hpp"
+#include "base/names.hpp"
 #include "base/pipeline_schedule.hpp"
 
 namespace lockstep {
@@ -33,13 +36,19 @@ enum class OptimizerKind { sgd, adam, adamw };
 enum class ScheduleKind { constant, linear, cosine };
 enum class CudaGraphUse { automatic, on, off };
 enum class Precision { fp32, bf16 };
-enum class DeviceKind { automatic, cpu, cuda };
-enum class BackendKind { automatic, mpi, nccl, sim, shm };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class Ablation { none, no_comm, comm_only };
 enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
+
+enum class DeviceKind { automatic, cpu, cuda };
+template <>
+inline constexpr auto kNames<DeviceKind> = std::to_array<Named<DeviceKind>>({
+    {"auto", DeviceKind::automatic},
+    {"cpu", DeviceKind::cpu},
+    {"cuda", DeviceKind::cuda},
+});
 
 // Which layers lie on which stage of a pipeline.
 struct Partition {

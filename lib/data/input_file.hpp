@@ -1,6 +1,6 @@
 // Input files of data sets: mapped into memory, and read as a stream of bytes, through zlib where the name
-// ends in .gz. The one place where they are opened: what is no regular file is refused, and nothing is read
-// without a limit. The rules are in docs/data-files.md.
+// ends in .gz. The one place where they are opened: what is not a regular file is refused, and nothing is
+// read without a limit. The rules are in docs/data-files.md.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ bool is_folder(const std::string& path);
 // A whole file, read-only, for as long as this lives.
 class MappedFile {
  public:
-  // Error(bad_input) naming the file: it cannot be read, is no regular file, or holds more than it may.
+  // Error(bad_input) naming the file: it cannot be read, is not a regular file, or holds more than it may.
   explicit MappedFile(const std::string& path, MaxBytes max_bytes = std::nullopt);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

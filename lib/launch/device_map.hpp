@@ -1,4 +1,4 @@
-// Which device a rank computes on. Decides from the node-local rank alone; nothing is communicated.
+// Which device a rank computes on. Decided from the node-local rank alone; nothing is communicated.
 #pragma once
 
 #include <c10/core/Device.h>

@@ -1,5 +1,5 @@
-// Why a run ends, from what rank 0 has seen: one fault shows itself in many ways (a killed rank makes mpirun
-// signal the others, and makes their collectives fail), and only its cause is to be reported. Pure.
+// Why a run ends, from what rank 0 has seen. One fault has many symptoms (after a rank is killed, mpirun
+// signals the others and their collectives fail), and only the cause is reported. Pure.
 #pragma once
 
 #include <set>

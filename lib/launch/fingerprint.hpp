@@ -1,4 +1,4 @@
-// The hardware fingerprint: tells runs on comparable hardware from others.
+// The hardware fingerprint: equal for runs on comparable hardware.
 #pragma once
 
 #include <string>

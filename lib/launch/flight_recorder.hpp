@@ -1,5 +1,5 @@
-// FlightRecorder: the last operations of this rank and what it is doing, so that a run that hangs can say
-// where. Written by the threads that communicate, read by the watchdog.
+// FlightRecorder: the last operations of this rank and what it is doing, so that a hanging run can say where.
+// Written by the threads that communicate, read by the watchdog.
 #pragma once
 
 #include <array>
@@ -66,7 +66,7 @@ class FlightRecorder {
   // Before the process ends; waits so long at most.
   void abort_all(std::chrono::milliseconds patience);
 
-  // While one lives, the caller cannot go on before another rank or a device does.
+  // While one lives, the caller waits for another rank or a device.
   class Wait {
    public:
     explicit Wait(FlightRecorder* recorder) : recorder_(recorder) {
@@ -102,7 +102,7 @@ class FlightRecorder {
   int rank = 0;  // of this process in the run; set by its World
 
   bool waits() const { return waiters_.load(std::memory_order_relaxed) > 0; }
-  // Whether there is something that has to come to an end.
+  // Whether an operation is expected to end.
   bool expects_progress() const { return waits() || activity.busy(); }
   // "waits in all_reduce number 35, training step 12, backward"
   std::string now() const;

@@ -1,5 +1,5 @@
 // Group: all or some ranks of the run, and the control plane between them: small values on the host, outside
-// the timed steps. Gradients and activations travel through Communicator instead.
+// the timed steps. Gradients and activations go through Communicator.
 #pragma once
 
 #include <cmath>
@@ -23,9 +23,9 @@ class Group {
   virtual int rank() const = 0;  // within the group
   virtual int size() const = 0;
 
-  // Collective, all of these: all ranks of the group, with values of one type. What a value may be stands in
-  // message.hpp: numbers and structs of them, strings, vectors, optionals, pairs, structs with fields().
-  // Numbers arrive as they were, bit for bit. A string is sent as it is, without a copy.
+  // Collective, all of these: all ranks of the group, with values of one type. Values (message.hpp) are
+  // numbers and structs of them, strings, vectors, optionals, pairs, and structs with fields(). Numbers
+  // arrive bit-identical. A string is sent as it is, without a copy.
 
   // One entry a rank, in order of rank.
   std::vector<std::string> all_gather(const std::string& bytes) { return all_gather_bytes(bytes); }
@@ -45,7 +45,7 @@ class Group {
   T broadcast(const T& mine) {
     return from_message<T>(broadcast_bytes(rank() == 0 ? to_message(mine) : std::string()));
   }
-  // The smallest, largest and sum over the ranks, the same on each. NaN where a rank has NaN.
+  // The minimum, maximum and sum over the ranks, the same on each. NaN if a rank has NaN.
   template <typename T>
   requires std::is_arithmetic_v<T> T min(T mine) {
     return reduce(mine, [](T a, T b) { return a < b || is_nan(a) ? a : b; });
@@ -63,7 +63,7 @@ class Group {
   // The ranks that gave the same color (>= 0), in the order they have here. Must not outlive the World.
   virtual std::unique_ptr<Group> split(int color) = 0;
 
-  // What this process tells the watchdog of what it is at; lives as long as the World.
+  // What this process is doing, for the watchdog; lives as long as the World.
   virtual FlightRecorder& flight() = 0;
 
  protected:

@@ -1,5 +1,5 @@
-// Who starts and ends a program: the World of this process, and run_main, the frame of every main().
-// Signals, lost ranks and errors end all ranks with one line on stderr; see watchdog.hpp.
+// How a program starts and ends: the World of this process, and run_main, the frame of every main(). Signals,
+// lost ranks and errors end all ranks with one line on stderr; see watchdog.hpp.
 #pragma once
 
 #include <functional>

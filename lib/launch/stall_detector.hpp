@@ -1,4 +1,4 @@
-// Which rank keeps the others waiting, from what each tells of itself now and then. Pure: time is told, not
+// Which rank keeps the others waiting, from what each reports now and then. Pure: time is an argument, never
 // read.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace lockstep {
 
-// What a rank tells of itself.
+// What a rank reports.
 struct Pulse {
   double idle = 0;     // seconds without progress where some is expected
   bool waits = false;  // for another rank or a device
@@ -30,11 +30,11 @@ class StallDetector {
   StallDetector(std::vector<std::string> hosts, TimeLimit limit);
 
   void heard(int rank, Pulse pulse);
-  // Nothing more is expected of it: it was lost, or was never to tell.
+  // Nothing more is expected of it: it was lost, or never reports.
   void ignore(int rank);
-  // It has ended as it should, from its own point of view.
+  // It has ended normally, as far as it knows.
   void left(int rank);
-  // It is to be judged from now on.
+  // It is judged from now on.
   void watch(int rank);
   // So many seconds have passed in which this process itself ran.
   void advance(double seconds);

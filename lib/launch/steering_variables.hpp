@@ -1,4 +1,4 @@
-// Variables of the environment that change how fast a run is, without a word in its configuration.
+// Environment variables that change a run's speed without appearing in its configuration.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// StepAgreement: how the watchdogs of all ranks agree on the step after which they come together. Rank 0
-// holds every gate, is told where each rank is, and decides for the furthest step, which all of them can
-// reach. No thread, no socket of its own; used by one thread.
+// StepAgreement: how the watchdogs of all ranks agree on the step after which they meet. Rank 0 stops every
+// gate, is told which step each rank is in, and decides for the furthest, which all can reach. It has no
+// thread and no socket, and is used by one thread.
 #pragma once
 
 #include <cstddef>

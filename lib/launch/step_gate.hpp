@@ -1,6 +1,6 @@
-// StepGate: where a rank stops between two steps, so that all ranks stop after the same one. Until somebody
-// asks for that it costs a store and a load a step, and no word is said between the ranks. Who asks and who
-// decides is the watchdogs' (step_agreement.hpp), who talk beside the steps.
+// StepGate: where a rank stops between two steps, so that all ranks stop after the same one. Until a stop is
+// requested it costs one store and one load per step and no communication. The watchdogs request and decide
+// (step_agreement.hpp), outside the steps.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace lockstep {
 
-// What the ranks come together for after a step.
+// Why the ranks meet after a step.
 struct Meeting {
   bool stop = false;   // the run ends there
   std::string reason;  // of a stop: "interrupted by SIGTERM"
@@ -23,15 +23,15 @@ class StepGate {
  public:
   // --- for the thread that trains. steps: counted from the start of the training, the same on all ranks.
 
-  // From here on there can be meetings; with at_signals a signal that ends a run ends it at one, and not at
-  // once. Collective.
+  // From here on there can be meetings; with at_signals, a signal that ends the run takes effect at a meeting
+  // instead of at once. Collective.
   void open(std::int64_t steps_done, bool at_signals);
   void close() { open_ = at_signals_ = false; }
-  // Before each step, on every rank: a meeting where this is the place for one.
+  // Before each step, on every rank: the meeting, if there is one at this step.
   std::optional<Meeting> before_step(std::int64_t steps_done);
-  // Each rank once it has come to a meeting; rank 0 when all have.
+  // Called by each rank after it has reached a meeting, by rank 0 after all have.
   void release();
-  // Rank 0: a meeting is wanted that does not stop the run. Once a meeting.
+  // Rank 0: requests a meeting that does not stop the run. Once per meeting.
   void ask();
 
   // --- for the watchdog's thread
@@ -40,7 +40,7 @@ class StepGate {
   bool answers_signals() const { return at_signals_; }
   bool held() const { return held_; }
   bool take_asked() { return asked_.exchange(false); }
-  // Nobody passes from here on until decide(). Returns the step that this rank is in or is about to begin.
+  // The rank does not pass until decide(). Returns the step that this rank is in or is about to begin.
   std::int64_t hold();
   void decide(std::int64_t after_step, Meeting meeting);
   // Called, on the training thread, when the watchdog has something to look at.

@@ -1,4 +1,4 @@
-// How long a rank may stand still: in a collective, a message, a step, or any other part of a run.
+// How long a rank may make no progress: in a collective, a message, a step, or any other part of a run.
 #pragma once
 
 #include <string>

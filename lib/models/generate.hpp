@@ -1,4 +1,4 @@
-// What a model can write, token by token. The evaluation finds these by dynamic_cast of the Model.
+// Models that generate text, token by token. The evaluation finds them by dynamic_cast of the Model.
 #pragma once
 
 #include <torch/types.h>

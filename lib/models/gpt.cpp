@@ -1,6 +1,6 @@
 // Decoder-only language model as GPT-2 (Radford et al. 2019): learned positions, pre-LN decoder layers with
 // GELU in the tanh approximation, final layer norm, and a head that shares the embedding's weight. Token 0 is
-// a token as any other; nothing is padded.
+// an ordinary token; nothing is padded.
 #include <fmt/format.h>
 
 #include <utility>
@@ -38,7 +38,7 @@ class TokenEmbedding : public Layer {
     return {dropout_.apply(x, is_training())};
   }
 
-  double forward_flops() const override { return 0; }  // a look-up multiplies nothing
+  double forward_flops() const override { return 0; }  // a look-up has no products
   const torch::Tensor& weight() const { return weight_; }
 
  private:

@@ -25,7 +25,7 @@ class Model : public torch::nn::Module {
   };
 
   explicit Model(std::string name) : torch::nn::Module(name) {}
-  // A part of another model: shares these layers and what their dropout follows from.
+  // A part of another model: shares these layers and their dropout context.
   Model(std::string name, std::span<const Entry> layers, std::shared_ptr<DropoutContext> context);
   void append(const std::string& name, std::shared_ptr<Layer> layer);
 
@@ -34,7 +34,7 @@ class Model : public torch::nn::Module {
   // TaskKind says.
   torch::Tensor forward(Flow inputs);
   torch::Tensor forward(const torch::Tensor& inputs) { return forward(Flow{inputs}); }
-  // All that the last layer hands on: for a model that is a part of another.
+  // Everything that the last layer returns: for a model that is part of another.
   Flow flow(Flow inputs);
 
   void prepare_step();  // of all layers
@@ -42,7 +42,7 @@ class Model : public torch::nn::Module {
   std::int64_t parameter_count() const;
   double flops_per_sample() const;  // forward + backward: three times the forward pass
 
-  // What dropout masks follow from; shared with the layers, to be set before each training forward pass.
+  // What dropout masks depend on; shared with the layers, and set before each training forward pass.
   DropoutContext& dropout_context() { return *dropout_context_; }
   const std::shared_ptr<DropoutContext>& shared_dropout_context() const { return dropout_context_; }
 
@@ -59,7 +59,7 @@ enum class TaskKind {
   language_model,  // logits (B, T, vocabulary): of the token after each
 };
 
-// What a model must know of the data it is built for.
+// What a model must know about the data it is built for.
 struct ModelInputs {
   std::vector<std::int64_t> sample_shape;  // (C, H, W), or (T): the longest there is
   std::int64_t vocabulary = 0;             // of text; 0 is padding but for running text

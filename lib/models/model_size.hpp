@@ -1,4 +1,4 @@
-// How large a model would be, without allocating any of it.
+// The size of a model, without allocating any of it.
 #pragma once
 
 #include "models/registry.hpp"

@@ -1,5 +1,5 @@
 // Bag of words for text: the mean of the embeddings of a document's tokens, then a linear layer. Nearly all
-// parameters are the embedding's, and nearly nothing is computed: the pole of models that only communicate.
+// parameters are the embedding's, and almost nothing is computed: the extreme of a communication-bound model.
 #include "models/zoo.hpp"
 #include "nn/dense.hpp"
 #include "nn/embedding.hpp"

@@ -42,7 +42,7 @@ Hidden run(const GruCells& cells, const torch::Tensor& x, const StepRows& rows) 
 constexpr const char* kCopiedWeights = "single contiguous chunk";
 
 // A direction by LibTorch's own, on a GPU one call of cuDNN, over padded sequences (B, T, in) from zeros on:
-// (B, T, H). The steps past a sample's end are computed, and nothing is made of them.
+// (B, T, H). The steps past a sample's end are computed and ignored.
 torch::Tensor run_padded(const LstmCells& cells, const torch::Tensor& x, const torch::Tensor& start,
                          bool training) {
   return std::get<0>(

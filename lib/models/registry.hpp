@@ -1,4 +1,4 @@
-// The model registry: every model by name, with presets and hyper-parameters. Knows nothing of data sets but
+// The model registry: every model by name, with presets and hyper-parameters. All it knows about data sets is
 // the shape of a sample.
 #pragma once
 
@@ -42,7 +42,7 @@ struct ModelRow {
 std::shared_ptr<Model> make_model(const RunConfig::Model& config, const ModelInputs& inputs,
                                   std::uint64_t seed);
 
-// The same for a row that need not be in the registry: a model of one's own.
+// The same for a row that need not be in the registry: your own model.
 std::shared_ptr<Model> make_model(const ModelRow& row, const RunConfig::Model& config,
                                   const ModelInputs& inputs, std::uint64_t seed);
 

@@ -19,7 +19,7 @@ namespace lockstep {
 
 using torch::Tensor;
 
-// A way through the positions, from the encoder's states on. Time first: T positions of B samples.
+// A pass over the positions, starting from the encoder's states. Time first: T positions of B samples.
 struct SequenceDecoder::Walk {
   std::int64_t batch, steps;  // steps: T, the whole way
   std::vector<LstmCells::State> start, state;
@@ -128,7 +128,7 @@ Tensor SequenceDecoder::read_tokens(Walk& walk, const Tensor& target) const {
   return tokens;
 }
 
-// The same where the coins lie in a GPU's memory: every position is written, and then perhaps not read.
+// The same if the coins are in GPU memory: every position is generated, and then perhaps not read.
 Tensor SequenceDecoder::read_in_memory(Walk& walk, const Tensor& target) const {
   if (options_.teacher_forcing >= 1) return target;
   std::vector<Tensor> tokens{target.narrow(0, 0, 1)};

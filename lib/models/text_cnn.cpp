@@ -48,7 +48,7 @@ class WindowLayer : public Layer {
   // E), each place of a filter a row.
   void add(std::int64_t kernel) {
     const double bound = 1 / std::sqrt(static_cast<double>(options_.width * kernel));
-    // Copies: what register_parameter returns is a reference that its next call leaves dangling.
+    // Copies: register_parameter returns a reference that its next call leaves dangling.
     const torch::Tensor weight = register_parameter(fmt::format("weight{}", kernel),
                                                     torch::empty({kernel, options_.filters, options_.width}));
     const torch::Tensor bias =

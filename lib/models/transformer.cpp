@@ -39,7 +39,7 @@ class EmbeddingLayer : public Layer {
     return {dropout_.apply(x, is_training()), attention_bias(tokens)};
   }
 
-  double forward_flops() const override { return 0; }  // a look-up multiplies nothing
+  double forward_flops() const override { return 0; }  // a look-up has no products
 
  private:
   // The first position of a sample without any token counts as real: a softmax over nothing is not a number.

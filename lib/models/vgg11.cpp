@@ -24,7 +24,7 @@ class AdaptivePooling : public Layer {
     return inputs;
   }
 
-  double forward_flops() const override { return 0; }  // sums multiply nothing
+  double forward_flops() const override { return 0; }  // sums have no products
 
  private:
   std::int64_t size_;

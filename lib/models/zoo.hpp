@@ -1,5 +1,5 @@
-// The models there are: a row here for each, in the order in which they are listed, and a function of that
-// name in the model's own file.
+// The models: one row each, in the order in which they are listed, and a function of that name in the model's
+// own file.
 #pragma once
 
 #include "models/registry.hpp"

@@ -12,7 +12,7 @@ class TextEmbedding : public Layer {
  public:
   TextEmbedding(std::int64_t vocabulary, std::int64_t width, Dropout dropout);
   Flow forward(Flow inputs) override;
-  double forward_flops() const override { return 0; }  // a look-up multiplies nothing
+  double forward_flops() const override { return 0; }  // a look-up has no products
 
  private:
   Dropout dropout_;

@@ -14,15 +14,15 @@ namespace lockstep {
 
 namespace {
 
-// How long a thread of autograd may take, after an exception, to let go of what it ran.
+// How long an autograd thread may take to release its task after an exception.
 constexpr auto kLongestRelease = std::chrono::milliseconds(200);
 
 }  // namespace
 
-// Autograd tells nobody when a pass begins, nests or throws. What it offers is a callback at the end of the
-// graph task in which it is queued. A callback that dies without having been called says that the task threw;
-// one that is called while a node is being evaluated says that the task was nested within that node. Then the
-// next node of the enclosing task queues another.
+// Autograd does not report when a pass begins, nests or throws. It offers only a callback at the end of the
+// graph task in which it is queued. If the callback is destroyed without being called, the task threw; if it
+// is called while a node is being evaluated, the task was nested in that node. Then the next node of the
+// enclosing task queues another callback.
 class BackwardPass::State : public std::enable_shared_from_this<BackwardPass::State> {
  public:
   explicit State(Events events) : events_(std::move(events)) {}

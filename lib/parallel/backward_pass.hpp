@@ -1,5 +1,5 @@
-// BackwardPass: finds out, from within the hooks of gradients, where one of autograd's backward passes begins
-// and ends, also when it contains others (reentrant checkpointing) and when it is ended by an exception.
+// BackwardPass: detects, from within gradient hooks, where a backward pass of autograd begins and ends, even
+// if it contains others (reentrant checkpointing) or ends with an exception.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@ namespace lockstep {
 class BackwardPass {
  public:
   struct Events {
-    std::function<void()> ended;  // on the thread that ends the pass; may throw, which backward() passes on
+    std::function<void()> ended;      // on the thread that ends the pass; may throw, and backward() rethrows
     std::function<void()> abandoned;  // an exception has ended it; must not throw
   };
   explicit BackwardPass(Events events);
@@ -20,13 +20,13 @@ class BackwardPass {
 
   struct Place {
     bool first;   // the pass begins with this gradient
-    bool nested;  // in a backward pass within the one that was seen first
+    bool nested;  // in a backward pass nested in the first one
   };
   // From the hook of each gradient.
   Place enter();
 
-  // Outside of backward passes: returns when the end of a pass that threw has been dealt with, which on a GPU
-  // may be another thread's work.
+  // Outside of backward passes: waits until the end of a pass that threw has been handled, which on a GPU may
+  // happen on another thread.
   void settle();
 
   class State;

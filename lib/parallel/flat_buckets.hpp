@@ -1,5 +1,5 @@
-// FlatBuckets: the memory of a bucket plan. Every gradient, and if wanted every parameter, becomes a view
-// into flat buffers, one a bucket, so that a bucket is reduced, and the optimizer steps, without copying.
+// FlatBuckets: the memory of a bucket plan. Every gradient, and on request every parameter, becomes a view
+// into one flat buffer per bucket, so that buckets are reduced and the optimizer steps without copying.
 #pragma once
 
 #include <torch/types.h>
@@ -21,13 +21,13 @@ struct NamedParameter {
 };
 
 struct FlatMemory {
-  // Whether the values are moved into flat buffers too, for an optimizer that steps on them: fp32 only. Where
-  // not, the parameters stay as and where they are, and a parameter without a gradient has none afterwards.
+  // Whether the values are moved into flat buffers too, for an optimizer that steps on them: fp32 only.
+  // Otherwise the parameters are left alone, and a parameter without a gradient has none afterwards.
   bool values = true;
-  bool gradients = true;  // false: none of the memory of the gradients, which stay where autograd puts them
-  // So many elements stand behind the last bucket's gradients and travel with them.
+  bool gradients = true;  // false: no memory for the gradients, which stay where autograd puts them
+  // Number of elements behind the last bucket's gradients, which travel with them.
   std::int64_t passengers = 0;
-  Communicator* communicator = nullptr;  // in whose memory the messages lie (collective then); null: anywhere
+  Communicator* communicator = nullptr;  // allocates the buckets (then collective); null: any memory
 };
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one
@@ -37,13 +37,13 @@ torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot,
 class FlatBuckets {
  public:
   // With values: moves the parameters' values into flat buffers and points each .grad at its zeroed view.
-  // Without: takes the gradients that there are into their views. The parameters must be real or complex
+  // Without: copies the existing gradients into their views. The parameters must be real or complex
   // floating-point numbers (with values: fp32), dense, on one device, and stay alive; Error otherwise, which
   // names the parameter. Allocates values and gradients; frees what they held.
   FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan, FlatMemory memory = {});
 
-  // Lays everything out anew for another plan of the same parameters; gradients are kept. One parameter's
-  // worth of buckets at a time is held twice.
+  // Lays everything out for another plan of the same parameters; gradients are kept. Only one bucket at a
+  // time is held twice.
   void relayout(BucketPlan plan);
 
   const BucketPlan& plan() const { return plan_; }
@@ -54,12 +54,12 @@ class FlatBuckets {
   const std::vector<torch::Tensor>& messages() const { return messages_; }
   torch::Tensor passengers() const;  // (passengers)
 
-  // The gradient's place in its bucket; .grad is this view, unless somebody has replaced it.
+  // The gradient's place in its bucket; .grad is this view, unless it has been replaced.
   const torch::Tensor& gradient_view(std::size_t parameter) const { return gradient_views_[parameter]; }
-  // Puts the gradient back in its place when the user (zero_grad with set_to_none) or autograd has replaced
-  // it. Where there is none its place is zeroed, and .grad points at it.
+  // Puts the gradient back in its place after the user (zero_grad with set_to_none) or autograd has replaced
+  // it. If there is none, its place is zeroed and .grad points at it.
   void adopt_gradient(std::size_t parameter);
-  // The same, but .grad stays undefined where there is none. Returns whether there is one.
+  // The same, but .grad stays undefined if there is none. Returns whether there is one.
   bool take_gradient(std::size_t parameter);
   void zero_gradients();
 
@@ -71,7 +71,8 @@ class FlatBuckets {
   BucketPlan plan_;
   FlatMemory memory_;
   std::vector<torch::Tensor> values_, messages_, gradients_;
-  // By parameter. Not views in autograd's eyes, which would refuse Optimizer::zero_grad() to detach them.
+  // By parameter. Autograd does not know them as views, because Optimizer::zero_grad() could not detach
+  // those.
   std::vector<torch::Tensor> gradient_views_;
 };
 
@@ -81,7 +82,7 @@ std::vector<torch::Tensor> relayout_flats(const std::vector<torch::Tensor>& flat
                                           const BucketPlan& to,
                                           const std::vector<NamedParameter>& parameters);
 
-// What stands of them in a run file.
+// What a run file records of them.
 BucketTable bucket_table(const FlatBuckets& buckets);
 
 std::vector<ParameterShape> shapes_of(const std::vector<NamedParameter>& parameters);

@@ -13,7 +13,7 @@ namespace {
 
 using HookPtr = std::unique_ptr<torch::autograd::PostAccumulateGradHook>;
 
-// A tensor has one such hook only: ours keeps what was there before.
+// A tensor has only one such hook: ours calls the one that was there before.
 class TensorHook final : public torch::autograd::PostAccumulateGradHook {
  public:
   TensorHook(std::weak_ptr<GradientHooks::Link> link, std::size_t parameter, HookPtr before)
@@ -37,7 +37,7 @@ HookPtr& hook_of(const torch::Tensor& tensor) {
   return torch::autograd::impl::materialize_autograd_meta(tensor)->post_acc_grad_hooks_;
 }
 
-// Takes off what listeners that are gone have left.
+// Removes hooks of destroyed listeners.
 void remove_dead(HookPtr& hook) {
   for (auto* ours = dynamic_cast<TensorHook*>(hook.get()); ours != nullptr && !ours->alive();
        ours = dynamic_cast<TensorHook*>(hook.get()))

@@ -16,7 +16,7 @@ namespace lockstep {
 struct GradientReducer::Hook {
   GradientReducer* reducer;
   std::size_t parameter;
-  std::shared_ptr<torch::autograd::Node> accumulator;  // autograd itself keeps only a weak reference
+  std::shared_ptr<torch::autograd::Node> accumulator;  // autograd keeps only a weak reference
 };
 
 GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
@@ -24,7 +24,7 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
     : communicator_(communicator),
       options_(options),
       log_(log),
-      communicates_(options.communicate && communicator.backend() != "self") {
+      communicates_(options.communicate && communicator.backend() != BackendKind::self) {
   const std::vector<std::size_t> order = reverse_order(parameters.size());
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
   FlatMemory memory;

@@ -1,4 +1,4 @@
-// GradientReducer: reduces gradients in flat buckets while backward goes on.
+// GradientReducer: reduces gradients in flat buckets during the backward pass.
 //
 // Life of a gradient: autograd accumulates it into its view in a bucket; a hook on the parameter's
 // accumulator notes that it is ready; when all of a bucket are, and all buckets before it are launched, the
@@ -27,8 +27,8 @@ struct ReducerOptions {
   bool overlap = true;                               // launch from hooks; false: all after backward
   torch::ScalarType reduce_dtype = torch::kFloat32;  // or kBFloat16, kHalf: on the wire and in the sum
   bool average = true;                               // divide by the number of ranks; false: sum
-  bool communicate = true;  // false: gradients stay each rank's own, to measure what communication costs
-  std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none is
+  bool communicate = true;  // false: every rank keeps its own gradients, to measure what communication costs
+  std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none
 };
 
 class GradientReducer {
@@ -46,10 +46,10 @@ class GradientReducer {
   bool synchronising() const { return synchronising_; }
 
   // Collective: after the last backward pass of a step. On return .grad is the reduced gradient (CUDA over
-  // NCCL: in stream order). Gradients that backward did not touch are reduced as they stand.
+  // NCCL: in stream order). Gradients that backward did not touch are reduced as they are.
   void finish();
 
-  // Instead of finish(): forgets a backward pass that has not been computed (a failed capture).
+  // In place of finish(): forgets a backward pass that was not computed (a failed capture).
   void abandon() { reset_step(); }
   // Whether finish() has other ranks to wait for.
   bool communicates() const { return communicates_; }
@@ -58,10 +58,10 @@ class GradientReducer {
   // Returns whether the layout changed; the caller then lays its optimizer state out likewise.
   bool rebuild();
 
-  // The order in which the buckets are laid out, once it has been learnt; empty until then.
+  // The learnt order in which the buckets are laid out; empty until it is known.
   std::vector<std::size_t> learnt_order() const;
-  // Before the first step: the order that an earlier run has learnt, for rebuild() to take at once. One that
-  // is no permutation of the parameters counts as none.
+  // Before the first step: the order that an earlier run has learnt, which rebuild() uses at once. Ignored if
+  // it is not a permutation of the parameters.
   void expect_order(const std::vector<std::size_t>& order);
 
   FlatBuckets& buckets() { return *buckets_; }

@@ -1,5 +1,5 @@
-// The initial broadcast of weights: what the ranks compare of a module before they train it together, and
-// what then becomes rank 0's.
+// The initial broadcast of weights: what the ranks compare about a module before they train it together, and
+// what is then replaced by rank 0's.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -21,7 +21,7 @@ void require_same_module(const torch::nn::Module& module, Communicator& communic
 void require_same_parameters(const std::vector<NamedParameter>& parameters, Communicator& communicator);
 
 // Collective. Rank 0's parameters and buffers to all, whatever their dtype and strides. Error(bad_input) that
-// names the first that cannot be shared: it is sparse or quantised.
+// names the first sparse or quantised one, which cannot be sent.
 void share_module(const torch::nn::Module& module, Communicator& communicator);
 void share_buffers(const torch::nn::Module& module, Communicator& communicator);
 // The same for parameters that lie in buckets, in one message a bucket.

@@ -1,5 +1,5 @@
-// Join: data-parallel training in which the ranks have different numbers of batches. A rank that has none left
-// takes part in the others' steps without a gradient, so that every batch counts and no rank waits forever.
+// Join: data-parallel training with different numbers of batches per rank. A rank without a batch takes part
+// in the others' steps without a gradient, so that every batch counts and no rank waits forever.
 //
 //   lockstep::Join join(ddp);
 //   for (auto batch = batches.begin(); join.next(batch != batches.end());) {

@@ -56,7 +56,7 @@ bool ModuleReducer::layout_holds() const {
   return true;
 }
 
-// Also after a change: a parameter that was once in the buckets stays there when it is frozen.
+// Also after a change: a parameter stays in the buckets when it is frozen.
 void ModuleReducer::lay_out() {
   std::vector<NamedParameter> reduced;
   for (std::size_t p = 0; p < all_.size(); ++p) {
@@ -217,7 +217,7 @@ void ModuleReducer::send(std::size_t bucket) {
   });
 }
 
-// Nothing waits for a device where every gradient is there.
+// Does not wait for a device if every gradient is there.
 void ModuleReducer::tell_gradients(bool abandoned) {
   const torch::NoGradGuard no_grad;
   if (has_all())

@@ -1,6 +1,6 @@
-// ModuleReducer: what DistributedDataParallel does with gradients. It reduces them in flat buckets from
-// hooks, while LibTorch's own backward() goes on, and ends with it; the parameters themselves stay as they
-// are. Nothing happens on one rank. Not for the trainers, which know their steps: see GradientReducer.
+// ModuleReducer: reduces the gradients for DistributedDataParallel, in flat buckets, from hooks within
+// LibTorch's backward(), and finishes with it. The parameters are left alone. Does nothing on one rank. The
+// trainers, which know their steps, use GradientReducer.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct ModuleReducerOptions {
 
 class ModuleReducer final : private GradientListener {
  public:
-  // parameters: all of the module, the frozen ones too. The communicator outlives the reducer.
+  // parameters: all of the module, including frozen ones. The communicator outlives the reducer.
   ModuleReducer(std::vector<NamedParameter> parameters, Communicator& communicator,
                 ModuleReducerOptions options);
   ~ModuleReducer();
@@ -45,7 +45,7 @@ class ModuleReducer final : private GradientListener {
   // Collective with the other ranks' backward passes: takes part in one without having one. A rank that has
   // no gradient adds none.
   void finish();
-  // How many ranks the mean is taken over from now on; the same on every rank.
+  // The number of ranks over which the mean is taken from now on; the same on every rank.
   void set_contributors(int ranks) { contributors_ = ranks; }
 
   // Collective, after the first reduced backward pass: a new bucket layout by the order in which gradients
@@ -60,7 +60,7 @@ class ModuleReducer final : private GradientListener {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   static constexpr int kNever = -1;
 
-  // What is known of a parameter, by its index in the buckets.
+  // State of a parameter, by its index in the buckets.
   struct Slot {
     int expected = kNever;  // gradients after which it is ready; kNever: only the end of the pass tells
     bool repeats = false;   // has been given several gradients in a pass, or one by a nested pass

@@ -1,5 +1,5 @@
-// ObservedCommunicator: another communicator, of which everything that is sent is told to its observer as a bucket
-// of one sender. For communication hooks, which send what they like.
+// ObservedCommunicator: wraps a communicator and reports everything that is sent to its observer, as buckets
+// of one sender. For communication hooks, which may send anything.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ class ObservedCommunicator final : public Communicator {
   // Of what is sent from now on.
   void set_bucket(int bucket) { bucket_ = bucket; }
 
-  std::string backend() const override { return inner_.backend(); }
+  BackendKind backend() const override { return inner_.backend(); }
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
   bool occupies_device() const override { return inner_.occupies_device(); }

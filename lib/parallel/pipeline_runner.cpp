@@ -100,8 +100,8 @@ Communicator& PipelineRunner::link(Direction direction, int stage) {
   return *lanes[static_cast<std::size_t>(lane_of(stage, stages(), static_cast<int>(lanes.size())))];
 }
 
-// Receives are asked for in the order in which the peers send, a few actions ahead, so that a message finds
-// its place ready. What cannot be asked for yet (its shape is not known) keeps those behind it waiting.
+// Receives are posted in the order in which the peers send, a few actions ahead, so that a message finds its
+// buffer ready. A receive that cannot be posted yet (its shape is unknown) delays those behind it.
 void PipelineRunner::post_ahead(std::span<const Action> actions, std::size_t now,
                                 std::span<const MicroBatch> batch) {
   const std::size_t end = std::min(actions.size(), now + kAhead + 1);
@@ -117,7 +117,7 @@ void PipelineRunner::post_ahead(std::span<const Action> actions, std::size_t now
   }
 }
 
-// Where operations occupy the device all follow one order, and a shape that is not known is waited for.
+// If operations occupy the device, all follow one order, and an unknown shape is waited for.
 void PipelineRunner::post_in_order(std::size_t point, std::span<const MicroBatch> batch, PipelineHost& host) {
   for (; next_receive_ < receives_.size() && receives_[next_receive_].point <= point; ++next_receive_) {
     const Action& action = schedule_[static_cast<std::size_t>(stage())][receives_[next_receive_].action];
@@ -273,7 +273,7 @@ void PipelineRunner::run_backward(const Action& action, PipelineHost& host) {
   }
 }
 
-// What the pass has kept is let go.
+// Releases what the pass has kept.
 void PipelineRunner::send_gradient(const Action& action) {
   Pass& kept = pass(action);
   if (action.chunk > 0) {

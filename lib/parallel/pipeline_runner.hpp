@@ -1,5 +1,5 @@
-// PipelineRunner: does one rank's part of a pipelined step: forward and backward passes of its chunks of the
-// model in the order of a schedule, activations and gradients passed on as messages.
+// PipelineRunner: one rank's part of a pipelined step: forward and backward passes of its chunks of the model
+// in the order of a schedule, with activations and gradients sent as messages.
 //
 // Life of a micro-batch on a stage: its activations are received (asked for a few actions ahead; over a back
 // end whose operations occupy the device in the order of message_lanes.hpp, which says why), the chunk's
@@ -40,7 +40,7 @@ struct MicroBatch {
   std::vector<std::int64_t> key;
 };
 
-// What the runner asks of whoever trains. Not collective, but for what passes compute themselves.
+// What the trainer provides for the runner. Not collective, except for what passes compute themselves.
 class PipelineHost {
  public:
   virtual ~PipelineHost() = default;
@@ -67,7 +67,7 @@ class PipelineRunner {
   // elsewhere.
   torch::Tensor evaluate(const MicroBatch& batch, PipelineHost& host);
 
-  // After the last step: error when a message was sent that nobody received, or asked for that never came.
+  // After the last step: error if a message was sent but not received, or requested but never sent.
   void require_quiet() const;
 
  private:

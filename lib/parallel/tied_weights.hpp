@@ -1,5 +1,5 @@
 // Tied weights of a split model: one weight that layers of two stages read (the embedding of a language model
-// and its head). Each of the two stages has its own copy, of which the gradients are summed in every step.
+// and its head). Both stages have a copy, and the gradients of the copies are summed in every step.
 #pragma once
 
 #include <torch/types.h>
@@ -15,16 +15,16 @@
 
 namespace lockstep {
 
-// One rank's part in it.
+// One rank's copy.
 struct TiedWeight {
-  torch::Tensor weight;  // this rank's copy; undefined where this stage has no part in it
-  int stage = -1;        // of the other copy
-  bool copy = false;     // this one is the copy: it counts once in the gradient's norm
+  torch::Tensor weight;                        // this rank's copy; undefined if this stage has none
+  int stage = -1;                              // of the other copy
+  bool copy = false;                           // this one is the copy: it counts once in the gradient's norm
   std::map<std::string, std::string> aliases;  // the copy's name to that of the other
 };
 
-// Gives the layer that reads a weight of a layer of another stage a copy of its own. here: this rank's stage.
-// stage_of: of each of the model's layers. Not collective.
+// Gives a layer that reads a weight of another stage's layer its own copy. here: this rank's stage. stage_of:
+// of each of the model's layers. Not collective.
 TiedWeight untie(const Model& model, int here, const std::function<int(int layer)>& stage_of);
 
 // Collective over the two stages that share the weight, nothing elsewhere: both add the same two gradients,

@@ -11,8 +11,8 @@ namespace lockstep {
 struct LoggedWork {
   WorkPtr work;
   int bucket = -1;        // -1: not a gradient bucket
-  bool blocking = false;  // compute stood still for all of it (a statistic that the forward pass needs)
-  // Numbers of Works are unique within this only: which communicator, or for messages which pair of ranks.
+  bool blocking = false;  // compute waited for all of it (a statistic that the forward pass needs)
+  // Sequence numbers are unique only within a channel: a communicator, or for messages a pair of ranks.
   std::int64_t channel = 0;
 };
 

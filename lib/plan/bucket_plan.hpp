@@ -1,4 +1,4 @@
-// BucketPlan: which gradient lies where in which flat bucket. Pure arithmetic, the same on every rank; no
+// BucketPlan: which gradient is where in which flat bucket. Pure arithmetic, the same on every rank; no
 // tensors.
 #pragma once
 

@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-// Of one layer and one micro-batch.
+// Costs of one layer for one micro-batch.
 struct LayerCost {
   double forward_seconds = 0;
   double backward_seconds = 0;

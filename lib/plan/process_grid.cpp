@@ -78,21 +78,4 @@ void ProcessGrid::number_places() {
                                                                        static_cast<int>(replica)};
 }
 
-std::vector<int> ProcessGrid::stage_group(int stage) const {
-  std::vector<int> ranks;
-  for (const auto& ranks_of_replica : pipelines_)
-    ranks.push_back(ranks_of_replica.at(static_cast<std::size_t>(stage)));
-  return ranks;
-}
-
-int pipelines_across_nodes(const ProcessGrid& grid, std::span<const int> node_of_rank) {
-  int spanning = 0;
-  for (int replica = 0; replica < grid.replicas(); ++replica) {
-    const std::vector<int>& ranks = grid.pipeline(replica);
-    const auto node = [&](int rank) { return node_of_rank[static_cast<std::size_t>(rank)]; };
-    spanning += std::any_of(ranks.begin(), ranks.end(), [&](int r) { return node(r) != node(ranks[0]); });
-  }
-  return spanning;
-}
-
 }  // namespace lockstep

@@ -37,8 +37,6 @@ class ProcessGrid {
   const std::vector<int>& pipeline(int replica) const {
     return pipelines_.at(static_cast<std::size_t>(replica));
   }
-  // Ranks of a stage, by replica.
-  std::vector<int> stage_group(int stage) const;
 
  private:
   void number_places();
@@ -47,8 +45,5 @@ class ProcessGrid {
   std::vector<std::vector<int>> pipelines_;
   std::vector<Place> places_;
 };
-
-// Pipelines whose ranks are not all on one node.
-int pipelines_across_nodes(const ProcessGrid& grid, std::span<const int> node_of_rank);
 
 }  // namespace lockstep

@@ -40,8 +40,8 @@ int chunk_count(const StageActions& schedule);
 // Micro-batches of the step: one more than the largest in the schedule.
 int micro_batch_count(const StageActions& schedule);
 
-// Most micro-batches whose forward pass a stage has done and whose backward pass it has not ended, by chunk.
-// Follows from the order alone.
+// The maximum number of micro-batches whose forward pass a stage has done but whose backward pass it has not
+// finished, by chunk. Follows from the order alone.
 std::vector<int> peak_in_flight(const StageActions& schedule);
 
 // What `bytes_by_chunk`, held from the beginning of a micro-batch's forward pass through that chunk to the

@@ -35,8 +35,8 @@ struct Timeline {
 
 // Each stage does its actions in the schedule's order, each as soon as its input has arrived: messages are
 // sent when the pass that makes them ends, take `transfer`, keep nobody from computing and do not delay each
-// other. Error(failed) when an action is missing, there twice or on the wrong stage, or when the stages wait
-// for each other for ever; Error(bad_input) when there are not as many times as chunks, or one is negative.
+// other. Error(failed) if an action is missing, duplicated or on the wrong stage, or if the stages wait for
+// each other forever; Error(bad_input) when there are not as many times as chunks, or one is negative.
 Timeline simulate(const StageActions& schedule, const ChunkTimes& times);
 
 // (m - 1) max_s t_s + sum_s t_s, t_s the forward and backward seconds of a micro-batch on stage s: a step of

@@ -1,4 +1,4 @@
-// What one stage of a split model keeps in its device's memory during a step. Pure arithmetic.
+// What one stage of a split model holds in its device's memory during a step. Pure arithmetic.
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,8 @@ Run::Impl::Impl(Communicator& over, const RunOptions& given)
   communicator.set_observer(this);
   activity().leave();
   record.line(fmt::format("{}: {} parameters, {} ranks, back end {}, {}", facts.model.name,
-                          facts.model.parameters, world.size(), communicator.backend(), output.folder));
+                          facts.model.parameters, world.size(), name_of(communicator.backend()),
+                          output.folder));
 }
 
 std::size_t Run::Impl::begin_phase(Phase phase) {

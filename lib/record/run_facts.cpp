@@ -74,7 +74,7 @@ ModelFacts model_facts(const RunOptions& options) {
 
 void add_settings(RunData& run, const Communicator& communicator, const RunOptions& options) {
   run.settings["run.seed"] = std::to_string(options.seed);
-  run.settings["parallel.backend"] = communicator.backend();
+  run.settings["parallel.backend"] = name_of(communicator.backend());
   run.settings["measure.scaling"] = options.weak_scaling ? "weak" : "strong";
   for (const auto& [key, value] : options.settings)
     if (!run.settings.emplace(key, value).second)

@@ -1,7 +1,6 @@
 #include "results/comm_bench.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "results/file_parts.hpp"
 #include "results/file_reader.hpp"
@@ -141,12 +140,6 @@ bool is_comm_bench(const std::string& path) {
   } catch (const Error&) {  // said again, and then heard, by what reads all of it
     return false;
   }
-}
-
-std::string find_comm_bench(const std::string& folder) {
-  for (const char* name : {"/commbench.h5", "/commbench.h5.partial"})
-    if (std::error_code error; std::filesystem::is_regular_file(folder + name, error)) return folder + name;
-  return {};
 }
 
 }  // namespace lockstep

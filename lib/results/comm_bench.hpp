@@ -56,7 +56,4 @@ CommBench read_comm_bench(const std::string& path);
 // Whether the file says that it is of commbench; false when it cannot be asked.
 bool is_comm_bench(const std::string& path);
 
-// commbench.h5 in a folder, else commbench.h5.partial; empty when it has neither.
-std::string find_comm_bench(const std::string& folder);
-
 }  // namespace lockstep

@@ -22,7 +22,7 @@ void write_tensor_file(const std::string& path, std::vector<TensorBytes> tensors
 
 class TensorFile {
  public:
-  // Reads and checks the header. Error(bad_input) for what is no regular file, a link included;
+  // Reads and checks the header. Error(bad_input) for what is not a regular file, a link included;
   // DamagedTensorFile.
   explicit TensorFile(std::string path, Checksums checksums = Checksums::required);
   ~TensorFile();

@@ -1,5 +1,5 @@
-// Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019) over flat tensors: by LibTorch's fused
-// kernels on the CPU, by those of lib/kernels on a GPU. In place; without amsgrad.
+// Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019) over flat tensors: with LibTorch's fused
+// kernels on the CPU, with those of lib/kernels on a GPU. In place; without amsgrad.
 #pragma once
 
 #include <torch/types.h>
@@ -18,9 +18,9 @@ struct AdamTensors {
 void adam_on_cpu(const RunConfig::Optimizer& options, const AdamTensors& tensors, double learning_rate);
 
 #ifdef LOCKSTEP_WITH_CUDA
-// Of one bucket; enqueued, can be captured.
+// Of one bucket; only enqueued, so it can be captured.
 void adam_on_gpu(const RunConfig::Optimizer& options, const GpuUpdate& update);
-// What the step of this number, from 1 on, computes with.
+// The scalars that step number n, from 1, uses.
 kernels::UpdateScalars adam_scalars(const RunConfig::Optimizer& options, std::int64_t step,
                                     double learning_rate);
 #endif

@@ -1,4 +1,4 @@
-// What a user is told of where ranks and threads run.
+// What a user is told about where ranks and threads run.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace lockstep {
 // Ranks, devices, and the map of threads over cores, caches and NUMA nodes; lines, with the warning below if there is one.
 std::string describe_binding(const Setup& setup, const std::vector<RankEnvironment>& ranks);
 
-// One line where the CPU computes and threads must take turns on cores; else empty.
+// One line if the CPU computes and threads must take turns on cores; else empty.
 std::string crowded_cores_warning(const Setup& setup, const std::vector<RankEnvironment>& ranks);
 
 }  // namespace lockstep

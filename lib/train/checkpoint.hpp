@@ -1,7 +1,7 @@
 // Checkpoints: parameters, buffers and the optimizer's state by parameter name, independent of ranks and
-// buckets, and of how the model is split; beside them what the same ranks need to go on with the same bits
-// (rank_state.hpp) and, within an epoch, what has been summed up so far (unfinished_epoch.hpp).
-// docs/checkpoints.md describes the file.
+// buckets, and of how the model is split; with them what the same ranks need to continue bit-identically
+// (rank_state.hpp) and, within an epoch, the sums so far (unfinished_epoch.hpp). docs/checkpoints.md
+// describes the file.
 #pragma once
 
 #include <torch/types.h>
@@ -25,7 +25,7 @@ namespace lockstep {
 // of which a checkpoint keeps the original alone.
 using Aliases = std::map<std::string, std::string>;
 
-// What a checkpoint says beside its tensors.
+// What a checkpoint holds besides its tensors.
 struct CheckpointFacts {
   std::string run;                               // uuid of the run that wrote it
   std::int64_t epochs_done = 0, steps_done = 0;  // whole epochs; all steps
@@ -36,7 +36,7 @@ struct CheckpointFacts {
   std::string mode = {};  // of the run that wrote it; empty: of an earlier version, without the ranks' state
   std::int64_t ranks = 0;
   bool order_learnt = false;                      // its ranks say how their buckets were laid out
-  std::vector<std::string> invalid_reasons = {};  // what makes the training so far not valid
+  std::vector<std::string> invalid_reasons = {};  // why the training so far is not valid
   std::map<std::string, std::string> settings;    // resolved, by dotted key: those that --resume compares
 };
 
@@ -68,7 +68,7 @@ void CheckpointTensors::add(const std::string& name, std::span<const T> values) 
   tensors.push_back({name, kColumnType<T>, {static_cast<std::int64_t>(values.size())}, bytes});
 }
 
-// This rank's share. Not collective. On return the model may go on.
+// This rank's share. Not collective. On return the model may change.
 CheckpointTensors checkpoint_tensors(const Model& model, const FlatOptimizer& optimizer,
                                      const Aliases& aliases);
 // The tensors of all parts, each an encode_tensors() of one rank's, or empty; what several have, once. The
@@ -81,8 +81,8 @@ std::vector<TensorBytes> merge_parts(const std::vector<std::string>& parts);
 std::string save_checkpoint(const std::string& folder, const CheckpointFacts& facts, std::int64_t keep,
                             std::vector<TensorBytes> tensors);
 
-// What --resume names: a checkpoint, or a run's folder, of which it is the newest. Error(bad_input) when
-// there is none.
+// The checkpoint that --resume names: a file, or the newest of a run's folder. Error(bad_input) when there is
+// none.
 std::string find_checkpoint(const std::string& resume);
 // The configuration of the run that --resume names.
 std::string resumed_config(const std::string& resume);

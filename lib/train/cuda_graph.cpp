@@ -204,7 +204,7 @@ class GraphStep final : public StepGraphs::Step {
   bool ended_ = false;
 };
 
-// LibTorch leaves its allocator and generator in the middle of a capture that cannot be ended.
+// After a capture that cannot be ended, LibTorch's allocator and generator remain in capture mode.
 void recover(at::cuda::MempoolId_t pool, const at::Generator& generator) {
   cudaGetLastError();
   const c10::DeviceIndex device = c10::cuda::current_device();
@@ -301,9 +301,9 @@ std::string graph_obstacle(const Setup& setup) {
   if (!kAdjustable) return "LibTorch before 2.9 does not show the graphs that it captures";
   if (setup.mode != Mode::sequential && setup.mode != Mode::data_parallel)
     return fmt::format("in mode {} the host takes part in every step", name_of(setup.mode));
-  const std::string backend = setup.communicator->backend();
-  if (backend != "self" && backend != "nccl")
-    return fmt::format("over {} the host takes part in every step", backend);
+  const BackendKind backend = setup.communicator->backend();
+  if (backend != BackendKind::self && backend != BackendKind::nccl)
+    return fmt::format("over {} the host takes part in every step", name_of(backend));
   if (setup.config.training.accumulate > 1) return "a step of several passes is not captured";
   if (setup.config.parallel.ablation == Ablation::comm_only) return "parallel.ablation is comm_only";
   return {};

@@ -1,5 +1,5 @@
-// StepGraphs: training steps captured as CUDA graphs, by the shapes of their batches, and replayed: one
-// launch in place of hundreds. Whatever differs from step to step is read from device memory.
+// StepGraphs: training steps captured as CUDA graphs, one per shape of batch, and replayed: one launch
+// instead of hundreds. Everything that differs between steps is read from device memory.
 //
 // A capture executes nothing. It is made between two steps, after a few steps of the same shapes have run
 // uncaptured: they choose algorithms, load kernels and lay out buckets.
@@ -20,18 +20,18 @@ namespace lockstep {
 
 struct Setup;
 
-// Why no step of this run can be captured, for a person; empty: it can be tried.
+// Why no step of this run can be captured, as a message; empty: capture can be tried.
 std::string graph_obstacle(const Setup& setup);
 
 class StepGraphs {
  public:
-  // Steps with equal keys differ in nothing but the values in device memory.
+  // Steps with equal keys differ only in the values in device memory.
   using Key = std::vector<std::int64_t>;
   // What a step leaves: one fp32 number each, on the device.
   struct Numbers {
     torch::Tensor loss, norm;
   };
-  // The step on tensors that stay where they are.
+  // The step, on tensors at fixed addresses.
   using Body = std::function<Numbers(const torch::Tensor& inputs, const torch::Tensor& targets)>;
 
   // A captured step.
@@ -52,14 +52,14 @@ class StepGraphs {
 
   // The captured step of this key, or null.
   Step* find(const Key& key) const;
-  // A step of this key ran uncaptured on these tensors. Whether it should be captured now: it has come back
+  // A step of this key ran uncaptured on these tensors. Returns whether to capture it now: it has occurred
   // often enough, and there is room.
   bool ran(const Key& key);
-  // Captures body on tensors like these. Returns why that failed; then nothing has happened, and nothing is
-  // captured or replayed any more. Empty: it is there.
+  // Captures body on tensors like these. Returns why that failed; then nothing has been executed, and nothing
+  // is captured or replayed any more. Empty: it succeeded.
   std::string capture(const Key& key, const torch::Tensor& inputs, const torch::Tensor& targets,
                       const Body& body);
-  // Lets all captured steps go and captures no more.
+  // Releases all captured steps and captures no more.
   void disable();
   bool enabled() const { return enabled_; }
   std::size_t size() const { return steps_.size(); }

@@ -105,12 +105,12 @@ DryRun describe_pipeline(Setup& setup, const std::vector<int>& node_of_rank) {
   return dry;
 }
 
-std::string describe_run(const Setup& setup, int ranks, const std::string& backend,
+std::string describe_run(const Setup& setup, int ranks, BackendKind backend,
                          const std::vector<RankEnvironment>& present) {
   const BatchPlan& batches = setup.batches;
   const DataFacts data = data_facts(setup.data);
   return to_yaml(setup.config, setup.hyper) +
-         fmt::format("\nmode {}, {} ranks, back end {}\n", name_of(setup.mode), ranks, backend) +
+         fmt::format("\nmode {}, {} ranks, back end {}\n", name_of(setup.mode), ranks, name_of(backend)) +
          (ranks == static_cast<int>(present.size()) ? describe_binding(setup, present) : "") +
          fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,
                      data.train_rows, data.validation_rows, data.test_rows, data.classes) +
@@ -134,8 +134,8 @@ DryRun dry_run(RunConfig config, Mode mode, int ranks, World& world) {
       planned ? std::vector<int>(static_cast<std::size_t>(ranks)) : node_of_ranks(world);
   if (world.rank() != 0) return {};
   // Without communicators it is what was asked for; what `auto` comes to shows where the ranks are.
-  const std::string backend = setup.communicator ? setup.communicator->backend()
-                                                 : flatten(setup.config, setup.hyper).at("parallel.backend");
+  const BackendKind backend =
+      setup.communicator ? setup.communicator->backend() : setup.config.parallel.backend;
   if (!split)
     return {describe_run(setup, ranks, backend, present) + describe_buckets(setup) + describe_memory(setup),
             {}};

@@ -1,6 +1,5 @@
-// EpochBook: what is done with an epoch once its steps are over: replicas are compared, the work is audited,
-// the model evaluated, and what all ranks have recorded goes to the run file. Nothing of it lies in a timed
-// step.
+// EpochBook: the work after an epoch's steps: compare replicas, audit the work, evaluate the model, and write
+// what all ranks have recorded to the run file. None of it is in a timed step.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +20,7 @@
 
 namespace lockstep {
 
-// What a finished run has to say for itself, the same on every rank.
+// The result of a finished run, the same on every rank.
 struct TrainingResult {
   std::vector<std::string> invalid_reasons;  // sentences; empty: the run is valid
   std::string interruption;                  // why it ends before its last step; empty: it does not
@@ -44,13 +43,14 @@ class EpochBook {
   // Rank 0, before the first epoch.
   void record_to(const RunOutput& output) { output_ = output; }
 
-  // What made the runs not valid that this one goes on from. The same on every rank.
+  // Why the runs that this one resumes from are not valid. The same on every rank.
   void inherit(const std::vector<std::string>& invalid_reasons) { result_.invalid_reasons = invalid_reasons; }
   // before: what earlier runs have done of the epoch.
   void begin_epoch(UnfinishedEpoch before);
-  // Collective. mine: what this rank has recorded of some steps of the epoch, which goes on.
+  // Collective. mine: what this rank has recorded of some steps of the epoch, which continues.
   void add_part(std::int64_t epoch, const RankEpoch& mine);
-  // Collective. mine: likewise of its last steps; audit, gpu: of all that this run has done of it.
+  // Collective. mine: the same for its last steps; audit, gpu: for everything that this run has done of the
+  // epoch.
   void close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit, const GpuOfRank& gpu);
   // Losses by this run too, work by earlier ones; losses on rank 0 alone.
   const UnfinishedEpoch& unfinished() const { return unfinished_; }

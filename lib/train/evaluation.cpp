@@ -28,7 +28,7 @@ Tally sum_over_ranks(const Tally& mine, World& world) {
   return sum;
 }
 
-// Nothing is read back per batch: the counts live on the device until the split is done.
+// Nothing is read back per batch: the counts stay on the device until the split is done.
 Tally evaluate_share(Strategy& strategy, Model& model, const Task& task,
                      const std::shared_ptr<const Dataset>& split, const EvaluationPlan& plan,
                      Activity& activity) {

@@ -19,7 +19,7 @@ struct EvaluationPlan {
   int workers = 1;         // loader threads
   torch::Device device = torch::kCPU;
   Batching batching = Batching::fixed;
-  bool generate = false;  // also what the model makes without the targets (Task::add_generated)
+  bool generate = false;  // also what the model generates without the targets (Task::add_generated)
 };
 
 // Collective: all ranks; over all of them, the same on each. Leaves the model in training mode.

@@ -1,6 +1,6 @@
-// FlatOptimizer: SGD, Adam and AdamW (sgd.hpp, adam.hpp), one call a step over the flat buckets, and the
-// state that they keep. On a GPU everything that differs from step to step is read from device memory, so
-// that apply() can be captured and replayed.
+// FlatOptimizer: SGD, Adam and AdamW (sgd.hpp, adam.hpp), one call per step over the flat buckets, and their
+// state. On a GPU everything that differs from step to step is read from device memory, so that apply() can
+// be captured and replayed.
 #pragma once
 
 #include <torch/types.h>

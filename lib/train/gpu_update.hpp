@@ -1,4 +1,4 @@
-// GpuUpdate: what an optimizer's step over one bucket on a GPU is given. Empty in a build without CUDA.
+// GpuUpdate: the arguments of an optimizer's step over one bucket on a GPU. Empty in a build without CUDA.
 #pragma once
 
 #ifdef LOCKSTEP_WITH_CUDA

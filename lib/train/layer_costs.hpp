@@ -1,5 +1,4 @@
-// Layer costs: what each layer of a model takes, in seconds and bytes, measured or known, for whoever plans a
-// split.
+// Layer costs: the seconds and bytes of each layer of a model, measured or known, for planning a split.
 #pragma once
 
 #include <vector>

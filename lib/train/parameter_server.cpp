@@ -1,7 +1,7 @@
 // The parameter server that torch.nn.DataParallel is: rank 0 has the batch, the loss and the optimizer. In
 // each pass it sends every rank its rows and the parameters, gathers the outputs, sends the outputs'
-// gradients back and takes the sum of the parameters' gradients in. Nothing of that overlaps with computation
-// there, nor does it here.
+// gradients back, and collects the sum of the parameters' gradients. As there, nothing overlaps with
+// computation.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -144,8 +144,8 @@ class ParameterServerStrategy final : public Strategy {
     if (communicator_.size() > 1) {
       torch::Tensor packed =
           is_root() ? pack(announced) : torch::empty({kAnnouncementSize}, torch::dtype(torch::kInt64));
-      // Other back ends take what is small from the host.
-      if (communicator_.backend() == "nccl") packed = packed.to(device_);
+      // Other back ends take small tensors from the host.
+      if (communicator_.backend() == BackendKind::nccl) packed = packed.to(device_);
       collective(communicator_.broadcast(packed, kRoot), -1);
       finish_works();
       if (!is_root()) announced = unpack(packed.cpu());

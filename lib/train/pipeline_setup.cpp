@@ -13,7 +13,7 @@ namespace lockstep {
 
 namespace {
 
-// Puts the place of the key before what the planner says.
+// Puts the key's location before the planner's message.
 template <typename Plan>
 auto at_place(const RunConfig& config, const std::string& key, const Plan& plan) {
   try {

@@ -35,7 +35,7 @@ PipelineLinks links_of(const Pipeline& pipeline) {
           first_message_channel(pipeline)};
 }
 
-// A stage without replicas has nobody to sum its gradients with.
+// A stage without replicas has no gradients to sum.
 ReducerOptions options_among(const Communicator& replicas, const RunConfig& config) {
   ReducerOptions options = reducer_options(config);
   options.communicate = options.communicate && replicas.size() > 1;

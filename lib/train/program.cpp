@@ -31,8 +31,8 @@ RunData describe_run(const Setup& setup, World& world) {
       describe_run(world, setup.mode, setup.device, setup.threads, loader_threads(setup, world.rank()));
   run.config_given = setup.config.given_text;
   run.config_resolved = to_yaml(setup.config, setup.hyper);
-  run.settings.merge(flatten(setup.config, setup.hyper));            // what is known already stays
-  run.settings["parallel.backend"] = setup.communicator->backend();  // what `auto` came to
+  run.settings.merge(flatten(setup.config, setup.hyper));                     // what is known already stays
+  run.settings["parallel.backend"] = name_of(setup.communicator->backend());  // what `auto` came to
   if (setup.pipeline) {
     const PipelinePlan& plan = setup.pipeline->plan;
     run.settings["parallel.stages"] = std::to_string(plan.grid.stages());
@@ -56,7 +56,7 @@ void introduce(const RunRecord& record, const CommandLine& line, const RunData& 
   const RunOutput output = record.output();
   if (!output.exists()) return;
   record.line(fmt::format("{}: {} parameters, {} ranks, back end {}, {} rows, {}", run.model.name,
-                          run.model.parameters, world.size(), setup.communicator->backend(),
+                          run.model.parameters, world.size(), name_of(setup.communicator->backend()),
                           run.data.train_rows, output.folder));
   if (const std::string& remark = setup.communicator->remark(); !remark.empty()) {
     record.line(remark);
@@ -102,7 +102,7 @@ ExitCode train(const CommandLine& line, const Checkpoint* checkpoint, Setup& set
   const SteadyTime origin = common_start(world, run);
   std::optional<RunRecord> record;
   const auto open = [&] { record.emplace(world, RunPlace{.output = line.output, .quiet = line.quiet}, run); };
-  // What goes wrong from now on stands in the run file; but a checkpoint that does not fit leaves no file.
+  // From here on failures are recorded in the run file; a checkpoint that does not fit leaves no file.
   if (!checkpoint) open();
   try {
     Trainer trainer(setup, world, origin, run.header.uuid);
@@ -132,8 +132,8 @@ void write_svg(const std::string& path, const std::string& svg, const World& wor
   write_text_file(path, svg);
 }
 
-// What this process is asked for. It is read before the ranks meet, for the time they have to do so; what is
-// wrong with it is said once they have.
+// What this process is asked to do. Read before the ranks meet, because it says how long they may take to
+// meet; errors in it are reported after they have met.
 struct Request {
   CommandLine line;
   std::unique_ptr<Checkpoint> checkpoint;  // of --resume
@@ -162,8 +162,8 @@ TimeLimit time_limit(const Request& request) {
   return limit;
 }
 
-// Everything that could make the ranks do different things. No key may differ: a path is of one file system,
-// and what `auto` comes to on each node is not compared.
+// Everything that could make the ranks do different things. No key may differ: paths refer to one file
+// system, and what `auto` resolves to on each node is not compared.
 Facts facts_of(const Request& request) {
   const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
   const CommandLine& line = request.line;

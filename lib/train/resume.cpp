@@ -14,9 +14,9 @@ namespace lockstep {
 
 namespace {
 
-// Keys that change neither the rows, nor the model, nor what a step does to it, but for rounding; and those
-// that are compared by what comes of them (batch, number of steps, content of the data). An entry that ends
-// in a dot stands for all keys below it.
+// Keys that change neither the rows nor the model nor what a step does, except for rounding; and those whose
+// effect is compared instead (batch, number of steps, content of the data). An entry that ends in a dot
+// stands for all keys below it.
 constexpr std::string_view kMayDiffer[] = {"run.name",
                                            "model.preset",
                                            "data.path",
@@ -147,7 +147,7 @@ bool same_ranks(const Checkpoint& checkpoint, const Setup& setup, int ranks) {
   return checkpoint.facts().mode == name_of(setup.mode) && checkpoint.facts().ranks == ranks;
 }
 
-// A rank whose part of the file is damaged must not be alone in giving up.
+// If one rank's part of the file is damaged, all ranks must give up together.
 void load_on_all_ranks(const Checkpoint& checkpoint, World& world, Model& model, FlatOptimizer& optimizer,
                        const Aliases& aliases) {
   std::string error;

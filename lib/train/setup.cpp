@@ -177,8 +177,8 @@ ModelInputs model_inputs(const DatasetInfo& info) {
           .target_vocabulary = info.target_vocabulary};
 }
 
-// Before it is built: the values on the host, and on the device what a step needs of each. What of a split
-// model lies where is known later.
+// Before the model is built: its values on the host, and on the device what a step needs for each. Where the
+// parts of a split model go is known later.
 void check_model_memory(const Setup& setup, int ranks_of_node) {
   const RunConfig& c = setup.config;
   const ModelSize size = model_size(c.model, model_inputs(setup.data.train->info()));

@@ -19,7 +19,7 @@ void sgd_on_cpu(const RunConfig::Optimizer& options, const SgdTensors& tensors, 
                 bool first);
 
 #ifdef LOCKSTEP_WITH_CUDA
-// Of one bucket; enqueued, can be captured.
+// Of one bucket; only enqueued, so it can be captured.
 void sgd_on_gpu(const RunConfig::Optimizer& options, const GpuUpdate& update);
 #endif
 

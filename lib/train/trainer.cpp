@@ -176,7 +176,7 @@ void Trainer::adopt_rebuilt_buckets() {
   recorder_.phases().exclude_gap();
   const BucketPlan before = strategy_->buckets().plan();
   if (strategy_->rebuild_buckets()) optimizer_.relayout(before);
-  // comm_only sums them again and again, which zeros stand and others do not.
+  // comm_only sums them again in every step: zeros stay zeros, other values would overflow.
   if (setup_.config.parallel.ablation == Ablation::comm_only) strategy_->buckets().zero_gradients();
   if (output_.exists()) output_.writer->set_buckets(bucket_table(strategy_->buckets()));
 }

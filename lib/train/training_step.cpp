@@ -147,7 +147,7 @@ StepBatch TrainingStep::batch_of(const LoadedBatch* loaded) {
 }
 
 torch::Tensor TrainingStep::finish() {
-  // On a GPU that has nobody to wait for nothing would lie between two marks.
+  // On a GPU with nothing to wait for, nothing would lie between two marks.
   if (device_.is_cpu() || strategy_.communicates()) recorder_.enter(Phase::wait);
   strategy_.finish_gradients();
 
@@ -158,7 +158,7 @@ torch::Tensor TrainingStep::finish() {
   return norm;
 }
 
-// A step is captured whole or not at all, and on all ranks alike: so is every batch of it.
+// A step is captured as a whole or not at all, on all ranks or on none.
 StepGraphs::Key TrainingStep::key_of(const LoadedBatch& loaded) const {
   if (!graphs_.enabled() || loaded.targets.size(0) * strategy_.replicas() != loaded.step_samples) return {};
   StepGraphs::Key key{terms_.defined() ? 0 : loaded.step_terms};

@@ -31,7 +31,7 @@ at::Tensor sum_of_numbers(std::int64_t count, at::ScalarType type, int size) {
 
 TEST_CASE("all_reduce sums every dtype and size") {
   const auto comm = make_test_communicator();
-  REQUIRE(comm->backend() == (test_backend() == "mpi" ? "mpi" : "shm"));
+  REQUIRE(comm->backend() == (test_backend() == "mpi" ? BackendKind::mpi : BackendKind::shm));
   for (const at::ScalarType type : kTypes) {
     for (const std::int64_t count : {0, 1, 7, 1023, 70001}) {
       CAPTURE(c10::toString(type), count);

@@ -11,7 +11,7 @@ TEST_CASE("one rank: a reduction leaves the tensor as it is, and copies copy") {
   const auto comm = make_self_communicator();
   REQUIRE(comm->rank() == 0);
   REQUIRE(comm->size() == 1);
-  REQUIRE(comm->backend() == "self");
+  REQUIRE(comm->backend() == BackendKind::self);
 
   const at::Tensor x = at::arange(7, at::kFloat);
   const at::Tensor before = x.clone();

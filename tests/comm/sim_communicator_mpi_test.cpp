@@ -35,7 +35,7 @@ at::Tensor filled(std::int64_t elements, double value) { return at::full({elemen
 TEST_CASE("every collective does its work, and takes a ring's hops at least") {
   const auto comm = over_mpi();
   const int p = comm->size();
-  REQUIRE(comm->backend() == "sim");
+  REQUIRE(comm->backend() == BackendKind::sim);
   const double hops = (p - 1) * kLatency;
   const at::Tensor x = filled(kElements, comm->rank() + 1), part = at::zeros({kElements / p}),
                    all = at::zeros({kElements});

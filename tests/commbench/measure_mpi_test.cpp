@@ -15,7 +15,7 @@ namespace {
 class Spoiling final : public Communicator {
  public:
   explicit Spoiling(Communicator& inner) : inner_(inner) {}
-  std::string backend() const override { return inner_.backend(); }
+  BackendKind backend() const override { return inner_.backend(); }
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
   WorkPtr all_reduce(const at::Tensor& t, ReduceOp op) override { return spoil(inner_.all_reduce(t, op), t); }

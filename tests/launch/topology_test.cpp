@@ -137,8 +137,8 @@ TEST_CASE("versions of everything that computes or communicates") {
 TEST_CASE("one rank without MPI: the CPU on request, and the self communicator") {
   const auto world = self_world();
   REQUIRE(choose_device(DeviceKind::cpu, BackendKind::automatic, *world).is_cpu());
-  REQUIRE(make_communicator(BackendKind::automatic, c10::kCPU, *world)->backend() == "self");
-  REQUIRE(resolve_backend(BackendKind::mpi, c10::kCPU, *world) == "self");
+  REQUIRE(make_communicator(BackendKind::automatic, c10::kCPU, *world)->backend() == BackendKind::self);
+  REQUIRE(make_communicator(BackendKind::mpi, c10::kCPU, *world)->backend() == BackendKind::self);
   if (visible_gpus() > 0) return;
   REQUIRE(choose_device(DeviceKind::automatic, BackendKind::automatic, *world).is_cpu());
   try {

@@ -20,7 +20,7 @@ class NotingCommunicator final : public Communicator {
  public:
   std::vector<std::string> notes;
 
-  std::string backend() const override { return mpi_->backend(); }
+  BackendKind backend() const override { return mpi_->backend(); }
   int rank() const override { return mpi_->rank(); }
   int size() const override { return mpi_->size(); }
   WorkPtr all_reduce(const Tensor& t, ReduceOp op) override {

@@ -101,7 +101,6 @@ TEST_CASE("an unfinished file says so, and holds what was flushed") {
     writer.append(bench.cases[0]);
     writer.flush();
   }
-  CHECK(find_comm_bench(folder.path) == path + ".partial");
   const CommBench bench = read_comm_bench(path + ".partial");
   CHECK(bench.header.status == "running");
   CHECK(bench.cases.size() == 1);

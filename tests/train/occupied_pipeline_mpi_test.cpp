@@ -86,7 +86,7 @@ class OccupyingCommunicator final : public Communicator {
  public:
   OccupyingCommunicator(std::unique_ptr<Communicator> carrier, Device& device)
       : carrier_(std::move(carrier)), device_(device) {}
-  std::string backend() const override { return "occupying"; }
+  BackendKind backend() const override { return BackendKind::nccl; }
   int rank() const override { return carrier_->rank(); }
   int size() const override { return carrier_->size(); }
   bool occupies_device() const override { return true; }
