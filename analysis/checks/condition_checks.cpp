@@ -17,7 +17,7 @@ namespace lockstep::checks {
 namespace {
 
 constexpr double kOutlier = 1.3;       // times the median of the other launches, and
-constexpr double kOutlierSpreads = 4;  // times what lies between these
+constexpr double kOutlierSpreads = 4;  // times their range
 constexpr double kStarved = 0.1;       // of a step
 constexpr double kFarApart = 7;        // days
 constexpr double kOtherLoss = 0.25;    // of the baseline's loss after its first epoch
@@ -33,7 +33,7 @@ double data_share(const LaunchGroup& group) {
   return median(shares);
 }
 
-// What a key was set to in the launches of a group; several values are joined.
+// The values of a key in the launches of a group, joined.
 std::string said(const LaunchGroup& group, const std::string& key) {
   std::set<std::string> values;
   for (const Launch* launch : group.launches) values.insert(launch->setting(key));
@@ -94,7 +94,7 @@ Detail outlier_launch(const LaunchGroup& group) {
     const double spread = percentile(others, 1) - percentile(others, 0);
     if (!(away > std::log(kOutlier)) || !(away > kOutlierSpreads * spread)) continue;
     return fmt::format(
-        "a step of {} takes {} ms, of the {} others {} ms; see what ran beside it, and launch more",
+        "a step of {} takes {} ms, of the {} others {} ms; see what else was running, and launch more",
         one->path, milliseconds(mean_wall(*one)), n - 1, milliseconds(std::exp(median(others))));
   }
   return {};
@@ -135,7 +135,7 @@ Detail far_apart(const LaunchGroup& group, const LaunchGroup& baseline) {
     if (const auto day = day_of(launch->header.started)) there.push_back(*day);
   const double days = std::abs(median(here) - median(there));
   if (!(days > kFarApart)) return {};
-  return fmt::format("{:.0f} days; measure both sides anew, by turns", days);
+  return fmt::format("{:.0f} days; measure both again, in turn", days);
 }
 
 Detail other_loader(const LaunchGroup& group, const LaunchGroup& baseline) {
@@ -156,7 +156,7 @@ Detail other_checkpoints(const LaunchGroup& group, const LaunchGroup& baseline) 
   return unlike(group, baseline, "checkpoint.every_epochs");
 }
 
-// With the same seed, data and batch, the same is learned.
+// Equal seed, data and batch give equal learning.
 Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline) {
   if (group.any().weak_scaling()) return {};
   std::vector<double> differences;
@@ -172,8 +172,8 @@ Detail other_loss(const LaunchGroup& group, const LaunchGroup& baseline) {
   const double difference = median(differences);
   if (!(std::abs(difference) > kOtherLoss * scale)) return {};
   return fmt::format(
-      "with equal seeds it ends {} {} than the baseline's, which began at {}; look for keys and data "
-      "that differ",
+      "with equal seeds it ends {} {} than the baseline's, which began at {}; look for differing keys and "
+      "data",
       number(std::abs(difference)), difference > 0 ? "higher" : "lower", number(scale));
 }
 

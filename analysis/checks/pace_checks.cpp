@@ -14,7 +14,7 @@ namespace lockstep::checks {
 
 namespace {
 
-constexpr double kMisleading = 0.2;     // a change of pace that makes a mean step the mean of two things
+constexpr double kMisleading = 0.2;     // a change of pace after which a mean step represents neither part
 constexpr double kStallFactor = 2;      // times the median, at the least, and
 constexpr double kStallSigmas = 6;      // of the logarithms
 constexpr double kStalledShare = 0.02;  // of the steady time
@@ -71,8 +71,8 @@ Detail stalled_steps(const RunData&, const Launch& launch) {
     if (step[Quantity::wall] > limit) excess += step[Quantity::wall] - usual, ++stalls;
   if (!(excess > kStalledShare * total)) return {};
   return fmt::format(
-      "{} of {} steady steps take more than {} ms, where {} ms is usual, and stand for {} % of the time; "
-      "see what else runs or writes then",
+      "{} of {} steady steps take more than {} ms, where {} ms is usual, and take {} % of the time; see "
+      "what else runs or writes then",
       stalls, logs.size(), milliseconds(limit), milliseconds(usual), number(100 * excess / total));
 }
 
@@ -89,7 +89,7 @@ Detail gaps_between_steps(const RunData& run, const Launch& launch) {
   if (!(gaps > kGapShare * launch.training_seconds)) return {};
   return fmt::format(
       "{} s lie between steps of one epoch, {} s are in steps; the longest, of {} s, is before step {}; the "
-      "run took {} s: compare wall_seconds, and see what stopped it",
+      "run took {} s: compare wall_seconds, and see what delayed it",
       number(gaps), number(launch.training_seconds), number(largest), before,
       number(run.header.wall_seconds));
 }
@@ -109,8 +109,9 @@ Detail unmatched(const RunData&, const Launch& launch) {
   if (launch.recorded_ranks < launch.ranks)
     return fmt::format("the file has {} of {} ranks; record all of them", launch.recorded_ranks,
                        launch.ranks);
-  return fmt::format("{} collectives were not recorded once by each rank of their group; run it again",
-                     launch.unmatched_collectives);
+  return fmt::format(
+      "{} collectives were not recorded exactly once by each rank of their group; run it again",
+      launch.unmatched_collectives);
 }
 
 Detail idle_rank(const RunData&, const Launch& launch) {
@@ -121,8 +122,7 @@ Detail idle_rank(const RunData&, const Launch& launch) {
   for (std::size_t r = 0; r < seconds.size(); ++r)
     if (usual > 0 && seconds[r] < kIdle * usual)
       return fmt::format(
-          "rank {} computes for {} ms of a step, the busiest for {} ms; start one rank fewer, or give "
-          "it work",
+          "rank {} computes for {} ms of a step, the busiest for {} ms; start fewer ranks, or give it work",
           r, milliseconds(seconds[r]), milliseconds(usual));
   return {};
 }
@@ -156,7 +156,7 @@ Detail not_a_number(const RunData& run, const Launch& launch) {
   const EpochRow& end = run.epochs.back();
   const bool measured = run.data.validation_rows > 0 || run.data.test_rows > 0;
   if (!measured || std::isfinite(end.validation_metric) || std::isfinite(end.test_metric)) return {};
-  return fmt::format("{} after the last epoch is not a number, though there are rows to measure it on",
+  return fmt::format("{} after the last epoch is not a number, although there are rows to measure it on",
                      launch.metric);
 }
 

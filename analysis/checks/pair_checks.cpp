@@ -9,16 +9,16 @@
 #include "analysis/checks/rule_functions.hpp"
 #include "analysis/metrics/statistics.hpp"
 #include "analysis/runs/quality.hpp"
+#include "base/backend_kind.hpp"
 #include "base/digest.hpp"
 
 namespace lockstep::checks {
 
 namespace {
 
-constexpr const char* kTf32 =
-    "training.tf32";  // a rule of its own: the work is the same, its roundings are not
+constexpr const char* kTf32 = "training.tf32";  // has its own rule: the work is the same, the rounding is not
 
-// Keys that say how work is spread and measured, not what it is. The batch is compared as it was measured.
+// Keys that say how work is distributed and measured, not what it is. The batch is compared as measured.
 bool spreads_work(const std::string& key) {
   constexpr std::array kKeys = {"training.global_batch", "training.micro_batch", "training.accumulate",
                                 "data.workers", "measure.scaling"};
@@ -39,7 +39,7 @@ void compare_digests(std::string& differences, const std::string& what, const st
 }
 Detail unless_empty(const std::string& text) { return text.empty() ? Detail() : Detail(text); }
 
-// Whether both have it: what another program's records do not say is no difference.
+// Whether both have it: a fact missing from another program's records is not a difference.
 bool is_known(const Launch& here, const Launch& there, bool in_both) {
   return in_both || !(here.imported() || there.imported());
 }
@@ -102,7 +102,7 @@ Detail below_chance(const LaunchGroup& group) {
       at_chance.size() == group.launches.size()
           ? ""
           : fmt::format(" in {} of {} launches", at_chance.size(), group.launches.size());
-  return fmt::format("{} of '{}' is {:.3f}{}, chance is {:.3f}, clearly {} it begins at {:.3f}",
+  return fmt::format("{} of '{}' is {:.3f}{}, chance is {:.3f}, and only {} {:.3f} is clearly better",
                      launch.metric, group.label, median(at_chance), which, launch.chance,
                      launch.higher_is_better ? "above" : "below", clearly_better_than_chance(launch));
 }
@@ -124,7 +124,7 @@ Detail resumed(const LaunchGroup& group) {
   const auto& before = group.any().header.resumed;
   if (!before) return {};
   const std::string& apart = group.any().apart;
-  return fmt::format("{} epochs, {} steps, were done before; no time to accuracy can be given{}{}",
+  return fmt::format("{} epochs, {} steps, were done before; the time to accuracy is unknown{}{}",
                      before->epochs, before->steps, apart.empty() ? "" : "; ", apart);
 }
 
@@ -145,7 +145,7 @@ Detail simulated_link(const LaunchGroup& group) {
   const Launch& launch = group.any();
   const auto of = [&](const char* key) { return launch.setting(std::string("parallel.link.") + key); };
   std::string text;
-  if (launch.setting("parallel.backend") == "sim")
+  if (named<BackendKind>(launch.setting("parallel.backend")) == BackendKind::sim)
     text = fmt::format("messages take {} us, {}, and up to {} us of jitter longer", of("latency_us"),
                        of("gbps") == "0" ? "at any size" : "their bytes at " + of("gbps") + " Gb/s",
                        of("jitter_us"));
@@ -232,7 +232,7 @@ Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   for (const auto& [name, version] : group.any().environment) {
     const auto there = baseline.any().environment.find(name);
-    // train_seq starts no MPI, hence has no version of it: "none" is no difference.
+    // train_seq does not start MPI and so has no version of it: "none" is not a difference.
     if (there == baseline.any().environment.end() || name == "mpi_threads") continue;
     if (name == "program" && other_program(group, baseline)) continue;
     if (version != "none" && there->second != "none") compare(differences, name, version, there->second);
@@ -251,7 +251,7 @@ Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline) {
   return unless_empty(differences);
 }
 
-// Where GPUs compute, the host only tells them what to do, and one thread of a rank does that.
+// If GPUs compute, the host only launches work, with one thread per rank.
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   if (group.any().on_gpu() && baseline.any().on_gpu()) return {};
@@ -270,7 +270,7 @@ Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline) {
   };
   const double here = clock_of(group), there = clock_of(baseline);
   if (!(std::abs(here / there - 1) > kAlike)) return {};
-  return fmt::format("{:.0f} MHz in the mean, baseline {:.0f} MHz", here * 1e-6, there * 1e-6);
+  return fmt::format("{:.0f} MHz on average, baseline {:.0f} MHz", here * 1e-6, there * 1e-6);
 }
 
 Detail no_common_seed(const LaunchGroup& group, const LaunchGroup& baseline) {

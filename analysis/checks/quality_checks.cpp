@@ -11,7 +11,7 @@ namespace lockstep::checks {
 
 namespace {
 
-// A launch that no longer has numbers: its loss, or its metric where another launch of the two groups has
+// A launch whose loss is not a number, or whose metric is not although another launch of the two groups has
 // one.
 Detail lost_its_numbers(const LaunchGroup& group, bool metric_known) {
   std::int64_t losses = 0, metrics = 0;

@@ -1,4 +1,4 @@
-// The check functions that rules.cpp's table names. Each gives the detail of its sentence, or nothing.
+// The check functions of the table in rules.cpp. Each returns the detail of its sentence, or nothing.
 #pragma once
 
 #include "analysis/checks/rules.hpp"

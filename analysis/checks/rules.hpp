@@ -1,5 +1,5 @@
-// The refusals and warnings: one table, a row each. docs/metrics.md lists the same codes, and a test
-// compares.
+// The refusals and warnings: one table with a row each. docs/metrics.md lists the same codes; a test compares
+// them.
 #pragma once
 
 #include <span>
@@ -15,7 +15,7 @@ namespace lockstep {
 
 std::span<const Rule> rules();
 
-// The launch with what the rules find that look at one run.
+// The launch, with the findings of all rules for single runs.
 Launch checked_launch(const RunData& run, const std::string& path);
 std::vector<Finding> check_run(const RunData& run, const Launch& launch);
 std::vector<Finding> check_among(const Launch& launch, std::span<const Launch> earlier);

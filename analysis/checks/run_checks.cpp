@@ -35,8 +35,8 @@ double steady_sum(const Matrix<double>& column, std::int64_t rank, std::int64_t 
   return std::accumulate(row + first, row + column.columns, 0.0);
 }
 
-// What no phase accounts for may be of any of them, and one more cause itself: so much of it leaves the two
-// largest phases where they are. Passes count as one.
+// Time that no phase accounts for may belong to any phase or have its own cause. Up to this amount it cannot
+// change which two phases are largest. Passes count as one.
 double room_of(const StepTable& t, std::int64_t rank, std::int64_t first) {
   std::vector<double> parts = {steady_sum(t.forward, rank, first) + steady_sum(t.backward, rank, first)};
   for (const Matrix<double>* part : {&t.data, &t.h2d, &t.comm_exposed, &t.optimizer, &t.bubble})
@@ -82,7 +82,7 @@ Detail audit_violated(const RunData& run, const Launch&) {
   for (const AuditRow& row : run.audit) {
     ++epoch;
     if (row.missing != 0 || row.repeated != 0)
-      return fmt::format("in epoch {} {} rows were trained on by no rank and {} trainings were repetitions",
+      return fmt::format("in epoch {} no rank trained on {} rows, and {} times a row was trained on again",
                          epoch, row.missing, row.repeated);
     std::int64_t audited = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0}),
                  recorded = 0;
@@ -128,8 +128,9 @@ Detail budget_open(const RunData& run, const Launch& launch) {
       return fmt::format("rank {}: they add up to {:.1f} % of it", rank, 100 * sum);
     if (launch.rest_is_idle()) continue;
     if (!(std::abs(other) <= std::max(kOpenShare, room_of(run.steps, rank, launch.warmup) / wall)))
-      return fmt::format("rank {}: {:.1f} % of it is 'other', enough to change the order of what takes most",
-                         rank, 100 * other);
+      return fmt::format(
+          "rank {}: {:.1f} % of it is 'other', enough to change the order of the largest phases", rank,
+          100 * other);
   }
   return {};
 }
@@ -141,7 +142,7 @@ Detail device_idle(const RunData& run, const Launch& launch) {
         steady_sum(run.steps.other, rank, launch.warmup) / steady_sum(run.steps.wall, rank, launch.warmup);
     if (share > kIdleShare)
       return fmt::format(
-          "that of rank {} does nothing for {:.0f} % of a step, which the budget calls 'other'; give it "
+          "the device of rank {} is idle for {:.0f} % of a step, which the budget calls 'other'; give it "
           "larger batches, or fewer and larger kernels",
           rank, 100 * share);
   }
@@ -170,7 +171,7 @@ Detail ranks_unlike(const RunData& run, const Launch& launch) {
   return {};
 }
 
-// A copy that cannot be used itself, as one of a run that went on, does not take the run's place.
+// A copy that cannot be used, such as one made while the run was in progress, does not replace the run.
 Detail duplicate(const Launch& launch, std::span<const Launch> earlier) {
   const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const Launch& other) {
     return other.header.uuid == launch.header.uuid && other.usable();

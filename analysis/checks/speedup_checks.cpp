@@ -54,13 +54,13 @@ Detail any_slower_than_one(std::span<const ScalingPoint> points) {
 
 Detail fitted_above_one(std::span<const ScalingPoint> points) {
   if (rank_counts(points) < kFewestRankCounts || any_slower_than_one(points) || amdahl_fit(points)) return {};
-  return "the share that fits best is above 1: the speedups are above the ranks";
+  return "the best fit of the share is above 1: the speedups exceed the ranks";
 }
 
 Detail few_rank_counts(std::span<const ScalingPoint> points) {
   const std::int64_t counts = rank_counts(points);
   if (counts >= kFewestRankCounts) return {};
-  return fmt::format("there are {}, one rank included; it takes {}", counts, kFewestRankCounts);
+  return fmt::format("there are {}, one rank included, and {} are needed", counts, kFewestRankCounts);
 }
 
 }  // namespace lockstep::checks

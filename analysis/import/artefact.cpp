@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of one file: a row takes 40 bytes of memory, for 4 in the file, a run some hundreds.
+// Per file: a row takes 40 bytes of memory for 4 in the file, a run some hundreds.
 constexpr std::int64_t kLargestFile = 64 << 20;
 constexpr std::size_t kMostRows = 1'000'000, kMostRuns = 100'000;
 
@@ -52,7 +52,7 @@ bool has(const std::vector<Column>& columns, Field field) {
   return std::any_of(columns.begin(), columns.end(), [&](const Column& c) { return c.field == field; });
 }
 
-// Of several times of a row one counts: the one whose name says most.
+// If a row has several times, the one with the most specific name counts.
 void choose_time(std::vector<Column>& columns) {
   for (const Field best : {Field::epoch_seconds, Field::seconds, Field::elapsed}) {
     const auto chosen =
@@ -137,7 +137,7 @@ ImportedRun& run_of_row(std::map<std::string, std::size_t>& known, std::vector<I
   const std::string key = fmt::format("{}\n{}\n{}\n{}", like.name, like.mode, like.ranks, like.rank);
   const auto [found, fresh] = known.emplace(key, runs.size());
   if (fresh && runs.size() == kMostRuns)
-    throw input_error("{}: holds more than {} runs, the most that is read here", like.source, kMostRuns);
+    throw input_error("{}: has more than {} runs, the limit here", like.source, kMostRuns);
   if (fresh) runs.push_back(like);
   return runs[found->second];
 }
@@ -183,8 +183,7 @@ std::vector<ImportedRun> runs_of_csv(const std::string& text, const std::string&
   std::vector<ImportedRun> runs;
   for (std::size_t rows = 0; records.next(fields);) {
     if (fields.size() == 1 && trimmed(fields[0]).empty()) continue;
-    if (++rows > kMostRows)
-      throw input_error("{}: holds more than {} rows, the most that is read here", source, kMostRows);
+    if (++rows > kMostRows) throw input_error("{}: has more than {} rows, the limit here", source, kMostRows);
     add_row(fields, columns, records.line(), source, known, runs);
   }
   if (runs.empty()) throw input_error("{}: no row below the header", source);

@@ -1,4 +1,4 @@
-// Results of other projects: what a CSV or JSON file says of its runs. docs/importing.md lists what is
+// Results of other projects: what a CSV or JSON file says about its runs. docs/importing.md lists what is
 // accepted.
 #pragma once
 
@@ -13,7 +13,7 @@ struct ImportedEpoch {
   double epoch, train_loss, seconds, validation_loss, accuracy;
 };
 
-// What the name of a time says it is of.
+// What a time measures, by its name.
 enum class TimeOf { unknown, epoch, since_start };
 
 struct ImportedRun {
@@ -28,13 +28,13 @@ struct ImportedRun {
   std::int64_t epoch_count = 0;           // as the file gives it; 0: not said
   std::int64_t rank = -1;                 // which wrote the file; -1: not said
   std::string set = {};                   // file or folder of the runs that it may be compared with
-  std::vector<std::string> assumed = {};  // how it was read, where it can be read otherwise; sentences
-  std::string unclear = {};               // why its times cannot be used: two readings fit; "": they can
+  std::vector<std::string> assumed = {};  // how ambiguous parts were read; sentences
+  std::string unclear = {};               // why its times cannot be used: two readings fit; "": usable
   std::string label() const;
 };
 
-// Runs of the files, those of the ranks of one run as one. A file that cannot be read or that holds no run is
-// one line in `left_out`.
+// Runs of the files; files of single ranks are merged into one run. A file that cannot be read or has no run
+// becomes one line in `left_out`.
 std::vector<ImportedRun> read_artefacts(const std::vector<std::string>& files,
                                         std::vector<std::string>& left_out);
 

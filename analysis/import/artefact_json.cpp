@@ -68,7 +68,7 @@ bool is_list_of_epochs(const Json& value) {
          std::any_of(value.begin(), value.end(), is_run);
 }
 
-// What enclosing objects say of the runs within.
+// Facts from enclosing objects about the runs within.
 struct Context {
   std::string key;    // by which a run is named; "" where no key names one
   std::string above;  // under which the value stands
@@ -111,7 +111,7 @@ void take_numbers(ImportedRun& run, double ImportedEpoch::*member, const Json& v
 }
 
 void take_times(ImportedRun& run, Field field, const Json& value) {
-  // One number beside a list of epochs is that of all of them.
+  // One number next to a list of epochs is the total.
   if (value.is_number() && !run.epochs.empty() && run.times != TimeOf::epoch &&
       field != Field::epoch_seconds) {
     run.total_seconds = number_or_nan(value);
@@ -131,7 +131,7 @@ void take_member(ImportedRun& run, Field field, const Json& value) {
   if (field == Field::total_seconds) run.total_seconds = number_or_nan(value);
 }
 
-// Of several times the one whose name says most.
+// Of several times the one with the most specific name.
 void take_best_times(ImportedRun& run, const Json& value) {
   for (const bool lists : {true, false})
     for (const Field best : {Field::epoch_seconds, Field::seconds, Field::elapsed})
@@ -228,7 +228,7 @@ Context below(const Context& context, const std::string& key) {
 void collect(const Json& value, const Context& outer, const std::string& source,
              std::vector<ImportedRun>& runs);
 
-// What calls itself a summary is none of the runs, where there are others beside it.
+// An object called a summary is not a run if there are others next to it.
 void collect_members(const Json& value, const Context& context, const std::string& source,
                      std::vector<ImportedRun>& runs) {
   const std::size_t before = runs.size();
@@ -267,7 +267,7 @@ void collect(const Json& value, const Context& outer, const std::string& source,
     return take_run(value, context, source, runs);
   }
   for (std::size_t i = before; i < runs.size(); ++i)
-    runs[i].assumed.emplace_back("the numbers above it in the file are taken for a summary of its runs");
+    runs[i].assumed.emplace_back("the numbers above it in the file are taken as a summary of its runs");
 }
 
 }  // namespace

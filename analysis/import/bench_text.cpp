@@ -97,7 +97,8 @@ class BenchText {
   void require_named() const {
     if (!pending_.empty())
       fail(
-          "all messages are too small to tell which collective it was; put the test's name into the file's, as all_reduce.txt");
+          "all messages are too small to tell which collective it was; name the file after the test, for "
+          "example all_reduce.txt");
   }
 
   void begin_nccl() {
@@ -130,11 +131,10 @@ class BenchText {
     const bool nccl = has(line, "NCCL");
     out_.bench.backend = nccl ? "nccl" : "mpi";
     const bool other = has(line, "Multi") || has(line, "Non-blocking") || !has(line, "Latency");
-    if (other)
-      fail("not a test that is read here; give osu_latency, or the latency of a blocking collective");
+    if (other) fail("not a supported test; give osu_latency, or the latency of a blocking collective");
     named_ = has(line, "Latency Test") && collective_kind(osu_).empty() ? "send_recv" : collective_kind(osu_);
     if (has(line, "Barrier")) named_ = "barrier";
-    if (named_.empty()) fail("no collective that is known here");
+    if (named_.empty()) fail("not a known collective");
   }
 
   void take_osu_row(const std::vector<std::string_view>& words) {
@@ -146,7 +146,7 @@ class BenchText {
       fail("not a size and a time in microseconds");
     row.bytes = barrier ? 0 : static_cast<std::int64_t>(*size);
     const std::int64_t ranks = osu_ranks();
-    // OSU counts what one rank contributes, we the whole, as nccl-tests does.
+    // OSU counts the contribution of one rank; we count the whole, like nccl-tests.
     if (named_ == "all_gather" || named_ == "all_to_all") row.bytes *= ranks;
     row.root = named_ == "broadcast" || named_ == "reduce" ? 0 : -1;
     row.seconds = {*time * 1e-6};
@@ -205,14 +205,15 @@ class BenchText {
     return *value > 0 ? std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(*value, 1e15))) : 0;
   }
 
-  // By what nccl-tests reckons with: the operation, the root, and busbw / algbw.
+  // Inferred from what nccl-tests prints: the operation, the root, and busbw / algbw.
   std::string kind_by(std::string_view operation, bool rooted, double ratio) {
     std::string file = collective_kind(std::filesystem::path(source_).filename().string());
     if (!file.empty()) return file;
     if (rooted) return operation == "none" ? "broadcast" : "reduce";
     if (operation == "none")
       fail(
-          "all_gather_perf and alltoall_perf print this table alike; put the test's name into the file's, as all_gather.txt");
+          "all_gather_perf and alltoall_perf print the same table; name the file after the test, for "
+          "example all_gather.txt");
     if (ratio == 0) return "";
     // 2(p-1)/p of an all-reduce, (p-1)/p of a reduce-scatter.
     return ratio > (nccl_ranks() == 2 ? 0.75 : 1.1) ? "all_reduce" : "reduce_scatter";
@@ -220,15 +221,15 @@ class BenchText {
 
   std::int64_t nccl_ranks() const {
     if (!hosts_.empty()) return std::ssize(hosts_);
-    if (facts_.ranks == 0) fail("no line says on which ranks it was measured; give --ranks N");
+    if (facts_.ranks == 0) fail("no line names the ranks; give --ranks N");
     return facts_.ranks;
   }
 
   void add(const std::string& kind, const Row& row, std::int64_t ranks) {
     if (out_.bench.cases.size() == kMostCases) fail(fmt::format("more than {} measurements", kMostCases));
     if (!out_.bench.cases.empty() && out_.bench.cases.front().seconds.rows != ranks)
-      fail(fmt::format("measured on {} ranks, what stands before on {}; keep them in files of their own",
-                       ranks, out_.bench.cases.front().seconds.rows));
+      fail(fmt::format("measured on {} ranks, the tables before on {}; put them into separate files", ranks,
+                       out_.bench.cases.front().seconds.rows));
     CommBenchCase one{kind, row.bytes, row.root, row.wrong, Matrix<double>(ranks, std::ssize(row.seconds))};
     for (std::int64_t r = 0; r < ranks; ++r)
       for (std::int64_t k = 0; k < std::ssize(row.seconds); ++k)
@@ -252,13 +253,13 @@ class BenchText {
       bench.fingerprint = Digest().add(bench.ranks.front().device).hex();
     if (bench.fingerprint.empty())
       out_.notes.emplace_back(
-          "on what hardware is not said, so no run is predicted by it; give --like RUN, or --hardware");
+          "the hardware is unknown, so no prediction uses it; give --like RUN, or --hardware");
     if (unchecked_) out_.notes.emplace_back("the results of the collectives were not checked");
-    out_.notes.emplace_back("times are means over all repetitions and ranks, so their spread is not known");
+    out_.notes.emplace_back("times are means over all repetitions and ranks, so their spread is unknown");
   }
 
   std::vector<RankEnvironment> spread_ranks(std::int64_t ranks) {
-    if (facts_.nodes == 0) fail("the text does not say on how many nodes it was measured; give --nodes N");
+    if (facts_.nodes == 0) fail("the number of nodes is unknown; give --nodes N");
     if (facts_.nodes > ranks) fail(fmt::format("--nodes {}: more than the {} ranks", facts_.nodes, ranks));
     std::vector<RankEnvironment> result(static_cast<std::size_t>(ranks));
     for (std::int64_t r = 0; r < ranks; ++r)

@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-// What the texts do not say, as the user gives it; 0 or empty: not given.
+// Facts that the texts lack, given by the user; 0 or empty: not given.
 struct BenchFacts {
   std::int64_t ranks = 0, nodes = 0;
   std::string hardware;
@@ -20,7 +20,7 @@ struct BenchFacts {
 
 struct ImportedBench {
   CommBench bench;
-  std::vector<std::string> notes;  // what was assumed, and what is not known; one sentence each
+  std::vector<std::string> notes;  // assumptions and unknowns, one sentence each
 };
 
 bool looks_like_bench(std::string_view text);

@@ -59,7 +59,7 @@ struct Timed {
   double seconds;  // of an epoch; NaN: no times
 };
 
-// Of each set, the fastest that ran on one device: the honest one.
+// Of each set, the fastest run on one device: the honest baseline.
 using Baselines = std::map<std::string, Timed>;
 
 Baselines baselines_of(std::span<const Timed> runs) {
@@ -91,19 +91,18 @@ void judge_run(Findings& findings, const ImportedRun& run, double epoch_seconds)
     const std::int64_t rows = rows_an_epoch(run);
     findings.refuse(
         "interleaved-rows", run.label(),
-        rows > 1 ? fmt::format("up to {} rows have the number of one epoch: several ranks or runs wrote "
-                               "into one file, so no row is the time of an epoch of the whole run",
+        rows > 1 ? fmt::format("up to {} rows have the same epoch: several ranks or runs wrote to one file, "
+                               "so no row is the time of an epoch of the whole run",
                                rows)
-                 : std::string("the epochs go back: several runs wrote into one file"));
+                 : std::string("the epochs go backwards: several runs wrote to one file"));
   }
   if (run.ranks == 0)
-    findings.warn(
-        "ranks-unknown", run.label(),
-        "neither the file nor the run's name says on how many devices it ran; it is compared with nothing");
+    findings.warn("ranks-unknown", run.label(),
+                  "neither the file nor the run's name gives the number of devices; it is not compared");
   if (!run.unclear.empty())
     findings.refuse("two-readings", run.label(), run.unclear);
   else if (!std::isfinite(epoch_seconds))
-    findings.warn("no-times", run.label(), "it has no times, so nothing can be said of its speed");
+    findings.warn("no-times", run.label(), "it has no times, so nothing can be said about its speed");
 }
 
 void judge_speedup(Findings& findings, const ImportedClaim& claim) {
@@ -111,7 +110,7 @@ void judge_speedup(Findings& findings, const ImportedClaim& claim) {
   const std::string subject = fmt::format("{} against {}", run.label(), claim.baseline->label());
   if (run.epochs.size() != claim.baseline->epochs.size())
     findings.warn("different-epochs", subject,
-                  fmt::format("{} rows against {}: times are compared an epoch, not in total",
+                  fmt::format("{} rows against {}: times per epoch are compared, not totals",
                               run.epochs.size(), claim.baseline->epochs.size()));
   if (claim.apparent_speedup < 1)
     findings.refuse(
@@ -123,8 +122,8 @@ void judge_speedup(Findings& findings, const ImportedClaim& claim) {
   if (claim.apparent_speedup > static_cast<double>(run.ranks))
     findings.refuse(
         "amdahl-superlinear", subject,
-        fmt::format("the apparent speedup {} is above the number of devices {}: the two did not do the "
-                    "same work, or not on the same hardware",
+        fmt::format("the apparent speedup {} is above the number of devices {}: the two did different work, "
+                    "or used different hardware",
                     number(claim.apparent_speedup), run.ranks));
 }
 
@@ -134,8 +133,7 @@ void judge_all(Findings& findings, std::span<const ImportedRun> runs, const Base
       "no-audit", all,
       "the files do not say which samples each rank trained on; a sampler that gives every rank all "
       "samples leaves the same rows, so no speedup of equal work can be claimed");
-  findings.refuse("no-hardware", all,
-                  "the files do not say on what hardware and with which versions the runs were made");
+  findings.refuse("no-hardware", all, "the files do not name the hardware and software versions");
   std::map<std::pair<std::string, std::int64_t>, int> launches;
   for (const ImportedRun& run : runs) ++launches[{run.mode, run.ranks}];
   const bool single =
@@ -143,10 +141,9 @@ void judge_all(Findings& findings, std::span<const ImportedRun> runs, const Base
   if (single)
     findings.warn(
         "single", all,
-        "a configuration that was run once has no interval: another launch may give another number");
+        "a configuration that was run once has no interval: another launch may give a different number");
   if (baselines.empty())
-    findings.refuse("no-baseline", all,
-                    "none of them is known to have run on one device, so there is no speedup");
+    findings.refuse("no-baseline", all, "none is known to have run on one device, so there is no speedup");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What can be claimed from results that came without run files, and what cannot.
+// What can be claimed from results without run files, and what cannot.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ struct ImportedFinding {
   bool refusal = false;
 };
 
-// A run beside the one it is compared with.
+// A run and the one it is compared with.
 struct ImportedClaim {
   const ImportedRun* run = nullptr;
   const ImportedRun* baseline = nullptr;  // null: there is none, or it is the baseline itself

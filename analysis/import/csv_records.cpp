@@ -32,7 +32,7 @@ bool CsvRecords::next(std::vector<std::string>& fields) {
   line_ = next_line_;
   fields.assign(1, "");
   while (at_ < text_.size() && take(text_[at_], fields)) ++at_;
-  if (quoted_) throw input_error("{}:{}: a quote that is not closed", source_, line_);
+  if (quoted_) throw input_error("{}:{}: an unclosed quote", source_, line_);
   end_line();
   return true;
 }
@@ -46,7 +46,7 @@ bool CsvRecords::take(char c, std::vector<std::string>& fields) {
     quoted_ = !quoted_;
   } else if (c == separator_ && !quoted_) {
     if (fields.size() == kMostFields)
-      throw input_error("{}:{}: more than {} fields; no table of epochs", source_, line_, kMostFields);
+      throw input_error("{}:{}: more than {} fields; not a table of epochs", source_, line_, kMostFields);
     fields.emplace_back();
   } else {
     next_line_ += c == '\n' ? 1 : 0;

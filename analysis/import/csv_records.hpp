@@ -9,7 +9,7 @@ namespace lockstep {
 
 // Fields are separated by the one of , ; and tab that the first line has most of, and may stand in double
 // quotes; a line ends with LF, CR LF or CR. Error(bad_input) naming source and line for more fields than a
-// table of results has, and for a quote that is not closed. The text must outlive it.
+// table of results has, and for an unclosed quote. The text must outlive it.
 class CsvRecords {
  public:
   CsvRecords(std::string_view text, std::string source);

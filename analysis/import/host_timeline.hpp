@@ -1,4 +1,4 @@
-// What the host's program was at, moment by moment, by the marks and operators of its trace. Internal to
+// What the host program was doing at each moment, from the marks and operators of its trace. Internal to
 // analysis/import.
 #pragma once
 

@@ -35,8 +35,8 @@ std::string without_non_finite(std::string_view text) {
   return out;
 }
 
-// Makes the tree. The library's own way of it looks each new key up among all of its object before, and says
-// nothing of a key that stands twice.
+// Builds the tree. The library's own builder looks each new key up among all earlier ones of its object, and
+// does not report duplicates.
 class TreeMaker : public Json::json_sax_t {
  public:
   TreeMaker(std::string_view text, const std::string& source) : text_(text), source_(source) {}
@@ -87,7 +87,7 @@ class TreeMaker : public Json::json_sax_t {
 
   Json& place(Json value) {
     if (++values_ > kMostValues)
-      throw input_error("{}: holds more than {} values, the most that is read here", source_, kMostValues);
+      throw input_error("{}: has more than {} values, the limit here", source_, kMostValues);
     if (open_.empty()) return root_ = std::move(value);
     Json& parent = *open_.back();
     if (parent.is_object()) return members_of(parent).back().second = std::move(value);
@@ -101,7 +101,7 @@ class TreeMaker : public Json::json_sax_t {
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
     if (twice != keys.end())
-      throw input_error("{}: {}: the key '{}' stands twice in one object", source_, pointer(), *twice);
+      throw input_error("{}: {}: the key '{}' occurs twice in one object", source_, pointer(), *twice);
   }
 
   // Of the place that is read, as RFC 6901 writes it but for its escapes: /results/0.

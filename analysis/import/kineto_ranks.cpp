@@ -23,8 +23,7 @@ void find_rank(KinetoTrace& trace) {
   if (trace.world_size == 0 && trace.rank < 0) trace.world_size = 1;
   if (trace.world_size == 1) trace.rank = 0;
   if (trace.rank < 0)
-    throw input_error("{}: neither the trace nor its name says of which rank it is; name it ...rank0...",
-                      trace.path);
+    throw input_error("{}: neither the trace nor its name gives the rank; name it ...rank0...", trace.path);
 }
 
 bool share_steps(const RankTrace& a, const RankTrace& b) {
@@ -42,7 +41,7 @@ void add_to(std::vector<RankTrace>& run, RankTrace trace) {
   const auto same = std::find_if(
       run.begin(), run.end(), [&](const RankTrace& other) { return other.trace.rank == trace.trace.rank; });
   if (same != run.end())
-    throw input_error("{} and {} are both of rank {}; keep the traces of each run in a folder of their own",
+    throw input_error("{} and {} are both of rank {}; put the traces of each run into a separate folder",
                       same->trace.path, trace.trace.path, trace.trace.rank);
   run.push_back(std::move(trace));
 }

@@ -1,4 +1,4 @@
-// Traces, one a rank, and which of them belong to one run. Internal to analysis/import.
+// Traces, one per rank, and which of them belong to one run. Internal to analysis/import.
 #pragma once
 
 #include <string>

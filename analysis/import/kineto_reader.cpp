@@ -23,7 +23,7 @@ constexpr std::int64_t kLatest = 4'000'000'000'000'000'000, kLongest = 1'000'000
 
 constexpr std::int64_t kMostElements = std::int64_t{1} << 48;
 
-// Hands the stream to the parser, and lets no value grow beyond bounds.
+// Feeds the stream to the parser and limits the size of each value.
 class BoundedIterator : public StreamIterator {
  public:
   BoundedIterator() = default;
@@ -209,7 +209,7 @@ class TraceParser : public Json::json_sax_t {
   // Exactly: a double does not hold microseconds since 1970 to the nanosecond.
   std::int64_t nanoseconds(double microseconds, std::int64_t whole, std::int64_t most) const {
     if (!(std::abs(microseconds) <= static_cast<double>(most) / 1000))
-      fail(fmt::format("'{}' is {:g} microseconds, which no trace is long", key_, microseconds));
+      fail(fmt::format("'{}' is {:g} microseconds, longer than any trace", key_, microseconds));
     const std::size_t point = text_of_number_.find('.');
     if (point == std::string_view::npos || text_of_number_.find_first_of("eE") != std::string_view::npos)
       return text_of_number_.empty() ? whole * 1000 : std::llround(microseconds * 1000);
@@ -221,15 +221,15 @@ class TraceParser : public Json::json_sax_t {
   }
   std::int64_t count(std::int64_t value, std::int64_t least) const {
     if (value < least || value > 1'000'000)
-      fail(fmt::format("'{}' is {}, which is no number of ranks", key_, value));
+      fail(fmt::format("'{}' is {}, which is not a number of ranks", key_, value));
     return value;
   }
   std::int64_t elements(std::int64_t value) const {
-    if (value < 0 || value > kMostElements) fail(fmt::format("'{}' is {}, which is no size", key_, value));
+    if (value < 0 || value > kMostElements) fail(fmt::format("'{}' is {}, which is not a size", key_, value));
     return value;
   }
   std::int64_t base(std::int64_t value) const {
-    if (value < 0 || value > kLatest) fail(fmt::format("'{}' is {}, which is no time", key_, value));
+    if (value < 0 || value > kLatest) fail(fmt::format("'{}' is {}, which is not a time", key_, value));
     return value;
   }
 

@@ -263,12 +263,12 @@ class RunMaker {
     for (std::int64_t r = 0; r < world_size_ && missing.size() < 60; ++r)
       if (!present.contains(r)) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", r);
     if (!missing.empty())
-      notes_.push_back(fmt::format("of {} ranks, {} {} no trace here, so who waited for whom is not known",
+      notes_.push_back(fmt::format("of {} ranks, {} {} no trace here, so no waiting is attributed",
                                    world_size_, missing,
                                    missing.find(',') == std::string::npos ? "has" : "have"));
     for (const Row& rank : ranks_)
       if (rank.columns.size() < rank.steps.numbers.size())
-        notes_.push_back(fmt::format("{}: {} of its {} steps are in the other traces as well, and are used",
+        notes_.push_back(fmt::format("{}: {} of its {} steps are also in the other traces, and are used",
                                      rank.trace->path, rank.columns.size(), rank.steps.numbers.size()));
   }
 
@@ -280,7 +280,7 @@ class RunMaker {
       wall += run_.steps.wall.values[i];
     }
     notes_.push_back(fmt::format(
-        "the device stood idle for {:.1f} % of the steps, waiting for the host: 'other'", 100 * idle / wall));
+        "the device was idle for {:.1f} % of the steps, waiting for the host: 'other'", 100 * idle / wall));
   }
 
   void note_missing() {

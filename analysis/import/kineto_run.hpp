@@ -1,4 +1,4 @@
-// Traces of the ranks of one run become one run file. Internal to analysis/import but for ImportFacts.
+// Turns the traces of a run's ranks into one run file. Internal to analysis/import except ImportFacts.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-// What a trace does not carry, as the user gives it; empty, 0 or NaN: not given.
+// Facts that a trace lacks, given by the user; empty, 0 or NaN: not given.
 struct ImportFacts {
   std::string mode, model, data, hardware;
   std::string like;        // a run file: model, data, batch and hardware are those of this run
@@ -23,7 +23,7 @@ struct ImportFacts {
 
 struct TraceRun {
   RunData run;
-  std::vector<std::string> notes;  // what was assumed, and what is not known; one sentence each
+  std::vector<std::string> notes;  // assumptions and unknowns, one sentence each
 };
 
 // traces: of one run, different ranks each. Error(bad_input) naming the traces that do not belong together.

@@ -30,7 +30,7 @@ void add(PerStep& into, const std::vector<TraceSpan>& windows, const TraceSpan& 
          seconds(std::min(span.end, window->end) - window->begin)});
 }
 
-// When something on the device was called for, and from which thread.
+// When work on the device was launched, and by which thread.
 struct Call {
   std::int64_t time = 0;
   std::int32_t thread = -1;  // not known
@@ -59,7 +59,8 @@ class StepsOfRank {
     std::vector<TraceStep> steps = trace_.steps;
     if (steps.empty())
       throw input_error(
-          "{}: no step is marked in it; call the profiler's step() once a step, or name another mark by --step-name",
+          "{}: no step is marked in it; call the profiler's step() once a step, or name another mark with "
+          "--step-name",
           trace_.path);
     for (std::size_t i = 1; i < steps.size(); ++i)
       if (steps[i].number <= steps[i - 1].number || steps[i].begin < steps[i - 1].end)
@@ -199,7 +200,7 @@ class StepsOfRank {
     return rows;
   }
 
-  // Where a device's work is counted: what the host loads is not the device's, and what no phase launched
+  // If the device's work is counted: loading on the host does not count, and work that no phase launched
   // prepares the batch.
   static HostPhase launched_in(HostPhase phase) {
     return phase == HostPhase::backward || phase == HostPhase::optimizer ? phase : HostPhase::forward;
@@ -274,7 +275,7 @@ class StepsOfRank {
     return nullptr;
   }
 
-  // When a device's stream had come to each call: by then it had done all kernels launched before.
+  // When a device's stream reached each call: after all kernels launched before it.
   std::vector<std::pair<std::int64_t, std::int64_t>> work_before() const {
     std::vector<std::pair<std::int64_t, std::int64_t>> ends;  // launched, ended
     for (const TraceDeviceTask& task : trace_.tasks)

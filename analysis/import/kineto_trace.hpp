@@ -1,4 +1,4 @@
-// What is kept of one trace of PyTorch's profiler (Kineto, Chrome trace format): one rank's steps, marks,
+// What is kept from a trace of PyTorch's profiler (Kineto, Chrome trace format): one rank's steps, marks,
 // operators, kernels and collectives. Times are nanoseconds on the trace's own scale; add `base` for those
 // since 1970. Internal to analysis/import.
 #pragma once
@@ -13,7 +13,7 @@ struct TraceSpan {
   std::int64_t begin = 0, end = 0;
 };
 
-// What the host's program is at. `wait`: it stands still for gradients. `none`: between steps.
+// What the host program is doing. `wait`: it waits for gradients. `none`: between steps.
 enum class HostPhase : std::uint8_t { none, data, forward, backward, wait, optimizer };
 
 struct TraceStep : TraceSpan {
@@ -69,9 +69,9 @@ struct KinetoTrace {
   void forget_events();  // keeps names and facts
 };
 
-// Streams the file (.json, or .json.gz), whose size is no matter; what is kept takes some 30 bytes an event.
-// step_name: the mark of a step, without its number. Error(bad_input), one line naming the file and the
-// place, for what is no such trace, damaged, nested too deeply or larger than any trace.
+// Streams the file (.json or .json.gz), however large; about 30 bytes per event are kept. step_name: the mark
+// of a step, without its number. Error(bad_input), one line naming the file and the place, for what is no
+// such trace, damaged, nested too deeply or larger than any trace.
 KinetoTrace read_kineto_trace(const std::string& path, const std::string& step_name);
 
 // Whether the file's first bytes are those of such a trace.

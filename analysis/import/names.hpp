@@ -1,4 +1,4 @@
-// How other projects name what they measure. Internal to analysis/import.
+// How other projects name their measurements. Internal to analysis/import.
 #pragma once
 
 #include <cstdint>

@@ -83,21 +83,21 @@ void read_times(ImportedRun& run) {
   const double least = run.times == TimeOf::epoch ? kRunningTotal : kSlowingDown;
   if (!timestamps && growth < least && run.times != TimeOf::since_start) {
     if (growth > 0.01 && times.size() > 2 && pieces.size() == 1)
-      run.assumed.push_back("its times grow from row to row by little: taken for epochs that become slower");
+      run.assumed.push_back("its times grow a little from row to row: taken as epochs that become slower");
     return;
   }
   const bool total = timestamps || (run.times == TimeOf::since_start && growth >= kSlowingDown) ||
                      (run.times == TimeOf::unknown && growth >= kRunningTotal && times.size() > 2);
   if (!total)
     return leave_unclear(
-        run, fmt::format("its times only grow, from {} to {} s: of epochs, or since the start; call the "
+        run, fmt::format("its times only grow, from {} to {} s: per epoch, or since the start? Call the "
                          "column 'elapsed', or give each epoch's own time",
                          number(times.front()), number(times.back())));
   take_differences(run, times);
   run.assumed.push_back(timestamps
-                            ? "its times are taken for the time of day: an epoch takes their difference"
-                            : "its times only grow: taken for totals since the start, of which an epoch "
-                              "takes the difference");
+                            ? "its times are taken as times of day: an epoch takes their difference"
+                            : "its times only grow: taken as totals since the start; an epoch takes the "
+                              "difference");
 }
 
 bool has_times(const ImportedRun& run) {
@@ -115,18 +115,18 @@ void read_total(ImportedRun& run) {
   if (one && run.epoch_count > 1 && run.times != TimeOf::epoch && !(run.total_seconds > 0)) {
     run.total_seconds = run.epochs[0].seconds;
     run.epochs[0].seconds = NAN;
-    run.assumed.push_back(fmt::format("its one time, {} s, is taken for that of its {} epochs together",
+    run.assumed.push_back(fmt::format("its only time, {} s, is taken as the total of its {} epochs",
                                       number(run.total_seconds), run.epoch_count));
   }
   if (!(run.total_seconds > 0) || has_times(run) || !run.unclear.empty()) return;
   const std::int64_t epochs = run.epoch_count > 0 ? run.epoch_count : std::ssize(run.epochs);
   if (epochs > 1 || run.epoch_count == 1) {
-    run.assumed.push_back(fmt::format("an epoch is taken to last its total of {} s by its {} epochs",
+    run.assumed.push_back(fmt::format("an epoch is taken to last its total of {} s divided by its {} epochs",
                                       number(run.total_seconds), epochs));
     if (run.epochs.empty()) run.epochs.push_back({NAN, NAN, NAN, NAN, NAN});
     for (ImportedEpoch& e : run.epochs) e.seconds = run.total_seconds / static_cast<double>(epochs);
   } else {
-    run.unclear = "it has a total time and does not say of how many epochs; add 'epochs'";
+    run.unclear = "it has a total time but no number of epochs; add 'epochs'";
   }
 }
 
@@ -186,10 +186,11 @@ void doubt_single_times(std::vector<ImportedRun>& runs) {
     if (!has_one_time(run)) continue;
     const std::string time = number(run.epochs[0].seconds);
     if (known[run.set])
-      leave_unclear(run, fmt::format("its one time, {} s, may be of an epoch or of all; add 'epochs'", time));
+      leave_unclear(
+          run, fmt::format("its only time, {} s, may be that of one epoch or of all; add 'epochs'", time));
     else
       run.assumed.push_back(
-          fmt::format("its one time, {} s, is compared with others' one time as it stands", time));
+          fmt::format("its only time, {} s, is compared with the only times of others as it is", time));
   }
 }
 
@@ -229,10 +230,10 @@ std::vector<ImportedRun> merge_ranks(std::vector<ImportedRun> runs) {
     if (first.ranks == 0 && written > 1) first.ranks = written;
     first.name = without_rank(first.name);
     first.assumed.push_back(
-        written > 1 ? fmt::format("the files of {} ranks are taken for one run, whose epochs last as long as "
+        written > 1 ? fmt::format("the files of {} ranks are taken as one run, whose epochs last as long as "
                                   "the slowest rank's",
                                   written)
-                    : fmt::format("it is what rank {} wrote of the run", first.rank));
+                    : fmt::format("it is the file of rank {}", first.rank));
   }
   std::vector<ImportedRun> result;
   for (std::size_t i = 0; i < runs.size(); ++i)

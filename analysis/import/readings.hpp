@@ -1,5 +1,5 @@
-// What the numbers of a run of another project mean: what is read from names, from how times grow, and from
-// what stands beside them. Internal to analysis/import.
+// What the numbers of another project's run mean: read from names, from how times grow, and from neighbouring
+// values. Internal to analysis/import.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 namespace lockstep {
 
 // Fills in mode and ranks from the run's name and its folder's; accuracies above 1.5 are percentages and
-// become shares; times since the start become those of epochs, a total is divided by its epochs. What can be
-// read in two ways is `unclear`, what was decided stands in `assumed`.
+// become shares; times since the start become those of epochs, a total is divided by its epochs. Ambiguous
+// times become `unclear`; decisions are noted in `assumed`.
 void settle(ImportedRun& run);
 
 // Records of one epoch, as of training and of evaluation, become one row, unless two of them say the same.

@@ -41,7 +41,7 @@ std::string new_folder(const std::string& into, const std::string& name) {
     throw input_error(
         "{}: {}", folder.string(),
         error ? "cannot be made: " + error.message()
-              : "is there already: this was imported before; choose another folder by --into DIR");
+              : "already exists: this was imported before; choose another folder with --into DIR");
   return folder.string();
 }
 

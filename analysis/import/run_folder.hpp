@@ -1,5 +1,5 @@
-// Where imported runs and benchmarks go: a folder each, named by what is in it. Internal to analysis/import
-// but for its two functions.
+// Where imported runs and benchmarks are written: one folder each, named by its content. Internal to
+// analysis/import except its two functions.
 #pragma once
 
 #include <string>

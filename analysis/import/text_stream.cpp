@@ -50,13 +50,13 @@ struct TextStream::Unpacker {
     int status = Z_OK;
     const char* said = gzerror(file, &status);
     if (status == Z_BUF_ERROR)
-      throw input_error("{}: is cut off: its compressed data ends too early; fetch it again", path);
+      throw input_error("{}: is truncated: its compressed data ends too early; fetch it again", path);
     if (status == Z_ERRNO) throw input_error("{}: cannot be read: {}", path, errno_text(errno));
     if (bytes < 0) throw input_error("{}: is damaged ({}); fetch it again", path, said);
     unpacked += static_cast<std::uint64_t>(bytes);
     if (unpacked > most)
-      throw input_error("{}: unpacks to more than {} bytes, {} times its size; no trace does", path, most,
-                        kMostExpansion);
+      throw input_error("{}: decompresses to more than {} bytes, {} times its size; no trace does", path,
+                        most, kMostExpansion);
     return static_cast<std::size_t>(bytes);
   }
 

@@ -1,5 +1,5 @@
-// The bytes of a JSON file one after another, plain or unpacked from gzip, without holding more than a piece
-// of them. Internal to analysis/import.
+// The bytes of a JSON file, plain or decompressed from gzip, read piece by piece. Internal to
+// analysis/import.
 #pragma once
 
 #include <cstddef>

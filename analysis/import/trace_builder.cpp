@@ -42,7 +42,7 @@ bool is_host_collective(std::string_view name) {
   return starts_with_any(name, kBegins);
 }
 
-// Calls of collectives and waiting for them: never compute.
+// Collective calls and waits for them: never compute.
 bool is_call(std::string_view name) {
   constexpr std::array<std::string_view, 5> kBegins = {"c10d::", "record_param_comms",
                                                        "nccl:", "_c10d_functional::", "c10d_functional::"};

@@ -1,5 +1,5 @@
-// Sorts the events of a Kineto trace by what they are, and keeps what tells where a step's time goes.
-// Internal to analysis/import.
+// Classifies the events of a Kineto trace, and keeps those that show where a step's time goes. Internal to
+// analysis/import.
 #pragma once
 
 #include <map>

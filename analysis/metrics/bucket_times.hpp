@@ -1,5 +1,5 @@
-// What each gradient bucket costs in a mean step: when it is ready, how long it is transferred and waited
-// for, and how much of that no compute covers. Pure.
+// The cost of each gradient bucket in a mean step: when it is ready, how long its transfer and waiting take,
+// and how much of that is exposed. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct BucketTimes {
   std::int32_t bucket = 0;
   std::int64_t events = 0;
   double bytes = 0, ready = 0, start = 0, end = 0, transfer = 0, wait = 0;
-  // Where compute ends before communication does, exposed time is what lies at the end of it: the file does
-  // not record the intervals of compute, but how much of the step's communication they leave exposed.
+  // Exposed time is taken to lie at the end of the step's communication, after compute has ended: the file
+  // records how much communication is exposed, but not the intervals of compute.
   double exposed = 0;
 };
 

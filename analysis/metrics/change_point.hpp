@@ -1,4 +1,4 @@
-// Where the level of a run's step times changes: the end of its warm-up, and whether it drifts. Pure.
+// Changes of level in a run's step times: the end of its warm-up, and drift. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace lockstep {
 // what is left until nothing is found.
 std::int64_t warmup_steps(std::span<const double> step_seconds);
 
-// Steps that go on at another level.
+// A change of the steps to another level.
 struct LevelChange {
   std::int64_t at = 0;           // the first step of the second part
   double before = 0, after = 0;  // seconds, medians of the two parts

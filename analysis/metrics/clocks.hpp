@@ -1,4 +1,4 @@
-// Whether the ranks' clocks agree, by what all of them end together. Pure.
+// Whether the ranks' clocks agree, judged by operations that end on all ranks together. Pure.
 #pragma once
 
 #include <cstdint>

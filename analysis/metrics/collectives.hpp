@@ -1,4 +1,4 @@
-// The events of /comm matched across the ranks: which of them are one collective. Pure.
+// The events of /comm matched across the ranks: which events belong to one collective. Pure.
 #pragma once
 
 #include <cstdint>

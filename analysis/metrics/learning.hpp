@@ -1,4 +1,4 @@
-// How fast a model learns, apart from how fast its steps are. Pure.
+// How fast a model learns, independently of the speed of its steps. Pure.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ struct LearningPoint {
   double metric = 0;                // NaN: not measured
 };
 
-// The first point at which the metric is as good as the target; null when it never is (censored).
+// The first point at which the metric reaches the target; null if it never does (censored).
 const LearningPoint* first_at_target(std::span<const LearningPoint> curve, double target,
                                      bool higher_is_better);
 
@@ -25,8 +25,8 @@ double target_near(double best, double chance);
 // others. Nothing when half of them or more never did.
 std::optional<double> censored_median(std::span<const std::optional<double>> values);
 
-// Samples to the target on the baseline by those of the group: 1 when parallel training learns as much from a
-// sample, below 1 when it needs more of them.
+// The baseline's samples to the target divided by the group's: 1 if parallel training learns as much per
+// sample, below 1 if it needs more samples.
 double statistical_efficiency(double baseline_samples, double samples);
 
 // McCandlish et al. 2018: tr(Sigma) / |G|^2, in samples, from the squared norms of gradients over a small and

@@ -1,4 +1,4 @@
-// Least squares with two coefficients, which is all that the models here need. Pure.
+// Least squares with two coefficients, all that the models here need. Pure.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// The link behind measured all-reduces, and what it says about bucket sizes. What a message costs on a link:
+// A link fitted to measured all-reduces, and what it says about bucket sizes. What a message costs on a link:
 // base/link.hpp. Pure.
 #pragma once
 
@@ -12,14 +12,14 @@ namespace lockstep {
 
 struct MessageTime {
   double bytes = 0, seconds = 0;
-  double count = 1;  // how many messages this stands for
+  double count = 1;  // number of messages that this represents
 };
 
-// The link behind measured all-reduces of p > 1 ranks, by a robust fit of relative errors. Nothing with fewer
-// than two sizes that differ by a factor of 1.5: latency and bandwidth could not be told apart.
+// The link fitted to measured all-reduces of p > 1 ranks, by a robust fit of relative errors. Nothing with
+// fewer than two sizes that differ by a factor of 1.5: latency and bandwidth could not be told apart.
 std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks);
 
-// The same behind measured messages from one rank to another.
+// The same for measured messages from one rank to another.
 std::optional<Link> fit_message_link(std::span<const MessageTime> messages);
 
 // The bucket size b that costs least, b* = sqrt(s o w): s gradient bytes, w algorithm bandwidth, o seconds

@@ -5,14 +5,13 @@
 
 namespace lockstep {
 
-std::optional<double> ideal_bubble(const std::string& schedule, std::int64_t stages,
-                                   std::int64_t micro_batches, std::int64_t chunks) {
+std::optional<double> ideal_bubble(PipelineSchedule schedule, std::int64_t stages, std::int64_t micro_batches,
+                                   std::int64_t chunks) {
   if (stages < 1 || micro_batches < 1 || chunks < 1) return {};
   const double p = static_cast<double>(stages), m = static_cast<double>(micro_batches);
-  if (schedule == "layerwise") return 1 - 1 / p;
-  if (schedule == "gpipe" || schedule == "1f1b") return (p - 1) / (m + p - 1);
-  if (schedule == "interleaved") return (p - 1) / (static_cast<double>(chunks) * m + p - 1);
-  return {};
+  if (schedule == PipelineSchedule::layerwise) return 1 - 1 / p;
+  const double v = schedule == PipelineSchedule::interleaved ? static_cast<double>(chunks) : 1;
+  return (p - 1) / (v * m + p - 1);
 }
 
 double measured_bubble(std::span<const double> busy, double seconds) {

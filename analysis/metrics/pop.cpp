@@ -6,8 +6,8 @@ namespace lockstep {
 
 namespace {
 
-// One rank on its way through the run. "now" is the replayed clock, "cursor" the recorded time up to which
-// the rank's work has been replayed.
+// The replay of one rank. "now" is the replayed clock, "cursor" the recorded time up to which the rank's work
+// has been replayed.
 class ReplayedRank {
  public:
   ReplayedRank(const StepTable& steps, std::int64_t rank, std::vector<double>& step_seconds)
@@ -15,15 +15,15 @@ class ReplayedRank {
     begin_step();
   }
 
-  // Does the work before the event, which may be of a later step, and says when the rank comes to it.
+  // Replays the work before the event, which may be in a later step, and returns when the rank reaches it.
   double arrive(std::int64_t step, double ready) {
     while (step_ < step) finish_step();
     work_until(ready);
     return now_;
   }
 
-  // The collective ends for all at `end_now`. Blocking: the rank stood still, as far as the step's exposed
-  // communication bears that out; the rest was work.
+  // The collective ends for all at `end_now`. Blocking: the rank waited, as far as the step's exposed
+  // communication confirms it; the rest was work.
   void pass(bool blocking, double start, double end, double end_now) {
     if (!blocking) {
       pending_now_ = std::max(pending_now_, end_now);

@@ -101,8 +101,8 @@ std::vector<Quantities> batch_means(std::span<const Quantities> steps) {
   return means;
 }
 
-// The launch of the median wall time, or the mean of the two in the middle. Not the median of each quantity:
-// those would be of several launches, and a whole less than its parts.
+// The launch with the median wall time, or the mean of the middle two. Not the median of each quantity: those
+// would come from different launches and not add up.
 Quantities median_of(std::vector<Quantities> launches) {
   const auto by_wall = [](const Quantities& a, const Quantities& b) {
     return a[Quantity::wall] < b[Quantity::wall];

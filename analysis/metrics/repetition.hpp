@@ -1,6 +1,6 @@
-// Estimates of what a step costs in a group of launches, and how far off they may be. The unit of repetition
-// is a launch: what counts is how far the launches lie apart. Pure; nothing is drawn, so the same steps give
-// the same digits.
+// Estimates of the cost of a step in a group of launches, with intervals. The unit of repetition is a launch:
+// intervals come from the spread between launches. Pure and deterministic: the same steps give the same
+// digits.
 #pragma once
 
 #include <cstdint>

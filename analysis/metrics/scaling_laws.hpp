@@ -1,4 +1,4 @@
-// Laws of scaling, fitted to speedups at several numbers of ranks. Pure.
+// Scaling laws, fitted to speedups at several numbers of ranks. Pure.
 #pragma once
 
 #include <cstdint>

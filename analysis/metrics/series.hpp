@@ -1,4 +1,4 @@
-// Step times as a series whose neighbours resemble each other: how far its means vary by chance. Pure.
+// Step times as an autocorrelated series: how much its means vary by chance. Pure.
 #pragma once
 
 #include <algorithm>
@@ -7,13 +7,13 @@
 
 namespace lockstep {
 
-// Noise taken for a first-order autoregression, AR(1).
+// Noise, modelled as first-order autoregression, AR(1).
 struct SeriesNoise {
   double sigma = 0;  // of one value
   double rho = 0;    // correlation of neighbours, 0 to 0.98
   // Variance of the mean of n neighbours, in units of sigma^2.
   double variance_of_mean(double n) const;
-  // So many independent values tell as much of their mean as n neighbours do, for large n.
+  // The number of independent values that are worth n successive ones for the mean, for large n.
   double independent(double n) const { return n * (1 - rho) / (1 + rho); }
   // A critical value for a squared difference in units of its variance, where sigma and rho come from n
   // values: the larger, the fewer independent ones there are among them, and three times as large at the

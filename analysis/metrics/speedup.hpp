@@ -1,4 +1,4 @@
-// Speedup and what follows from it. Pure.
+// Speedup and the quantities that follow from it. Pure.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ double exposed_transfer(const StepModel& model, const Link& link, std::int64_t r
 
 namespace {
 
-// Of passes that take `compute` on the mean rank: what a rank stands idle.
+// For passes that take `compute` on the mean rank: the idle time of a rank.
 double bubble_of(const StageModel& p, std::int64_t stages, double compute) {
   const double m = static_cast<double>(p.micro_batches), fill = static_cast<double>(stages - 1);
   return compute * ((p.longest - 1) * (m - 1) / m + fill / (m * static_cast<double>(p.chunks)));

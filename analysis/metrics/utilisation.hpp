@@ -1,4 +1,4 @@
-// What share of the hardware's arithmetic training uses. Pure.
+// The share of the hardware's arithmetic that training uses. Pure.
 #pragma once
 
 #include <cstdint>

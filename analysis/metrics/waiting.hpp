@@ -1,4 +1,4 @@
-// How the time in collectives splits into transfer and waiting for a late rank. Pure.
+// Splits the time in collectives into transfer and waiting for a late rank. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-// One collective seen by all ranks. The rank that arrives last waits for nobody, so the shortest duration is
+// One collective as seen by all ranks. The rank that arrives last does not wait, so the shortest duration is
 // the transfer and that rank is the straggler.
 struct CollectiveSplit {
   double transfer = 0;        // seconds
@@ -36,8 +36,8 @@ struct WaitingTimes {
 WaitingTimes match_collectives(const CommTable& comm, const Collectives& collectives,
                                std::int64_t first_steady_step = 0);
 
-// Where the waiting comes from. persistent: one rank causes three fifths of it or more; roaming: no rank
-// causes more than its share by half; uneven: between the two.
+// Who causes the waiting. persistent: one rank causes three fifths of it or more; roaming: no rank causes
+// more than 1.5 times its share; uneven: in between.
 enum class Straggler { none, persistent, roaming, uneven };
 struct Lateness {
   Straggler kind = Straggler::none;

@@ -1,4 +1,4 @@
-// Analysis: everything that an output shows, from the runs to the claims.
+// Analysis: everything that outputs show, from the runs to the claims.
 #pragma once
 
 #include <string>
@@ -26,7 +26,7 @@ struct Analysis {
   }
 };
 
-// A finding and what it was found in: a run's path, a group's label, or "ddp x2 against seq".
+// A finding and its subject: a run's path, a group's label, or "ddp x2 against seq".
 struct ReportedFinding {
   std::string subject;
   const Finding* finding;

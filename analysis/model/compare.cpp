@@ -15,7 +15,7 @@ namespace {
 bool is_candidate(const GroupSummary& candidate, const GroupSummary& group, Baseline kind) {
   if (!candidate.measured() || candidate.group == group.group) return false;
   const Launch& launch = candidate.group->any();
-  if (kind == Baseline::seq) return launch.header.mode == "seq";
+  if (kind == Baseline::seq) return launch.is_sequential();
   return launch.ranks == 1 && launch.header.mode == group.group->any().header.mode;
 }
 
@@ -34,7 +34,7 @@ auto preference(const GroupSummary& candidate, const GroupSummary& group,
   return std::tuple(refusals, std::ssize(findings), differing, candidate.step_seconds.value);
 }
 
-// What a run of one of the two does not allow to be claimed, is not claimed of both.
+// A claim that a run of either side forbids is not made about the pair.
 void add_refusals_of_runs(std::vector<Finding>& findings, const GroupSummary& group) {
   for (const Finding& finding : group.findings)
     if (finding.rule->refuses == Claim::speedup)

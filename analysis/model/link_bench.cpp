@@ -60,7 +60,7 @@ std::vector<Sized> resampled(const std::vector<Sized>& sized, RandomStream& rand
   return result;
 }
 
-// Repetitions of each size are drawn anew: the interval is that of this launch, not of others to come.
+// Resamples the repetitions of each size: the interval covers this launch, not future ones.
 std::optional<BenchLink> link_of(const std::vector<Sized>& sized, Fit fit, std::int64_t ranks,
                                  const std::string& uuid) {
   const auto point = fitted(sized, fit, ranks);

@@ -1,4 +1,4 @@
-// LinkBench: one file of commbench, reduced to times and bandwidths by size and to the link behind them.
+// LinkBench: one file of commbench, reduced to times and bandwidths by size and to the fitted link.
 #pragma once
 
 #include <cstdint>

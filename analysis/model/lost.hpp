@@ -1,4 +1,4 @@
-// Where the time goes that a group loses against its baseline.
+// Where a group loses time against its baseline.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,9 @@ struct Lost {
   // waiting for it, and counts as waiting for it. 0 unless one rank is always the late one.
   double late_rank_itself = 0;
 };
+
+// The part's name in tables for people: "waiting" and "transfer" for the two of communication.
+const char* short_name(LossPart part);
 
 // Nothing where one of the budgets is refused, or what the ranks waited.
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline);

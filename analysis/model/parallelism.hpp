@@ -1,4 +1,4 @@
-// What a group of more than one rank shows of parallel efficiency, its link and its use of the hardware.
+// Parallel efficiency, link and hardware utilisation of a group of more than one rank.
 #pragma once
 
 #include <optional>

@@ -6,7 +6,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
-#include "base/mode.hpp"
+#include "base/pipeline_schedule.hpp"
 
 namespace lockstep {
 
@@ -18,13 +18,12 @@ constexpr double kMegabyte = 1 << 20;
 constexpr double kUsualBucket = 25, kUsualFirstBucket = 1;  // parallel.bucket_mb and first_bucket_mb
 
 StepKind kind_of(const Launch& launch) {
-  const auto mode = named<Mode>(launch.header.mode);
-  if (mode == Mode::parameter_server) return StepKind::server;
+  if (launch.mode() == Mode::parameter_server) return StepKind::server;
   if (!launch.splits_the_model()) return StepKind::ring;
-  return mode == Mode::hybrid ? StepKind::grid : StepKind::pipeline;
+  return launch.mode() == Mode::hybrid ? StepKind::grid : StepKind::pipeline;
 }
 
-// Ranks of one node share its memory and its clock, on CPUs its cores too.
+// Ranks of one node share its memory and clock, and on CPUs its cores.
 bool share_alike(const Launch& a, const Launch& b) {
   return a.on_gpu() || a.ranks * b.nodes == b.ranks * a.nodes;
 }
@@ -147,7 +146,7 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   p.stages =
       static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));
   p.chunks = static_cast<std::int64_t>(setting_or(launch, "parallel.chunks", 1));
-  if (launch.setting("parallel.schedule") != "layerwise")
+  if (named<PipelineSchedule>(launch.setting("parallel.schedule")) != PipelineSchedule::layerwise)
     p.micro_batches = static_cast<std::int64_t>(setting_or(launch, "parallel.micro_batches", 1));
   double most = 0, all = 0;
   for (const double seconds : launch.stage_seconds) most = std::max(most, seconds), all += seconds;

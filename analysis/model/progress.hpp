@@ -1,4 +1,4 @@
-// How far a run that is still running has come, by what its file says.
+// The progress of a run in progress, from its file.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,7 @@ void add_once(RunSet& set, LinkBench bench) {
   set.notes.push_back(fmt::format("{} is a copy of {}, and counts once", bench.path, known->path));
 }
 
-// Of runs that were stopped and gone on from, the joined one. In order of file.
+// Runs that resumed from each other, joined. In order of file.
 std::vector<Launch> read_launches(const std::vector<std::string>& paths,
                                   std::vector<std::string>& unreadable) {
   std::map<std::size_t, Launch> launches;
@@ -99,7 +99,7 @@ FoundFiles find_files(const std::vector<std::string>& paths) {
   for (const TreeFile& file : tree.files) {
     const std::string name = fs::path(file.path).filename().string();
     const bool ours = is_file_of_ours(name);
-    // What a finished run has left behind.
+    // What a finished run leaves behind.
     if (!file.given && name.ends_with(kPartial) &&
         names.contains(file.path.substr(0, file.path.size() - kPartial.size())))
       continue;

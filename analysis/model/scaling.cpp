@@ -58,8 +58,8 @@ Points points_of(const ScalingSeries& series, const GroupSummary& base) {
 
 using Fit = std::function<double(const Points&)>;
 
-// A coefficient of the law that lies between `least` and `most`: by `fit`, and its interval by `free`, which
-// knows no bounds, so that it is as wide as the launches lie apart.
+// A coefficient of the law within `least` and `most`, by `fit`; its interval comes from the unconstrained
+// `free`, so that its width follows the spread of the launches.
 Estimate fitted(const ScalingSeries& series, const GroupSummary& base, const Fit& fit, const Fit& free,
                 double least, double most) {
   const auto metric = [&](std::span<const Quantities> steps) { return free(points_of(series, steps)); };

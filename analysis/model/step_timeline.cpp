@@ -10,16 +10,10 @@ namespace lockstep {
 
 namespace {
 
-struct PhaseColumn {
-  Quantity phase;
-  Matrix<double> StepTable::*column;
-};
-constexpr PhaseColumn kInOrder[] = {
-    {Quantity::data, &StepTable::data},           {Quantity::h2d, &StepTable::h2d},
-    {Quantity::forward, &StepTable::forward},     {Quantity::backward, &StepTable::backward},
-    {Quantity::bubble, &StepTable::bubble},       {Quantity::comm_exposed, &StepTable::comm_exposed},
-    {Quantity::optimizer, &StepTable::optimizer}, {Quantity::other, &StepTable::other},
-};
+// The order in which a step goes through its phases.
+constexpr Quantity kInOrder[] = {Quantity::data,      Quantity::h2d,    Quantity::forward,
+                                 Quantity::backward,  Quantity::bubble, Quantity::comm_exposed,
+                                 Quantity::optimizer, Quantity::other};
 
 std::vector<std::int32_t> steps_of(const Collectives& matched, const CommTable& comm) {
   std::vector<std::int32_t> steps;
@@ -32,11 +26,11 @@ std::vector<std::int32_t> steps_of(const Collectives& matched, const CommTable& 
 std::vector<QuantitySpan> phase_spans(const StepTable& steps, std::int64_t rank, std::int64_t step) {
   std::vector<QuantitySpan> spans;
   double now = steps.start.at(rank, step);
-  for (const PhaseColumn& phase : kInOrder) {
-    const Matrix<double>& column = steps.*phase.column;
+  for (const Quantity phase : kInOrder) {
+    const Matrix<double>& column = steps.*column_of(phase).column;
     const double length = column.columns == steps.steps() ? column.at(rank, step) : 0;
     if (length <= 0) continue;
-    spans.push_back({phase.phase, now, now + length});
+    spans.push_back({phase, now, now + length});
     now += length;
   }
   return spans;

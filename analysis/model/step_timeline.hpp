@@ -1,4 +1,4 @@
-// What a rank did when, in one step: from the lengths in /steps and the events in /comm. Pure.
+// When a rank did what in one step: from the lengths in /steps and the events in /comm. Pure.
 #pragma once
 
 #include <cstdint>

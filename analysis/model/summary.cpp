@@ -92,7 +92,7 @@ void summarise_communication(GroupSummary& s) {
   summarise_collectives(s);
 }
 
-// The same kind of finding of several launches is said once, by the first.
+// If several launches have the same kind of finding, it is reported once, by the first.
 void collect_findings(GroupSummary& s) {
   s.findings = check_group(*s.group);
   for (const Launch* launch : s.group->launches) {
@@ -129,7 +129,7 @@ WorkloadSummary summarise(const Workload& workload) {
   WorkloadSummary summary{&workload, {}};
   for (const LaunchGroup& group : workload.groups) summary.groups.push_back(summarise_group(group));
   for (GroupSummary& group : summary.groups) {
-    if (!group.measured() || group.group->any().header.mode == "seq") continue;
+    if (!group.measured() || group.group->any().is_sequential()) continue;
     group.against_seq = compare_with(group, summary.groups, Baseline::seq);
     if (group.group->any().ranks > 1)
       group.against_one = compare_with(group, summary.groups, Baseline::one_rank);

@@ -1,4 +1,5 @@
-// What is known of each group and claimed of it against its baselines: the numbers that every output shows.
+// What is known about each group and claimed about it against its baselines: the numbers that every output
+// shows.
 #pragma once
 
 #include <optional>
@@ -24,7 +25,7 @@ struct Comparison {
   std::optional<Quality> quality;
   // Launches of each until the speedup's interval leaves out 1; nothing beyond kMostLaunches.
   std::optional<std::int64_t> launches_to_decide;
-  const Finding* refused() const;  // why there is no speedup, or null
+  const Finding* refused() const;  // why there is no speedup; null: there is one
 };
 
 struct Range {

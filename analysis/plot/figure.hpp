@@ -1,4 +1,4 @@
-// A figure as data: panels of curves, rectangles, arrows and words. render/svg.cpp draws it for the page,
+// A figure as data: panels of curves, rectangles, arrows and texts. render/svg.cpp draws it for the page,
 // render/gnuplot_script.cpp for papers.
 #pragma once
 
@@ -90,9 +90,10 @@ struct Figure {
   std::vector<Panel> panels = {};  // row by row
   int columns = 1;
   int width = 640, height = 400;  // of the whole figure, in points of an SVG
-  std::string note = {};          // what a reader must know of these data, beside the picture's own caption
-  bool zoomable = false;          // along x, on the page
-  bool empty() const;             // so are all of its panels
+  // what a reader must know about these data, in addition to the picture's caption
+  std::string note = {};
+  bool zoomable = false;  // along x, on the page
+  bool empty() const;     // so are all of its panels
 };
 
 }  // namespace lockstep

@@ -13,66 +13,63 @@ constexpr Picture kPictures[] = {
     {"table", "", "Summary", "Medians over the launches; in brackets the 95 % interval.", table_figure},
     {"comparison", "", "Comparison",
      "Training loss, validation metric and training time of each epoch, and the speedup against train_seq. "
-     "Curves are medians over the launches, bars reach from the smallest to the largest; of the speedup they "
-     "are the 95 % interval.",
+     "Curves are medians over the launches, bars the range of the launches, for the speedup its 95 % "
+     "interval.",
      comparison_figure},
     {"total_time", "scaling", "Training time",
-     "All steady steps of a launch, evaluation not counted; median over launches with its 95 % interval.",
+     "All steady steps of a launch, without evaluation; median over launches with its 95 % interval.",
      total_time_figure},
     {"speedup", "scaling", "Speedup",
-     "How many times as fast as train_seq, with the 95 % interval. The dashed line is the ideal: as many "
-     "times as there are ranks. A refused speedup is not drawn.",
+     "How many times as fast as train_seq, with the 95 % interval. The dashed line is the ideal, the number "
+     "of ranks. A refused speedup is not drawn.",
      speedup_figure},
     {"efficiency", "scaling", "Efficiency",
      "Speedup divided by ranks, with the 95 % interval. The dashed line is the ideal.", efficiency_figure},
     {"throughput", "scaling", "Throughput",
-     "Samples per second of all ranks together, with the 95 % interval. The dashed line is what train_seq "
-     "does, times the ranks.",
+     "Samples per second over all ranks, with the 95 % interval. The dashed line is train_seq times the "
+     "number of ranks.",
      throughput_figure},
     {"epoch_time", "time", "Time of an epoch",
-     "Training time of each epoch, evaluation not counted: median over launches, smallest to largest.",
-     epoch_time_figure},
-    {"accuracy", "learning", "Validation metric",
-     "After each epoch: median over launches, smallest to largest.", accuracy_figure},
+     "Training time of each epoch, without evaluation: median and range of the launches.", epoch_time_figure},
+    {"accuracy", "learning", "Validation metric", "After each epoch: median and range of the launches.",
+     accuracy_figure},
     {"accuracy_time", "learning", "Validation metric against time",
-     "The same against the training time that was spent until then: medians over the launches. Further left "
-     "is sooner.",
+     "The same against the training time so far: medians over the launches. Further left is faster.",
      accuracy_time_figure},
     {"loss_samples", "learning", "Loss against samples",
-     "Training loss against samples trained on, of the launch whose time is the median; means of "
-     "neighbouring steps. Curves that lie on each other learn equally much from a sample.",
+     "Training loss against samples trained on, of the launch with the median time; means of successive "
+     "steps. Curves that coincide learn equally much per sample.",
      loss_samples_figure},
     {"loss_time", "learning", "Loss against time",
-     "The same against the time since the first step, evaluation between the epochs counted.",
+     "The same against the time since the first step, evaluation between the epochs included.",
      loss_time_figure},
     {"budget", "time", "Where a step's time goes",
      "The mean steady step by phase, mean over ranks. The phases add up to the wall time of the step. "
-     "Communication that is hidden behind computation is not part of it.",
+     "Communication hidden by computation is not part of it.",
      budget_figure},
     {"communication", "communication", "Communication, exposed and overlapped",
-     "Time of a step in collectives: exposed, which makes the step longer, and overlapped, which computation "
+     "Time of a step in collectives: exposed, which lengthens the step, and overlapped, which computation "
      "hides.",
      communication_figure},
     {"bandwidth", "communication", "Bandwidth against message size",
-     "Bus bandwidth of the all-reduces in training, by the size of the message: median transfer time of the "
-     "fastest rank, of the launch whose time is the median. Beside them, where there are any, those of "
-     "commbench on this hardware.",
+     "Bus bandwidth of the all-reduces in training, by message size: median transfer time of the fastest "
+     "rank, of the launch with the median time; also those of commbench on this hardware, if there are any.",
      bandwidth_figure},
     {"imbalance", "ranks", "The ranks",
-     "Mean steady step of each rank, of the launch whose time is the median. A rank that computes or loads "
+     "Mean steady step of each rank, of the launch with the median time. A rank that computes or loads "
      "longer makes the others communicate longer: they wait for it.",
      nullptr, imbalance_figure},
     {"timeline", "ranks", "A step",
-     "The steady step whose wall time is the median. Above, the phases of the rank, laid end to end, "
-     "with the time that no phase accounts for last; below, the collectives as they were recorded, one "
-     "colour a bucket in turn. An arrow leads from the rank that came to a collective first to the one that came last.",
+     "The steady step with the median wall time. Above, the phases of the rank, end to end, with the time "
+     "that no phase accounts for last; below, the collectives as recorded, with colours alternating by "
+     "bucket. An arrow leads from the first rank of a collective to the last.",
      nullptr, timeline_figure},
     {"pipeline", "pipeline", "A step of the pipeline",
-     "The passes of the micro-batches through each rank's stages, as they were recorded, in the steady step "
-     "whose wall time is the median. What is blank is the bubble, communication, and the optimizer.",
+     "The passes of the micro-batches through each rank's stages, as recorded, in the steady step with the "
+     "median wall time. Gaps are the bubble, communication and the optimizer.",
      nullptr, pipeline_figure},
     {"confusion", "learning", "Confusion matrix",
-     "Of the validation split after the last epoch, of the launch whose time is the median. Rows are the "
+     "Of the validation split after the last epoch, of the launch with the median time. Rows are the "
      "true class; the colour is the share of the row.",
      nullptr, confusion_figure},
 };
@@ -167,7 +164,7 @@ PictureInput picture_input(const Analysis& analysis, const WorkloadSummary& work
   PictureInput input{analysis, workload, {}};
   const auto measured = std::count_if(workload.groups.begin(), workload.groups.end(), is_measured);
   if (measured > static_cast<std::ptrdiff_t>(kPictureGroups))
-    input.left_out = fmt::format("Drawn are {} of {} configurations: those of one rank, then the fastest.",
+    input.left_out = fmt::format("{} of {} configurations are drawn: those of one rank, then the fastest.",
                                  kPictureGroups, measured);
   return input;
 }
@@ -207,7 +204,7 @@ std::string file_word(const std::string& text) {
 std::vector<DrawnSeries> scaling_series(const PictureInput& input) {
   std::vector<DrawnSeries> all;
   for (const GroupDetail& group : input.groups) {
-    if (group.summary->group->any().header.mode == "seq") continue;
+    if (group.summary->group->any().is_sequential()) continue;
     const std::string name = without_ranks(*group.summary->group);
     auto found = std::find_if(all.begin(), all.end(), [&](const DrawnSeries& s) { return s.name == name; });
     if (found == all.end())

@@ -1,5 +1,5 @@
 // The pictures of a report: one table. A new picture is a row in pictures.cpp and a function that makes its
-// figure from what is below; an empty figure means that these runs do not have what it shows.
+// figure from the data below; an empty figure means that these runs lack what it shows.
 #pragma once
 
 #include <span>

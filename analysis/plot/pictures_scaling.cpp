@@ -73,7 +73,7 @@ Figure single(Panel panel) {
 
 const GroupDetail* sequential(const PictureInput& input) {
   for (const GroupDetail& group : input.groups)
-    if (group.summary->group->any().header.mode == "seq") return &group;
+    if (group.summary->group->any().is_sequential()) return &group;
   return nullptr;
 }
 

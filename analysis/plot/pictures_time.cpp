@@ -20,7 +20,7 @@ struct PhaseLook {
   const char* name;
   Colour colour;
 };
-// Phases that stand beside each other have colours that differ in brightness, too.
+// Adjacent phases have colours that also differ in brightness.
 constexpr std::array kPhases = {PhaseLook{Q::data, "data", kYellow},
                                 PhaseLook{Q::h2d, "copy to device", kOrange},
                                 PhaseLook{Q::forward, "forward", kSky},
@@ -88,8 +88,8 @@ BoxSet& set_named(Panel& panel, const std::string& name, Colour colour) {
   return panel.boxes.emplace_back(BoxSet{name, colour, {}});
 }
 
-// From the rank that came first to a collective to the one that it waited for, in the lower halves of their
-// lanes, where their parts of it are.
+// From the first rank of a collective to the one that it waited for, in the lower halves of their lanes,
+// where the collective is drawn.
 void add_wait(Panel& panel, const TimelineWait& wait) {
   const auto lower_half = [](std::int64_t rank) { return -0.67 - static_cast<double>(rank); };
   panel.arrows.push_back({1e3 * wait.begin, lower_half(wait.rank), 1e3 * wait.end, lower_half(wait.late_rank),

@@ -142,7 +142,7 @@ GroupDetail read_group_detail(const GroupSummary& summary, std::size_t most) {
       book_idle_as_bubble(run);
       if (run.header.uuid == launch.header.uuid && run.steps.steps() == std::ssize(launch.steps))
         detail.runs.push_back(make_detail(run, launch));
-    } catch (const Error&) {  // it was readable a moment ago; the pictures do without it
+    } catch (const Error&) {  // it was readable a moment ago; the pictures go without it
     }
   }
   return detail;

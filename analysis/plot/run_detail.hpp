@@ -1,5 +1,5 @@
-// What pictures need of a run beyond its Launch: read again from the file, reduced at once, so that one run's
-// samples are in memory at a time.
+// What pictures need from a run beyond its Launch: read again from the file and reduced at once, so that only
+// one run's samples are in memory at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Where a value lies along an axis, and which values are written there. Pure.
+// Where a value lies along an axis, and which values are labelled. Pure.
 #pragma once
 
 #include <string>

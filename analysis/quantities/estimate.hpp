@@ -1,4 +1,4 @@
-// A number and how sure one is of it.
+// A number and its uncertainty.
 #pragma once
 
 #include <optional>
@@ -6,18 +6,18 @@
 
 namespace lockstep {
 
-// A number and, where there are repetitions, its 95 % interval.
+// A number and, if there are repetitions, its 95 % interval.
 struct Estimate {
   double value = 0;
   struct Bounds {
     double low = 0, high = 0;
   };
   std::optional<Bounds> interval;
-  // Of a single launch, which has no interval: by its own steps alone. The next launch may lie outside.
+  // For a single launch, which has no interval: from its own steps alone. The next launch may lie outside.
   std::optional<Bounds> within_launch = {};
 };
 
-// A monotone function of what is estimated: the interval of a slowdown from that of the speedup.
+// A monotone function of the estimate: for example the interval of a slowdown from that of the speedup.
 template <typename Function>
 Estimate mapped(const Estimate& estimate, Function function) {
   const auto bounds_of = [&](const std::optional<Estimate::Bounds>& b) -> std::optional<Estimate::Bounds> {

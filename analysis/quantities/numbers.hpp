@@ -1,4 +1,4 @@
-// Numbers as people read them. What does not exist is a dash.
+// Numbers formatted for people. A missing number is a dash.
 #pragma once
 
 #include <optional>

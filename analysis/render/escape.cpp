@@ -65,8 +65,7 @@ std::string one_line(const std::string& text, std::size_t columns) {
   return line;
 }
 
-// What a terminal would obey is written as an escape as well: the text that a reader of JSON gets is the
-// same.
+// Terminal control characters are written as escapes too: a JSON reader gets the same text.
 std::string json_quoted(const std::string& text) {
   const std::string valid = valid_utf8(text);
   std::string out = "\"";
@@ -123,7 +122,7 @@ std::string tex_escaped(const std::string& text) {
   return replaced(one_line(text, 1000), kTex);
 }
 
-// Neither HTML, code, pictures nor links; what our own sentences are made of stays as it is.
+// No HTML, code, pictures or links; the characters of our own sentences are unchanged.
 std::string markdown_escaped(const std::string& text) {
   static const std::map<char, const char*> kMarkdown = {
       {'\\', "\\\\"}, {'<', "\\<"}, {'`', "\\`"}, {'|', "\\|"}};

@@ -1,5 +1,5 @@
-// Text of other people's files, made harmless for one kind of output each, and by the renderers of that kind
-// alone. What goes in may be any bytes.
+// Makes text from foreign files harmless, one function per kind of output, called only by the renderers of
+// that kind. The input may be any bytes.
 #pragma once
 
 #include <string>

@@ -8,7 +8,7 @@ namespace lockstep {
 // The program on PATH; empty when there is none.
 std::string find_gnuplot();
 
-// How a reader of a report without pictures for papers gets them.
+// Tells the reader of a report without pictures for papers how to get them.
 inline constexpr const char* kNoGnuplot =
     "no .png and .pdf of the pictures: gnuplot is not on PATH; install it (Debian, Ubuntu: apt-get install gnuplot-nox) "
     "and run analyze again";

@@ -1,4 +1,4 @@
-// The report as one HTML file that needs nothing else: no network, no second file, no program to draw it.
+// The report as one self-contained HTML file: no network, no second file, no program to draw it.
 #pragma once
 
 #include <string>

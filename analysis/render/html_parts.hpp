@@ -1,4 +1,4 @@
-// The parts of the page, each a file: the answer, the sections, and what was run.
+// The parts of the page, each in its own file: the answer, the sections, and what was run.
 #pragma once
 
 #include "analysis/render/html.hpp"

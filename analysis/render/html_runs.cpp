@@ -40,10 +40,9 @@ std::string shell_quoted(const std::string& text) {
 
 std::string command_of(const Launch& launch) {
   const std::string config = shell_quoted(launch.path + "/config.yaml");
-  const std::string& mode = launch.header.mode;
-  if (mode == "seq") return "train_seq --config " + config;
+  if (launch.is_sequential()) return "train_seq --config " + config;
   return fmt::format("mpirun -np {} {} --config {}", launch.ranks,
-                     mode == "ddp" || mode == "ps" ? "train_ddp" : "train_mp", config);
+                     launch.shares_batches() ? "train_ddp" : "train_mp", config);
 }
 
 std::vector<NamedGroup> all_groups(const Analysis& analysis) {
@@ -81,7 +80,7 @@ void add_runs(HtmlWriter& html, const Analysis& analysis) {
   }
   html.raw("</table></div>\n");
   if (analysis.runs.unreadable.empty()) return;
-  html.paragraph("Files that could not be read, and are left out:");
+  html.paragraph("Files that could not be read and are left out:");
   html.items(analysis.runs.unreadable);
 }
 
@@ -187,7 +186,7 @@ void add_variables(HtmlWriter& html, const HtmlReport& report) {
       if (const RunDetail* run = group.typical();
           run && !run->places.empty() && !run->places[0].variables.empty())
         html.folded(
-            fmt::format("{}: variables of the environment that steer libraries", group.summary->group->label),
+            fmt::format("{}: environment variables that affect libraries", group.summary->group->label),
             run->places[0].variables);
 }
 

@@ -52,8 +52,8 @@ OutputFolder::OutputFolder(std::string path, Links links) : path_(std::move(path
   const int follow = links == Links::refused ? O_NOFOLLOW : 0;
   descriptor_ = FileDescriptor(open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | follow));
   if (!descriptor_.valid())
-    throw input_error("{}: no folder that can be written to: {}", path_, errno_text(errno));
-  // Left by those of us who were killed; by the descriptor, since the path may lead elsewhere by now.
+    throw input_error("{}: the folder cannot be written to: {}", path_, errno_text(errno));
+  // Left by killed processes; removed through the descriptor, since the path may lead elsewhere by now.
   remove_abandoned(fmt::format("/proc/self/fd/{}", descriptor_.get()), is_unfinished);
 }
 

@@ -1,5 +1,5 @@
-// Where outputs go: files that are there whole or not at all, or standard output. No link is followed out of
-// a folder: what bears an output's name, be it a link, is replaced and not written through.
+// Where outputs go: standard output, or files that are either complete or absent. No link is followed out of
+// a folder: a link with an output's name is replaced, not written through.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-// A folder to write to, held open: what becomes of its path meanwhile changes nothing.
+// A folder to write to, held open: changes of its path have no effect.
 class OutputFolder {
  public:
   // Error(bad_input) when it is no folder, or when it is a link and links are not followed.
@@ -35,7 +35,7 @@ class OutputFile {
   // path: empty for standard output. A pipe, a device or a descriptor (/dev/fd/N) is written to as it stands.
   explicit OutputFile(const std::string& path);
   OutputFile(const OutputFolder& folder, const std::string& name);
-  ~OutputFile();  // takes away what was not finished
+  ~OutputFile();  // removes what was not finished
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 

@@ -1,4 +1,4 @@
-// What a format has to say of a page: its pieces, in order.
+// The pieces of a page that each format writes, in order.
 #pragma once
 
 #include <string>

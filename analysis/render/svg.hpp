@@ -10,7 +10,8 @@ namespace lockstep {
 
 enum class Theme { light, dark };
 
-// What the page knows a group by: its label to the value of data-g, from which the script finds its runs.
+// How the page identifies a group: its label, mapped to the value of data-g, by which the script finds its
+// runs.
 using GroupNumbers = std::map<std::string, std::string>;
 
 // A file of its own, with the colours of a theme.

@@ -1,4 +1,4 @@
-// What stands within the axes of a panel, each shape with its value for whoever points at it.
+// The marks within the axes of a panel, each shape with its value as a tooltip.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ Colour colour_of(const Curve& curve) {
   return curve.style == Curve::Style::ideal ? kGrey : series_colour(curve.series);
 }
 
-// Round, square, triangle, diamond and their hollow kin, around a point.
+// Circle, square, triangle and diamond around a point, filled or hollow.
 std::string marker_at(double x, double y, std::size_t series, const std::string& colour) {
   constexpr std::array<const char*, 4> kShapes = {"", "M-3-3H3V3H-3Z", "M0-4L3.7 3H-3.7Z",
                                                   "M0-4.2L3.6 0L0 4.2L-3.6 0Z"};
@@ -94,8 +94,8 @@ class Marks {
     return paint_.in_page && known != series_.end() ? fmt::format(" data-s=\"{}\"", known->second) : "";
   }
 
-  // Curves that stand at the same places are drawn beside each other where they have intervals, which would
-  // cover each other; in points.
+  // Curves with intervals at the same places are drawn side by side, so that the intervals do not cover each
+  // other; in points.
   double shift_of(std::size_t curve) const {
     const auto has_intervals = [](const Curve& c) {
       return std::any_of(c.points.begin(), c.points.end(),

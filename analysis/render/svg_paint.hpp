@@ -1,4 +1,4 @@
-// What the parts of an SVG have in common: colours, numbers, texts, and where a value lies.
+// What the parts of an SVG share: colours, numbers, texts, and where a value lies.
 #pragma once
 
 #include <map>

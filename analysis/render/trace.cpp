@@ -34,8 +34,7 @@ class RankLanes {
 };
 
 const char* shown_name(Quantity phase) {
-  return phase == Quantity::comm_exposed ? "exposed communication"
-                                         : kQuantityNames[static_cast<std::size_t>(phase)];
+  return phase == Quantity::comm_exposed ? "exposed communication" : column_of(phase).name;
 }
 
 class RunTrace {

@@ -31,7 +31,7 @@ std::string other_setting(const RunData& a, const RunData& b) {
   return {};
 }
 
-// What keeps the two from being one run; empty: nothing.
+// Why the two cannot be joined; empty: they can.
 std::string obstacle(const RunData& before, const RunData& after) {
   const Resumed& link = *after.header.resumed;
   const std::int64_t first = before.header.resumed ? before.header.resumed->steps : 0;
@@ -46,7 +46,7 @@ std::string obstacle(const RunData& before, const RunData& after) {
   if (first > link.steps || first + before.steps.steps() < link.steps ||
       before.first_epoch() + std::ssize(before.epochs) < link.epochs ||
       before.first_epoch() + std::ssize(before.audit) < link.epochs)
-    return fmt::format("its file does not hold all of the {} steps before the checkpoint",
+    return fmt::format("its file does not have all of the {} steps before the checkpoint",
                        link.steps - first);
   return {};
 }
@@ -63,10 +63,10 @@ class Chains {
     std::vector<ChainRun> result;
     for (std::size_t i = 0; i < runs_.size(); ++i)
       if (!after_.contains(i)) result.push_back(whole(i));
-    // Only files that somebody has made up go on from each other in a circle, which has no last run.
+    // Only forged files resume from each other in a circle, which has no last run.
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       if (taken_.contains(i)) continue;
-      runs_[i].apart = "the runs that it goes on from go on from it";
+      runs_[i].apart = "the runs that it resumed from resumed from it";
       result.push_back(std::move(runs_[i]));
     }
     return result;
@@ -80,28 +80,27 @@ class Chains {
     const auto found = by_uuid_.find(uuid);
     if (found == by_uuid_.end()) {
       const auto whole = complete_.find(uuid);
-      here.apart =
-          whole == complete_.end()
-              ? fmt::format("the file of run {}, which it goes on from, is missing here", uuid)
-              : fmt::format("{}, which it goes on from, came to its end and counts alone", whole->second);
+      here.apart = whole == complete_.end()
+                       ? fmt::format("the file of run {}, from which it resumed, is missing here", uuid)
+                       : fmt::format("{}, from which it resumed, finished and counts alone", whole->second);
       return;
     }
     const ChainRun& before = runs_[found->second];
-    const std::string other = before.run.header.status == kComplete ? "it came to its end and counts alone"
+    const std::string other = before.run.header.status == kComplete ? "it finished and counts alone"
                                                                     : obstacle(before.run, here.run);
     if (other.empty())
       take(found->second, i);
     else
-      here.apart = fmt::format("{}, which it goes on from, cannot be joined with it: {}", before.path, other);
+      here.apart = fmt::format("{}, from which it resumed, cannot be joined with it: {}", before.path, other);
   }
 
-  // i goes on from `before`, as another may.
+  // i resumes from `before`, as another may.
   void take(std::size_t before, std::size_t i) {
     const auto [other, first] = after_.try_emplace(before, i);
     if (!first) {
       const bool better = rank_of(i) > rank_of(other->second);
       ChainRun& loser = runs_[better ? other->second : i];
-      loser.apart = fmt::format("{} goes on from the same run", runs_[better ? i : other->second].path);
+      loser.apart = fmt::format("{} resumed from the same run", runs_[better ? i : other->second].path);
       before_.erase(better ? other->second : i);
       if (!better) return;
       other->second = i;

@@ -26,7 +26,8 @@ constexpr std::array kIgnored = {"run.seed",
                                  "measure.warmup",
                                  "parallel.timeout_s"};
 
-// Everything that must be equal within a group, by name: what differs between two groups names them apart.
+// Everything that must be equal within a group, by name: the differences between two groups tell their names
+// apart.
 using Identity = std::map<std::string, std::string>;
 
 Identity identity_of(const Launch& l) {
@@ -56,14 +57,14 @@ bool same_data(const LaunchGroup& group, const Launch& launch) {
   return std::none_of(group.launches.begin(), group.launches.end(), contradicts);
 }
 
-struct Named {
+struct NewGroup {
   Identity identity;
   LaunchGroup group;
 };
 
-void add(std::vector<Named>& groups, const Launch& launch) {
+void add(std::vector<NewGroup>& groups, const Launch& launch) {
   const Identity id = identity_of(launch);
-  const auto fits = [&](const Named& n) {
+  const auto fits = [&](const NewGroup& n) {
     if (launch.usable()) return n.identity == id && same_data(n.group, launch);
     return std::all_of(id.begin(), id.end(), [&](const auto& entry) {
       const auto found = n.identity.find(entry.first);
@@ -71,14 +72,14 @@ void add(std::vector<Named>& groups, const Launch& launch) {
     });
   };
   auto found = std::find_if(groups.begin(), groups.end(), fits);
-  if (found == groups.end()) found = groups.insert(groups.end(), Named{id, {}});
+  if (found == groups.end()) found = groups.insert(groups.end(), NewGroup{id, {}});
   (launch.usable() ? found->group.launches : found->group.left_out).push_back(&launch);
 }
 
 std::string plain_label(const Launch& launch) {
   const std::string ablation = launch.ablation();
   std::string label = launch.header.mode;
-  if (launch.header.mode != "seq")
+  if (!launch.is_sequential())
     label += fmt::format(" x{}{}{}", launch.ranks, ablation.empty() ? "" : " ", ablation);
   if (launch.header.resumed) label += fmt::format(" resumed after {} epochs", launch.epochs_before());
   return label;
@@ -93,16 +94,16 @@ std::string value_in(const Identity& id, const std::string& key) {
 }
 
 // The keys that name the groups apart: the shortest one that does so alone, else the first three that differ.
-std::vector<std::string> telling_keys(const std::vector<Named*>& alike) {
+std::vector<std::string> telling_keys(const std::vector<NewGroup*>& alike) {
   std::set<std::string> keys;
-  for (const Named* n : alike)
+  for (const NewGroup* n : alike)
     for (const auto& [key, value] : n->identity) keys.insert(key);
   std::vector<std::string> differing, alone;
   std::size_t shortest = std::string::npos;
   for (const std::string& key : keys) {
     std::set<std::string> values;
     std::size_t length = 0;
-    for (const Named* n : alike) values.insert(value_in(n->identity, key));
+    for (const NewGroup* n : alike) values.insert(value_in(n->identity, key));
     for (const std::string& value : values) length += short_key(key).size() + value.size();
     if (values.size() > 1) differing.push_back(key);
     if (values.size() < alike.size() || values.size() < 2 || length >= shortest) continue;
@@ -114,7 +115,7 @@ std::vector<std::string> telling_keys(const std::vector<Named*>& alike) {
 }
 
 // Gives equal labels what they differ in.
-void tell_apart(std::vector<Named*>& alike) {
+void tell_apart(std::vector<NewGroup*>& alike) {
   const std::vector<std::string> keys = telling_keys(alike);
   for (std::size_t i = 0; i < alike.size(); ++i) {
     std::string& label = alike[i]->group.label;
@@ -124,9 +125,9 @@ void tell_apart(std::vector<Named*>& alike) {
   }
 }
 
-void label_groups(std::vector<Named>& groups) {
-  std::map<std::string, std::vector<Named*>> by_label;
-  for (Named& n : groups) {
+void label_groups(std::vector<NewGroup>& groups) {
+  std::map<std::string, std::vector<NewGroup*>> by_label;
+  for (NewGroup& n : groups) {
     n.group.label = plain_label(n.group.any());
     by_label[n.group.label].push_back(&n);
   }
@@ -135,7 +136,7 @@ void label_groups(std::vector<Named>& groups) {
 }
 
 auto order_of(const LaunchGroup& g) {
-  return std::tuple(g.any().header.mode != "seq", g.any().header.mode, g.any().ranks, g.label);
+  return std::tuple(!g.any().is_sequential(), g.any().header.mode, g.any().ranks, g.label);
 }
 
 }  // namespace
@@ -145,7 +146,7 @@ bool ignored_setting(const std::string& key) {
 }
 
 std::vector<Workload> group_launches(const std::vector<Launch>& launches) {
-  std::map<std::pair<std::string, std::string>, std::vector<Named>> by_work;
+  std::map<std::pair<std::string, std::string>, std::vector<NewGroup>> by_work;
   for (const bool usable : {true, false})  // so that those left out find their group
     for (const Launch& launch : launches)
       if (launch.usable() == usable) add(by_work[{launch.model, launch.data.name}], launch);
@@ -153,7 +154,7 @@ std::vector<Workload> group_launches(const std::vector<Launch>& launches) {
   for (auto& [work, groups] : by_work) {
     label_groups(groups);
     Workload& workload = workloads.emplace_back(Workload{work.first, work.second, {}});
-    for (Named& n : groups) workload.groups.push_back(std::move(n.group));
+    for (NewGroup& n : groups) workload.groups.push_back(std::move(n.group));
     std::sort(workload.groups.begin(), workload.groups.end(),
               [](const LaunchGroup& a, const LaunchGroup& b) { return order_of(a) < order_of(b); });
   }

@@ -16,7 +16,6 @@
 #include "analysis/metrics/utilisation.hpp"
 #include "analysis/metrics/waiting.hpp"
 #include "base/digest.hpp"
-#include "base/mode.hpp"
 #include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
@@ -31,18 +30,6 @@ void visit_cells(const Matrix<double>& column, const StepTable& table, Visit vis
     for (std::int64_t s = 0; s < table.steps(); ++s) visit(r, s, column.at(r, s));
 }
 
-struct ColumnOfQuantity {
-  Quantity quantity;
-  Matrix<double> StepTable::*column;
-};
-constexpr ColumnOfQuantity kColumns[] = {
-    {Quantity::data, &StepTable::data},           {Quantity::h2d, &StepTable::h2d},
-    {Quantity::forward, &StepTable::forward},     {Quantity::backward, &StepTable::backward},
-    {Quantity::optimizer, &StepTable::optimizer}, {Quantity::comm_exposed, &StepTable::comm_exposed},
-    {Quantity::bubble, &StepTable::bubble},       {Quantity::other, &StepTable::other},
-    {Quantity::wall, &StepTable::wall},
-};
-
 void add_column(Launch& launch, const StepTable& table, Quantity quantity, const Matrix<double>& column) {
   const double share = 1 / static_cast<double>(table.ranks());
   visit_cells(column, table, [&](std::int64_t, std::int64_t s, double seconds) {
@@ -53,7 +40,7 @@ void add_column(Launch& launch, const StepTable& table, Quantity quantity, const
 // Of all ranks: those that the file lacks are taken to have as many samples as the others.
 void read_steps(Launch& launch, const StepTable& table) {
   launch.steps.resize(static_cast<std::size_t>(table.steps()));
-  for (const ColumnOfQuantity& c : kColumns) add_column(launch, table, c.quantity, table.*c.column);
+  for (const BudgetColumn& c : kBudgetColumns) add_column(launch, table, c.quantity, table.*c.column);
   for (std::int64_t r = 0; r < table.ranks(); ++r)
     for (std::int64_t s = 0; s < table.steps(); ++s)
       launch.steps[static_cast<std::size_t>(s)][Quantity::samples] += table.samples.at(r, s);
@@ -68,7 +55,7 @@ void read_steps(Launch& launch, const StepTable& table) {
 void read_ranks(Launch& launch, const StepTable& table) {
   launch.rank_steps.resize(static_cast<std::size_t>(table.ranks()));
   const double share = 1 / static_cast<double>(std::ssize(launch.steps) - launch.warmup);
-  for (const ColumnOfQuantity& c : kColumns)
+  for (const BudgetColumn& c : kBudgetColumns)
     visit_cells(table.*c.column, table, [&](std::int64_t r, std::int64_t s, double seconds) {
       if (s >= launch.warmup) launch.rank_steps[static_cast<std::size_t>(r)][c.quantity] += seconds * share;
     });
@@ -93,7 +80,7 @@ void read_imbalance(Launch& launch, const StepTable& table) {
   }
 }
 
-// Messages cannot be replayed; what is exposed of them is on the wire, as waiting for one is a bubble.
+// Messages cannot be replayed; their exposed part is time in transit, because waiting for one is a bubble.
 std::vector<double> without_exposed(const std::vector<Quantities>& steps) {
   std::vector<double> ideal;
   for (const Quantities& step : steps) ideal.push_back(step[Quantity::wall] - step[Quantity::comm_exposed]);
@@ -106,8 +93,8 @@ std::vector<double> clock_errors(const std::vector<RankEnvironment>& ranks) {
   return errors;
 }
 
-// By the events. What is exposed is communication also where no event says so: a GPU's stream stands still
-// for a little longer than the operation that it waits for takes.
+// From the events. Exposed time is communication even without an event: a GPU's stream waits a little longer
+// than the operation takes.
 std::optional<Matrix<double>> total_comm(const StepTable& table, const CommTable& comm) {
   std::optional<Matrix<double>> total = comm_from_events(table, comm);
   if (!total) return {};
@@ -136,7 +123,7 @@ void read_communication(Launch& launch, const RunData& run) {
   }
   launch.all_reduces = std::move(waiting.all_reduces);
   launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup, run.backward_offset);
-  // Who waited for whom follows from events of all ranks on one clock.
+  // Attributing waiting takes events of all ranks on one clock.
   if (waiting.unmatched > 0 || launch.clock_gap) return;
   const std::vector<double> ideal = has_messages(run.comm)
                                         ? without_exposed(launch.steps)
@@ -163,7 +150,7 @@ void read_stages(Launch& launch, const StageTable& stages) {
     launch.stage_seconds.push_back(sums.first / static_cast<double>(std::max<std::int64_t>(1, sums.second)));
 }
 
-// Training alone: what evaluation takes is not counted.
+// Training only, without evaluation.
 void read_curve(Launch& launch, const RunData& run) {
   const StepTable& table = run.steps;
   launch.curve.resize(run.epochs.size());
@@ -182,7 +169,7 @@ void read_curve(Launch& launch, const RunData& run) {
   }
 }
 
-// Clocks give no two launches the same times, to the last digit and in each step.
+// No two launches have the same times to the last digit in every step.
 std::uint64_t digest_of_times(const Matrix<double>& walls) {
   constexpr std::size_t kTelling = 10;
   if (std::set<double>(walls.values.begin(), walls.values.end()).size() < kTelling) return 0;
@@ -233,14 +220,10 @@ std::string Launch::ablation() const {
   return given == "none" ? "" : given;
 }
 
-bool Launch::splits_the_model() const {
-  const auto mode = named<Mode>(header.mode);
-  return mode && splits_model(*mode);
-}
+bool Launch::splits_the_model() const { return mode() && splits_model(*mode()); }
 
 bool Launch::shares_batches() const {
-  const auto mode = named<Mode>(header.mode);
-  return mode == Mode::data_parallel || mode == Mode::parameter_server;
+  return mode() == Mode::data_parallel || mode() == Mode::parameter_server;
 }
 
 bool Launch::has(std::string_view code) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "analysis/quantities/quantities.hpp"
 #include "analysis/runs/chain.hpp"
 #include "analysis/runs/finding.hpp"
+#include "base/mode.hpp"
 #include "results/run_data.hpp"
 
 namespace lockstep {
@@ -93,8 +95,10 @@ struct Launch {
   bool imported() const { return environment.contains("origin"); }
   // What no phase accounts for is known: the device stood idle.
   bool rest_is_idle() const { return setting("measure.other") == "device idle"; }
-  // By its mode; false for one that is not known. Whether no rank has the whole model, or each has it and takes
-  // its share of every batch.
+  std::optional<Mode> mode() const { return named<Mode>(header.mode); }  // nothing for one that is not known
+  bool is_sequential() const { return mode() == Mode::sequential; }
+  // By its mode; false for an unknown one. Whether no rank has the whole model, or each has it and takes its
+  // share of every batch.
   bool splits_the_model() const;
   bool shares_batches() const;
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }

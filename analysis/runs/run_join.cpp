@@ -70,7 +70,7 @@ void append_pass(StageTable& into, const StageTable& from, std::size_t i) {
   append(into, from, i, kStageTimes);
 }
 
-// Numbers of the second go on after those of the first: each group of ranks counts its own.
+// Numbers of the second continue after those of the first, per group of ranks.
 void renumber(const CommTable& before, CommTable& after) {
   std::map<std::int64_t, std::int64_t> next;
   for (const std::int64_t number : before.sequence) {
@@ -96,7 +96,7 @@ Table by_rank(const Table& before, Table after, const Seam& seam, const Times& t
   return result;
 }
 
-// What the first run had done of the epoch in which the second goes on.
+// What the first run had done of the epoch in which the second continues.
 void add_begun_epoch(RunData& after, const StepTable& before, std::int64_t kept) {
   const std::int64_t number = after.header.resumed->epochs;
   std::int64_t first = kept;

@@ -82,7 +82,8 @@ class Walk {
     std::sort(barren_links_.begin(), barren_links_.end());
     const std::size_t more = barren_links_.size() - 1;
     notes_.push_back(fmt::format(
-        "{}{}: a link to a folder is looked into, not below; give its path to read what is below it",
+        "{}{}: in a link to a folder only the folder itself is searched; give its path to search the "
+        "folders below it too",
         barren_links_.front(), more ? fmt::format(" and {} more", more) : ""));
   }
 

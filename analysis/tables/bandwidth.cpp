@@ -26,7 +26,7 @@ Table empty_rows() {
 
 Table empty_links() {
   return {"links",
-          "The link behind them: time = latency + bytes / bandwidth, fitted over all sizes",
+          "The link: time = latency + bytes / bandwidth, fitted over all sizes",
           {{"bench", "", ""},
            {"fitted_to", "", "fitted to"},
            {"latency", "s", "latency us", 1e6},
@@ -70,9 +70,10 @@ Page bandwidth_page(const Analysis& analysis, const PageOptions&) {
             {}};
   for (const LinkBench& bench : benches) add_bench(page, bench, bench_name(bench, benches.size()));
   if (page.tables[1].rows.empty()) page.tables.pop_back();
-  page.notes.emplace_back("A time is that of the rank that took longest, after a barrier.");
+  page.notes.emplace_back("A time is that of the slowest rank, after a barrier.");
   page.notes.emplace_back(
-      "The intervals are those of one launch: its repetitions drawn anew, for the machine as it was then.");
+      "The intervals come from resampling the repetitions of one launch, and hold for the machine as it was "
+      "then.");
   return page;
 }
 

@@ -32,7 +32,7 @@ std::vector<std::string> bench_sentences(const LinkBench& bench, const std::stri
     sentences.push_back(
         fmt::format("{}: {} elements of results were wrong; its numbers are not used.", name, wrong));
   else if (!bench.usable)
-    sentences.push_back(fmt::format("{}: did not run to its end; its numbers are not used.", name));
+    sentences.push_back(fmt::format("{}: did not finish; its numbers are not used.", name));
   return sentences;
 }
 

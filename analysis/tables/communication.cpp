@@ -44,7 +44,7 @@ Table overlap_table(const Analysis& analysis) {
 
 Table waiting_table(const Analysis& analysis) {
   return group_table(
-      "waiting", "Whom the ranks wait for",
+      "waiting", "Who causes the waiting",
       groups_of(analysis, [](const GroupSummary& s) { return is_parallel(s) && s.parallel.late; }),
       {metric_as("rank", metric("waited_for_rank", "rank")),
        metric_as("share", metric("waited_for_share", "% of waiting", 100)),
@@ -131,7 +131,8 @@ std::vector<std::string> absences(const Analysis& analysis) {
     notes.push_back(
         group->parallel.buckets.empty()
             ? fmt::format("{}: the files have no events of gradient buckets.", name)
-            : fmt::format("{}: no link can be fitted, the all-reduces are all of about one size.", name));
+            : fmt::format("{}: no link can be fitted, because all all-reduces have about the same size.",
+                          name));
   }
   return notes;
 }
@@ -149,8 +150,8 @@ Page overlap_page(const Analysis& analysis, const PageOptions&) {
   if (page.tables.empty()) page.lead.emplace_back("No run communicates: all have one rank.");
   if (has_buckets)
     page.notes.emplace_back(
-        "Exposed time of a bucket: what of it lies after the end of compute, which is reckoned from how much "
-        "of the step's communication is exposed.");
+        "Exposed time of a bucket: the part after the end of compute, estimated from how much of the step's "
+        "communication is exposed.");
   return page;
 }
 

@@ -85,7 +85,7 @@ std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
   const double percent = 100 * wall.difference.value / wall.before;
   if (!wall.known())
     return fmt::format(
-        "{}: whether the step has changed cannot be said ({} -> {} ms): it takes two launches or more on "
+        "{}: whether the step has changed cannot be said ({} -> {} ms): two or more launches are needed on "
         "both sides.",
         pair.name, milliseconds(wall.before), milliseconds(wall.after));
   if (!wall.significant())
@@ -98,8 +98,8 @@ std::string sentence_of(const Pair& pair, const std::vector<Change>& changes) {
       });
   return fmt::format("{}: the step takes {} % {} ({} -> {} ms); most of it is {}: {} -> {} ms.", pair.name,
                      number(std::abs(percent)), percent > 0 ? "longer" : "less", milliseconds(wall.before),
-                     milliseconds(wall.after), kQuantityNames[static_cast<std::size_t>(most.phase)],
-                     milliseconds(most.before), milliseconds(most.after));
+                     milliseconds(wall.after), column_of(most.phase).name, milliseconds(most.before),
+                     milliseconds(most.after));
 }
 
 }  // namespace
@@ -125,8 +125,8 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
     }
     const std::vector<Change> changes = changes_of(pair);
     for (const Change& c : changes)
-      table.rows.push_back({pair.name, std::string(kQuantityNames[static_cast<std::size_t>(c.phase)]),
-                            c.before, c.after, c.difference, c.difference.value / changes.front().before,
+      table.rows.push_back({pair.name, std::string(column_of(c.phase).name), c.before, c.after, c.difference,
+                            c.difference.value / changes.front().before,
                             std::string(!c.known()        ? "single"
                                         : c.significant() ? "yes"
                                                           : "no")});
@@ -140,8 +140,8 @@ Difference difference(const Analysis& before, const Analysis& after, const PageO
   if (table.rows.empty()) page.lead.emplace_back("No configuration is in both.");
   page.tables.push_back(std::move(table));
   page.notes.emplace_back(
-      "Significant: the 95 % interval of the difference does not hold 0. A single launch on either side "
-      "tells nothing of the next one.");
+      "Significant: the 95 % interval of the difference excludes 0. A single launch says nothing about the "
+      "next one.");
   return result;
 }
 

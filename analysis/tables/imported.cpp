@@ -57,7 +57,7 @@ MadeFile made_file(const std::string& path, const RunData& run, std::vector<std:
 
 Page made_page(const std::vector<MadeFile>& files, const std::vector<std::string>& left_out) {
   Table table{"imported",
-              "Files that were made",
+              "Files written",
               {{"run", "", ""},
                {"mode", "", "mode"},
                {"ranks", "1", "ranks"},
@@ -94,19 +94,19 @@ Page claims_page(const ImportedClaims& claims, const std::vector<std::string>& l
   for (const ImportedClaim& claim : claims.claims) table.rows.push_back(claim_row(claim));
   table.below =
       "epoch s: median over the rows. apparent speedup: of these, against the fastest run on one device in "
-      "the same file or folder. It is what the numbers give, not what may be claimed:";
+      "the same file or folder. It follows from the numbers, but cannot be claimed:";
   Page page{fmt::format("{} imported runs", claims.claims.size()), {}, {std::move(table)}, {}};
   std::vector<std::string> assumed;
   for (const ImportedClaim& claim : claims.claims)
     for (const std::string& line : claim.run->assumed)
       assumed.push_back(fmt::format("{}: {}", claim.run->label(), line));
   page.more = {
-      {"What was assumed", assumed},
+      {"Assumptions", assumed},
       {"What cannot be claimed, and why", finding_lines(claims)},
       {"What can be claimed",
-       {"The losses, accuracies and times that the files state, each of its run alone. For more, the "
-        "runs have to be made again with an audit, repetitions and a record of the hardware, as "
-        "train_seq and train_ddp do."},
+       {"The losses, accuracies and times that the files state, each for its run alone. For more, repeat "
+        "the runs with an audit, several launches and a record of the hardware, as train_seq and train_ddp "
+        "do."},
        false},
       {"Left out", left_out}};
   return page;

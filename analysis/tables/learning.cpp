@@ -50,7 +50,7 @@ Table curves_table(const Analysis& analysis) {
 Page convergence_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Convergence: " + size_of(analysis), {}, {}, {}};
   Table table{"targets",
-              "Time to accuracy (validation), evaluation not counted",
+              "Time to accuracy (validation), without evaluation",
               {{"group", "", ""},
                {"target", "1", "target"},
                {"reached", "", "reached"},
@@ -66,16 +66,19 @@ Page convergence_page(const Analysis& analysis, const PageOptions&) {
       page.notes.push_back(subject(analysis, workload, "no run has a validation metric") + ".");
     else if (!convergence.given)
       page.notes.push_back(subject(analysis, workload,
-                                   "training.target names no target: taken is 95 % of the way to the best") +
+                                   "training.target names no target; used instead: 95 % of the way to the "
+                                   "best") +
                            ".");
   }
   page.tables.push_back(std::move(table));
   page.tables.push_back(curves_table(analysis));
   page.notes.emplace_back("A launch that never reaches the target counts as later than all others.");
   page.notes.emplace_back(
-      "Statistical efficiency: samples to the target on the baseline by those here; S is about throughput "
-      "times it.");
-  page.notes.emplace_back("Gradient noise scale: the files have no norms of local gradients.");
+      "Statistical efficiency: the baseline's samples to the target divided by those here; S is about the "
+      "throughput's speedup times it.");
+  page.notes.emplace_back(
+      "Gradient noise scale: not available, because the files have no norms of local "
+      "gradients.");
   return page;
 }
 

@@ -5,6 +5,7 @@
 #include "analysis/metrics/pipeline.hpp"
 #include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
+#include "base/pipeline_schedule.hpp"
 
 namespace lockstep {
 
@@ -22,11 +23,12 @@ std::int64_t integer_setting(const Launch& launch, const std::string& key, std::
 // A parameter server has two sides that wait for each other, and no stages.
 bool is_pipeline(const GroupSummary& group) {
   const Launch& launch = group.group->any();
-  if (launch.header.mode == "ps") return false;
+  if (launch.mode() == Mode::parameter_server) return false;
   return group.steps.point[Q::bubble] > 0 || integer_setting(launch, "parallel.stages", 1) > 1;
 }
 
-// Of the time from the first pass of a step to the last: loading and the optimizer are no part of a schedule.
+// Of the time from the first pass of a step to the last: loading and the optimizer are not part of a
+// schedule.
 double in_pipeline(const Quantities& q) { return q.passes() + q[Q::bubble] + q[Q::comm_exposed]; }
 
 template <typename Metric>
@@ -51,12 +53,13 @@ std::optional<double> bound_of(const Launch& launch, std::int64_t stages, std::i
 }
 
 struct Pipeline {
-  std::string schedule;
+  std::optional<PipelineSchedule> schedule;  // nothing: not one that is known here
   std::int64_t stages, micro_batches, chunks;
 };
 
 Pipeline pipeline_of(const Launch& launch) {
-  return {launch.setting("parallel.schedule"), integer_setting(launch, "parallel.stages", launch.ranks),
+  return {named<PipelineSchedule>(launch.setting("parallel.schedule")),
+          integer_setting(launch, "parallel.stages", launch.ranks),
           integer_setting(launch, "parallel.micro_batches", 1),
           integer_setting(launch, "parallel.chunks", 1)};
 }
@@ -70,12 +73,13 @@ GroupColumn column(const char* key, const char* unit, const char* header, double
 }
 
 Cell ideal(const Pipeline& p, const Launch&) {
-  return cell(ideal_bubble(p.schedule, p.stages, p.micro_batches, p.chunks));
+  if (!p.schedule) return {};
+  return cell(ideal_bubble(*p.schedule, p.stages, p.micro_batches, p.chunks));
 }
 
 std::optional<double> bound(const Pipeline& p, const Launch& launch) {
-  if (p.schedule == "layerwise")
-    return ideal_bubble(p.schedule, p.stages, 1);  // one stage works at a time, however long each takes
+  if (p.schedule == PipelineSchedule::layerwise)
+    return ideal_bubble(*p.schedule, p.stages, 1);  // one stage works at a time, however long each takes
   return bound_of(launch, p.stages, p.micro_batches);
 }
 
@@ -98,7 +102,8 @@ Page pipeline_page(const Analysis& analysis, const PageOptions&) {
       groups_of(analysis, [](const GroupSummary& s) { return s.measured() && is_pipeline(s); });
   Table table = group_table(
       "pipeline", "Bubbles, in % of the time of a step's passes", groups,
-      {column("schedule", "", "schedule", 1, [](const Pipeline& p, const Launch&) { return p.schedule; }),
+      {column("schedule", "", "schedule", 1,
+              [](const Pipeline&, const Launch& l) { return l.setting("parallel.schedule"); }),
        column("stages", "1", "stages", 1, [](const Pipeline& p, const Launch&) { return p.stages; }),
        column("micro_batches", "1", "micro-batches", 1,
               [](const Pipeline& p, const Launch&) { return p.micro_batches; }),
@@ -109,17 +114,17 @@ Page pipeline_page(const Analysis& analysis, const PageOptions&) {
        {{"bubble_bound", "1", "these stages", 100}, mean_bound}},
       unless_refused(Claim::budget, "", 3));
   if (table.rows.empty()) {
-    page.lead.emplace_back("No run is a pipeline: none has stages or records a bubble.");
+    page.lead.emplace_back("No run is a pipeline: none has stages or a bubble.");
     return page;
   }
   page.tables.push_back(std::move(table));
   page.notes = {
-      "measured: the share of the ranks' time between a step's first pass and its last in which they compute "
-      "nothing; of it transfer: what of that a message or a collective was on the wire, the rest being "
-      "idle.",
+      "measured: the share of the ranks' time between a step's first pass and its last in which they "
+      "compute nothing; of it transfer: the part during which a message or a collective was in transit; the "
+      "rest is idle.",
       "equal stages: the bubble of the schedule if all stages took equal time.",
-      "these stages: the bubble of any schedule with the measured times of the stages, T >= (m-1) max t + "
-      "sum t; where a rank has one chunk of the model."};
+      "these stages: the least bubble of any schedule with the measured times of the stages, T >= (m-1) max "
+      "t + sum t; only if each rank has one chunk of the model."};
   return page;
 }
 

@@ -68,14 +68,14 @@ Page pop_page(const Analysis& analysis, const PageOptions&) {
                    metric("pop_transfer_efficiency", "transfer", 100)},
                   unless_refused(Claim::budget)),
       group_table(
-          "pop_times", "Seconds behind them, of a mean step, in ms", known,
+          "pop_times", "The times behind them, of a mean step, in ms", known,
           {seconds("work_mean", "work, mean", [](const PopSummary& p) { return p.mean_work; }),
            seconds("work_most", "work, busiest rank", [](const PopSummary& p) { return p.most_work; }),
            seconds("ideal_step", "step without transfer",
                    [](const PopSummary& p) { return cell(p.ideal_step); }),
            seconds("step", "step", [](const PopSummary& p) { return p.step; })})};
   page.notes.emplace_back(
-      "Work is all that a rank does apart from exposed communication and pipeline bubbles.");
+      "Work is everything that a rank does except exposed communication and pipeline bubbles.");
   return page;
 }
 

@@ -59,7 +59,7 @@ std::string karp_flatt_sentence(const std::string& name, const Analysis& analysi
   const bool rises = known ? last->interval->low > first->interval->high : last->value > 1.2 * first->value;
   // Where the universal law has a peak, something grows with the ranks.
   const char* meaning = last->value > 1         ? ", above 1: the ranks do extra work"
-                        : rises                 ? ", rising: overhead that grows with the ranks"
+                        : rises                 ? ", rising: overhead grows with the ranks"
                         : series.usl_best_ranks ? ""
                                                 : ", not clearly rising: it behaves as a serial part";
   return fmt::format("{}: the serial fraction of Karp and Flatt goes from {} on {} ranks to {} on {}{}{}.",
@@ -73,7 +73,7 @@ std::string peak_sentence(const std::string& name, const ScalingSeries& series) 
   const double peak = series.usl_best_ranks->value;
   const std::int64_t most = series.groups.back()->group->any().ranks;
   return fmt::format(
-      "{}: by the universal law {} ranks are the fastest; more slow it down{}.", name, number(peak),
+      "{}: by the universal scalability law {} ranks are the fastest; more are slower{}.", name, number(peak),
       peak > static_cast<double>(most) ? fmt::format(" (beyond the {} that were measured)", most) : "");
 }
 
@@ -83,7 +83,7 @@ Page scaling_page(const Analysis& analysis, const PageOptions&) {
   Page page{"Scaling: " + size_of(analysis), {}, {points_table(analysis)}, {}};
   Table laws{
       "laws",
-      "Laws of scaling, fitted to the speedups",
+      "Scaling laws, fitted to the speedups",
       {{"series", "", ""}, {"law", "", "law"}, {"parameter", "", "parameter"}, {"value", "1", "value"}},
       {}};
   for (const WorkloadSummary& workload : analysis.summaries) {

@@ -67,7 +67,7 @@ Table speedups(const W& workload, const Analysis& analysis) {
   const bool seq = analysis.baseline == Baseline::seq;
   const std::string lead = seq ? "" : "_one_rank";
   const auto compared = [&](const S& s) {
-    return s.measured() && s.group->any().header.mode != "seq" && (seq || s.group->any().ranks > 1);
+    return s.measured() && !s.group->any().is_sequential() && (seq || s.group->any().ranks > 1);
   };
   const auto why = [&](const W&, const S& s) -> std::optional<Refused> {
     const Comparison& c = analysis.comparison(s);
@@ -126,7 +126,7 @@ bool on_watched_gpus(const S& s) {
 Table gpus(const W& workload) {
   const auto slowed_by = [](const S& s) { return std::string(gpu_slowdown_names(gpu_use_of(s).slowdowns)); };
   return group_table(
-      "gpus", "What the GPUs drew and how fast they ran, medians of the launches and the highest seen",
+      "gpus", "Power and clocks of the GPUs: medians of the launches, and the highest values seen",
       groups_of(workload, on_watched_gpus),
       {metric("energy_per_sample", "J/sample"), of_gpus("W", "mean W", 1, &GpuUse::power),
        of_gpus("W", "peak W", 1, &GpuUse::power_peak), of_gpus("Hz", "SM MHz", 1e-6, &GpuUse::sm_clock),
@@ -157,7 +157,7 @@ Table ratios(const W& workload) {
 
 Table waiting(const W& workload) {
   return group_table(
-      "waiting", "Whom the ranks wait for",
+      "waiting", "Who causes the waiting",
       groups_of(workload, [](const S& s) { return s.parallel.late.has_value(); }),
       {metric("waited_for_rank", "rank"), metric("waited_for_share", "% of waiting", 1, Style::percent),
        metric("waited_for_kind", "which"), metric("late_phase", "differs in"),
@@ -177,7 +177,7 @@ Table pop(const W& workload) {
 Table budget(const W& workload) {
   std::vector<GroupColumn> columns = {metric("budget_wall", "ms/step", 1000)};
   for (std::size_t part = 0; part < kBudgetParts; ++part) {
-    const std::string name = kQuantityNames[part];
+    const std::string name = kBudgetColumns[part].name;
     GroupColumn share =
         metric("budget_" + name, name == "comm_exposed" ? "comm exp." : name, 1, Style::percent);
     share.get = [part](const W&, const S& s) {
@@ -192,13 +192,13 @@ Table budget(const W& workload) {
 // shares: of the groups whose lost time has them, in %; otherwise of the others, in ms.
 Table lost_time(const W& workload, const Analysis& analysis, bool shares) {
   Table table{shares ? "lost" : "lost_seconds",
-              shares ? "What a step takes beyond the ideal one, in % of the lost time"
-                     : "The same in ms, where a part is more than the whole, as others are below 0",
+              shares ? "Time lost against the ideal step, in % of the lost time"
+                     : "The same in ms, if a part exceeds the whole because others are below 0",
               {{"group", "", ""}, {"ideal", "s", "ideal ms", 1000}, {"lost", "s", "lost ms", 1000}}};
-  for (const char* part : {"data", "h2d", "compute", "optimizer", "waiting", "transfer", "bubble", "other"})
+  for (const auto& [name, part] : kNames<LossPart>)
     table.columns.push_back({.key = "",
                              .unit = shares ? "1" : "s",
-                             .header = part,
+                             .header = short_name(part),
                              .factor = shares ? 1.0 : 1000.0,
                              .style = shares ? Style::percent : Style::number});
   const auto compared = [&](const S& s) {
@@ -235,7 +235,7 @@ Table learned(const W& workload) {
 // Seed by seed, as the verdict says it.
 Table quality(const W& workload, const Analysis& analysis) {
   Table table{"quality",
-              "What was learned beside the baseline, means over the seeds that both have",
+              "What was learned, compared with the baseline: means over common seeds",
               {{"group", "", ""},
                {.key = "", .unit = "", .header = "vs"},
                {.key = "", .unit = "1", .header = "seeds"},
@@ -306,7 +306,7 @@ std::vector<std::string> bench_lines(const std::vector<LinkBench>& benches) {
 GroupColumn claimed(const Analysis& analysis, const char* header, std::optional<Estimate> Comparison::*claim,
                     double factor, const char* of_baseline) {
   return {{"", "1", header, factor}, [=, &analysis](const W&, const S& s) -> Cell {
-            if (s.group->any().header.mode == "seq") return of_baseline;
+            if (s.group->any().is_sequential()) return of_baseline;
             const Comparison& c = analysis.comparison(s);
             if (const Finding* finding = c.refused()) return fmt::format("refused ({})", finding->rule->code);
             return cell(c.*claim);

@@ -52,12 +52,14 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.format = chosen(kFormats, v).value; }},
     {"--output", "FILE", "print to FILE instead of the terminal",
      [](AnalyzeOptions& o, Value v) { o.output = v.text; }},
-    {"--baseline", "B", "what the speedup leads with: seq (the default) or ddp1, one rank of the same mode",
+    {"--baseline", "B",
+     "the baseline of the first speedup: seq (the default) or ddp1, one rank of the same mode",
      [](AnalyzeOptions& o, Value v) { o.baseline = chosen(kBaselines, v).value; }},
     {"--ranks", "P,P,...",
-     "predict: for these numbers of ranks; import: of a benchmark whose text does not say",
+     "predict: numbers of ranks to predict; import: ranks of a benchmark whose output lacks them",
      [](AnalyzeOptions& o, Value v) { o.ranks = ranks_in(v); }},
-    {"--link", "RATE:LATENCY", "predict, advise: over this link instead of the measured one, as 200Gb:2us",
+    {"--link", "RATE:LATENCY",
+     "predict, advise: use this link instead of the measured one, for example 200Gb:2us",
      [](AnalyzeOptions& o, Value v) { o.link = parse_link(v.text); }},
     {"--threshold", "PERCENT", "diff: a step longer by more than this is a regression, exit code 3 (5)",
      [](AnalyzeOptions& o, Value v) { o.threshold = percent_in(v); }},
@@ -67,11 +69,11 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.steps = v.text; }},
     {"--into", "DIR", "import: folder for the run files of traces and benchmarks (imported)",
      [](AnalyzeOptions& o, Value v) { o.into = v.text; }},
-    {"--model", "NAME", "import: the model that a trace is of",
+    {"--model", "NAME", "import: the model in a trace",
      [](AnalyzeOptions& o, Value v) { o.facts.model = v.text; }},
     {"--data", "NAME", "import: the data set that it was trained on",
      [](AnalyzeOptions& o, Value v) { o.facts.data = v.text; }},
-    {"--batch", "N", "import: samples of a step, of all ranks together",
+    {"--batch", "N", "import: samples per step, over all ranks",
      [](AnalyzeOptions& o, Value v) { o.facts.batch = whole_number(v, 1, 1'000'000'000); }},
     {"--loss", "X", "import: the training loss that was reached",
      [](AnalyzeOptions& o, Value v) { o.facts.loss = real_number(v, -1e300, 1e300); }},
@@ -83,15 +85,16 @@ constexpr Flag<AnalyzeOptions> kFlags[] = {
      [](AnalyzeOptions& o, Value v) { o.facts.like = v.text; }},
     {"--step-name", "NAME", "import: the annotation that marks a step in a trace (ProfilerStep)",
      [](AnalyzeOptions& o, Value v) { o.facts.step_name = v.text; }},
-    {"--nodes", "N", "import: on so many nodes it ran, where the records do not say",
+    {"--nodes", "N", "import: number of nodes, if the records lack it",
      [](AnalyzeOptions& o, Value v) { o.facts.nodes = whole_number(v, 1, 1'000'000'000); }},
     {"--strict", nullptr, "exit code 3 when a claim is refused",
      [](AnalyzeOptions& o, Value) { o.strict = true; }},
-    {"--full", nullptr, "report, summary: print all tables, not the answer alone",
+    {"--full", nullptr, "report, summary: print all tables, not only the answer",
      [](AnalyzeOptions& o, Value) { o.full = true; }},
-    {"--watch", nullptr, "report, summary: print the summary anew whenever a run ends or grows, until Ctrl-C",
+    {"--watch", nullptr,
+     "report, summary: print the summary again whenever a run grows or ends, until Ctrl-C",
      [](AnalyzeOptions& o, Value) { o.watch = true; }},
-    {"--dark", nullptr, "pictures and page of the report on a dark ground",
+    {"--dark", nullptr, "pictures and page of the report on a dark background",
      [](AnalyzeOptions& o, Value) { o.dark = true; }},
     {"--help", nullptr, "this text", [](AnalyzeOptions& o, Value) { o.help = true; }},
     {"--version", nullptr, "version, commit and compiler",
@@ -135,7 +138,7 @@ void require_terminal_output(const AnalyzeOptions& options) {
     if (!given) continue;
     if (!summary) throw input_error("{} belongs to report and summary, not to {}", flag, options.verb->name);
     if (options.format != Format::table)
-      throw input_error("{} is of what a terminal shows: leave out --format", flag);
+      throw input_error("{} applies to terminal output only: leave out --format", flag);
   }
   if (options.watch && !options.output.empty())
     throw input_error("--watch prints to the terminal: leave out --output");
@@ -162,8 +165,8 @@ Link parse_link(const std::string& text) {
   const auto latency =
       colon == std::string::npos ? std::nullopt : quantity_in(text.substr(colon + 1), kTimes);
   if (!rate || !(*rate > 0) || !latency)
-    throw input_error("--link {}: not bandwidth and latency, as 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)",
-                      text);
+    throw input_error(
+        "--link {}: not bandwidth and latency, for example 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)", text);
   return {*latency, *rate};
 }
 
@@ -206,7 +209,7 @@ void require_paths(const AnalyzeOptions& options) {
 
 std::string analyze_help() {
   std::string out =
-      R"(analyze: what the runs show, and what they do not
+      R"(analyze: what runs show, and what they do not
 
 Usage: analyze [verb] PATH... [flags]
        analyze VERB --help: what the verb shows, its columns and its flags

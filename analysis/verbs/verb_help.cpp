@@ -21,39 +21,41 @@ struct VerbText {
 
 constexpr VerbText kTexts[] = {
     {"report",
-     "Prints what 'summary' prints, and writes to report/ below the first path: index.html, summary.md, .json, "
-     ".csv\n"
+     "Prints what 'summary' prints, and writes to report/ below the first path: index.html, summary.md, "
+     ".json, .csv\n"
      "and .tex, and each picture as .svg and .csv, and where gnuplot is installed as .png and .pdf.",
      "", "--dark --full --watch", "analyze experiments"},
     {"summary",
-     "Whether parallel training pays, why, what to do next, and a row a configuration, the best first; with --full\n"
-     "the verdict, the times, speedups, communication and time budgets of all configurations. Writes nothing.",
+     "Does parallel training pay, why, what to do next, and one row per configuration, the best first; with "
+     "--full\n"
+     "the verdict, the times, speedups, communication and time budgets of all configurations. Writes "
+     "nothing.",
      "verdict: pays, does not pay, cannot be said, refused; baseline, or one rank\n"
      "lost mostly in: the largest part of the time lost against the ideal step, and its share\n"
      "next: the first advice with its predicted gain, or what would decide\n"
      "launches: launches of this configuration, or 'single'\n"
      "p50 ms, p95 ms, p99 ms: percentiles of the steady steps\n"
-     "samples/s: samples of all ranks by the time of a step\n"
+     "samples/s: samples of all ranks divided by the time of a step\n"
      "training s, run s: all steady steps; the run from start to end\n"
-     "speedup: the baseline's time by this one's, for the same work\n"
+     "speedup: the baseline's time divided by this one's, for the same work\n"
      "effic. %: the speedup divided by the ranks",
      "--full --watch", "analyze summary experiments --format md"},
-    {"scaling", "Times and speedups over the number of ranks, and the laws of scaling that fit them.",
+    {"scaling", "Times and speedups by number of ranks, and fitted scaling laws.",
      "ranks: processes that train together\n"
-     "scaling: strong (the global batch stays) or weak (the batch of a rank stays)\n"
+     "scaling: strong (the global batch is fixed) or weak (the batch of each rank is fixed)\n"
      "ms/step, training s: median over the launches\n"
      "vs: the baseline of the comparison\n"
-     "speedup: the baseline's time by this one's\n"
+     "speedup: the baseline's time divided by this one's\n"
      "effic. %: the speedup divided by the ranks\n"
      "Karp-Flatt: (1/S - 1/p) / (1 - 1/p): the serial share that would explain the speedup\n"
      "law, parameter, value: what was fitted, and its parameters",
      "", "analyze scaling experiments --baseline ddp1"},
-    {"budget", "What the mean step spends its time on, and what it takes beyond the ideal step.",
-     "wall: the step from begin to end; the phases add up to it\n"
+    {"budget", "Where the mean step spends its time, and what it loses against the ideal step.",
+     "wall: the step from start to end; the phases add up to it\n"
      "data, h2d: waiting for the loader; copies to the device\n"
      "forward, backward, optimizer: computing\n"
      "comm_exposed: communication that no computation covers\n"
-     "bubble: a pipeline's stage without input while nothing is on the wire\n"
+     "bubble: a pipeline stage without input while nothing is in transit\n"
      "other, other %: what no phase accounts for, and its share of wall\n"
      "vs: the baseline\n"
      "ideal: the baseline's step, divided by the ranks under strong scaling\n"
@@ -61,74 +63,77 @@ constexpr VerbText kTexts[] = {
      "compute: forward and backward\n"
      "comm_wait, comm_transfer: exposed communication, waiting for other ranks and the rest\n"
      "longer: what forward and backward take beyond their share of the baseline's; the columns after it add up to it\n"
-     "smaller_batch: of that, because a rank has fewer samples; known where one rank ran with so many\n"
-     "beside_comm: because they run beside communication; known where parallel.ablation no_comm ran\n"
-     "too_many_threads, lower_clock, shared: the rest, by what is known of cores and clocks; shared: by what ranks\n"
-     "of a node share, memory and clock. Where one of the first two is not known, the rest holds it as well",
+     "smaller_batch: of that, because a rank has fewer samples; known if one rank ran with as many\n"
+     "beside_comm: because communication runs at the same time; known if parallel.ablation no_comm ran\n"
+     "too_many_threads, lower_clock, shared: the rest, by what is known about cores and clocks; shared: memory\n"
+     "and clock, which the ranks of a node share. If one of the first two is unknown, the rest includes it",
      "", "analyze budget experiments"},
     {"overlap",
-     "How long a step communicates, how much of it is hidden under computation, and who is waited for.",
-     "total ms, hidden ms, exposed ms: time in which anything communicates; of it under computation, and "
-     "not\n"
-     "hidden %: hidden by total\n"
-     "transfer ms, waiting ms: time in collectives once all ranks are there, and before\n"
-     "latency us, link GB/s: the link behind the run's own all-reduces\n"
-     "rank, % of waiting, the late rank, differs in, its ms, others' ms: whom the ranks wait for, and why\n"
+     "How long a step communicates, how much of that is hidden by computation, and which rank causes the "
+     "waiting.",
+     "total ms, hidden ms, exposed ms: communication time; the part hidden by computation; the rest\n"
+     "hidden %: hidden divided by total\n"
+     "transfer ms, waiting ms: time in collectives after all ranks have arrived, and before\n"
+     "latency us, link GB/s: the link fitted to the run's own all-reduces\n"
+     "rank, % of waiting, the late rank, differs in, its ms, others' ms: the rank that causes the waiting, "
+     "and why\n"
      "bucket, MB, ready ms, start ms, end ms: a gradient bucket, since the backward pass began\n"
      "ms/step, without comm ms, trust: the step, without communication; which of the two measurements to "
      "trust\n"
-     "exposed ms, events; by ablation: exposed communication by the two\n"
-     "compute slower %, comm alone ms, comm slower %: what computing and communicating cost each other",
+     "exposed ms, events; by ablation: exposed communication by both methods\n"
+     "compute slower %, comm alone ms, comm slower %: how much computation and communication slow each "
+     "other down",
      "", "analyze overlap experiments"},
-    {"pop", "Parallel efficiency as a product of factors, after the POP centre.",
-     "parallel: work by time, = load balance x communication\n"
-     "load balance: mean work of the ranks by that of the busiest\n"
-     "communication: work of the busiest rank by the step, = serialisation x transfer\n"
-     "serialisation, transfer: the busiest rank's work by the step without transfer; that by the step\n"
-     "work, mean; work, busiest rank; step without transfer; step: the times behind them",
+    {"pop", "Parallel efficiency as a product of factors, as defined by the POP centre.",
+     "parallel: work divided by time, = load balance x communication\n"
+     "load balance: mean work of the ranks divided by that of the busiest\n"
+     "communication: work of the busiest rank divided by the step, = serialisation x transfer\n"
+     "serialisation, transfer: the busiest rank's work divided by the step without transfer; the latter "
+     "divided by the step\n"
+     "work, mean; work, busiest rank; step without transfer; step: the underlying times",
      "", "analyze pop experiments"},
     {"convergence",
      "Time and samples to an accuracy. A launch that never reaches it counts as later than all others.",
-     "target: the validation metric that is asked for (training.target)\n"
+     "target: the validation metric to reach (training.target)\n"
      "reached: launches that reach it\n"
-     "training s, samples: until then, evaluation not counted\n"
-     "S of it: the baseline's time to it by this one's\n"
-     "stat. effic.: the baseline's samples to it by those here\n"
+     "training s, samples: until then, without evaluation\n"
+     "S of it: the baseline's time to it divided by this one's\n"
+     "stat. effic.: the baseline's samples to it divided by those here\n"
      "epoch, metric: the validation metric after each epoch",
      "", "analyze convergence experiments"},
-    {"pipeline", "Bubbles of pipelines beside those that cannot be avoided.",
+    {"pipeline", "Bubbles of pipelines, compared with those that cannot be avoided.",
      "schedule, stages, micro-batches: of the pipeline\n"
      "measured: share of the time of a step's passes in which the ranks compute nothing\n"
-     "of it transfer: while a message or a collective was on the wire; the rest is idle\n"
+     "of it transfer: while a message or a collective was in transit; the rest is idle\n"
      "equal stages: the bubble of the schedule if all stages took equal time\n"
-     "these stages: that of any schedule with these stages, T >= (m-1) max t + sum t",
+     "these stages: the least bubble of any schedule with these stages, T >= (m-1) max t + sum t",
      "", "analyze pipeline experiments"},
-    {"bandwidth", "What commbench has measured.",
+    {"bandwidth", "What commbench measured.",
      "collective, bytes, repetitions: what was measured, and how often\n"
-     "fastest us, median us, p95 us: over the repetitions, by the rank that took longest\n"
-     "algbw GB/s, busbw GB/s: bytes by time; that by what an ideal ring must carry\n"
+     "fastest us, median us, p95 us: over the repetitions, of the slowest rank\n"
+     "algbw GB/s, busbw GB/s: bytes divided by time; what each link of an ideal ring carries\n"
      "#wrong: elements of results that were not exact\n"
-     "fitted to, latency us, bandwidth GB/s, sizes: the link behind them",
+     "fitted to, latency us, bandwidth GB/s, sizes: the fitted link",
      "", "analyze bandwidth bench"},
-    {"validate", "Every check on every run, and what is refused because of it.",
+    {"validate", "Every check on every run, and the claims that are refused because of it.",
      "status, seed, used, findings: of each run\n"
      "refuses, found, first found in: of each check",
      "", "analyze validate experiments --strict"},
-    {"diff",
-     "What changed from the runs below A to those below B. Exit code 3 where a step has become longer.", "",
-     "--threshold", "analyze diff before after --threshold 10"},
+    {"diff", "What changed from the runs below A to those below B. Exit code 3 if a step has become longer.",
+     "", "--threshold", "analyze diff before after --threshold 10"},
     {"predict",
      "Steps on other numbers of ranks. Each mode has its model: a ring, a parameter server, a pipeline, a "
      "grid. Refused\n"
      "where the model misses a measured group by more than 10 %; its miss is part of the intervals.",
-     "ranks, batch/rank: what is predicted for\n"
-     "ms/step: of it exposed ms is transfer, waiting ms waiting for the slowest rank, or the bubble\n"
+     "ranks, batch/rank: the configuration that is predicted\n"
+     "ms/step: the step, of which exposed ms is transfer, waiting ms waiting for the slowest rank, or the "
+     "bubble\n"
      "speedup, effic. %: against the baseline\n"
-     "measured ms: the step, where as many ranks were measured",
+     "measured ms: the step, if this number of ranks was measured",
      "--ranks --link", "analyze predict experiments --ranks 8,64 --link 200Gb:2us"},
-    {"advise", "What would help, the most first, with the gain that is predicted for it.",
-     "gain: samples per second with the change, by those without\n"
-     "same training: whether the numbers that training computes stay\n"
+    {"advise", "What would help, most first, with the predicted gain.",
+     "gain: samples per second with the change divided by those without\n"
+     "same training: whether training computes the same numbers\n"
      "advice: the key to change",
      "--link", "analyze advise experiments"},
     {"trace", "One run as a trace for ui.perfetto.dev or chrome://tracing.", "", "--steps",
@@ -136,12 +141,13 @@ constexpr VerbText kTexts[] = {
     {"export", "The samples of all runs as one long table.", "", "--table",
      "analyze export csv experiments --table comm"},
     {"import",
-     "Makes run files of other programs' records, for all other verbs: traces of PyTorch's profiler (.json or "
-     ".json.gz,\none a rank), and the output of nccl-tests and of the OSU micro-benchmarks (.txt, .out, .log). Of CSV "
-     "and JSON files\nwith results it says what may be claimed from them. Without --strict nothing of this changes the "
-     "exit code.",
+     "Turns other programs' records into run files for all other verbs: traces of PyTorch's profiler (.json "
+     "or .json.gz,\n"
+     "one per rank), and the output of nccl-tests and of the OSU micro-benchmarks (.txt, .out, .log). For "
+     "CSV and JSON files\n"
+     "of results it says which claims they support. Without --strict none of this changes the exit code.",
      "run: the file that was written; or a run in a file of results\n"
-     "steps, collectives, ms/step, exposed ms: of the traces that became it, means over ranks and steps\n"
+     "steps, collectives, ms/step, exposed ms: of its traces, means over ranks and steps\n"
      "rows, epoch s: epochs in the file; the median of their times\n"
      "accuracy: of the last epoch\n"
      "apparent speedup: against the fastest run on one device in the same file or folder",

@@ -78,7 +78,7 @@ TEST_CASE("nccl-tests: other collectives, older columns, wrong results") {
         "reduce");
   const std::string gather = head + "1048576 262144 float none -1 100 10.49 7.86 0 100 10.49 7.86 0\n";
   CHECK(first(gather, "runs/all_gather_8.txt").collective == "all_gather");
-  CHECK(says(complaint(gather), "b.txt:12: all_gather_perf and alltoall_perf print this table alike"));
+  CHECK(says(complaint(gather), "b.txt:12: all_gather_perf and alltoall_perf print the same table"));
   CHECK(first(nccl_head(2, 1) + "1048576 262144 float sum -1 100 10.49 10.49 0 100 10.49 10.49 0\n")
             .collective == "all_reduce");
   CHECK(
@@ -100,7 +100,7 @@ TEST_CASE("OSU: what the text does not say is given by flags") {
   CHECK(says(complaint(text),
              "b.txt:4: OSU's output does not say on how many ranks it was measured; give --ranks N"));
   CHECK(says(complaint(text, {.ranks = 8, .nodes = 0, .hardware = {}, .like = {}}),
-             "on how many nodes it was measured; give --nodes N"));
+             "the number of nodes is unknown; give --nodes N"));
   const ImportedBench made = bench_of_text(text, "b.txt", {8, 2, "our cluster", ""});
   CHECK(made.bench.backend == "mpi");
   REQUIRE(made.bench.cases.size() == 2);
@@ -121,7 +121,7 @@ TEST_CASE("OSU: what the text does not say is given by flags") {
 
 TEST_CASE("texts that cannot be read are refused with their line") {
   CHECK(says(complaint("# OSU MPI Bandwidth Test v5.6\n# Size      Bandwidth (MB/s)\n1 3.4\n"),
-             "b.txt:1: not a test"));
+             "b.txt:1: not a supported test"));
   CHECK(says(complaint("# OSU MPI Latency Test v5.6\n# Size  Latency (us)\n4 -1\n", {0, 1, "", ""}),
              "b.txt:3: not a size and a time"));
   const std::string head = nccl_head(4, 1);

@@ -154,12 +154,12 @@ TEST_CASE("a link that is missing is said, and nothing is joined") {
   };
   const std::vector<ChainRun> alone = join({runs.after});
   REQUIRE(alone.size() == 1);
-  CHECK(alone.front().apart == "the file of run first, which it goes on from, is missing here");
+  CHECK(alone.front().apart == "the file of run first, from which it resumed, is missing here");
   CHECK(join_chains(as_files({runs.after}), {{"first", "there"}}).front().apart ==
-        "there, which it goes on from, came to its end and counts alone");
+        "there, from which it resumed, finished and counts alone");
   RunData other = runs.before;
   other.ranks.resize(1);
-  CHECK(says(apart(other), "run 0, which it goes on from, cannot be joined with it: it had 1 ranks"));
+  CHECK(says(apart(other), "run 0, from which it resumed, cannot be joined with it: it had 1 ranks"));
   other = runs.before;
   other.header.mode = "ps";
   CHECK(says(apart(other), "its mode was ps"));
@@ -169,7 +169,7 @@ TEST_CASE("a link that is missing is said, and nothing is joined") {
   other = runs.before;
   other.settings["training.precision"] = "bf16";
   CHECK(says(apart(other), "it had another training.precision"));
-  CHECK(says(apart(part_of(runs.before, 0, 12)), "does not hold all of the 13 steps before the checkpoint"));
+  CHECK(says(apart(part_of(runs.before, 0, 12)), "does not have all of the 13 steps before the checkpoint"));
 }
 
 TEST_CASE("keys that make no other training do not keep runs apart") {
@@ -192,7 +192,7 @@ TEST_CASE("of two runs that go on from one, the one that came to its end is join
     REQUIRE(left.size() == 2);
     const bool first = left[0].run.header.uuid == "second";
     CHECK(left[first ? 0 : 1].joints.size() == 1);
-    CHECK(says(left[first ? 1 : 0].apart, "goes on from the same run"));
+    CHECK(says(left[first ? 1 : 0].apart, "resumed from the same run"));
   }
 }
 
@@ -211,13 +211,13 @@ TEST_CASE("where runs were joined, and why not, stands beside the numbers") {
   launch.joints = {{"runs/a", 13, 5, 34.4}, {"runs/b", 27, 0, kUnknown}};
   LaunchGroup group;
   group.launches = {&launch};
-  CHECK(
-      sentence_of(check_group(group), "joined-run") ==
-      "runs that went on from a checkpoint are joined with the run that wrote it: run 0 after step 13 of runs/a, "
-      "34 s later, 5 steps that were done twice count once; run 0 after step 27 of runs/b");
+  CHECK(sentence_of(check_group(group), "joined-run") ==
+        "runs that resumed from a checkpoint are joined with the run that wrote it: run 0 after step 13 of "
+        "runs/a, 34 s later, 5 steps that were done twice count once; run 0 after step 27 of runs/b");
   launch.joints.clear();
   launch.header.resumed = {"first", "89abcdef", 1, 40};
-  launch.apart = "the file of run first, which it goes on from, is missing here";
-  CHECK(
-      says(sentence_of(check_group(group), "resumed-run"), "can be given; the file of run first, which it"));
+  launch.apart = "the file of run first, from which it resumed, is missing here";
+  CHECK(says(sentence_of(check_group(group), "resumed-run"),
+             "is unknown; the file of run first, from which "
+             "it"));
 }

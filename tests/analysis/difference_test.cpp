@@ -51,5 +51,5 @@ TEST_CASE("no change and single launches are never called a regression") {
   CHECK(regressions(1, 1.1) == 0);
   const Difference single = found(1, 1.5, 1);
   CHECK(says(single.page.lead.front(), "whether the step has changed cannot be said"));
-  CHECK(says(single.page.lead.front(), "it takes two launches or more on both sides"));
+  CHECK(says(single.page.lead.front(), "two or more launches are needed on both sides"));
 }

@@ -153,7 +153,7 @@ TEST_CASE("a CSV file may end its lines as it likes, and quote what it likes") {
   }
   CHECK(runs_of_csv("epoch,run,time\n1,\"a\nb\",2\n1,7\" disk,2\n", "x.csv").at(1).name == "7\" disk");
   CHECK(says(complaint("epoch,run,time\n1,\"a\nb\",2\nx,y\n"), "x.csv:4: 2 fields"));
-  CHECK(says(complaint("epoch,time\n1,\"2\n3,4\n"), "x.csv:2: a quote that is not closed"));
+  CHECK(says(complaint("epoch,time\n1,\"2\n3,4\n"), "x.csv:2: an unclosed quote"));
   CHECK(says(complaint("epoch" + std::string(5000, ',')), "x.csv:1: more than 4096 fields"));
 }
 

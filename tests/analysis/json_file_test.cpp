@@ -45,9 +45,9 @@ TEST_CASE("numbers that no double holds and keys that stand twice are refused by
   CHECK(says(complaint("[\n\n-1e999]"), "x.json:3: not JSON: number overflow"));
   CHECK(parse_json("[1e-999, 123456789012345678901234567890]", "x").at(1).get<double>() ==
         123456789012345678901234567890.0);
-  CHECK(says(complaint(R"({"a": 1, "b": 2, "a": 3})"), "x.json: /: the key 'a' stands twice in one object"));
+  CHECK(says(complaint(R"({"a": 1, "b": 2, "a": 3})"), "x.json: /: the key 'a' occurs twice in one object"));
   CHECK(
-      says(complaint(R"({"r": [{}, {"a": {"k": 1, "k": 1}}]})"), "x.json: /r/1/a: the key 'k' stands twice"));
+      says(complaint(R"({"r": [{}, {"a": {"k": 1, "k": 1}}]})"), "x.json: /r/1/a: the key 'k' occurs twice"));
 }
 
 TEST_CASE("an object of very many keys takes time in proportion, and keeps their order") {

@@ -241,7 +241,7 @@ TEST_CASE("traces that do not belong together are refused by name") {
   CHECK(says(import(folder, "other").err, "rank1.json: in step 4 it calls broadcast where"));
   put(folder / "again/rank0.json", gloo_trace(0, 0, 0));
   CHECK(import(folder, "again").code == 0);
-  CHECK(says(import(folder, "again").err, "is there already: this was imported before"));
+  CHECK(says(import(folder, "again").err, "already exists: this was imported before"));
   CHECK(analyze(folder, "import " + (folder / "again") + " --batch none").code == 2);
   CHECK(analyze(folder, "import " + (folder / "again") + " --mode best").code == 2);
 }

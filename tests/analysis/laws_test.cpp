@@ -122,14 +122,13 @@ TEST_CASE("the bucket size that costs least") {
 }
 
 TEST_CASE("the bubble of an ideal pipeline") {
-  CHECK(*ideal_bubble("gpipe", 4, 4) == Approx(3.0 / 7));
-  CHECK(*ideal_bubble("1f1b", 4, 16) == Approx(3.0 / 19));
-  CHECK(*ideal_bubble("gpipe", 8, 8) == Approx(0.467).epsilon(1e-3));
-  CHECK(*ideal_bubble("gpipe", 8, 16) == Approx(0.304).epsilon(2e-3));
-  CHECK(*ideal_bubble("interleaved", 4, 4, 2) == Approx(3.0 / 11));
-  CHECK(*ideal_bubble("layerwise", 4, 4) == Approx(0.75));
-  CHECK_FALSE(ideal_bubble("unheard of", 4, 4));
-  CHECK_FALSE(ideal_bubble("gpipe", 4, 0));
+  CHECK(*ideal_bubble(PipelineSchedule::gpipe, 4, 4) == Approx(3.0 / 7));
+  CHECK(*ideal_bubble(PipelineSchedule::one_f_one_b, 4, 16) == Approx(3.0 / 19));
+  CHECK(*ideal_bubble(PipelineSchedule::gpipe, 8, 8) == Approx(0.467).epsilon(1e-3));
+  CHECK(*ideal_bubble(PipelineSchedule::gpipe, 8, 16) == Approx(0.304).epsilon(2e-3));
+  CHECK(*ideal_bubble(PipelineSchedule::interleaved, 4, 4, 2) == Approx(3.0 / 11));
+  CHECK(*ideal_bubble(PipelineSchedule::layerwise, 4, 4) == Approx(0.75));
+  CHECK_FALSE(ideal_bubble(PipelineSchedule::gpipe, 4, 0));
 }
 
 TEST_CASE("the bubble that was measured, and the bound with unequal stages") {

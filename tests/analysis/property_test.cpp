@@ -156,9 +156,9 @@ void check_pairs(const std::string& text, const std::vector<std::string>& groups
       {"no run that it may be compared with", "times as fast"},
       {"is sure to help", ": gain "},
       {"Next to nothing is lost", "% goes into"},
-      {"Nothing ran on more than one rank", " x2"},
-      {"Nothing ran on more than one rank", " x4"},
-      {"Nothing ran on more than one rank", " x8"}};
+      {"No run used more than one rank", " x2"},
+      {"No run used more than one rank", " x4"},
+      {"No run used more than one rank", " x8"}};
   CAPTURE(text);
   for (const auto& [one, other] : kPairs) {
     if (std::string(one) == "Next to nothing is lost" && groups.size() > 2) continue;  // of another group

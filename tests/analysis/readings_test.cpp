@@ -66,7 +66,7 @@ TEST_CASE("times that only grow are totals since the start, and an epoch takes t
   const auto read = [](const std::string& text) { return runs_of_csv(text, "x/ddp_2gpu.csv").at(0); };
   const ImportedRun total = read(rows("epoch,time", {{1, 35}, {2, 65}, {3, 95}, {4, 125}}));
   CHECK(seconds_of(total) == std::vector<double>{35, 30, 30, 30});
-  CHECK(says(assumptions(total), "taken for totals since the start"));
+  CHECK(says(assumptions(total), "taken as totals since the start"));
   const ImportedRun resumed = read(rows("epoch,time", {{51, 1530}, {52, 1560}, {53, 1590}}));
   CHECK(std::isnan(resumed.epochs[0].seconds));
   CHECK(resumed.epochs[2].seconds == 30);
@@ -84,7 +84,7 @@ TEST_CASE("times that only grow are totals since the start, and an epoch takes t
   CHECK(seconds_of(slower) == std::vector<double>{10.1, 10.2, 10.3});
   for (const char* unclear : {"epoch,time", "epoch,epoch_time"}) {
     const ImportedRun two = read(rows(unclear, {{1, 20}, {2, 40}}));
-    CHECK(says(two.unclear, "its times only grow, from 20.0 to 40.0 s: of epochs, or since the start"));
+    CHECK(says(two.unclear, "its times only grow, from 20.0 to 40.0 s: per epoch, or since the start"));
     CHECK(std::isnan(two.epochs[1].seconds));
   }
   const std::vector<ImportedRun> runs = {read(rows("epoch,epoch_time", {{1, 30}, {2, 60}, {3, 90}}))};
@@ -118,7 +118,7 @@ TEST_CASE("the files of the ranks of one run are one run") {
   const ImportedRun& three = run_named(runs, "speedup_ws3");
   CHECK(three.ranks == 3);
   CHECK(three.epochs[0].seconds == Approx(3.2));  // the slowest rank's
-  CHECK(says(assumptions(three), "the files of 3 ranks are taken for one run"));
+  CHECK(says(assumptions(three), "the files of 3 ranks are taken as one run"));
   CHECK(run_named(runs, "speedup_ws1").mode == "seq");
   const auto column = runs_of_files({{"log.csv", "epoch,rank,time\n1,0,5\n1,1,6\n2,0,5\n2,1,4\n"}});
   REQUIRE(column.size() == 1);
@@ -169,7 +169,7 @@ TEST_CASE("a total is divided by its epochs; a single time may be of either") {
                                  "compare.json");
   CHECK(claims_of(runs).claims[0].epoch_seconds == 30);
   CHECK(claims_of(runs).claims[1].apparent_speedup == Approx(0.75));
-  CHECK(says(assumptions(runs[1]), "its one time, 200 s, is taken for that of its 5 epochs together"));
+  CHECK(says(assumptions(runs[1]), "its only time, 200 s, is taken as the total of its 5 epochs"));
   const auto table = runs_of_csv("method,gpus,epochs,total_time\nsingle,1,10,300\nddp,2,5,200\n", "t.csv");
   CHECK(claims_of(table).claims[1].apparent_speedup == Approx(0.75));
   const auto above = runs_of_json(
@@ -177,11 +177,10 @@ TEST_CASE("a total is divided by its epochs; a single time may be of either") {
   CHECK(claims_of(above).claims[1].epoch_seconds == 5);
   const auto losses = runs_of_json(R"({"seq": {"time": 40, "loss": [3, 2, 1, 0.5]}})", "t.json");
   CHECK(claims_of(losses).claims[0].epoch_seconds == 10);
-  CHECK(says(runs_of_json(R"({"seq": {"total_time": 40}})", "t.json").at(0).unclear,
-             "does not say of how many epochs"));
+  CHECK(says(runs_of_json(R"({"seq": {"total_time": 40}})", "t.json").at(0).unclear, "no number of epochs"));
   const auto mixed = runs_of_files({{"m/single.json", R"({"single": {"time": 100}})"},
                                     {"m/ddp.json", R"({"ddp_2gpu": {"epoch_times": [6, 6]}})"}});
-  CHECK(says(run_named(mixed, "single").unclear, "its one time, 100 s, may be of an epoch or of all"));
+  CHECK(says(run_named(mixed, "single").unclear, "its only time, 100 s, may be that of one epoch or of all"));
 }
 
 TEST_CASE("numbers above the runs are a summary of them, and do not hide them") {
@@ -191,7 +190,7 @@ TEST_CASE("numbers above the runs are a summary of them, and do not hide them") 
                    "nested.json");
   REQUIRE(runs.size() == 2);
   CHECK(runs[1].name == "ddp_2gpu");
-  CHECK(says(assumptions(runs[0]), "taken for a summary of its runs"));
+  CHECK(says(assumptions(runs[0]), "taken as a summary of its runs"));
   const auto end =
       runs_of_json(R"({"ddp_2gpu": {"epoch_times": [6.0, 6.1], "final": {"accuracy": 0.9}}})", "x.json");
   REQUIRE(end.size() == 1);

@@ -47,9 +47,8 @@ TEST_CASE("a resumed run is a group of its own, and marked") {
   const GroupSummary& group = group_named(analysis, "seq resumed after 2 epochs");
   CHECK(group.group->launches.size() == 1);
   CHECK(sentence_of(check_group(*group.group), "resumed-run") ==
-        "the run is the end of a training that began in another: 2 epochs, 80 steps, were done before; no "
-        "time to "
-        "accuracy can be given");
+        "the run is the end of a training that began in another: 2 epochs, 80 steps, were done before; the "
+        "time to accuracy is unknown");
   CHECK(sentence_of(check_group(*group_named(analysis, "seq").group), "resumed-run").empty());
 }
 

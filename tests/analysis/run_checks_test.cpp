@@ -27,9 +27,8 @@ TEST_CASE("incomplete-run") {
     run.header.status = status;
     run.header.valid = false;
     run.header.invalid_reasons = {"rank 1 was lost"};
-    CHECK(sentence_of(findings_of(run), "incomplete-run") == "the run did not come to its end: status " +
-                                                                 std::string(status) +
-                                                                 ", 80 steps recorded; rank 1 was lost");
+    CHECK(sentence_of(findings_of(run), "incomplete-run") ==
+          "the run did not finish: status " + std::string(status) + ", 80 steps recorded; rank 1 was lost");
     CHECK_FALSE(has_code(findings_of(run), "invalid-run"));
     CHECK_FALSE(checked_launch(run, "x").usable());
   }
@@ -61,9 +60,8 @@ TEST_CASE("work-audit") {
     run.audit[1].repeated = 2560;
     run.audit[1].missing = 7;
     CHECK(sentence_of(findings_of(run), "work-audit") ==
-          "the ranks did not share out the data set: in epoch 1 7 rows were trained on by no rank and 2560 "
-          "trainings "
-          "were repetitions");
+          "the ranks did not divide the data set among them: in epoch 1 no rank trained on 7 rows, and 2560 "
+          "times a row was trained on again");
   }
   SECTION("other samples than the steps say") {
     run.audit[0].samples[0] -= 1;
@@ -118,7 +116,7 @@ TEST_CASE("budget-open") {
       run.steps.forward.at(0, k) -= 3e-3;
     }
     CHECK(says(sentence_of(findings_of(run), "budget-open"),
-               "of it is 'other', enough to change the order of what takes most"));
+               "of it is 'other', enough to change the order of the largest phases"));
   }
   CHECK(checked_launch(run, "x").usable());  // its wall time is still its wall time
 }
@@ -154,7 +152,7 @@ TEST_CASE("duplicate-run: the second of two equal uuids does not count") {
   CHECK(set.launches[0].usable());
   CHECK_FALSE(set.launches[2].usable());
   CHECK(sentence_of(set.launches[2].findings, "duplicate-run") ==
-        "the same run is here twice and counts once: uuid ddp-2-1 is also in run 0");
+        "the same run was found twice and counts once: uuid ddp-2-1 is also in run 0");
 }
 
 TEST_CASE("gpu-slowed") {
