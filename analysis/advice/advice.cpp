@@ -58,11 +58,11 @@ StepModel mended(StepModel m, const LateRank& late, std::int64_t ranks) {
   const double p = static_cast<double>(ranks);
   const double by = late.others / ((late.seconds + (p - 1) * late.others) / p);
   m.uneven = 0;
-  if (late.phase == "data") m.data_per_sample *= by;
-  if (late.phase == "h2d") m.h2d_per_sample *= by;
-  if (late.phase == "optimizer") m.optimizer *= by;
-  if (late.phase == "other") m.other *= by;
-  if (late.phase != "compute") return m;
+  if (late.phase == LossPart::data) m.data_per_sample *= by;
+  if (late.phase == LossPart::h2d) m.h2d_per_sample *= by;
+  if (late.phase == LossPart::optimizer) m.optimizer *= by;
+  if (late.phase == LossPart::other) m.other *= by;
+  if (late.phase != LossPart::compute) return m;
   m.fixed_compute *= by;
   m.compute_per_sample *= by;
   return m;
@@ -83,16 +83,16 @@ Advised slow_rank(const Case& c) {
   const auto& late = c.group.parallel.late;
   if (!late || late->lateness.kind != Straggler::persistent || late->role || late->seconds <= late->others)
     return {};
-  const bool loader = late->phase == "data";
+  const bool loader = late->phase == LossPart::data;
   Advice advice;
   advice.what =
       loader
           ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
-          : fmt::format("look at rank {}: its device, its cores, what else runs there", late->lateness.rank);
+          : fmt::format("check rank {}: its device, its cores, other programs on them", late->lateness.rank);
   advice.gain = gain_of_mending(c, *late);
   advice.because =
       fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
-                  number(100 * late->lateness.share), late->lateness.rank, late->phase,
+                  number(100 * late->lateness.share), late->lateness.rank, name_of(late->phase),
                   milliseconds(late->seconds), milliseconds(late->others));
   return advice;
 }
@@ -171,7 +171,7 @@ Advised half_precision_messages(const Case& c) {
                        [](StepModel& m) {
                          for (double& b : m.bucket_bytes) b /= 2;
                        }),
-                fmt::format("gradients travel as fp32, {} MB a step; bf16 halves that, and rounds them",
+                fmt::format("gradients are sent as fp32, {} MB a step; bf16 halves that, and rounds them",
                             number(c.launch.gradient_bytes / 1e6)),
                 false};
 }
@@ -203,7 +203,7 @@ std::vector<Advice> measured_siblings(const Case& c) {
 // What is named for another measured group: its ranks where nothing else differs, or else the group.
 std::string instead(const Case& c, const Launch& there, const std::string& label) {
   const bool same_mode = there.header.mode == c.launch.header.mode || there.ranks == 1;
-  return same_mode ? fmt::format("fewer ranks: {}", there.ranks) : fmt::format("{} in its place", label);
+  return same_mode ? fmt::format("fewer ranks: {}", there.ranks) : fmt::format("{} instead", label);
 }
 
 // The fastest other group that was measured on fewer ranks, or in another mode on as many.
@@ -247,7 +247,7 @@ Advised accumulate(const Case& c) {
     return {};
   return Advice{
       "training.accumulate twice as many micro-batches, twice the global batch", gain_of_batch(c, true),
-      fmt::format("communication and the optimizer take {} % of a step and would come half as often",
+      fmt::format("communication and the optimizer take {} % of a step and would happen half as often",
                   number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer)))),
       false};
 }

@@ -56,17 +56,15 @@ std::string names_of(const Groups& groups, const Analysis& analysis) {
 
 std::string it_pays(const Standing& standing, const WorkloadSummary& workload, const Analysis& analysis) {
   const GroupSummary* best = standing.best;
-  const std::string rest = standing.unknown.empty()
-                               ? ""
-                               : fmt::format("; not counted, as nothing is certain of it: {}",
-                                             names_of(standing.unknown, analysis));
+  const std::string rest = standing.unknown.empty() ? ""
+                                                    : fmt::format("; not counted, because undecided: {}",
+                                                                  names_of(standing.unknown, analysis));
   if (standing.first.size() == 1)
     return fmt::format("Parallel training pays here: {} {}, {} times as fast as {}{}.", best->group->label,
                        one_baseline(workload, analysis) ? "is the fastest" : "has the largest speedup",
                        number(speedup_of(best, analysis)), analysis.comparison(*best).baseline->label, rest);
-  return fmt::format(
-      "Parallel training pays here: the fastest {} are equally fast by what was measured: {}{}.",
-      standing.first.size(), names_of(standing.first, analysis), rest);
+  return fmt::format("Parallel training pays here: the fastest {} do not differ significantly: {}{}.",
+                     standing.first.size(), names_of(standing.first, analysis), rest);
 }
 
 std::string labels_of(const Groups& groups) {
@@ -124,15 +122,15 @@ std::string closing_sentence(const WorkloadSummary& workload, const Analysis& an
     return "Parallel training does not pay here: every number of ranks that was tried is slower.";
   if (standing.best)
     return fmt::format(
-        "Parallel training does not pay as far as it could be compared: that is slower on every number of "
-        "ranks. Nothing is known of {}.",
+        "Parallel training does not pay where it could be compared: every number of ranks is slower. Not "
+        "compared: {}.",
         labels_of(standing.untold));
   if (standing.refused) return "Whether parallel training pays cannot be said: every comparison is refused.";
   if (standing.measured)
-    return "Whether parallel training pays cannot be said: there is no run that it may be compared with.";
+    return "Whether parallel training pays cannot be said: there is no run to compare it with.";
   if (standing.parallel)
     return "Whether parallel training pays cannot be said: no run on more than one rank can be used.";
-  return fmt::format("Nothing {}ran on more than one rank, so there is no speedup to speak of.",
+  return fmt::format("No run {}used more than one rank, so there is no speedup.",
                      analysis.runs.unreadable.empty() ? "" : "that could be read ");
 }
 

@@ -35,14 +35,25 @@ std::string of_bucket(const GroupSummary& group) {
                                                       : "";
 }
 
-std::string reason_for(const std::string& part, const GroupSummary& group) {
-  if (part == "data") return "waiting for the loader";
-  if (part == "h2d") return "copying batches to the device";
-  if (part == "compute") return "slower forward and backward passes";
-  if (part == "optimizer") return optimizer_words(group.group->any());
-  if (part == "comm_transfer") return "exposed communication" + of_bucket(group);
-  if (part == "bubble") return "the pipeline's bubbles";
-  if (part == "other") return "time that no phase accounts for";
+std::string reason_for(LossPart part, const GroupSummary& group) {
+  switch (part) {
+    case LossPart::data:
+      return "waiting for the loader";
+    case LossPart::h2d:
+      return "copying batches to the device";
+    case LossPart::compute:
+      return "slower forward and backward passes";
+    case LossPart::optimizer:
+      return optimizer_words(group.group->any());
+    case LossPart::comm_transfer:
+      return "exposed communication" + of_bucket(group);
+    case LossPart::bubble:
+      return "the pipeline's bubbles";
+    case LossPart::other:
+      return "time that no phase accounts for";
+    case LossPart::comm_wait:
+      break;
+  }
   const auto& late = group.parallel.late;
   if (late && late->lateness.kind == Straggler::persistent)
     return fmt::format("waiting for rank {}", late->lateness.rank);
@@ -61,7 +72,7 @@ std::string loss_sentence(const GroupSummary& group, const WorkloadSummary& work
   const LostTime::Part* part = lost ? largest_loss(*lost) : nullptr;
   if (!part) return "";
   return fmt::format(" {} of the lost time is {}.", share_in_words(part->seconds / lost->time.total),
-                     reason_for(part->name, group));
+                     reason_for(part->part, group));
 }
 
 // Where nothing has a speedup: what is refused, of the group on most ranks, without the details after the colon.
@@ -138,13 +149,12 @@ std::string headline(const WorkloadSummary& workload, const Analysis& analysis) 
   switch (standing.outcome) {
     case Outcome::faster:
       if (standing.first.size() > 1)
-        return fmt::format("{} pay, equally by what was measured; {}: {}.{}", names_of(standing.first), label,
-                           times, loss);
+        return fmt::format("{} pay, without a significant difference; {}: {}.{}", names_of(standing.first),
+                           label, times, loss);
       return fmt::format("{} pays: {}.{}", label, times, loss);
     case Outcome::slower:
       return fmt::format("Parallel training does not pay{}: {}, the fastest, is {}.{}",
-                         standing.untold.empty() ? "" : " as far as it could be compared", label, times,
-                         loss);
+                         standing.untold.empty() ? "" : " where it could be compared", label, times, loss);
     default:
       return fmt::format("It cannot be said yet whether parallel training pays: {}: {}.", label, times);
   }

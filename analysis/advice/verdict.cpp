@@ -10,7 +10,6 @@
 #include "analysis/model/lost.hpp"
 #include "analysis/model/slow_passes.hpp"
 #include "analysis/quantities/numbers.hpp"
-#include "base/mode.hpp"
 
 namespace lockstep {
 
@@ -23,22 +22,32 @@ constexpr double kNothingLost = 0.01;  // of the ideal step
 
 // What ranks that share a model send each other.
 const char* transfer_words(const Launch& launch) {
-  const auto mode = named<Mode>(launch.header.mode);
-  if (mode == Mode::parameter_server) return "the messages to and from the parameter server themselves";
-  if (mode == Mode::hybrid) return "the messages between stages and between replicas themselves";
-  return launch.splits_the_model() ? "the messages between stages themselves"
-                                   : "the exchange of gradients itself";
+  const auto mode = launch.mode();
+  if (mode == Mode::parameter_server) return "the messages to and from the parameter server";
+  if (mode == Mode::hybrid) return "the messages between stages and between replicas";
+  return launch.splits_the_model() ? "the messages between stages" : "the all-reduces themselves";
 }
 
-std::string words_for(const std::string& part, const Launch& launch) {
-  if (part == "data") return "waiting for the loader";
-  if (part == "h2d") return "copying batches to the device";
-  if (part == "compute")
-    return "forward and backward passes that take longer than their share of the baseline's";
-  if (part == "optimizer") return optimizer_words(launch);
-  if (part == "comm_wait") return "waiting in collectives for other ranks";
-  if (part == "comm_transfer") return transfer_words(launch);
-  return part == "bubble" ? "pipeline bubbles" : "what no phase accounts for";
+std::string words_for(LossPart part, const Launch& launch) {
+  switch (part) {
+    case LossPart::data:
+      return "waiting for the loader";
+    case LossPart::h2d:
+      return "copying batches to the device";
+    case LossPart::compute:
+      return "forward and backward passes that take longer than their share of the baseline's";
+    case LossPart::optimizer:
+      return optimizer_words(launch);
+    case LossPart::comm_wait:
+      return "waiting in collectives for other ranks";
+    case LossPart::comm_transfer:
+      return transfer_words(launch);
+    case LossPart::bubble:
+      return "pipeline bubbles";
+    case LossPart::other:
+      break;
+  }
+  return "time that no phase accounts for";
 }
 
 // What is known of an estimate, as the tables show it.
@@ -62,16 +71,17 @@ std::string fault_of(const LateRank& late) {
   if (late.seconds <= (1 + kSameTime) * late.others) return "";
   const std::string times = fmt::format("{} ms of a step, those of the others {} ms",
                                         milliseconds(late.seconds), milliseconds(late.others));
-  if (late.phase == "data") return ", whose loader takes " + times;
-  if (late.phase == "h2d") return ", whose copies to the device take " + times;
-  if (late.phase == "compute") return ", whose forward and backward passes take " + times;
-  if (late.phase == "optimizer") return ", whose optimizer takes " + times;
+  if (late.phase == LossPart::data) return ", whose loader takes " + times;
+  if (late.phase == LossPart::h2d) return ", whose copies to the device take " + times;
+  if (late.phase == LossPart::compute) return ", whose forward and backward passes take " + times;
+  if (late.phase == LossPart::optimizer) return ", whose optimizer takes " + times;
   return fmt::format(", which spends {} ms of a step on what no phase accounts for, the others {} ms",
                      milliseconds(late.seconds), milliseconds(late.others));
 }
 
 std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
-  if (part.name != "comm_wait" || !group.parallel.late) return words_for(part.name, group.group->any());
+  if (part.part != LossPart::comm_wait || !group.parallel.late)
+    return words_for(part.part, group.group->any());
   const LateRank& late = *group.parallel.late;
   switch (late.lateness.kind) {
     case Straggler::persistent:
@@ -80,7 +90,7 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
                            late.lateness.rank);
       return fmt::format("waiting for rank {}{}", late.lateness.rank, fault_of(late));
     case Straggler::roaming:
-      return "waiting in collectives for whichever rank is late, now one and now another";
+      return "waiting in collectives for late ranks, a different one each time";
     default:
       return fmt::format("waiting in collectives for late ranks, {} % of it for rank {}",
                          percent(late.lateness.share), late.lateness.rank);
@@ -88,21 +98,18 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
 }
 
 // A part of the lost time: its share; in ms where a part is larger than the whole, as others are below 0.
-std::string amount_of(const LostTime::Part& part, const LostTime& lost) {
-  if (lost.has_shares()) return percent(part.seconds / lost.total) + " %";
-  return milliseconds(part.seconds) + " ms";
+std::string amount_of(double seconds, const LostTime& lost) {
+  if (lost.has_shares()) return percent(seconds / lost.total) + " %";
+  return milliseconds(seconds) + " ms";
 }
 
 // The second reason where it is worth naming; the link always where waiting is the first.
 std::string second_reason(const std::vector<LostTime::Part>& parts, const LostTime& lost,
                           const GroupSummary& group) {
-  if (parts[0].name == "comm_wait") {
-    const auto link = std::find_if(parts.begin(), parts.end(),
-                                   [](const LostTime::Part& part) { return part.name == "comm_transfer"; });
-    return fmt::format("; the link itself costs {}", amount_of(*link, lost));
-  }
+  if (parts[0].part == LossPart::comm_wait)
+    return fmt::format("; the link itself costs {}", amount_of(lost.of(LossPart::comm_transfer), lost));
   if (parts[1].seconds <= kWorthNaming * lost.total) return "";
-  return fmt::format(", {} into {}", amount_of(parts[1], lost), reason_of(parts[1], group));
+  return fmt::format(", {} into {}", amount_of(parts[1].seconds, lost), reason_of(parts[1], group));
 }
 
 // Of the same seeds where there are such, as what is learned differs from seed to seed.
@@ -122,7 +129,7 @@ void add(std::vector<std::string>& sentences, const std::string& sentence) {
 
 std::string missing_sentence(const GroupSummary& group) {
   const Finding* why = refusal_of(group.group->left_out.front()->findings, Claim::whole_run);
-  return fmt::format("{} ran, and no run of it can be used: {} [{}].", group.group->label, why->sentence,
+  return fmt::format("No run of {} can be used: {} [{}].", group.group->label, why->sentence,
                      why->rule->code);
 }
 
@@ -178,9 +185,9 @@ namespace {
 std::string largest_losses(const Lost& lost, const GroupSummary& group) {
   std::vector<LostTime::Part> parts = lost.time.parts;
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  const bool own = parts[0].name == "comm_wait" && lost.late_rank_itself > kOwnTime * lost.time.total;
+  const bool own = parts[0].part == LossPart::comm_wait && lost.late_rank_itself > kOwnTime * lost.time.total;
   const std::string ideal = milliseconds(lost.ideal), total = milliseconds(lost.time.total),
-                    first = amount_of(parts[0], lost.time),
+                    first = amount_of(parts[0].seconds, lost.time),
                     losses = reason_of(parts[0], group) + (own ? " (its own extra time included)" : "") +
                              second_reason(parts, lost.time, group);
   if (lost.time.has_shares())
@@ -196,8 +203,7 @@ std::string largest_losses(const Lost& lost, const GroupSummary& group) {
 
 std::string optimizer_words(const Launch& launch) {
   const std::string shard = launch.setting("parallel.shard");
-  if (named<Mode>(launch.header.mode) == Mode::parameter_server)
-    return "the optimizer, which rank 0 runs for all";
+  if (launch.mode() == Mode::parameter_server) return "the optimizer, which rank 0 runs for all";
   return launch.splits_the_model() || (!shard.empty() && shard != "none")
              ? "the optimizer"
              : "the optimizer, which every rank runs in full";
@@ -212,7 +218,7 @@ std::string lost_time_sentence(const GroupSummary& group, const WorkloadSummary&
       *std::max_element(lost->time.parts.begin(), lost->time.parts.end(),
                         [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
   const auto passes =
-      most.name == "compute" ? slow_passes(workload, group, baseline) : std::optional<SlowPasses>();
+      most.part == LossPart::compute ? slow_passes(workload, group, baseline) : std::optional<SlowPasses>();
   return largest_losses(*lost, group) + (passes ? " " + words_for(*passes) : "");
 }
 
@@ -235,7 +241,7 @@ std::vector<std::string> group_sentences(const GroupSummary& group, const Worklo
 std::vector<std::string> verdict(const Analysis& analysis) {
   std::vector<std::string> sentences;
   if (const auto n = analysis.runs.unreadable.size(); n > 0)
-    sentences.push_back(fmt::format("{} file{} cannot be read, and what {} is missing here.", n,
+    sentences.push_back(fmt::format("{} file{} cannot be read, so what {} is missing here.", n,
                                     n == 1 ? "" : "s", n == 1 ? "it holds" : "they hold"));
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<std::string> own;

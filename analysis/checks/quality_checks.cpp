@@ -45,8 +45,10 @@ Detail learned_less(const LaunchGroup& group, const LaunchGroup& baseline) {
   if (!quality || !learned_significantly_less(*quality, group.any())) return {};
   return fmt::format("{} of '{}' is {:.4f}, of '{}' {:.4f}, {} (difference {:.4f}, {})", group.any().metric,
                      group.label, quality->here, baseline.label, quality->there,
-                     quality->seeds > 0 ? fmt::format("with the same seeds ({})", quality->seeds)
-                                        : std::string("with different seeds"),
+                     quality->seeds > 0
+                         ? fmt::format("with the same seed{}",
+                                       quality->seeds > 1 ? fmt::format("s, {} of them", quality->seeds) : "")
+                         : std::string("with different seeds"),
                      quality->difference.value, interval_of(quality->difference));
 }
 

@@ -120,8 +120,8 @@ constexpr Rule kRules[] = {
     {.code = "above-ranks",
      .refuses = Claim::nothing,
      .sentence =
-         "the speedup is more than its ranks can give, as its launches lie far apart: {}; launch more, "
-         "on a machine that does nothing else",
+         "the speedup exceeds the number of ranks, but its launches differ too much to be sure: {}; launch "
+         "more, on an idle machine",
      .on_speedup = checks::seems_above_ranks},
     {.code = "amdahl-slowdown",
      .refuses = Claim::amdahl,

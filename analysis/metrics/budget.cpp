@@ -6,6 +6,27 @@
 
 namespace lockstep {
 
+double phase_seconds(LossPart phase, const Quantities& step) {
+  switch (phase) {
+    case LossPart::data:
+      return step[Quantity::data];
+    case LossPart::h2d:
+      return step[Quantity::h2d];
+    case LossPart::compute:
+      return step.passes();
+    case LossPart::optimizer:
+      return step[Quantity::optimizer];
+    case LossPart::bubble:
+      return step[Quantity::bubble];
+    case LossPart::other:
+      return step[Quantity::other];
+    case LossPart::comm_wait:
+    case LossPart::comm_transfer:
+      break;
+  }
+  return 0;
+}
+
 double budget_gap(const Quantities& step) {
   const double parts = std::accumulate(step.values.begin(), step.values.begin() + kBudgetParts, 0.0);
   return (parts - step[Quantity::wall]) / step[Quantity::wall];
@@ -29,15 +50,11 @@ LostTime lost_time(const Quantities& step, const Quantities& baseline, std::int6
   lost *= strong ? -1 / static_cast<double>(ranks) : -1;
   lost += step;
   const double transfer = exposed_transfer(step);
-  return {lost[Quantity::wall],
-          {{"data", lost[Quantity::data]},
-           {"h2d", lost[Quantity::h2d]},
-           {"compute", lost[Quantity::forward] + lost[Quantity::backward]},
-           {"optimizer", lost[Quantity::optimizer]},
-           {"comm_wait", lost[Quantity::comm_exposed] - transfer},
-           {"comm_transfer", transfer},
-           {"bubble", lost[Quantity::bubble]},
-           {"other", lost[Quantity::other]}}};
+  LostTime time{lost[Quantity::wall], {}};
+  for (const auto& [name, part] : kNames<LossPart>) time.parts.push_back({part, phase_seconds(part, lost)});
+  time.of(LossPart::comm_wait) = lost[Quantity::comm_exposed] - transfer;
+  time.of(LossPart::comm_transfer) = transfer;
+  return time;
 }
 
 }  // namespace lockstep

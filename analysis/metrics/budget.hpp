@@ -1,13 +1,31 @@
 // The closed time budget of a step, and where parallel training loses time. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "analysis/quantities/quantities.hpp"
+#include "base/names.hpp"
 
 namespace lockstep {
+
+// What the time of a step is lost on. compute: forward and backward passes.
+enum class LossPart { data, h2d, compute, optimizer, comm_wait, comm_transfer, bubble, other };
+template <>
+inline constexpr auto kNames<LossPart> = std::to_array<Named<LossPart>>({
+    {"data", LossPart::data},
+    {"h2d", LossPart::h2d},
+    {"compute", LossPart::compute},
+    {"optimizer", LossPart::optimizer},
+    {"comm_wait", LossPart::comm_wait},
+    {"comm_transfer", LossPart::comm_transfer},
+    {"bubble", LossPart::bubble},
+    {"other", LossPart::other},
+});
+
+// Time of a phase in a step; 0 for communication, which is not recorded as waiting and transfer.
+double phase_seconds(LossPart phase, const Quantities& step);
 
 // (sum of the parts - wall) / wall: 0 if the budget closes, above 0 if something is counted twice.
 double budget_gap(const Quantities& step);
@@ -22,10 +40,12 @@ double exposed_transfer(const Quantities& step);
 struct LostTime {
   double total = 0;
   struct Part {
-    std::string name;  // data, h2d, compute, optimizer, comm_wait, comm_transfer, bubble, other
+    LossPart part;
     double seconds = 0;
   };
-  std::vector<Part> parts;
+  std::vector<Part> parts;  // one for each LossPart, in its order
+  double& of(LossPart part) { return parts[static_cast<std::size_t>(part)].seconds; }
+  double of(LossPart part) const { return parts[static_cast<std::size_t>(part)].seconds; }
   // Whether shares of the total mean anything: something is lost, and no part is more than the whole, as it
   // is where other parts are below 0.
   bool has_shares() const;

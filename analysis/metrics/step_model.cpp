@@ -54,7 +54,7 @@ StepCost cost_of_step(const StepModel& model, const Link& link, std::int64_t ran
   if (model.kind == StepKind::ring)
     add_ring(cost, model, link, ranks, compute);
   else if (model.kind == StepKind::server)
-    cost.exposed = model.each_message * static_cast<double>(ranks - 1);
+    cost.exposed = model.fixed_messages + model.each_message * static_cast<double>(ranks - 1);
   else
     add_stages(cost, model, link, ranks, compute);
   cost.seconds = cost.work + cost.exposed + cost.waiting;

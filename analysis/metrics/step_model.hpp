@@ -37,9 +37,9 @@ struct StepModel {
   double uneven = 0;    // seconds that the slowest rank always works longer than the mean
   StepKind kind = StepKind::ring;
   StageModel pipeline;
-  // Exposed seconds for each rank beside the server, or for each of the 2 (stages-1) messages that fill and
-  // drain a pipeline.
-  double each_message = 0;
+  // Exposed seconds for each rank beside the server, and those that do not grow with them; or for each of the
+  // 2 (stages-1) messages that fill and drain a pipeline.
+  double each_message = 0, fixed_messages = 0;
   double gradient_bytes = 0;  // grid: of the whole model
 };
 

@@ -1,7 +1,6 @@
 #include "analysis/model/ablation.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -39,21 +38,12 @@ const GroupSummary* ablated(const WorkloadSummary& workload, const GroupSummary&
 }
 
 void name_phase(AblationComparison& c) {
-  struct Phase {
-    const char* name;
-    double (*seconds)(const Quantities&);
-  };
-  constexpr std::array<Phase, 6> kPhases = {
-      {{"data", [](const Quantities& q) { return q[Q::data]; }},
-       {"h2d", [](const Quantities& q) { return q[Q::h2d]; }},
-       {"compute", [](const Quantities& q) { return q[Q::forward] + q[Q::backward]; }},
-       {"optimizer", [](const Quantities& q) { return q[Q::optimizer]; }},
-       {"bubble", [](const Quantities& q) { return q[Q::bubble]; }},
-       {"other", [](const Quantities& q) { return q[Q::other]; }}}};
-  for (const Phase& phase : kPhases) {
-    const double longer = phase.seconds(c.whole->steps.point) - phase.seconds(c.no_comm->steps.point);
-    if (!c.phase.empty() && std::abs(longer) <= std::abs(c.longer)) continue;
-    c.phase = phase.name;
+  for (const LossPart phase : {LossPart::data, LossPart::h2d, LossPart::compute, LossPart::optimizer,
+                               LossPart::bubble, LossPart::other}) {
+    const double longer =
+        phase_seconds(phase, c.whole->steps.point) - phase_seconds(phase, c.no_comm->steps.point);
+    if (phase != LossPart::data && std::abs(longer) <= std::abs(c.longer)) continue;
+    c.phase = phase;
     c.longer = longer;
   }
 }
@@ -117,12 +107,12 @@ std::string trust_sentence(const AblationComparison& c) {
       return fmt::format(
           "{}: events show {} ms of exposed communication, the ablation {} ms; trust the ablation: {} takes "
           "{} ms longer while communication is running, which events do not count.",
-          label, events, ablation, c.phase, milliseconds(c.longer));
+          label, events, ablation, name_of(c.phase), milliseconds(c.longer));
     case AblationComparison::Trust::events:
       return fmt::format(
           "{}: events show {} ms of exposed communication, the ablation {} ms; trust the events: {} takes "
           "{} ms longer in '{}', which leaving out communication does not explain.",
-          label, events, ablation, c.phase, milliseconds(-c.longer), without);
+          label, events, ablation, name_of(c.phase), milliseconds(-c.longer), without);
   }
   return "";
 }

@@ -24,9 +24,9 @@ struct AblationComparison {
   // differs most between the two groups tells why, and so which to trust.
   enum class Trust { both, events, ablation };
   Trust trust = Trust::both;
-  double difference = 0;  // by ablation minus by events
-  std::string phase;      // where the groups differ most: data, h2d, compute, optimizer, bubble or other
-  double longer = 0;      // that phase: with communication minus without
+  double difference = 0;            // by ablation minus by events
+  LossPart phase = LossPart::data;  // where the groups differ most; not one of communication
+  double longer = 0;                // that phase: with communication minus without
 };
 inline constexpr double kAgreement = 0.05;
 

@@ -1,6 +1,6 @@
 #include "analysis/model/late_rank.hpp"
 
-#include <array>
+#include <limits>
 
 #include "analysis/metrics/statistics.hpp"
 
@@ -8,29 +8,19 @@ namespace lockstep {
 
 namespace {
 
-using Q = Quantity;
-
-struct Phase {
-  const char* name;
-  double (*seconds)(const Quantities&);
-};
-constexpr std::array<Phase, 5> kPhases = {
-    {{"data", [](const Quantities& q) { return q[Q::data]; }},
-     {"h2d", [](const Quantities& q) { return q[Q::h2d]; }},
-     {"compute", [](const Quantities& q) { return q[Q::forward] + q[Q::backward]; }},
-     {"optimizer", [](const Quantities& q) { return q[Q::optimizer]; }},
-     {"other", [](const Quantities& q) { return q[Q::other]; }}}};
+constexpr LossPart kPhases[] = {LossPart::data, LossPart::h2d, LossPart::compute, LossPart::optimizer,
+                                LossPart::other};
 
 void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
-  double most = 0;
-  for (const Phase& phase : kPhases) {
+  double most = -std::numeric_limits<double>::infinity();
+  for (const LossPart phase : kPhases) {
     std::vector<double> others;
     for (std::size_t r = 0; r < ranks.size(); ++r)
-      if (r != late.lateness.rank) others.push_back(phase.seconds(ranks[r]));
-    const double seconds = phase.seconds(ranks[late.lateness.rank]), usual = median(others);
-    if (!late.phase.empty() && seconds - usual <= most) continue;
+      if (r != late.lateness.rank) others.push_back(phase_seconds(phase, ranks[r]));
+    const double seconds = phase_seconds(phase, ranks[late.lateness.rank]), usual = median(others);
+    if (seconds - usual <= most) continue;
     most = seconds - usual;
-    late.phase = phase.name;
+    late.phase = phase;
     late.seconds = seconds;
     late.others = usual;
   }
@@ -38,8 +28,8 @@ void name_phase(LateRank& late, const std::vector<Quantities>& ranks) {
 
 // Rank 0 of a parameter server sums all gradients and updates the parameters, alone.
 bool is_the_server(const Launch& launch, const LateRank& late) {
-  return launch.mode() == Mode::parameter_server && late.lateness.rank == 0 && late.phase != "data" &&
-         late.phase != "compute";
+  return launch.mode() == Mode::parameter_server && late.lateness.rank == 0 && late.phase != LossPart::data &&
+         late.phase != LossPart::compute;
 }
 
 }  // namespace
@@ -72,7 +62,7 @@ std::optional<LateRank> late_rank(const LaunchGroup& group) {
       means[r] += mean *= share;
     }
   }
-  LateRank late{.lateness = lateness(caused), .wait = 0, .phase = ""};
+  LateRank late{.lateness = lateness(caused), .wait = 0};
   if (late.lateness.kind == Straggler::none) return {};
   for (const double seconds : caused) late.wait += seconds;
   name_phase(late, means);

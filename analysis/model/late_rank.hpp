@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
+#include "analysis/metrics/budget.hpp"
 #include "analysis/metrics/waiting.hpp"
 #include "analysis/runs/group.hpp"
 
@@ -12,10 +12,10 @@ namespace lockstep {
 // Of the steady steps of all launches of a group; seconds of a mean step.
 struct LateRank {
   Lateness lateness;
-  double wait = 0;                 // what the mean rank waits in collectives
-  std::string phase;               // data, h2d, compute, optimizer or other: where the rank differs most
-  double seconds = 0, others = 0;  // of that phase: the rank's, and the median of the other ranks
-  bool role = false;               // the mode makes it late (a parameter server): not a fault of the rank
+  double wait = 0;                  // what the mean rank waits in collectives
+  LossPart phase = LossPart::data;  // data, h2d, compute, optimizer or other: where the rank differs most
+  double seconds = 0, others = 0;   // of that phase: the rank's, and the median of the other ranks
+  bool role = false;                // the mode makes it late (a parameter server): not a fault of the rank
   double longer() const { return seconds / others - 1; }
 };
 

@@ -13,13 +13,16 @@ void lay_on_late_rank(Lost& lost, const GroupSummary& group) {
   const LateRank& late = *group.parallel.late;
   lost.late_rank_itself =
       std::max(0.0, (late.seconds - late.others) / static_cast<double>(group.group->any().ranks));
-  for (LostTime::Part& part : lost.time.parts) {
-    if (part.name == late.phase) part.seconds -= lost.late_rank_itself;
-    if (part.name == "comm_wait") part.seconds += lost.late_rank_itself;
-  }
+  lost.time.of(late.phase) -= lost.late_rank_itself;
+  lost.time.of(LossPart::comm_wait) += lost.late_rank_itself;
 }
 
 }  // namespace
+
+const char* short_name(LossPart part) {
+  if (part == LossPart::comm_wait) return "waiting";
+  return part == LossPart::comm_transfer ? "transfer" : name_of(part);
+}
 
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline) {
   for (const GroupSummary* side : {&group, &baseline})

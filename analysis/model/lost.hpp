@@ -16,6 +16,9 @@ struct Lost {
   double late_rank_itself = 0;
 };
 
+// The part's name in tables for people: "waiting" and "transfer" for the two of communication.
+const char* short_name(LossPart part);
+
 // Nothing where one of the budgets is refused, or what the ranks waited.
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline);
 

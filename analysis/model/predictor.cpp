@@ -101,12 +101,8 @@ bool Predictor::allows(std::int64_t ranks) const {
 
 std::vector<Predictor::Check> Predictor::checks() const {
   std::vector<const GroupSummary*> groups = {source_};
-  const Launch& here = source_->group->any();
-  for (const GroupSummary* relative : relatives_) {
-    const Launch& there = relative->group->any();
-    if (there.header.mode == here.header.mode && there.ranks > 1 && there.ranks != here.ranks)
-      groups.push_back(relative);
-  }
+  for (const GroupSummary* relative : relatives_)
+    if (is_elsewhere(*relative)) groups.push_back(relative);
   const StepModel m = model();
   const Link link = has_link() ? this->link() : Link{};
   std::vector<Check> checks;
@@ -139,11 +135,8 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   const Launch& launch = source_->group->any();
   model.kind = kind_of(launch);
   model.gradient_bytes = launch.gradient_bytes;
-  const double others = static_cast<double>(launch.ranks - 1);
   if (model.kind == StepKind::server) {
     model.optimizer *= static_cast<double>(launch.ranks);  // the mean over ranks of rank 0's
-    const double idle = q[Q::comm_exposed] + q[Q::bubble], others_wait = model.optimizer - q[Q::optimizer];
-    model.each_message = std::max(0.0, idle - others_wait) / others;
     return;
   }
   if (model.kind == StepKind::ring) return;
@@ -163,6 +156,36 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     exposed -=
         link().all_reduce(model.gradient_bytes / static_cast<double>(p.stages), launch.ranks / p.stages);
   if (p.stages > 1) model.each_message = std::max(0.0, exposed) / (2 * static_cast<double>(p.stages - 1));
+}
+
+// Whether a relative is of the same mode, on another number of ranks above one.
+bool Predictor::is_elsewhere(const GroupSummary& relative) const {
+  const Launch &here = source_->group->any(), &there = relative.group->any();
+  return there.header.mode == here.header.mode && there.ranks > 1 && there.ranks != here.ranks;
+}
+
+bool Predictor::knows_growth() const {
+  return kind_of(source_->group->any()) != StepKind::server ||
+         std::any_of(relatives_.begin(), relatives_.end(),
+                     [&](const GroupSummary* relative) { return is_elsewhere(*relative); });
+}
+
+// Messages to and from a server: what each further rank adds, and the rest, over all that was measured.
+void Predictor::add_messages(StepModel& model, const Quantities& source,
+                             const std::vector<Quantities>& relatives) const {
+  std::vector<Observation> observations;
+  const auto add = [&](const GroupSummary& group, const Quantities& q) {
+    const double others = static_cast<double>(group.group->any().ranks - 1);
+    // The others wait for rank 0's optimizer, of which q has the mean over all ranks.
+    const double exposed = std::max(0.0, q[Q::comm_exposed] + q[Q::bubble] - others * q[Q::optimizer]);
+    if (exposed > 0) observations.push_back({1, others, exposed, 1 / exposed});
+  };
+  add(*source_, source);
+  for (std::size_t i = 0; i < relatives.size(); ++i)
+    if (is_elsewhere(*relatives_[i])) add(*relatives_[i], relatives[i]);
+  const auto [fixed, each] = non_negative_least_squares(observations);
+  model.fixed_messages = fixed;
+  model.each_message = each;
 }
 
 void Predictor::add_buckets(StepModel& model, double backward) const {
@@ -206,6 +229,7 @@ StepModel Predictor::model_of(const Quantities& source, const std::vector<Quanti
   model.optimizer = source[Q::optimizer];
   model.other = source[Q::other];
   add_kind(model, source);
+  if (model.kind == StepKind::server) add_messages(model, source, relatives);
   if (model.kind != StepKind::ring) return model;
   add_buckets(model, source[Q::backward]);
   add_spread(model, source);

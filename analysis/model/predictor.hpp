@@ -36,6 +36,8 @@ class Predictor {
   bool knows_fixed_compute() const;  // whether the relatives have other batches
   // Ring and grid: the others' messages are known from the group itself, as they were.
   bool needs_link() const;
+  // Whether it is known how messages add up over ranks: of a parameter server from two numbers of ranks on.
+  bool knows_growth() const;
   // Whether the model is one for so many ranks: a grid's are a multiple of its stages.
   bool allows(std::int64_t ranks) const;
 
@@ -58,7 +60,10 @@ class Predictor {
  private:
   StepModel model_of(const Quantities& source, const std::vector<Quantities>& relatives) const;
   bool tells_fixed_compute(const GroupSummary& relative) const;
+  bool is_elsewhere(const GroupSummary& relative) const;
   void add_kind(StepModel& model, const Quantities& q) const;
+  void add_messages(StepModel& model, const Quantities& source,
+                    const std::vector<Quantities>& relatives) const;
   void add_buckets(StepModel& model, double backward) const;
   void add_spread(StepModel& model, const Quantities& q) const;
   std::vector<Estimate::Bounds> at_bounds_of_link(const std::function<double(const Link&)>& metric) const;

@@ -53,7 +53,7 @@ const char* name_of(Cause::Kind kind) {
     case Cause::Kind::smaller_batch:
       return "a rank's smaller batch";
     case Cause::Kind::communication:
-      return "communication beside them";
+      return "communication during the passes";
     case Cause::Kind::more_threads:
       return "more threads than cores";
     case Cause::Kind::slower_clock:
@@ -61,7 +61,7 @@ const char* name_of(Cause::Kind kind) {
     case Cause::Kind::shared_memory:
       break;
   }
-  return "the memory and the clock that ranks of a node share";
+  return "memory bandwidth and clock, which the ranks of a node share";
 }
 
 // Of the last cause, what these runs cannot tell from it as well: "a, b or c".
@@ -97,7 +97,7 @@ std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const Gro
          fmt::format("train_seq with --set training.global_batch={:.0f}", group.samples_per_rank())});
   if (const GroupSummary* quiet = without_communication(workload, group))
     take(Cause::Kind::communication, passes_of(group) - passes_of(*quiet));
-  else if (launch.header.mode == "ddp")
+  else if (launch.mode() == Mode::data_parallel)
     result.ask.push_back({Cause::Kind::communication, "the same run with --set parallel.ablation=no_comm"});
   take(cause_of_sharing(launch, base), left);
   return result;

@@ -20,17 +20,18 @@ constexpr double kBarWidth = 130, kBarHeight = 16;  // points
 
 // Parts of the lost time, in the colours that phases have in the pictures.
 struct LossLook {
-  const char *part, *name;
+  LossPart part;
+  const char* name;
   Colour colour;
 };
-constexpr std::array kLosses = {LossLook{"compute", "slower computing", kBlue},
-                                LossLook{"comm_transfer", "exposed communication", kVermillion},
-                                LossLook{"comm_wait", "waiting for late ranks", kLightGrey},
-                                LossLook{"bubble", "pipeline bubble", kPurple},
-                                LossLook{"optimizer", "optimizer", kGreen},
-                                LossLook{"data", "loader", kYellow},
-                                LossLook{"h2d", "copies to the device", kOrange},
-                                LossLook{"other", "in no phase", kDarkGrey}};
+constexpr std::array kLosses = {LossLook{LossPart::compute, "slower computing", kBlue},
+                                LossLook{LossPart::comm_transfer, "exposed communication", kVermillion},
+                                LossLook{LossPart::comm_wait, "waiting for late ranks", kLightGrey},
+                                LossLook{LossPart::bubble, "pipeline bubble", kPurple},
+                                LossLook{LossPart::optimizer, "optimizer", kGreen},
+                                LossLook{LossPart::data, "loader", kYellow},
+                                LossLook{LossPart::h2d, "copies to the device", kOrange},
+                                LossLook{LossPart::other, "in no phase", kDarkGrey}};
 
 const SvgPaint kPaint{true, Theme::light, nullptr};
 
@@ -81,20 +82,14 @@ std::string speedup_bar(const OverviewRow& row, double most) {
   return bar(said, content);
 }
 
-double seconds_of(const Lost& lost, const char* part) {
-  for (const LostTime::Part& p : lost.time.parts)
-    if (p.name == part) return p.seconds;
-  return 0;
-}
-
 // The parts that cost something, end to end.
 std::string loss_bar(const Lost& lost) {
   double all = 0;
-  for (const LossLook& look : kLosses) all += std::max(0.0, seconds_of(lost, look.part));
+  for (const LossLook& look : kLosses) all += std::max(0.0, lost.time.of(look.part));
   std::string content, said = fmt::format("lost {} ms of a step", milliseconds(lost.time.total));
   double left = 0;
   for (const LossLook& look : kLosses) {
-    const double seconds = seconds_of(lost, look.part), width = kBarWidth * std::max(0.0, seconds) / all;
+    const double seconds = lost.time.of(look.part), width = kBarWidth * std::max(0.0, seconds) / all;
     if (!(width > 0.2)) continue;
     const std::string share =
         lost.time.has_shares() ? fmt::format(", {:.0f} % of the lost time", 100 * seconds / lost.time.total)
@@ -112,7 +107,7 @@ std::string loss_cell(const OverviewRow& row) {
   const LostTime::Part* most = largest_loss(*row.lost);
   if (!most) return row.lost->time.total <= 0 ? "nothing" : loss_bar(*row.lost);
   const auto look =
-      std::find_if(kLosses.begin(), kLosses.end(), [&](const LossLook& l) { return most->name == l.part; });
+      std::find_if(kLosses.begin(), kLosses.end(), [&](const LossLook& l) { return most->part == l.part; });
   return loss_bar(*row.lost) +
          fmt::format("<small>{:.0f} % {}</small>", 100 * most->seconds / row.lost->time.total, look->name);
 }
@@ -207,7 +202,7 @@ class AnswerTable {
         "<p class=\"note key-line\">Speedup: bar with its 95 % interval; line at 1, dashed at the ideal.");
     if (any([](const OverviewRow& row) { return row.lost.has_value(); })) html_.raw(" Lost time: ");
     for (const LossLook& look : kLosses)
-      if (any([&](const OverviewRow& row) { return row.lost && seconds_of(*row.lost, look.part) > 0; }))
+      if (any([&](const OverviewRow& row) { return row.lost && row.lost->time.of(look.part) > 0; }))
         html_.raw(fmt::format(
             "<span class=\"sign\"><svg viewBox=\"0 0 10 10\"><rect width=\"10\" height=\"10\" fill=\"{}\"/></svg>{}</span> ",
             kPaint.colour(look.colour), look.name));

@@ -25,8 +25,8 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
       for (const Advice& a : all)
         if (!a.is_gain())
           page.notes.push_back(
-              fmt::format("{}: {} may gain or lose ({}), so it is no advice; more launches would tell.", name,
-                          a.what, with_interval(a.gain)));
+              fmt::format("{}: {} may gain or lose ({}), so it is not advice; more launches would decide.",
+                          name, a.what, with_interval(a.gain)));
       std::erase_if(all, [](const Advice& a) { return !a.is_gain(); });
       for (std::size_t i = 0; i < all.size(); ++i) {
         const Advice& a = all[i];
@@ -35,25 +35,27 @@ Page advise_page(const Analysis& analysis, const PageOptions& options) {
                                         with_interval(a.gain) + (a.gain.interval ? "" : ", single launches"),
                                         a.because));
       }
-      if (all.empty()) page.lead.push_back(name + ": nothing that is known here is sure to help.");
+      if (all.empty()) page.lead.push_back(name + ": no known change is sure to help.");
       if (predictor.source().group->any().has("oversubscribed"))
         page.notes.push_back(
             name +
-            ": more threads compute than there are cores, and what ranks take from each other "
-            "grows with the batch, so nothing is said of larger ones.");
+            ": more threads compute than there are cores, and ranks that share cores slow each other down "
+            "the more, the larger the batch; larger batches are not considered.");
       if (predictor.has_link())
         page.notes.push_back(fmt::format("{}: link of {} GB/s and {} us, {}.", name,
                                          number(predictor.link().bandwidth / 1e9),
                                          number(predictor.link().latency * 1e6), predictor.link_from()));
       else if (predictor.source().group->any().ranks > 1 && predictor.needs_link())
         page.notes.push_back(name +
-                             ": the link is not known, so nothing is said of buckets, messages and batches; "
-                             "give it with --link, as 200Gb:2us, or measure it with commbench.");
+                             ": the link is unknown, so buckets, messages and batches are not considered; "
+                             "give it with --link, for example 200Gb:2us, or measure it with commbench.");
     }
   }
   if (!table.rows.empty()) page.tables.push_back(std::move(table));
-  page.notes.emplace_back("Gain: samples per second with the change, by those without; each for itself.");
-  page.notes.emplace_back("What changes the batch changes what is learned: try it with the learning rate.");
+  page.notes.emplace_back(
+      "Gain: samples per second with the change divided by those without; each change "
+      "alone.");
+  page.notes.emplace_back("A change of the batch changes what is learned: adjust the learning rate with it.");
   return page;
 }
 

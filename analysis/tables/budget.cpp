@@ -42,14 +42,13 @@ std::vector<Cell> lost_row(const Analysis& analysis, const NamedGroup& named) {
 
 Table lost_table(const Analysis& analysis) {
   Table table{"lost",
-              "What a step takes beyond the ideal one, in ms",
+              "Time lost against the ideal step, in ms",
               {{"group", "", ""},
                {"baseline", "", "vs"},
                {"ideal", "s", "ideal", 1000},
                {"lost", "s", "lost", 1000}}};
-  for (const char* part :
-       {"data", "h2d", "compute", "optimizer", "comm_wait", "comm_transfer", "bubble", "other"})
-    table.columns.push_back({.key = part, .unit = "s", .header = part, .factor = 1000, .definition = "-"});
+  for (const auto& [name, part] : kNames<LossPart>)
+    table.columns.push_back({.key = name, .unit = "s", .header = name, .factor = 1000, .definition = "-"});
   for (const NamedGroup& group : groups_of(analysis, is_parallel))
     table.rows.push_back(lost_row(analysis, group));
   return table;
@@ -74,7 +73,7 @@ std::vector<Cell> passes_row(const std::string& name, const SlowPasses& passes) 
 
 void add_slow_passes(Page& page, const Analysis& analysis) {
   Table table{"passes",
-              "What forward and backward take beyond their share of the baseline's, by cause, in ms",
+              "Time of forward and backward beyond their share of the baseline's, by cause, in ms",
               {{"group", "", ""}, {"longer", "s", "longer", 1000}}};
   for (const auto& [kind, key] : kCauses)
     table.columns.push_back({.key = key, .unit = "s", .header = key, .factor = 1000, .definition = "-"});
@@ -97,8 +96,8 @@ Page budget_page(const Analysis& analysis, const PageOptions&) {
     page.tables.push_back(std::move(lost));
     page.notes = {"The ideal step is the baseline's, divided by the ranks under strong scaling.",
                   "Parts below 0 take less than their share of the baseline's.",
-                  "Transfer is what the step would be shorter without it (replayed); the rest of the exposed "
-                  "communication is waiting."};
+                  "Transfer is the time by which the step would be shorter without it (replayed); the rest "
+                  "of the exposed communication is waiting."};
     add_slow_passes(page, analysis);
   }
   return page;

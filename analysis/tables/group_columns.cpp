@@ -153,7 +153,7 @@ void add_lateness(Columns& c) {
   late("waited_for_rank", "1", [](const LateRank& l) { return count(l.lateness.rank); });
   late("waited_for_share", "1", [](const LateRank& l) { return l.lateness.share; });
   late("waited_for_kind", "", [](const LateRank& l) { return words_for(l.lateness.kind); });
-  late("late_phase", "", [](const LateRank& l) { return l.phase; });
+  late("late_phase", "", [](const LateRank& l) { return std::string(name_of(l.phase)); });
   late("late_phase_seconds", "s", [](const LateRank& l) { return l.seconds; });
   late("late_phase_seconds_others", "s", [](const LateRank& l) { return l.others; });
 }

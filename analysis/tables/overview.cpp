@@ -97,7 +97,7 @@ void explain(Overview& overview, const Analysis& analysis) {
     overview.next = fmt::format("{}: gain {}, because {}.", row->advice->what, gain_of(*row->advice),
                                 row->advice->because);
   else
-    overview.next = "Nothing that is known here is sure to help.";
+    overview.next = "No known change is sure to help.";
 }
 
 // "[cross-hardware] the two ran on different hardware": without the details, which follow the colon.
@@ -124,9 +124,7 @@ Cell next_cell(const OverviewRow& row) {
 Cell loss_cell(const OverviewRow& row) {
   const LostTime::Part* part = row.lost ? largest_loss(*row.lost) : nullptr;
   if (!part) return {};
-  std::string name = part->name.starts_with("comm_") ? part->name.substr(5) : part->name;
-  if (name == "wait") name = "waiting";
-  return fmt::format("{} {:.0f} %", name, 100 * part->seconds / row.lost->time.total);
+  return fmt::format("{} {:.0f} %", short_name(part->part), 100 * part->seconds / row.lost->time.total);
 }
 
 std::vector<Cell> cells_of(const Analysis& analysis, const OverviewRow& row, const std::string& name) {

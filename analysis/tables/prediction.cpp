@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/checks/rules.hpp"
 #include "analysis/metrics/speedup.hpp"
 #include "analysis/model/predictor.hpp"
 #include "analysis/quantities/numbers.hpp"
@@ -46,7 +47,13 @@ class Forecast {
     if (ranks > 1 && lacks_link())
       return row.push_back(Refused{
                  "",
-                 "the link is not known: give it with --link, as 200Gb:2us, or measure it with commbench"}),
+                 "the link is unknown: give it with --link, for example 200Gb:2us, or measure it with "
+                 "commbench"}),
+             row;
+    if (!predictor_.knows_growth() && ranks != source_launch().ranks)
+      return row.push_back(Refused{"",
+                                   "how a server's messages add up over ranks is seen where two numbers of "
+                                   "ranks are measured"}),
              row;
     if (ranks > 1 && worst_miss() > Predictor::kTrusted)
       return row.push_back(Refused{"", miss_sentence()}), row;
@@ -80,11 +87,11 @@ class Forecast {
     std::vector<std::string> lines;
     if (lacks_link()) return lines;  // half a model
     for (const Predictor::Check& check : checks_)
-      lines.push_back(fmt::format(
-          "{}: the model that is made from it tells {} ms a step for {}, measured are {} ms ({:+.1f} %).",
-          name_, milliseconds(check.told),
-          check.group == &predictor_.source() ? "the same group" : check.group->group->label,
-          milliseconds(check.seen), 100 * check.miss()));
+      lines.push_back(
+          fmt::format("{}: the model built from it gives {} ms a step for {}; measured: {} ms ({:+.1f} %).",
+                      name_, milliseconds(check.told),
+                      check.group == &predictor_.source() ? "the same group" : check.group->group->label,
+                      milliseconds(check.seen), 100 * check.miss()));
     return lines;
   }
 
@@ -95,17 +102,17 @@ class Forecast {
                        most = *std::max_element(asked.begin(), asked.end());
     if (most > kFar * here)
       lines.push_back(
-          fmt::format("{}: {} ranks are {} times as many as were measured; what other links, shared "
-                      "switches and other algorithms do there was not seen, and is not in the intervals.",
+          fmt::format("{}: {} ranks are {} times as many as were measured; the intervals do not cover other "
+                      "links, shared switches and other algorithms.",
                       name_, most, number(static_cast<double>(most) / static_cast<double>(here))));
     if (source_launch().has("oversubscribed"))
       lines.push_back(
           name_ +
-          ": it was measured with more threads than cores; what ranks take from each other there is "
-          "not in the model.");
+          ": it was measured with more threads than cores; the model does not cover that ranks slow each "
+          "other down.");
     if (predictor_.needs_link() && predictor_.has_link() && predictor_.link().latency <= 0)
       lines.push_back(name_ +
-                      ": a latency of 0 is what the fit could not tell from 0, none is; it counts 2 (p-1) "
+                      ": the fit could not tell the latency from 0, but no latency is 0; it counts 2 (p-1) "
                       "times, so the more ranks, the more these steps are too short. Measure it with "
                       "commbench.");
     return lines;
@@ -124,17 +131,22 @@ class Forecast {
         predictor_.knows_fixed_compute()
             ? name_ + ": passes take a + b x samples, fitted to the batches per rank that were measured."
             : name_ +
-                  ": passes take time in proportion to the samples of a rank (no other batch was measured on as many "
-                  "ranks a node).");
-    lines.push_back(name_ + ": more ranks have cores and memory of their own, as many a node as now.");
+                  ": passes take time in proportion to the samples of a rank (no other batch was measured "
+                  "with as many ranks per node).");
+    lines.push_back(name_ +
+                    ": more ranks have their own cores and memory, with as many ranks per node as "
+                    "now.");
     if (!ring) return lines;
     if (!predictor_.knows_buckets())
       lines.push_back(
           name_ +
-          ": no buckets were recorded: sizes of parallel.bucket_mb, ready evenly in the backward pass.");
+          ": no buckets were recorded: assumed are sizes of parallel.bucket_mb, ready evenly during the "
+          "backward pass.");
     lines.push_back(predictor_.source().group->any().ranks > 1
-                        ? name_ + ": ranks vary in their work as the measured ones do, each for itself."
-                        : name_ + ": ranks vary in their work as the one rank does from step to step.");
+                        ? name_ + ": the work of the ranks varies as measured, independently."
+                        : name_ +
+                              ": the work of the ranks varies as that of the one rank does from step to "
+                              "step.");
     return lines;
   }
 
@@ -147,7 +159,7 @@ class Forecast {
 
   std::string miss_sentence() const {
     const Predictor::Check& worst = checks_.front();
-    return fmt::format("the model misses {} by {:.2f} %, more than {:g} %: {} ms told, {} ms measured",
+    return fmt::format("the model misses {} by {:.2f} %, more than {:g} %: {} ms predicted, {} ms measured",
                        worst.group->group->label, 100 * std::abs(worst.miss()), 100 * Predictor::kTrusted,
                        milliseconds(worst.told), milliseconds(worst.seen));
   }
@@ -156,23 +168,23 @@ class Forecast {
     const StepModel m = predictor_.model();
     switch (m.kind) {
       case StepKind::ring:
-        return "data parallel: every rank has the model, gradients go round a ring.";
+        return "data parallel: every rank has the model, gradients are all-reduced in a ring.";
       case StepKind::server:
         return fmt::format(
-            "parameter server: rank 0's link carries all, {} ms a step for each other rank; its "
-            "optimizer runs while the others wait. A link that is given changes nothing here.",
-            milliseconds(m.each_message));
+            "parameter server: its messages take {} ms a step, and {} ms more for each other rank; its "
+            "optimizer runs while the others wait. --link has no effect here.",
+            milliseconds(m.fixed_messages), milliseconds(m.each_message));
       case StepKind::pipeline:
         return fmt::format(
-            "pipeline: more ranks are more stages, the slowest {} times the mean as now; {} "
+            "pipeline: more ranks mean more stages, the slowest {} times the mean as now; {} "
             "micro-batches; {} ms for each message that fills or drains it. 'waiting' is the bubble.",
             number(m.pipeline.longest), m.pipeline.micro_batches, milliseconds(m.each_message));
       case StepKind::grid:
         break;
     }
     return fmt::format(
-        "grid: {} stages as now, more ranks are more replicas, whose gradients go round a ring after "
-        "the pipeline. 'waiting' is the bubble.",
+        "grid: {} stages as now; more ranks mean more replicas, whose gradients are all-reduced in a ring "
+        "after the pipeline. 'waiting' is the bubble.",
         m.pipeline.stages);
   }
 
@@ -210,13 +222,29 @@ Table empty_table() {
 
 }  // namespace
 
+namespace {
+
+// Groups on several ranks that no model is made from, and why.
+void add_left_out(Page& page, const Analysis& analysis, const WorkloadSummary& workload) {
+  for (const GroupSummary& group : workload.groups) {
+    if (!group.measured() || group.group->any().ranks < 2) continue;
+    for (const Claim claim : {Claim::budget, Claim::speedup})
+      if (const Finding* why = refusal_of(group.findings, claim))
+        page.notes.push_back(fmt::format("{}: nothing is predicted from it: {} [{}].",
+                                         subject(analysis, workload, group.group->label), why->sentence,
+                                         why->rule->code));
+  }
+}
+
+}  // namespace
+
 Page predict_page(const Analysis& analysis, const PageOptions& options) {
   Page page{"Prediction from " + size_of(analysis), {}, {empty_table()}, {}};
   for (const WorkloadSummary& workload : analysis.summaries) {
     std::vector<Predictor> predictors = predictors_of(workload, analysis.baseline);
     if (predictors.empty())
       page.notes.push_back(
-          subject(analysis, workload, "no group to predict from whose budget closes and whose pace stays") +
+          subject(analysis, workload, "no group with a closed budget and a steady pace to predict from") +
           ".");
     for (Predictor& predictor : predictors) {
       choose_link(predictor, analysis, options);
@@ -225,6 +253,7 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
       for (const std::string& line : forecast.warnings(options.ranks)) page.lead.push_back(line);
       for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);
     }
+    add_left_out(page, analysis, workload);
   }
   return page;
 }

@@ -195,10 +195,10 @@ Table lost_time(const W& workload, const Analysis& analysis, bool shares) {
               shares ? "Time lost against the ideal step, in % of the lost time"
                      : "The same in ms, if a part exceeds the whole because others are below 0",
               {{"group", "", ""}, {"ideal", "s", "ideal ms", 1000}, {"lost", "s", "lost ms", 1000}}};
-  for (const char* part : {"data", "h2d", "compute", "optimizer", "waiting", "transfer", "bubble", "other"})
+  for (const auto& [name, part] : kNames<LossPart>)
     table.columns.push_back({.key = "",
                              .unit = shares ? "1" : "s",
-                             .header = part,
+                             .header = short_name(part),
                              .factor = shares ? 1.0 : 1000.0,
                              .style = shares ? Style::percent : Style::number});
   const auto compared = [&](const S& s) {

@@ -63,10 +63,10 @@ constexpr VerbText kTexts[] = {
      "compute: forward and backward\n"
      "comm_wait, comm_transfer: exposed communication, waiting for other ranks and the rest\n"
      "longer: what forward and backward take beyond their share of the baseline's; the columns after it add up to it\n"
-     "smaller_batch: of that, because a rank has fewer samples; known where one rank ran with so many\n"
-     "beside_comm: because they run beside communication; known where parallel.ablation no_comm ran\n"
-     "too_many_threads, lower_clock, shared: the rest, by what is known of cores and clocks; shared: by what ranks\n"
-     "of a node share, memory and clock. Where one of the first two is not known, the rest holds it as well",
+     "smaller_batch: of that, because a rank has fewer samples; known if one rank ran with as many\n"
+     "beside_comm: because communication runs at the same time; known if parallel.ablation no_comm ran\n"
+     "too_many_threads, lower_clock, shared: the rest, by what is known about cores and clocks; shared: memory\n"
+     "and clock, which the ranks of a node share. If one of the first two is unknown, the rest includes it",
      "", "analyze budget experiments"},
     {"overlap",
      "How long a step communicates, how much of that is hidden by computation, and which rank causes the "

@@ -78,7 +78,7 @@ TEST_CASE("nccl-tests: other collectives, older columns, wrong results") {
         "reduce");
   const std::string gather = head + "1048576 262144 float none -1 100 10.49 7.86 0 100 10.49 7.86 0\n";
   CHECK(first(gather, "runs/all_gather_8.txt").collective == "all_gather");
-  CHECK(says(complaint(gather), "b.txt:12: all_gather_perf and alltoall_perf print this table alike"));
+  CHECK(says(complaint(gather), "b.txt:12: all_gather_perf and alltoall_perf print the same table"));
   CHECK(first(nccl_head(2, 1) + "1048576 262144 float sum -1 100 10.49 10.49 0 100 10.49 10.49 0\n")
             .collective == "all_reduce");
   CHECK(

@@ -142,7 +142,7 @@ TEST_CASE("what they are wrongly given") {
   for (const char* link : {"200Gb", "200:2us", "fast:2us", "200Gb:2", "0Gb:2us", "200Gb:-1us", "200Gb:2us "})
     CHECK(refusal({"predict", "a", "--link", link}) ==
           std::string("--link ") + link +
-              ": not bandwidth and latency, as 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)");
+              ": not bandwidth and latency, for example 200Gb:2us (Gb, Mb, GB, MB; ns, us, ms, s)");
   CHECK(refusal({"diff", "a", "b", "--threshold", "much"}) ==
         "--threshold much: not a number from 0 to 1000000");
   CHECK(refusal({"diff", "a"}) == "diff compares the runs below two paths, 1 given: analyze diff A B");

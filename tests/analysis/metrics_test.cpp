@@ -168,9 +168,9 @@ TEST_CASE("lost time is what a step takes beyond the ideal, part by part") {
   double sum = 0;
   for (const LostTime::Part& part : lost.parts) {
     sum += part.seconds;
-    if (part.name == "compute") CHECK(part.seconds == Approx(1));
-    if (part.name == "comm_wait") CHECK(part.seconds == Approx(2));
-    if (part.name == "comm_transfer") CHECK(part.seconds == Approx(1));
+    if (part.part == LossPart::compute) CHECK(part.seconds == Approx(1));
+    if (part.part == LossPart::comm_wait) CHECK(part.seconds == Approx(2));
+    if (part.part == LossPart::comm_transfer) CHECK(part.seconds == Approx(1));
   }
   CHECK(sum == Approx(lost.total));
   CHECK(lost_time(step_of(10, 1), step_of(10, 0), 2, false).total == Approx(1));

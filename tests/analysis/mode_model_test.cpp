@@ -2,6 +2,7 @@
 #include "analysis/metrics/step_model.hpp"
 #include "analysis/model/predictor.hpp"
 #include "analysis/render/render.hpp"
+#include "analysis/support/paced_run.hpp"
 #include "analysis/support/simulated_run.hpp"
 #include "analysis/support/synthetic_run.hpp"
 #include "analysis/tables/pages.hpp"
@@ -86,9 +87,30 @@ TEST_CASE("a parameter server is predicted as one") {
   CHECK(std::stod(page.substr(at)) == Approx(told).epsilon(0.01));
 }
 
-TEST_CASE("a model that misses another measured group by more than a tenth predicts nothing") {
+TEST_CASE("what of a server's messages grows with the ranks is told by two numbers of ranks") {
+  // 9 ms whatever the ranks, as of a broadcast along a chain of large pieces: 2 ranks 9 ms, 4 ranks 3 ms each.
   const std::string page = predicted({make_run({}), server(2, 9e-3), server(4, 3e-3)}, {8});
-  CHECK(says(page, "the model misses ps x2 by"));
+  const std::size_t at = page.find("ps x4,8,8,") + 10;
+  CHECK(std::stod(page.substr(at)) == Approx(30e-3 / 8 + 1e-3 + 0.1e-3 + 9e-3).epsilon(0.01));
+  const std::string one = predicted({make_run({}), server(2, 9e-3)}, {8});
+  CHECK(
+      says(one, "how a server's messages add up over ranks is seen where two numbers of ranks are measured"));
+}
+
+TEST_CASE("a model that misses another measured group by more than a tenth predicts nothing") {
+  const std::string page =
+      predicted({make_run({}), server(2, 9e-3), server(4, 3e-3), server(8, 20e-3)}, {16});
+  CHECK(says(page, "the model misses ps x"));
+}
+
+TEST_CASE("a group whose pace drifts is predicted from by no model, and why is said") {
+  RunData drifting = simulate({.ranks = 4, .steps = 200, .spread = 0.03});
+  set_pace(drifting, [](std::int64_t step) { return step < 100 ? 1.0 : 1.5; });
+  const std::string page =
+      render(predict_page(analyse({simulate({.steps = 200, .spread = 0.03}), drifting}), {}), Format::md);
+  CHECK(says(page, "ddp x4: nothing is predicted from it: the run became slower while it went on"));
+  CHECK(says(page, "[drift]"));
+  CHECK(lacks(page, "| ddp x4 |"));
 }
 
 TEST_CASE("far extrapolation and a latency of 0 are said") {

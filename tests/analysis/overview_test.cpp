@@ -53,7 +53,7 @@ TEST_CASE("the headline says whether it pays, by how much, and what most is lost
   const std::string single = headline_for({make_run({}), make_run(usual_ddp(1))});
   CHECK(single.starts_with("It cannot be said yet whether parallel training pays: ddp x2: 1.6"));
   CHECK(says(single, "x (single launches), 8"));
-  CHECK(says(headline_for({make_run({})}), "Nothing ran on more than one rank"));
+  CHECK(says(headline_for({make_run({})}), "No run used more than one rank"));
   std::vector<RunData> elsewhere = usual_runs();
   for (RunData& run : elsewhere)
     if (run.header.mode == "ddp") run.fingerprint = "ffffffffffffffff";
@@ -85,7 +85,7 @@ TEST_CASE("what pays stands first, what is refused last, and each row has its se
   CHECK(overview.rows[2].sentences.empty());
   CHECK(overview.rows[3].refusal->rule->code == std::string("cross-hardware"));
   CHECK(says(overview.why, "Of the "));
-  CHECK(says(overview.next, "look at rank 1: its device"));
+  CHECK(says(overview.next, "check rank 1: its device"));
   const Table table = overview_table(analysis, overview, 1);
   REQUIRE(table.rows.size() == 2);  // and the baseline
   CHECK(says(table.below, "2 more configurations"));

@@ -106,7 +106,7 @@ TEST_CASE("the first advice, followed, gives what it promised") {
   SECTION("a slow rank") {
     faulty.slow_rank = 1;
     faulty.slow_compute = 1.5;
-    check_advice(faulty, mended, "look at rank 1");
+    check_advice(faulty, mended, "check rank 1");
   }
   SECTION("the slow loader of one rank") {
     faulty.slow_rank = 3;
@@ -170,8 +170,7 @@ TEST_CASE("another mode that was measured faster is named, not fewer ranks alone
   for (const Predictor& predictor : predictors_of(workload, Baseline::seq)) {
     if (predictor.source().group->label != "ps x2") continue;
     const std::vector<Advice> all = advice_for(predictor, workload);
-    CHECK(
-        std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.what == "ddp x2 in its place"; }));
+    CHECK(std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.what == "ddp x2 instead"; }));
     return;
   }
   FAIL("no predictor of the parameter server");
@@ -193,7 +192,7 @@ TEST_CASE("where threads share cores nothing is promised of larger batches") {
       rank.cores = "0 1";
     }
   CHECK(batches() == 0);
-  CHECK(says(render(advise_page(analyse(runs), {}), Format::md), "nothing is said of larger ones"));
+  CHECK(says(render(advise_page(analyse(runs), {}), Format::md), "larger batches are not considered"));
 }
 
 TEST_CASE("a gain that is shown as reaching down to 1.00 is none") {
@@ -213,7 +212,7 @@ TEST_CASE("what the model misses is part of the intervals of its gains") {
 TEST_CASE("without a link it is the link that is asked for, and half a model is held against nothing") {
   const std::string page =
       render(predict_page(analyse({make_run({}), make_run(usual_ddp(1))}), {}), Format::md);
-  CHECK(says(page, "the link is not known"));
+  CHECK(says(page, "the link is unknown"));
   CHECK(lacks(page, "misses"));
   CHECK(lacks(page, "the model that is made from it"));
 }

@@ -49,7 +49,7 @@ TEST_CASE("a group that learned significantly less has no speedup") {
   for (const std::string& sentence : verdict(analysis)) text += sentence + "\n";
   CHECK(says(text,
              "No speedup is claimed for ddp x2: a speedup counts only if as much is learned: accuracy of "
-             "'ddp x2' is 0.6000, of 'seq' 0.9500, with the same seeds (3)"));
+             "'ddp x2' is 0.6000, of 'seq' 0.9500, with the same seeds, 3 of them"));
   CHECK(lacks(text, "pays here"));
 }
 

@@ -84,7 +84,7 @@ TEST_CASE("times that only grow are totals since the start, and an epoch takes t
   CHECK(seconds_of(slower) == std::vector<double>{10.1, 10.2, 10.3});
   for (const char* unclear : {"epoch,time", "epoch,epoch_time"}) {
     const ImportedRun two = read(rows(unclear, {{1, 20}, {2, 40}}));
-    CHECK(says(two.unclear, "its times only grow, from 20.0 to 40.0 s: of epochs, or since the start"));
+    CHECK(says(two.unclear, "its times only grow, from 20.0 to 40.0 s: per epoch, or since the start"));
     CHECK(std::isnan(two.epochs[1].seconds));
   }
   const std::vector<ImportedRun> runs = {read(rows("epoch,epoch_time", {{1, 30}, {2, 60}, {3, 90}}))};
@@ -177,11 +177,10 @@ TEST_CASE("a total is divided by its epochs; a single time may be of either") {
   CHECK(claims_of(above).claims[1].epoch_seconds == 5);
   const auto losses = runs_of_json(R"({"seq": {"time": 40, "loss": [3, 2, 1, 0.5]}})", "t.json");
   CHECK(claims_of(losses).claims[0].epoch_seconds == 10);
-  CHECK(says(runs_of_json(R"({"seq": {"total_time": 40}})", "t.json").at(0).unclear,
-             "does not say of how many epochs"));
+  CHECK(says(runs_of_json(R"({"seq": {"total_time": 40}})", "t.json").at(0).unclear, "no number of epochs"));
   const auto mixed = runs_of_files({{"m/single.json", R"({"single": {"time": 100}})"},
                                     {"m/ddp.json", R"({"ddp_2gpu": {"epoch_times": [6, 6]}})"}});
-  CHECK(says(run_named(mixed, "single").unclear, "its one time, 100 s, may be of an epoch or of all"));
+  CHECK(says(run_named(mixed, "single").unclear, "its only time, 100 s, may be that of one epoch or of all"));
 }
 
 TEST_CASE("numbers above the runs are a summary of them, and do not hide them") {

@@ -133,8 +133,8 @@ TEST_CASE("scaling: overhead that grows, and the peak") {
   s.link = {200e-6, 2e9};
   s.launch_spread = 0.01;
   const std::string text = text_of(scaling_page, repeated(s, {1, 2, 4, 8}));
-  CHECK(says(text, "rising: overhead that grows with the ranks"));
-  CHECK(says(text, "ranks are the fastest; more slow it down"));
+  CHECK(says(text, "rising: overhead grows with the ranks"));
+  CHECK(says(text, "ranks are the fastest; more are slower"));
   SECTION("no peak from single launches, which do not show that there is one") {
     CHECK(lacks(text_of(scaling_page, machine(s, {1, 2, 4, 8})), "ranks are the fastest"));
   }
@@ -172,7 +172,7 @@ TEST_CASE("scaling: weak scaling is Gustafson's") {
 TEST_CASE("budget: the parts of a step, and of what is lost") {
   const Analysis analysis = analyse({make_run({}), make_run(usual_ddp(1))});
   const std::string text = text_of(budget_page, analysis);
-  CHECK(says(text, "What a step takes beyond the ideal one"));
+  CHECK(says(text, "Time lost against the ideal step"));
   CHECK(says(text_of(budget_page, analysis, Format::csv), "table,group,wall,data,h2d,forward"));
   CHECK(
       says(text_of(budget_page, analyse({make_run({.mode = "ddp", .ranks = 2})})), "no run to compare with"));
@@ -317,18 +317,18 @@ TEST_CASE("diff: what cannot be compared is not, and what is on one side alone i
 
 TEST_CASE("predict: what is missing is said, and what is assumed") {
   const std::string alone = text_of(predict_page, analyse({make_run({})}));
-  CHECK(says(alone, "the link is not known: give it with --link"));
+  CHECK(says(alone, "the link is unknown: give it with --link"));
   PageOptions options;
   options.ranks = {4, 1024};
   options.link = Link{2e-6, 25e9};
   const std::string text = render(predict_page(machine({}, {1, 2}), options), Format::md);
   CHECK(says(text, "as given; ring all-reduce"));
   CHECK(says(text, "the global batch has fewer samples than there are ranks"));
-  CHECK(says(text, "the model that is made from it tells"));
+  CHECK(says(text, "the model built from it gives"));
 }
 
 TEST_CASE("advise: nothing to gain is said") {
   SyntheticRun ideal{.optimizer = 0, .other = 0};
   ideal.data = 0;
-  CHECK(says(text_of(advise_page, analyse({make_run(ideal)})), "nothing that is known here is sure to help"));
+  CHECK(says(text_of(advise_page, analyse({make_run(ideal)})), "no known change is sure to help"));
 }

@@ -214,6 +214,6 @@ run 0 "$BIN/analyze" summary "$resumed"
 grep -q "resumed after $done_before epochs" "$work/out" || fail "the group is not marked as resumed"
 grep -q "resumed-run" "$work/out" || fail "analyze does not say that the run was resumed"
 run 0 "$BIN/analyze" summary "$interrupted" "$resumed"
-if grep -qE "work-audit|share out|incomplete-run" "$work/out" "$work/err"; then fail "analyze accuses the resumed run"; fi
+if grep -qE "work-audit|divide the data set|incomplete-run" "$work/out" "$work/err"; then fail "analyze accuses the resumed run"; fi
 grep -q "joined-run" "$work/out" || fail "the two are not joined"
 finish
