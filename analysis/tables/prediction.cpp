@@ -38,25 +38,22 @@ class Forecast {
                        static_cast<double>(ranks);
   }
 
+  // Why nothing can be told of so many ranks; "": it can.
+  std::string why_not(std::int64_t ranks) const {
+    if (samples(ranks) < 1) return "the global batch has fewer samples than there are ranks";
+    if (!predictor_.allows(ranks)) return "a grid's ranks are a multiple of its stages";
+    if (ranks < 2) return "";
+    if (lacks_link())
+      return "the link is unknown: give it with --link, for example 200Gb:2us, or measure it with commbench";
+    if (!predictor_.knows_growth() && ranks != source_launch().ranks)
+      return "how a server's messages add up over ranks is seen where two numbers of ranks are measured";
+    return worst_miss() > Predictor::kTrusted ? miss_sentence() : "";
+  }
+
   std::vector<Cell> row(std::int64_t ranks) const {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
-    if (samples(ranks) < 1)
-      return row.push_back(Refused{"", "the global batch has fewer samples than there are ranks"}), row;
-    if (!predictor_.allows(ranks))
-      return row.push_back(Refused{"", "a grid's ranks are a multiple of its stages"}), row;
-    if (ranks > 1 && lacks_link())
-      return row.push_back(Refused{
-                 "",
-                 "the link is unknown: give it with --link, for example 200Gb:2us, or measure it with "
-                 "commbench"}),
-             row;
-    if (!predictor_.knows_growth() && ranks != source_launch().ranks)
-      return row.push_back(Refused{"",
-                                   "how a server's messages add up over ranks is seen where two numbers of "
-                                   "ranks are measured"}),
-             row;
-    if (ranks > 1 && worst_miss() > Predictor::kTrusted)
-      return row.push_back(Refused{"", miss_sentence()}), row;
+    if (std::string why = why_not(ranks); !why.empty())
+      return row.push_back(Refused{"", std::move(why)}), row;
     const auto of = [&](auto metric) {
       const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
         return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
