@@ -138,7 +138,11 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     model.each_message = std::max(0.0, idle - others_wait) / others;
     return;
   }
-  if (model.kind == StepKind::ring) return;
+  if (model.kind == StepKind::ring) {
+    model.sharded = launch.setting("parallel.shard") == "optimizer";
+    if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
+    return;
+  }
   StageModel& p = model.pipeline;
   p.stages =
       static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));

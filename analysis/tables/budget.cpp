@@ -53,6 +53,27 @@ Table lost_table(const Analysis& analysis) {
   return table;
 }
 
+// Equal for all launches of a group, but for the peak.
+Table memory_table(const Analysis& analysis) {
+  Table table{"memory",
+              "Memory of the rank that holds the most of the model, in MB",
+              {{"group", "", ""},
+               {"memory_parameters", "B", "parameters", 1e-6},
+               {"memory_gradients", "B", "gradients", 1e-6},
+               {"memory_optimizer", "B", "optimizer", 1e-6},
+               {"memory_model", "B", "together", 1e-6},
+               {"peak_memory", "B", "peak of a process", 1e-6}},
+              {}};
+  for (const auto& [name, workload, group] : groups_of(analysis)) {
+    const Launch& launch = group->group->any();
+    if (launch.memory.total() <= 0) continue;
+    const ModelMemory& m = launch.memory;
+    table.rows.push_back({name, m.parameters, m.gradients, m.optimizer, m.total(),
+                          launch.peak_memory > 0 ? Cell(launch.peak_memory) : Cell()});
+  }
+  return table;
+}
+
 void add_slow_passes(Page& page, const Analysis& analysis) {
   for (const auto& [name, workload, group] : groups_of(analysis, is_parallel)) {
     const Comparison& c = analysis.comparison(*group);
@@ -74,6 +95,7 @@ Page budget_page(const Analysis& analysis, const PageOptions&) {
                   "communication is waiting."};
     add_slow_passes(page, analysis);
   }
+  if (Table memory = memory_table(analysis); !memory.rows.empty()) page.tables.push_back(std::move(memory));
   return page;
 }
 

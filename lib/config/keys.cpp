@@ -241,6 +241,10 @@ std::vector<Key> parallel_keys() {
               {{"fp32", ReduceDtype::fp32}, {"bf16", ReduceDtype::bf16}, {"fp16", ReduceDtype::fp16}}),
           "type in which gradients are sent and summed"),
       LOCKSTEP_KEY(
+          parallel.shard, one_of<Sharding>({{"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
+          "train_ddp: optimizer: each rank keeps the optimizer's state of, and updates, 1/ranks of the "
+          "parameters, which the ranks then exchange (ZeRO stage 1); none: each keeps and updates all"),
+      LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(
               {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),

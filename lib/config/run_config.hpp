@@ -37,6 +37,7 @@ enum class DeviceKind { automatic, cpu, cuda };
 enum class BackendKind { automatic, mpi, nccl, sim, shm };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
+enum class Sharding { none, optimizer };
 enum class Ablation { none, no_comm, comm_only };
 enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
@@ -131,6 +132,7 @@ struct RunConfig {
     double bucket_mb = 25;
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
+    Sharding shard = Sharding::none;
     Ablation ablation = Ablation::none;
     double timeout_s = 300;     // longest time without progress; 0: any
     std::optional<int> stages;  // train_mp: ranks that share one model; empty: all

@@ -29,6 +29,7 @@ struct ReducerOptions {
   bool average = true;                               // divide by the number of ranks; false: sum
   bool communicate = true;  // false: gradients stay each rank's own, to measure what communication costs
   std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none is
+  bool share_out_values = false;  // to the ranks: FlatMemory::sharers
 };
 
 class GradientReducer {

@@ -22,6 +22,7 @@ class RunWriter {
   // All of these may be called from any thread, one at a time; they throw Error(failed) naming the file when
   // the disk does not take it, and do nothing once the file is finished.
   void set_buckets(const BucketTable& buckets);
+  void set_memory(const MemoryTable& memory);
   void set_recorder_overhead(double share);
   void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one
   void set_cuda_graph(const std::string& text);      // "captured", or why no step is
