@@ -27,9 +27,11 @@ double bubble_of(const StageModel& p, std::int64_t stages, double compute) {
 
 void add_ring(StepCost& cost, const StepModel& model, const Link& link, std::int64_t ranks, double compute) {
   cost.exposed = exposed_transfer(model, link, ranks, model.backward_share * compute);
-  if (ranks > 1)
-    cost.waiting =
-        model.uneven + model.spread * cost.work * expected_largest_normal(static_cast<double>(ranks));
+  if (ranks < 2) return;
+  if (model.sharded)
+    for (const double bytes : model.bucket_bytes) cost.exposed += link.all_gather(bytes, ranks);
+  cost.waiting =
+      model.uneven + model.spread * cost.work * expected_largest_normal(static_cast<double>(ranks));
 }
 
 void add_stages(StepCost& cost, const StepModel& model, const Link& link, std::int64_t ranks,
@@ -46,9 +48,9 @@ void add_stages(StepCost& cost, const StepModel& model, const Link& link, std::i
 
 StepCost cost_of_step(const StepModel& model, const Link& link, std::int64_t ranks, double samples_per_rank) {
   const double compute = model.fixed_compute + model.compute_per_sample * samples_per_rank;
+  const bool shared = model.sharded || model.kind == StepKind::pipeline;
+  const double optimizer = shared ? model.optimizer / static_cast<double>(ranks) : model.optimizer;
   StepCost cost;
-  const double optimizer =
-      model.kind == StepKind::pipeline ? model.optimizer / static_cast<double>(ranks) : model.optimizer;
   cost.work =
       compute + (model.data_per_sample + model.h2d_per_sample) * samples_per_rank + optimizer + model.other;
   if (model.kind == StepKind::ring)

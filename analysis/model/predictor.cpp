@@ -139,7 +139,11 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     model.optimizer *= static_cast<double>(launch.ranks);  // the mean over ranks of rank 0's
     return;
   }
-  if (model.kind == StepKind::ring) return;
+  if (model.kind == StepKind::ring) {
+    model.sharded = launch.setting("parallel.shard") == "optimizer";
+    if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
+    return;
+  }
   if (model.kind == StepKind::pipeline)
     model.optimizer *= static_cast<double>(launch.ranks);  // of all stages
   StageModel& p = model.pipeline;

@@ -295,6 +295,19 @@ bool loses_its_loss(const RunData& run) {
   return ends_without_number(of_epochs) || ends_without_number(of_steps);
 }
 
+ModelMemory most_memory(const MemoryTable& memory) {
+  ModelMemory most;
+  const std::size_t ranks =
+      std::min({memory.parameters.size(), memory.gradients.size(), memory.optimizer.size()});
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const ModelMemory mine{static_cast<double>(memory.parameters[r]),
+                           static_cast<double>(memory.gradients[r]),
+                           static_cast<double>(memory.optimizer[r])};
+    if (mine.total() > most.total()) most = mine;
+  }
+  return most;
+}
+
 }  // namespace
 
 Launch make_launch(const RunData& run, const std::string& path) {
@@ -341,6 +354,8 @@ Launch make_launch(const RunData& run, const std::string& path) {
   }
   read_curve(launch, run);
   launch.gpu = gpu_use_of(run);
+  launch.memory = most_memory(run.memory);
+  if (!run.epochs.empty()) launch.peak_memory = static_cast<double>(run.epochs.back().peak_memory_bytes);
   return launch;
 }
 

@@ -32,6 +32,12 @@ struct GpuUse {
   std::int64_t slowdowns = 0;  // bits of results/gpu_slowdowns.hpp
 };
 
+// What a rank holds of the model for training, of the rank that holds the most; 0: not recorded.
+struct ModelMemory {
+  double parameters = 0, gradients = 0, optimizer = 0;  // bytes
+  double total() const { return parameters + gradients + optimizer; }
+};
+
 struct Launch {
   std::string path;  // the run's folder, or the file when it was given
   RunHeader header;
@@ -62,6 +68,8 @@ struct Launch {
   std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
   std::vector<LearningPoint> curve;  // one an epoch
   GpuUse gpu;
+  ModelMemory memory;
+  double peak_memory = 0;  // bytes, largest over the ranks; 0: not recorded
 
   // Of the steady steps.
   std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later

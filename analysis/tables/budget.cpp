@@ -71,6 +71,27 @@ std::vector<Cell> passes_row(const std::string& name, const SlowPasses& passes) 
   return row;
 }
 
+// Equal for all launches of a group, but for the peak.
+Table memory_table(const Analysis& analysis) {
+  Table table{"memory",
+              "Memory of the rank that holds the most of the model, in MB",
+              {{"group", "", ""},
+               {"memory_parameters", "B", "parameters", 1e-6},
+               {"memory_gradients", "B", "gradients", 1e-6},
+               {"memory_optimizer", "B", "optimizer", 1e-6},
+               {"memory_model", "B", "together", 1e-6},
+               {"peak_memory", "B", "peak of a process", 1e-6}},
+              {}};
+  for (const auto& [name, workload, group] : groups_of(analysis)) {
+    const Launch& launch = group->group->any();
+    if (launch.memory.total() <= 0) continue;
+    const ModelMemory& m = launch.memory;
+    table.rows.push_back({name, m.parameters, m.gradients, m.optimizer, m.total(),
+                          launch.peak_memory > 0 ? Cell(launch.peak_memory) : Cell()});
+  }
+  return table;
+}
+
 void add_slow_passes(Page& page, const Analysis& analysis) {
   Table table{"passes",
               "Time of forward and backward beyond their share of the baseline's, by cause, in ms",
@@ -100,6 +121,7 @@ Page budget_page(const Analysis& analysis, const PageOptions&) {
                   "of the exposed communication is waiting."};
     add_slow_passes(page, analysis);
   }
+  if (Table memory = memory_table(analysis); !memory.rows.empty()) page.tables.push_back(std::move(memory));
   return page;
 }
 

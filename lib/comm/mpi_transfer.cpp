@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "comm/tensor_check.hpp"
 #include "launch/mpi_check.hpp"
 
 namespace lockstep {
@@ -14,12 +15,6 @@ constexpr std::int64_t kPieceBytes = std::int64_t{2} << 20;
 // Messages are not reduced; their pieces only keep the count in an int.
 constexpr std::int64_t kMessageBytes = std::int64_t{1} << 30;
 constexpr int kMessageTag = 1, kExchangeTag = 2;
-
-std::byte* bytes(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
-
-std::int64_t element_bytes(const at::Tensor& tensor) {
-  return static_cast<std::int64_t>(tensor.element_size());
-}
 
 // Calls body(begin, count), in elements, over [0, elements) in pieces of at most piece_bytes.
 template <typename Body>
@@ -60,7 +55,7 @@ void MpiTransfer::all_reduce(const at::Tensor& tensor, ReduceOp op) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
   const MPI_Op reduction = reductions_.get(tensor.scalar_type(), op);
   in_pieces(tensor, kPieceBytes, [&](std::int64_t begin, int count) {
-    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    std::byte* piece = data_of(tensor) + begin * element_bytes(tensor);
     LOCKSTEP_MPI(MPI_Allreduce(MPI_IN_PLACE, piece, count, type, reduction, comm_));
   });
 }
@@ -69,7 +64,7 @@ void MpiTransfer::reduce(const at::Tensor& tensor, int root) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
   const MPI_Op reduction = reductions_.get(tensor.scalar_type(), ReduceOp::sum);
   in_pieces(tensor, kPieceBytes, [&](std::int64_t begin, int count) {
-    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    std::byte* piece = data_of(tensor) + begin * element_bytes(tensor);
     const void* from = rank_ == root ? MPI_IN_PLACE : piece;
     LOCKSTEP_MPI(MPI_Reduce(from, rank_ == root ? piece : nullptr, count, type, reduction, root, comm_));
   });
@@ -85,33 +80,35 @@ void MpiTransfer::reduce_scatter(const at::Tensor& output, const at::Tensor& inp
     packed_.resize(std::max(packed_.size(), length * static_cast<std::size_t>(size_)));
     for (int rank = 0; rank < size_; ++rank)
       std::memcpy(packed_.data() + length * static_cast<std::size_t>(rank),
-                  bytes(input) + rank * part + begin * element, length);
-    LOCKSTEP_MPI(MPI_Reduce_scatter_block(packed_.data(), bytes(output) + begin * element, count, type,
+                  data_of(input) + rank * part + begin * element, length);
+    LOCKSTEP_MPI(MPI_Reduce_scatter_block(packed_.data(), data_of(output) + begin * element, count, type,
                                           reduction, comm_));
   });
 }
 
 void MpiTransfer::all_gather(const at::Tensor& output, const at::Tensor& input) {
   const MPI_Datatype type = mpi_type(input.scalar_type());
-  const std::int64_t element = element_bytes(input);
+  const std::int64_t element = element_bytes(input), part = input.numel() * element;
+  const bool in_place = data_of(input) == data_of(output) + rank_ * part;  // which MPI wants to be told
   in_pieces(input, kPieceBytes, [&](std::int64_t begin, int count) {
-    const StridedType received(type, count, static_cast<MPI_Aint>(input.numel() * element));
-    LOCKSTEP_MPI(MPI_Allgather(bytes(input) + begin * element, count, type, bytes(output) + begin * element,
-                               1, received.get(), comm_));
+    const StridedType received(type, count, static_cast<MPI_Aint>(part));
+    const void* const sent = in_place ? MPI_IN_PLACE : data_of(input) + begin * element;
+    LOCKSTEP_MPI(
+        MPI_Allgather(sent, count, type, data_of(output) + begin * element, 1, received.get(), comm_));
   });
 }
 
 void MpiTransfer::broadcast(const at::Tensor& tensor, int root) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
   in_pieces(tensor, kPieceBytes, [&](std::int64_t begin, int count) {
-    LOCKSTEP_MPI(MPI_Bcast(bytes(tensor) + begin * element_bytes(tensor), count, type, root, comm_));
+    LOCKSTEP_MPI(MPI_Bcast(data_of(tensor) + begin * element_bytes(tensor), count, type, root, comm_));
   });
 }
 
 void MpiTransfer::start_send(const at::Tensor& tensor, int to, int tag, std::vector<MPI_Request>& requests) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
   in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
-    const std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    const std::byte* piece = data_of(tensor) + begin * element_bytes(tensor);
     LOCKSTEP_MPI(MPI_Isend(piece, count, type, to, tag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
   });
 }
@@ -120,7 +117,7 @@ void MpiTransfer::start_recv(const at::Tensor& tensor, int from, int tag,
                              std::vector<MPI_Request>& requests) {
   const MPI_Datatype type = mpi_type(tensor.scalar_type());
   in_pieces(tensor, kMessageBytes, [&](std::int64_t begin, int count) {
-    std::byte* piece = bytes(tensor) + begin * element_bytes(tensor);
+    std::byte* piece = data_of(tensor) + begin * element_bytes(tensor);
     LOCKSTEP_MPI(MPI_Irecv(piece, count, type, from, tag, comm_, &requests.emplace_back(MPI_REQUEST_NULL)));
   });
 }

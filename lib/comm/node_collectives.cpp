@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,21 +20,10 @@ constexpr std::int64_t kSlotBytes = std::int64_t{256} << 10;
 // Up to here every rank adds up all of it by itself, which spares them a meeting.
 constexpr std::int64_t kSmallBytes = 16 << 10;
 constexpr std::size_t kPosts = NodeCollectives::kMostAnnounced;
-constexpr std::int64_t kLine = 64;        // bytes: slices begin on cache lines of their own
-constexpr std::int64_t kGrain = 1 << 16;  // elements of a thread, at least
+constexpr std::int64_t kLine = 64;  // bytes: slices begin on cache lines of their own
+constexpr std::int64_t kGrain = 1 << 16, kGrainBytes = 1 << 18;  // elements, bytes of a thread, at least
 // One call of MPI: see MpiTransfer.
 constexpr std::int64_t kAcrossBytes = std::int64_t{2} << 20;
-
-std::int64_t cache_bytes() {
-  const long level3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  return level3 > 0 ? level3 : std::int64_t{32} << 20;
-}
-
-std::byte* data_of(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
-
-std::int64_t element_bytes(const at::Tensor& tensor) {
-  return static_cast<std::int64_t>(tensor.element_size());
-}
 
 void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
@@ -113,7 +101,9 @@ NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {
   if (!larger.defined()) return post;
   post.elements = larger.numel();
   post.dtype = larger.scalar_type();
-  if (o.kind == CollectiveKind::all_reduce) post.location = find(larger);
+  const bool gathers_in_place = o.kind == CollectiveKind::all_gather &&
+                                data_of(o.input) == data_of(o.output) + ranks_.rank * bytes_of(o.input);
+  if (o.kind == CollectiveKind::all_reduce || gathers_in_place) post.location = find(larger);
   return post;
 }
 
@@ -210,6 +200,16 @@ bool NodeCollectives::run_in_place(const NodeOperation& operation, const Pause& 
   await_all(&Control::announced, run_ + 1, pause);
   if (!find_parts()) return false;
   require_agreement(operation);
+  if (operation.kind == CollectiveKind::all_gather)
+    copy_parts(operation, several_threads);
+  else
+    reduce_in_place(operation, several_threads);
+  control(ranks_.rank).done.store(run_ + 1, std::memory_order_release);
+  await_all(&Control::done, run_ + 1, pause);
+  return true;
+}
+
+void NodeCollectives::reduce_in_place(const NodeOperation& operation, bool several_threads) {
   const at::Tensor& tensor = operation.output;
   SliceReduction reduction = reduction_of(operation);
   reduction.past_caches = bytes_of(tensor) * ranks_.size > cache_bytes_;
@@ -218,9 +218,20 @@ bool NodeCollectives::run_in_place(const NodeOperation& operation, const Pause& 
     reduce_slice(reduction, mine, several_threads);
   else if (ranks_.across != MPI_COMM_NULL)
     reduce_across(reduction, mine);
-  control(ranks_.rank).done.store(run_ + 1, std::memory_order_release);
-  await_all(&Control::done, run_ + 1, pause);
-  return true;
+}
+
+// The other ranks' parts, each from its own rank's tensor; not all ranks begin with the same one.
+void NodeCollectives::copy_parts(const NodeOperation& operation, bool several_threads) {
+  const std::int64_t part = bytes_of(operation.input);
+  for (int i = 1; i < ranks_.size; ++i) {
+    const int rank = (ranks_.rank + i) % ranks_.size;
+    std::byte* const here = data_of(operation.output) + rank * part;
+    const std::byte* const there = parts_[static_cast<std::size_t>(rank)] + rank * part;
+    const auto copy = [&](std::int64_t begin, std::int64_t end) {
+      copy_bytes(here + begin, there + begin, end - begin);
+    };
+    several_threads ? at::parallel_for(0, part, kGrainBytes, copy) : copy(0, part);
+  }
 }
 
 void NodeCollectives::reduce_slice(const SliceReduction& reduction, Range slice, bool several_threads) {

@@ -1,6 +1,7 @@
 // The collectives of ranks that share memory. An all-reduce of tensors that lie in it (allocate) is done in
-// place: each rank combines its slice of all of them and writes the result into all. Everything else goes
-// through buffers of the ranks, piece by piece. Between nodes, one rank a slice calls MPI.
+// place: each rank combines its slice of all of them and writes the result into all. So is an all-gather of parts
+// of such tensors, on one node: each rank copies the others' parts. Everything else goes through buffers of the
+// ranks, piece by piece. Between nodes, one rank a slice calls MPI.
 //
 // The ranks tell each other their progress only through counters in the shared memory. No thread, no queue,
 // no times: the caller does the work, and decides what to do while it waits.
@@ -92,8 +93,10 @@ class NodeCollectives {
 
   SliceReduction reduction_of(const NodeOperation& operation) const;
   bool run_in_place(const NodeOperation& operation, const Pause& pause, bool several_threads);
+  void reduce_in_place(const NodeOperation& operation, bool several_threads);
   void reduce_slice(const SliceReduction& reduction, Range slice, bool several_threads);
   void reduce_across(SliceReduction reduction, Range slice);
+  void copy_parts(const NodeOperation& operation, bool several_threads);
 
   void run_through_slots(const NodeOperation& operation, const Pause& pause);
   void next_piece();

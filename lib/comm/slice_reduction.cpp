@@ -2,6 +2,7 @@
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -178,6 +179,11 @@ void reduce_slices(const SliceReduction& r, std::span<const std::byte* const> so
     default:
       throw run_error("dtype {} cannot be reduced in shared memory", c10::toString(r.dtype));
   }
+}
+
+std::int64_t cache_bytes() {
+  const long level3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return level3 > 0 ? level3 : std::int64_t{32} << 20;
 }
 
 }  // namespace lockstep

@@ -27,4 +27,7 @@ struct SliceReduction {
 void reduce_slices(const SliceReduction& reduction, std::span<const std::byte* const> sources,
                    std::span<std::byte* const> destinations, std::int64_t begin, std::int64_t end);
 
+// Of the last-level cache; guessed where the system does not know.
+std::int64_t cache_bytes();
+
 }  // namespace lockstep

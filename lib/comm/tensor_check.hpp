@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
+
 #include "comm/communicator.hpp"
 
 namespace lockstep {
@@ -16,7 +18,12 @@ void check_parts(CollectiveKind kind, const at::Tensor& whole, const at::Tensor&
 void check_peer(CollectiveKind kind, int peer, int rank, int size);
 
 inline std::int64_t bytes_of(const at::Tensor& tensor) {
-  return static_cast<std::int64_t>(tensor.numel()) * static_cast<std::int64_t>(tensor.element_size());
+  return tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
 }
+
+inline std::int64_t element_bytes(const at::Tensor& tensor) {
+  return static_cast<std::int64_t>(tensor.element_size());
+}
+inline std::byte* data_of(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
 
 }  // namespace lockstep

@@ -238,6 +238,10 @@ std::vector<Key> parallel_keys() {
           "auto: of a word embedding's gradient on the CPU, clear and reduce only the rows of words in the "
           "step's batch, unless these are more than half of the vocabulary; off: always the whole"),
       LOCKSTEP_KEY(
+          parallel.shard, one_of<Sharding>({{"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
+          "train_ddp: optimizer: each rank keeps the optimizer's state of, and updates, 1/ranks of the "
+          "parameters, which the ranks then exchange (ZeRO stage 1); none: each keeps and updates all"),
+      LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(
               {{"none", Ablation::none}, {"no_comm", Ablation::no_comm}, {"comm_only", Ablation::comm_only}}),

@@ -60,6 +60,11 @@ void assign(torch::Tensor& view, const torch::Tensor& gradient) {
 
 }  // namespace
 
+std::int64_t part_elements(std::int64_t bucket_elements, int parts) {
+  const std::int64_t lines = (bucket_elements + BucketPlan::kAlignment - 1) / BucketPlan::kAlignment;
+  return (lines + parts - 1) / parts * BucketPlan::kAlignment;
+}
+
 torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot, const torch::Tensor& like) {
   if (like.is_contiguous() || !like.is_non_overlapping_and_dense())
     return flat.narrow(0, slot.offset, like.numel()).view(like.sizes());
@@ -103,8 +108,10 @@ FlatBuckets::FlatBuckets(std::vector<NamedParameter> parameters, BucketPlan plan
 
 void FlatBuckets::move_values() {
   values_.clear();
+  padded_values_.clear();
   for (const BucketPlan::Bucket& bucket : plan_.buckets) {
-    values_.push_back(new_flat(bucket.elements, first_of(bucket, parameters_)));
+    padded_values_.push_back(new_values(bucket.elements, first_of(bucket, parameters_)));
+    values_.push_back(padded_values_.back().narrow(0, 0, bucket.elements));
     for (const BucketPlan::Slot& slot : bucket.slots) {
       torch::Tensor& tensor = parameters_[slot.parameter].tensor;
       torch::Tensor view = slot_view(values_.back(), slot, tensor);
@@ -112,6 +119,13 @@ void FlatBuckets::move_values() {
       tensor.set_data(view);
     }
   }
+}
+
+torch::Tensor FlatBuckets::new_values(std::int64_t elements, const torch::Tensor& like) const {
+  Communicator* const sharers = memory_.sharers;
+  if (sharers == nullptr) return new_flat(elements, like);
+  return sharers->allocate(sharers->size() * part_elements(elements, sharers->size()),
+                           like.options().requires_grad(false));
 }
 
 void FlatBuckets::move_gradients() {

@@ -29,7 +29,13 @@ struct FlatMemory {
   // Number of elements behind the last bucket's gradients, which travel with them.
   std::int64_t passengers = 0;
   Communicator* communicator = nullptr;  // allocates the buckets (then collective); null: any memory
+  // Between whose ranks the values are shared out: each bucket's lie in its memory, and zeros behind them, so that
+  // it can be cut into equal parts of whole cache lines (collective then); null: they are this rank's own.
+  Communicator* sharers = nullptr;
 };
+
+// The elements of each of `parts` equal parts of a bucket, the end of the last ones padding.
+std::int64_t part_elements(std::int64_t bucket_elements, int parts);
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one
 // parameter, with the parameter's strides where these leave no gap.
@@ -49,7 +55,9 @@ class FlatBuckets {
 
   const BucketPlan& plan() const { return plan_; }
   const std::vector<NamedParameter>& parameters() const { return parameters_; }
-  const std::vector<torch::Tensor>& values() const { return values_; }        // (elements) by bucket
+  const std::vector<torch::Tensor>& values() const { return values_; }  // (elements) by bucket
+  // The values, and the zeros behind them: as often as there are FlatMemory::sharers, part_elements().
+  const std::vector<torch::Tensor>& padded_values() const { return padded_values_; }
   const std::vector<torch::Tensor>& gradients() const { return gradients_; }  // (elements) by bucket
   // The gradients, and in the last bucket the passengers behind them.
   const std::vector<torch::Tensor>& messages() const { return messages_; }
@@ -67,12 +75,13 @@ class FlatBuckets {
 
  private:
   void move_values();
+  torch::Tensor new_values(std::int64_t elements, const torch::Tensor& like) const;
   void move_gradients();
 
   std::vector<NamedParameter> parameters_;
   BucketPlan plan_;
   FlatMemory memory_;
-  std::vector<torch::Tensor> values_, messages_, gradients_;
+  std::vector<torch::Tensor> padded_values_, values_, messages_, gradients_;
   // By parameter. Autograd does not know them as views, because Optimizer::zero_grad() could not detach
   // those.
   std::vector<torch::Tensor> gradient_views_;

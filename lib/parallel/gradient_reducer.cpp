@@ -29,6 +29,7 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
   const std::vector<std::size_t> order = reverse_order(parameters.size());
   BucketPlan plan = plan_buckets(shapes_of(parameters), order, options_.bucket_sizes);
   FlatMemory memory;
+  if (options_.share_out_values) memory.sharers = &communicator_;
   if (communicates_ && options_.reduce_dtype == torch::kFloat32) memory.communicator = &communicator_;
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan), memory);
   ready_order_.reserve(buckets_->parameters().size());

@@ -32,6 +32,7 @@ struct ReducerOptions {
   bool average = true;                               // divide by the number of ranks; false: sum
   bool communicate = true;  // false: every rank keeps its own gradients, to measure what communication costs
   std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none
+  bool share_out_values = false;  // to the ranks: FlatMemory::sharers
 };
 
 class GradientReducer {

@@ -28,6 +28,11 @@ inline constexpr ColumnOf<StageTable, std::vector<std::int32_t>> kStageNumbers[]
 inline constexpr ColumnOf<StageTable, std::vector<double>> kStageTimes[] = {
     {"/stages/start", &StageTable::start}, {"/stages/end", &StageTable::end}};
 
+inline constexpr ColumnOf<MemoryTable, std::vector<std::int64_t>> kMemoryBytes[] = {
+    {"/memory/parameters", &MemoryTable::parameters},
+    {"/memory/gradients", &MemoryTable::gradients},
+    {"/memory/optimizer", &MemoryTable::optimizer}};
+
 inline constexpr ColumnOf<EpochRow, double> kEpochValues[] = {
     {"/epochs/train_loss", &EpochRow::train_loss},
     {"/epochs/validation_loss", &EpochRow::validation_loss},

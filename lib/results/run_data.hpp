@@ -64,6 +64,11 @@ struct AuditRow {
   std::int64_t missing = 0, repeated = 0, padding = 0;
 };
 
+// What each rank holds of the model for training, in bytes; activations are not known.
+struct MemoryTable {
+  std::vector<std::int64_t> parameters, gradients, optimizer;  // [ranks], or empty: not recorded
+};
+
 // A rank's GPU at the start. NaN: not known.
 struct GpuFacts {
   double sm_clock = kUnknown, sm_clock_max = kUnknown;          // Hz
@@ -145,6 +150,7 @@ struct RunData {
   CommTable comm;
   StageTable stages;
   BucketTable buckets;
+  MemoryTable memory;
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
   bool higher_is_better = true;
   double chance = std::numeric_limits<double>::quiet_NaN();  // the metric of a guess; NaN: not known

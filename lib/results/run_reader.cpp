@@ -26,6 +26,7 @@ class Reader : public FileReader {
     read_comm(run);
     read_stages(run);
     read_buckets(run);
+    read_memory(run);
     read_facts(run);
     read_epochs(run);
     read_audit(run);
@@ -118,6 +119,15 @@ class Reader : public FileReader {
     if (!run.buckets.first_parameter.empty() &&
         run.buckets.first_parameter.size() != run.buckets.bytes.size())
       in_.fail("/buckets/first_parameter", "has another length than its neighbours");
+  }
+
+  void read_memory(RunData& run) {
+    const auto ranks = run.ranks.empty() ? static_cast<std::size_t>(run.steps.ranks()) : run.ranks.size();
+    for (const auto& c : kMemoryBytes) {
+      if (!in_.has(c.path)) continue;
+      run.memory.*c.member = read_column<std::int64_t>(c.path, ranks);
+      require_counts(c.path, run.memory.*c.member);
+    }
   }
 
   void read_epochs(RunData& run) {

@@ -34,6 +34,7 @@ struct RunWriter::Impl {
     write_facts(start);
     write_environment(file, start.ranks, start.fingerprint, start.environment);
     write_buckets(start.buckets);
+    write_memory(start.memory);
     file.flush();
   }
 
@@ -101,6 +102,12 @@ struct RunWriter::Impl {
     file.write("/buckets/bytes", buckets.bytes, extent);
     file.write("/buckets/parameters", buckets.parameters, extent);
     file.write("/buckets/first_parameter", buckets.first_parameter, extent);
+  }
+
+  void write_memory(const MemoryTable& memory) {
+    file.remove("/memory");
+    for (const auto& c : kMemoryBytes)
+      if (const auto& bytes = memory.*c.member; !bytes.empty()) file.write(c.path, bytes, {bytes.size()});
   }
 
   void append_steps(const StepTable& steps) {
@@ -260,6 +267,13 @@ RunWriter::~RunWriter() {
 void RunWriter::set_buckets(const BucketTable& buckets) {
   impl_->change([&] {
     impl_->write_buckets(buckets);
+    impl_->file.flush();
+  });
+}
+
+void RunWriter::set_memory(const MemoryTable& memory) {
+  impl_->change([&] {
+    impl_->write_memory(memory);
     impl_->file.flush();
   });
 }

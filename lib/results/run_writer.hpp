@@ -23,6 +23,7 @@ class RunWriter {
   // the disk does not take it, which finishes the file as it was flushed last, with the status "failed" and the
   // error as its reason; and do nothing once the file is finished.
   void set_buckets(const BucketTable& buckets);
+  void set_memory(const MemoryTable& memory);
   void set_recorder_overhead(double share);
   void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one
   void set_cuda_graph(const std::string& text);      // "captured", or why no step is

@@ -129,6 +129,10 @@ constexpr SchemaEntry kSchema[] = {
     {"/stages/start", "[passes]", "f8", "s", "begun, since the common start", false},
     {"/stages/end", "[passes]", "f8", "s", "ended, since the common start", false},
 
+    {"/memory/parameters", "[ranks]", "i8", "B", "parameters that the rank trains", false},
+    {"/memory/gradients", "[ranks]", "i8", "B", "their gradients", false},
+    {"/memory/optimizer", "[ranks]", "i8", "B", "moments that its optimizer keeps", false},
+
     {"/buckets/bytes", "[buckets]", "i8", "B", "size of the gradient bucket", false},
     {"/buckets/parameters", "[buckets]", "i8", "1", "parameter tensors in it", false},
     {"/buckets/first_parameter", "[buckets]", "string", "1", "the one expected to be ready first", false},

@@ -35,18 +35,22 @@ struct NamedValues {
   bool copy;  // of a tied weight: read, but not written
 };
 
-std::vector<NamedValues> named_values(const Model& model, const FlatOptimizer& optimizer,
-                                      const Aliases& aliases) {
+NamedValues of_parameter(const std::string& kind, const std::string& parameter, const torch::Tensor& values,
+                         const Aliases& aliases) {
+  const auto alias = aliases.find(parameter);
+  const bool copy = alias != aliases.end();
+  return {kind + '/' + (copy ? alias->second : parameter), values, copy};
+}
+
+NamedValues named(const FlatOptimizer::Moment& moment, const Aliases& aliases) {
+  return of_parameter("optimizer/" + moment.name, moment.parameter, moment.values, aliases);
+}
+
+std::vector<NamedValues> named_values(const Model& model, const Aliases& aliases) {
   std::vector<NamedValues> all;
-  const auto add = [&](const std::string& kind, const std::string& parameter, const torch::Tensor& values) {
-    const auto alias = aliases.find(parameter);
-    const bool copy = alias != aliases.end();
-    all.push_back({kind + '/' + (copy ? alias->second : parameter), values, copy});
-  };
-  for (const auto& p : model.named_parameters()) add("parameter", p.key(), p.value());
+  for (const auto& p : model.named_parameters())
+    all.push_back(of_parameter("parameter", p.key(), p.value(), aliases));
   for (const auto& b : model.named_buffers()) all.push_back({"buffer/" + b.key(), b.value(), false});
-  for (const FlatOptimizer::Moment& m : optimizer.moments())
-    add("optimizer/" + m.name, m.parameter, m.values);
   return all;
 }
 
@@ -183,11 +187,13 @@ auto with_way_on(const std::string& path, const Reading& reading) {
 
 }  // namespace
 
-CheckpointTensors checkpoint_tensors(const Model& model, const FlatOptimizer& optimizer,
+CheckpointTensors checkpoint_tensors(const Model& model, const std::vector<FlatOptimizer::Moment>& moments,
                                      const Aliases& aliases) {
   const torch::NoGradGuard no_grad;
   CheckpointTensors result;
-  for (const NamedValues& value : named_values(model, optimizer, aliases)) {
+  std::vector<NamedValues> all = named_values(model, aliases);
+  for (const FlatOptimizer::Moment& moment : moments) all.push_back(named(moment, aliases));
+  for (const NamedValues& value : all) {
     if (value.copy) continue;
     const torch::Tensor host = result.memory.emplace_back(
         value.values.detach().contiguous().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true));
@@ -284,11 +290,13 @@ std::string Checkpoint::column_bytes(const std::string& name, const std::string&
 std::set<std::string> Checkpoint::load(Model& model, FlatOptimizer& optimizer, const Aliases& aliases) const {
   const torch::NoGradGuard no_grad;
   std::set<std::string> taken;
+  const auto take = [&](const NamedValues& value) {
+    restore(value.name, value.values);
+    taken.insert(value.name);
+  };
   with_way_on(path(), [&] {
-    for (const NamedValues& value : named_values(model, optimizer, aliases)) {
-      restore(value.name, value.values);
-      taken.insert(value.name);
-    }
+    for (const NamedValues& value : named_values(model, aliases)) take(value);
+    optimizer.restore([&](const FlatOptimizer::Moment& moment) { take(named(moment, aliases)); });
   });
   optimizer.set_steps(facts_.steps_done);
   return taken;

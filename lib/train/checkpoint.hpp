@@ -68,8 +68,8 @@ void CheckpointTensors::add(const std::string& name, std::span<const T> values) 
   tensors.push_back({name, kColumnType<T>, {static_cast<std::int64_t>(values.size())}, bytes});
 }
 
-// This rank's share. Not collective. On return the model may change.
-CheckpointTensors checkpoint_tensors(const Model& model, const FlatOptimizer& optimizer,
+// This rank's share. moments: the optimizer's. Not collective. On return the model may change.
+CheckpointTensors checkpoint_tensors(const Model& model, const std::vector<FlatOptimizer::Moment>& moments,
                                      const Aliases& aliases);
 // The tensors of all parts, each an encode_tensors() of one rank's, or empty; what several have, once. The
 // result refers to `parts`.

@@ -7,7 +7,6 @@
 #include "plan/schedule_drawing.hpp"
 #include "plan/schedule_simulation.hpp"
 #include "train/binding.hpp"
-#include "train/flat_optimizer.hpp"
 #include "train/layer_costs.hpp"
 #include "train/setup.hpp"
 #include "train/strategy.hpp"
@@ -45,11 +44,10 @@ std::string describe_buckets(const Setup& setup) {
 // What is known without running: activations are not.
 std::string describe_memory(const Setup& setup) {
   const double values = static_cast<double>(setup.model->parameter_count()) * sizeof(float) / kMiB;
-  const int moments = moments_of(setup.config.training.optimizer);
   return fmt::format(
       "memory per rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
       "MiB\n",
-      values, values, values * moments);
+      values, values, values * moments_per_rank(setup));
 }
 
 std::string layers_of(const Setup& setup, const Boundaries& boundaries, std::size_t chunk) {

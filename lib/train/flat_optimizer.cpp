@@ -11,9 +11,11 @@
 
 namespace lockstep {
 
-#ifdef LOCKSTEP_WITH_CUDA
 namespace {
 
+constexpr const char *kFirst = "first_moment", *kSecond = "second_moment";
+
+#ifdef LOCKSTEP_WITH_CUDA
 torch::Tensor norm_on_gpu(const std::vector<torch::Tensor>& gradients) {
   std::int64_t count = 0;
   for (const torch::Tensor& g : gradients) count += kernels::square_sum_count(g.numel());
@@ -33,11 +35,13 @@ float* data_of(const std::vector<torch::Tensor>& tensors, std::size_t i) {
   return tensors.empty() ? nullptr : tensors[i].data_ptr<float>();
 }
 
-}  // namespace
 #endif
 
-FlatOptimizer::FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets)
-    : options_(options), buckets_(buckets) {
+}  // namespace
+
+FlatOptimizer::FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
+                             const ParameterShards* shards)
+    : options_(options), buckets_(buckets), shards_(shards) {
   allocate_moments();
 }
 
@@ -50,7 +54,7 @@ void FlatOptimizer::allocate_moments() {
   const int moments = moments_of(options_);
   const bool adaptive = moments == 2;
   if (on_gpu()) scalars_ = torch::zeros({3}, buckets_.values().front().options());
-  for (const torch::Tensor& values : buckets_.values()) {
+  for (const torch::Tensor& values : this->values()) {
     if (moments > 0) first_moments_.push_back(torch::zeros_like(values));
     if (adaptive) second_moments_.push_back(torch::zeros_like(values));
     if (adaptive && !on_gpu()) step_counts_.push_back(torch::zeros({1}, values.options()));
@@ -74,7 +78,7 @@ void FlatOptimizer::clip_gradient(const torch::Tensor& norm, double max_norm) {
   const torch::NoGradGuard no_grad;
   // As torch.nn.utils.clip_grad_norm_: the small term keeps a zero gradient from dividing by zero.
   const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
-  for (const torch::Tensor& gradient : buckets_.gradients()) gradient.mul_(scale);
+  for (const torch::Tensor& gradient : gradients()) gradient.mul_(scale);
 }
 
 void FlatOptimizer::begin_step(double learning_rate) {
@@ -90,7 +94,7 @@ void FlatOptimizer::begin_step(double learning_rate) {
 void FlatOptimizer::apply(const torch::Tensor& norm, double max_norm) {
   const torch::NoGradGuard no_grad;
   if (on_gpu()) return apply_on_gpu(norm, max_norm);
-  const at::TensorList values(buckets_.values()), gradients(buckets_.gradients());
+  const at::TensorList values(this->values()), gradients(this->gradients());
   if (values.empty()) return;  // a stage without parameters
   if (max_norm > 0) clip_gradient(norm, max_norm);
   if (options_.name == OptimizerKind::sgd)
@@ -105,12 +109,13 @@ void FlatOptimizer::apply_on_gpu(const torch::Tensor& norm, double max_norm) {
   if (max_norm > 0) clipping = {norm.const_data_ptr<float>(), static_cast<float>(max_norm)};
   const auto* const scalars = reinterpret_cast<const kernels::UpdateScalars*>(scalars_.data_ptr<float>());
   const auto step = options_.name == OptimizerKind::sgd ? sgd_on_gpu : adam_on_gpu;
-  for (std::size_t b = 0; b < buckets_.values().size(); ++b)
-    step(options_,
-         {.bucket = {buckets_.values()[b].data_ptr<float>(), buckets_.gradients()[b].const_data_ptr<float>(),
-                     data_of(first_moments_, b), data_of(second_moments_, b), buckets_.values()[b].numel()},
-          .scalars = scalars,
-          .clipping = clipping});
+  for (std::size_t b = 0; b < values().size(); ++b) {
+    if (values()[b].numel() == 0) continue;  // of a bucket too small for this rank
+    step(options_, {.bucket = {values()[b].data_ptr<float>(), gradients()[b].const_data_ptr<float>(),
+                               data_of(first_moments_, b), data_of(second_moments_, b), values()[b].numel()},
+                    .scalars = scalars,
+                    .clipping = clipping});
+  }
 }
 #else
 void FlatOptimizer::apply_on_gpu(const torch::Tensor&, double) {}  // a build without CUDA has no such tensors
@@ -118,7 +123,7 @@ void FlatOptimizer::apply_on_gpu(const torch::Tensor&, double) {}  // a build wi
 
 void FlatOptimizer::relayout(const BucketPlan& from) {
   const auto move = [&](std::vector<torch::Tensor>& moments) {
-    if (!moments.empty()) moments = relayout_flats(moments, from, buckets_.plan(), buckets_.parameters());
+    if (!moments.empty()) moments = laid_out(moments, from);
   };
   move(first_moments_);
   move(second_moments_);
@@ -129,19 +134,52 @@ void FlatOptimizer::relayout(const BucketPlan& from) {
   }
 }
 
-std::vector<FlatOptimizer::Moment> FlatOptimizer::moments() const {
+std::vector<torch::Tensor> FlatOptimizer::laid_out(const std::vector<torch::Tensor>& moments,
+                                                   const BucketPlan& from) const {
+  if (shards_) return shards_->relayout(moments, from);
+  return relayout_flats(moments, from, buckets_.plan(), buckets_.parameters());
+}
+
+std::int64_t FlatOptimizer::state_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto* moments : {&first_moments_, &second_moments_})
+    for (const torch::Tensor& flat : *moments) bytes += static_cast<std::int64_t>(flat.nbytes());
+  return bytes;
+}
+
+std::vector<FlatOptimizer::Moment> FlatOptimizer::moments(bool wanted) const {
   std::vector<Moment> result;
   const BucketPlan& plan = buckets_.plan();
   const auto add = [&](const char* name, const std::vector<torch::Tensor>& moments) {
-    for (std::size_t b = 0; b < moments.size(); ++b)
+    for (std::size_t b = 0; b < moments.size(); ++b) {
+      const torch::Tensor flat = shards_ ? shards_->gather(moments[b], plan.buckets[b].elements) : moments[b];
+      if (!wanted) continue;
       for (const BucketPlan::Slot& slot : plan.buckets[b].slots) {
         const NamedParameter& p = buckets_.parameters()[slot.parameter];
-        result.push_back({name, p.name, slot_view(moments[b], slot, p.tensor)});
+        result.push_back({name, p.name, slot_view(flat, slot, p.tensor)});
       }
+    }
   };
-  add("first_moment", first_moments_);
-  add("second_moment", second_moments_);
+  add(kFirst, first_moments_);
+  add(kSecond, second_moments_);
   return result;
+}
+
+void FlatOptimizer::restore(const std::function<void(const Moment&)>& read) {
+  if (!shards_) {
+    for (const Moment& moment : moments()) read(moment);
+    return;
+  }
+  const auto restore_parts = [&](const char* name, const std::vector<torch::Tensor>& parts) {
+    for (std::size_t p = 0; p < buckets_.parameters().size() && !parts.empty(); ++p) {
+      const NamedParameter& parameter = buckets_.parameters()[p];
+      const torch::Tensor whole = torch::empty(parameter.tensor.sizes(), parts.front().options());
+      read({name, parameter.name, whole});
+      shards_->take_part(p, whole, parts);
+    }
+  };
+  restore_parts(kFirst, first_moments_);
+  restore_parts(kSecond, second_moments_);
 }
 
 void FlatOptimizer::set_steps(std::int64_t steps) {

@@ -6,11 +6,13 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "config/run_config.hpp"
 #include "parallel/flat_buckets.hpp"
+#include "parallel/parameter_shards.hpp"
 
 namespace lockstep {
 
@@ -19,8 +21,10 @@ int moments_of(const RunConfig::Optimizer& options);
 
 class FlatOptimizer {
  public:
-  // buckets outlives the optimizer.
-  FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets);
+  // buckets, and shards of them, outlive the optimizer. With shards it steps on this rank's part of each bucket,
+  // and keeps the state of no other.
+  FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
+                const ParameterShards* shards = nullptr);
 
   // 2-norm of the gradient in the buckets, (1) on its device. Nothing is read back to the host.
   torch::Tensor gradient_norm() const;
@@ -38,16 +42,20 @@ class FlatOptimizer {
     apply({}, 0);
   }
 
-  // After FlatBuckets::relayout: lays the moments out as the buckets now are.
+  // After FlatBuckets::relayout: lays the moments out as the buckets now are. Collective with shards.
   void relayout(const BucketPlan& from);
+  std::int64_t state_bytes() const;  // of the moments, on this rank
 
-  // The state, for checkpoints: views of the moments by parameter, and the steps taken.
+  // The state, for checkpoints: the moments by parameter, and the steps taken.
   struct Moment {
     std::string name;       // "first_moment"
     std::string parameter;  // its name
     torch::Tensor values;
   };
-  std::vector<Moment> moments() const;
+  // Views; with shards collective, and copies. wanted: whether this rank asks for them; where not, none.
+  std::vector<Moment> moments(bool wanted = true) const;
+  // Calls read for each parameter's moments, to set their values. Not collective.
+  void restore(const std::function<void(const Moment&)>& read);
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps);
 
@@ -55,9 +63,17 @@ class FlatOptimizer {
   void allocate_moments();
   bool on_gpu() const { return !buckets_.values().empty() && buckets_.values().front().is_cuda(); }
   void apply_on_gpu(const torch::Tensor& norm, double max_norm);
+  // What it steps on, by bucket.
+  const std::vector<torch::Tensor>& values() const { return shards_ ? shards_->values() : buckets_.values(); }
+  const std::vector<torch::Tensor>& gradients() const {
+    return shards_ ? shards_->gradients() : buckets_.gradients();
+  }
+  std::vector<torch::Tensor> laid_out(const std::vector<torch::Tensor>& moments,
+                                      const BucketPlan& from) const;
 
   RunConfig::Optimizer options_;
   FlatBuckets& buckets_;
+  const ParameterShards* shards_;  // null: it steps on everything
   std::vector<torch::Tensor>
       first_moments_;  // by bucket: Adam's, or SGD's momentum; empty when there is none
   std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's

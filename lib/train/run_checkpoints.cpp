@@ -121,7 +121,8 @@ CheckpointTensors RunCheckpoints::gather_tensors(const CheckpointMoment& moment)
   // The stages of the first replica have the whole model between them, or rank 0 has it.
   const bool has_part = setup_.pipeline ? strategy_.replica() == 0 : world_.rank() == 0;
   CheckpointTensors mine;
-  if (has_part) mine = checkpoint_tensors(*setup_.model, optimizer_, aliases());
+  const std::vector<FlatOptimizer::Moment> moments = optimizer_.moments(has_part);
+  if (has_part) mine = checkpoint_tensors(*setup_.model, moments, aliases());
   if (setup_.pipeline) {
     std::vector<std::string> parts =
         world_.gather(has_part ? encode_tensors(std::move(mine.tensors), {}) : "");

@@ -122,6 +122,22 @@ void check_algorithm(const RunConfig& config, Mode mode) {
                       config.place("parallel.reduce_dtype"));
 }
 
+void check_sharding(const RunConfig& config, Mode mode) {
+  if (config.parallel.shard == Sharding::none) return;
+  const std::string place = config.place("parallel.shard");
+  if (mode != Mode::data_parallel)
+    throw input_error(
+        "{}: only data-parallel training shards the optimizer; set it to none, or run train_ddp", place);
+  if (config.parallel.algorithm != Algorithm::all_reduce)
+    throw input_error(
+        "{}: with parallel.algorithm parameter_server only rank 0 has an optimizer; set it to none, or the "
+        "algorithm to all_reduce",
+        place);
+  if (config.parallel.ablation != Ablation::none)
+    throw input_error(
+        "{}: parallel.ablation is about the reduction of gradients alone; set one of the two to none", place);
+}
+
 void check_ablation(const RunConfig& config, Mode mode) {
   if (config.parallel.ablation == Ablation::none) return;
   if (mode == Mode::data_parallel && config.parallel.algorithm == Algorithm::all_reduce) return;
@@ -160,6 +176,11 @@ int loader_threads(const Setup& setup, int rank) {
   return loads ? setup.config.data.workers : 0;
 }
 
+double moments_per_rank(const Setup& setup) {
+  const double all = moments_of(setup.config.training.optimizer);
+  return setup.config.parallel.shard == Sharding::none ? all : all / setup.batches.ranks;
+}
+
 std::vector<int> node_of_ranks(World& world) {
   std::vector<std::string> names = world.all_gather(host_name());
   std::vector<int> nodes;
@@ -183,7 +204,7 @@ void check_model_memory(const Setup& setup, int ranks_of_node) {
   const RunConfig& c = setup.config;
   const ModelSize size = model_size(c.model, model_inputs(setup.data.train->info()));
   const bool whole = !splits_model(setup.mode);
-  const double trained = size.parameters * sizeof(float) * (1 + moments_of(c.training.optimizer));
+  const double trained = size.parameters * sizeof(float) * (1 + moments_per_rank(setup));
   const std::int64_t host = machine_memory_bytes() / ranks_of_node,
                      device = device_memory_bytes(setup.device, ranks_of_node);
   const std::string what =
@@ -218,6 +239,7 @@ Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   check_split(c, mode, ranks);
   check_algorithm(c, mode);
   check_ablation(c, mode);
+  check_sharding(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
     setup.mode = Mode::parameter_server;

@@ -57,6 +57,9 @@ void split_model(Setup& setup, World& world, const CommunicatorFactory& of_stage
 // Threads that will load data on the rank: none where another rank loads for it.
 int loader_threads(const Setup& setup, int rank);
 
+// Tensors of the parameters' size that a rank's optimizer keeps: a share of moments_of() where it is sharded.
+double moments_per_rank(const Setup& setup);
+
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);
 

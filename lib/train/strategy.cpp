@@ -1,6 +1,7 @@
 #include "train/strategy.hpp"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "parallel/distributed_data_parallel.hpp"
@@ -28,6 +29,7 @@ constexpr std::int64_t kGatheredBesideSinks = 1 << 18;
 
 ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {
   ReducerOptions options = reducer_options(config);
+  options.share_out_values = config.parallel.shard == Sharding::optimizer;
   if (device == torch::kCUDA)
     options.gather_below = config.training.precision == Precision::bf16
                                ? kGatheredBesideSinks
@@ -44,6 +46,7 @@ class ReplicatedStrategy : public Strategy {
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
         reducer_(reduced_parameters(*model_, config), communicator, options_on(device_, config), log) {
+    if (config.parallel.shard == Sharding::optimizer) shards_.emplace(reducer_.buckets(), communicator, log);
     if (device_ == torch::kCUDA) one_ = torch::ones({}, model_->parameters().front().device());
     synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
@@ -71,15 +74,26 @@ class ReplicatedStrategy : public Strategy {
   }
 
   void finish_gradients() override { reducer_.finish(); }
+  void finish_update(StepRecorder& recorder) override {
+    if (!shards_ || !communicates()) return;
+    shards_->launch();
+    recorder.enter(Phase::wait);
+    shards_->wait();
+  }
   void abandon_step() override { reducer_.abandon(); }
   bool communicates() const override { return reducer_.communicates(); }
-  bool rebuild_buckets() override { return reducer_.rebuild(); }
+  bool rebuild_buckets() override {
+    if (!reducer_.rebuild()) return false;
+    if (shards_) shards_->adopt_layout();
+    return true;
+  }
   std::vector<std::size_t> learnt_order() const override { return reducer_.learnt_order(); }
   void expect_order(const std::vector<std::size_t>& order) override { reducer_.expect_order(order); }
   void synchronise() override {
     if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
   }
   FlatBuckets& buckets() override { return reducer_.buckets(); }
+  const ParameterShards* shards() const override { return shards_ ? &*shards_ : nullptr; }
   void prepare_step() override { model_->prepare_step(); }
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
 
@@ -90,6 +104,7 @@ class ReplicatedStrategy : public Strategy {
   torch::DeviceType device_;
   torch::Tensor one_;  // a GPU's losses by themselves; undefined: made in each backward pass
   GradientReducer reducer_;
+  std::optional<ParameterShards> shards_;  // of the reducer's buckets; none: every rank updates everything
 };
 
 }  // namespace

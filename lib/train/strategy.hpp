@@ -11,6 +11,7 @@
 #include "config/run_config.hpp"
 #include "models/model.hpp"
 #include "parallel/gradient_reducer.hpp"
+#include "parallel/parameter_shards.hpp"
 #include "tasks/task.hpp"
 #include "timing/recorder.hpp"
 
@@ -56,6 +57,9 @@ class Strategy {
   virtual torch::Tensor forward(const Flow& inputs) = 0;
   // Collective. On return every rank that updates holds the step's whole gradient.
   virtual void finish_gradients() = 0;
+  // Collective, after this rank's optimizer has stepped: on return every rank has all parameters. Marks what it
+  // waits.
+  virtual void finish_update(StepRecorder& recorder) { static_cast<void>(recorder); }
   // Instead of finish_gradients(): forgets the passes of a step that has not been computed (a failed
   // capture).
   virtual void abandon_step() {}
@@ -69,6 +73,8 @@ class Strategy {
   // After the last step: error when a message that was asked for has not come, or one has not gone.
   virtual void require_quiet() const {}
   virtual FlatBuckets& buckets() = 0;
+  // The part of the buckets that this rank's optimizer steps on; null: everything.
+  virtual const ParameterShards* shards() const { return nullptr; }
   // Before the passes of a step, captured ones included: what the model's layers decide on the host.
   virtual void prepare_step() {}
   // To be set before each training forward pass.

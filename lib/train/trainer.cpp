@@ -62,7 +62,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       task_(make_task(setup.task, setup.data.train->info())),
       strategy_(make_strategy(setup, &log_)),
       recorder_(world, log_, origin, recorded_steps(setup, *strategy_)),
-      optimizer_(setup.config.training.optimizer, strategy_->buckets()),
+      optimizer_(setup.config.training.optimizer, strategy_->buckets(), strategy_->shards()),
       audit_(setup.data.train->size()),
       capture_(setup, world, recorder_.phases(), &log_),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_.phases(), audit_,
@@ -84,6 +84,7 @@ void Trainer::record_to(const RunOutput& output) {
 }
 
 TrainingResult Trainer::run() {
+  record_memory();
   checkpoints_.begin(steps_done_, output_);
   while (steps_done_ < setup_.total_steps && checkpoints_.interruption().empty()) {
     const std::int64_t epoch = steps_done_ / setup_.batches.steps_per_epoch();
@@ -179,6 +180,19 @@ void Trainer::adopt_rebuilt_buckets() {
   // comm_only sums them again in every step: zeros stay zeros, other values would overflow.
   if (setup_.config.parallel.ablation == Ablation::comm_only) strategy_->buckets().zero_gradients();
   if (output_.exists()) output_.writer->set_buckets(bucket_table(strategy_->buckets()));
+}
+
+void Trainer::record_memory() {
+  const auto bytes_of = [](const std::vector<torch::Tensor>& flats) {
+    std::int64_t bytes = 0;
+    for (const torch::Tensor& flat : flats) bytes += static_cast<std::int64_t>(flat.nbytes());
+    return bytes;
+  };
+  const FlatBuckets& buckets = strategy_->buckets();
+  const MemoryTable memory{.parameters = world_.gather(bytes_of(buckets.values())),
+                           .gradients = world_.gather(bytes_of(buckets.gradients())),
+                           .optimizer = world_.gather(optimizer_.state_bytes())};
+  if (output_.exists()) output_.writer->set_memory(memory);
 }
 
 void Trainer::require_finite_losses() {

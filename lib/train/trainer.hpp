@@ -53,6 +53,7 @@ class Trainer {
   void save_checkpoint_if_due();
   void run_step(std::int64_t step, bool computes);
   void adopt_rebuilt_buckets();
+  void record_memory();  // collective
   void require_finite_losses();
   // The share of a step that recording takes, to the output.
   void report_overhead(const RankEpoch& epoch);

@@ -155,6 +155,7 @@ torch::Tensor TrainingStep::finish() {
   if (!strategy_.updates()) return torch::zeros({}, device_);
   torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm(), recorder_);
   optimizer_.apply(norm, training_.grad_clip);
+  strategy_.finish_update(recorder_);
   return norm;
 }
 

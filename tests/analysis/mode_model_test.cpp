@@ -78,6 +78,20 @@ TEST_CASE("a grid is a pipeline and the rings of its stages") {
   CHECK(cost_of_step(m, link, 4, 8).seconds == Approx(10e-3 + link.all_reduce(4e6, 2)));
 }
 
+TEST_CASE("ranks that share out the optimizer have a part of its time, and gather what they have updated") {
+  StepModel m = passes_only(StepKind::ring);
+  m.overlap = false;
+  m.bucket_bytes = {1e6, 3e6};
+  m.bucket_ready = {0.5, 1};
+  m.optimizer = 4e-3;
+  const Link link{1e-3, 1e9};
+  const double whole = cost_of_step(m, link, 4, 8).seconds;
+  m.sharded = true;
+  CHECK(cost_of_step(m, link, 4, 8).seconds ==
+        Approx(whole - 3e-3 + link.all_gather(1e6, 4) + link.all_gather(3e6, 4)));
+  CHECK(cost_of_step(m, link, 1, 8).seconds == Approx(8e-3 + 4e-3));
+}
+
 TEST_CASE("a parameter server is predicted as one") {
   const std::string page = predicted({make_run({}), server(2, 3e-3), server(4, 3e-3)}, {8});
   CHECK(says(page, "ps x4,8,8,"));

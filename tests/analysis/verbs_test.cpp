@@ -178,6 +178,19 @@ TEST_CASE("budget: the parts of a step, and of what is lost") {
       says(text_of(budget_page, analyse({make_run({.mode = "ddp", .ranks = 2})})), "no run to compare with"));
 }
 
+TEST_CASE("the budget tells the memory of the rank that holds the most, where it is recorded") {
+  RunData run = make_run({.mode = "ddp", .ranks = 2});
+  CHECK(lacks(text_of(budget_page, analyse({run})), "Memory"));
+  run.memory = {.parameters = {4'000'000, 4'000'000},
+                .gradients = {4'000'000, 4'000'000},
+                .optimizer = {4'000'000, 3'999'936}};
+  for (EpochRow& epoch : run.epochs) epoch.peak_memory_bytes = 70'000'000;
+  const Analysis analysis = analyse({run});
+  CHECK(says(text_of(budget_page, analysis), "Memory of the rank that holds the most"));
+  CHECK(
+      says(text_of(budget_page, analysis, Format::csv), "ddp x2,4000000,4000000,4000000,12000000,70000000"));
+}
+
 TEST_CASE("overlap: waiting, transfer, buckets, whom the ranks wait for") {
   SimulatedRun s;
   s.slow_rank = 2;

@@ -104,6 +104,25 @@ TEST_CASE("all_gather keeps the order of the ranks") {
   }
 }
 
+TEST_CASE("all_gather of parts that lie where they are to come to") {
+  const auto comm = make_test_communicator();
+  for (const std::int64_t part : {1, 333, 300001}) {
+    const std::int64_t all = comm->size() * part;
+    // The first lies in shared memory, where the back end has some.
+    for (const at::Tensor& output : {comm->allocate(all, at::kFloat), at::zeros({all})}) {
+      for (int round = 0; round < 3; ++round) {
+        CAPTURE(part, round);
+        output.fill_(-1);
+        const at::Tensor mine = output.narrow(0, comm->rank() * part, part);
+        mine.copy_(numbers(part, at::kFloat, comm->rank() + round));
+        comm->all_gather(output, mine)->wait();
+        for (int r = 0; r < comm->size(); ++r)
+          REQUIRE(at::equal(output.narrow(0, r * part, part), numbers(part, at::kFloat, r + round)));
+      }
+    }
+  }
+}
+
 TEST_CASE("broadcast from every root") {
   const auto comm = make_test_communicator();
   for (int root = 0; root < comm->size(); ++root) {

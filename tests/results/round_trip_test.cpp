@@ -60,6 +60,9 @@ TEST_CASE("what is written is read back") {
   CHECK(run.comm.kind[1] == "broadcast");
   CHECK(run.comm.kind[2] == "all_reduce");
   CHECK(run.buckets.first_parameter == start.buckets.first_parameter);
+  CHECK(run.memory.parameters == start.memory.parameters);
+  CHECK(run.memory.gradients == start.memory.gradients);
+  CHECK(run.memory.optimizer == start.memory.optimizer);
   REQUIRE(run.epochs.size() == 2);
   CHECK(run.metric == "perplexity");
   CHECK_FALSE(run.higher_is_better);

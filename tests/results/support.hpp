@@ -55,6 +55,9 @@ inline RunData sample_start() {
   run.chance = 4;
   run.measures = {{.name = "bleu", .unit = "1", .about = "of greedy decoding", .splits = {Split::test}}};
   run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
+  run.memory.parameters.assign(run.ranks.size(), 300);
+  run.memory.gradients.assign(run.ranks.size(), 200);
+  run.memory.optimizer.assign(run.ranks.size(), 100);
   run.model = {"mlp", 222360, 889440, 1e6, {"flatten", "head"}, {0, 222360}};
   run.data = {"synthetic", 900, 100, 50, 4, "d1"};
   return run;
