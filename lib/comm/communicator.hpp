@@ -117,7 +117,7 @@ class Communicator {
   virtual WorkPtr reduce(const at::Tensor& tensor, int root) = 0;
   // input: size() x output elements; rank r receives the sum of the r-th parts.
   virtual WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) = 0;
-  // output: size() x input elements, in order of rank.
+  // output: size() x input elements, in order of rank. input may be this rank's part of output itself.
   virtual WorkPtr all_gather(const at::Tensor& output, const at::Tensor& input) = 0;
   virtual WorkPtr broadcast(const at::Tensor& tensor, int root) = 0;
   virtual WorkPtr barrier() = 0;
