@@ -84,7 +84,7 @@ double mean_of(const GroupSummary& group, std::size_t rank, Q quantity) {
 }
 
 // Whether one rank is always the late one, and it is rank 1 by this phase.
-bool waits_for_rank_1(const GroupSummary& group, const std::string& phase) {
+bool waits_for_rank_1(const GroupSummary& group, LossPart phase) {
   if (!group.parallel.late) return false;
   const LateRank& late = *group.parallel.late;
   return late.lateness.kind == Straggler::persistent && late.lateness.rank == 1 && late.phase == phase;
@@ -189,7 +189,7 @@ TEST_CASE("a slow rank is found as waiting for it") {
     const double compute = mean_of(group, 1, Q::forward) + mean_of(group, 1, Q::backward);
     const double injected = (1 - 1 / kFactor) * compute;
     return std::vector<test::Claim>{truth("it dominates", injected > 0.02),
-                                    truth("rank 1, compute", waits_for_rank_1(group, "compute")),
+                                    truth("rank 1, compute", waits_for_rank_1(group, LossPart::compute)),
                                     near("waiting", waiting_for_rank_1(group), injected)};
   });
 }
@@ -205,7 +205,7 @@ TEST_CASE("a slow loader is found as data, and the others as waiting for its ran
     return std::vector<test::Claim>{
         truth("it dominates", longer > 0.05),
         near("data", mean_of(slow, 1, Q::data) - mean_of(usual, 1, Q::data), longer),
-        truth("rank 1, data", waits_for_rank_1(slow, "data")),
+        truth("rank 1, data", waits_for_rank_1(slow, LossPart::data)),
         near("waiting", waiting_for_rank_1(slow), longer)};
   });
 }
