@@ -194,7 +194,7 @@ TEST_CASE("one rank's trace of two: the run has two ranks, and nothing is said o
   CHECK(read_header(run_below(folder / "into")).world_size == 2);
   const Outcome overlap = analyze(folder, "overlap " + (folder / "into"));
   CHECK(says(overlap.out, "ddp x2"));
-  CHECK(says(analyze(folder, "validate " + (folder / "into")).out, "the file has 1 of 2 ranks"));
+  CHECK(says(analyze(folder, "validate " + (folder / "into")).out, "which rank waited for which is unknown"));
 }
 
 TEST_CASE("a trace without numbers of its steps, with a name of their own, and with numbers JSON lacks") {
@@ -232,7 +232,8 @@ TEST_CASE("traces that do not belong together are refused by name") {
   const Folder folder;
   put(folder / "twice/a_rank0.json", gloo_trace(0, 0, 0));
   put(folder / "twice/b_rank0.json", gloo_trace(0, 1, 0));
-  CHECK(says(import(folder, "twice").err, "are both of rank 0; keep the traces of each run in a folder"));
+  CHECK(says(import(folder, "twice").err,
+             "are both of rank 0; put the traces of each run into a separate folder"));
   put(folder / "other/rank0.json", gloo_trace(0, 0, 0));
   std::string other = gloo_trace(1, 0, 0);
   for (std::size_t at = 0; (at = other.find("gloo:all_reduce", at)) != std::string::npos; ++at)
@@ -269,7 +270,8 @@ TEST_CASE("hostile traces are refused in one line, within bounds") {
       {"long.json", head + R"({"name": ")" + std::string(3 << 20, 'a'), "a value of more than 1048576 bytes"},
       {"blank.json", head + std::string(3 << 20, ' '), "a value of more than 1048576 bytes"},
       {"cut.json", good.substr(0, good.size() / 2), "not JSON: "},
-      {"cut.json.gz", packed.substr(0, packed.size() / 2), "is cut off: its compressed data ends too early"},
+      {"cut.json.gz", packed.substr(0, packed.size() / 2),
+       "is truncated: its compressed data ends too early"},
       {"damaged.json.gz", damaged, "damaged.json.gz: "},
       {"bomb.json.gz", text_of(folder / "bomb.json.gz"), "a value of more than 1048576 bytes"},
       {"no_time.json", event(R"("dur": 1)"), "event 1 ('a') has no time 'ts'"},
@@ -279,9 +281,9 @@ TEST_CASE("hostile traces are refused in one line, within bounds") {
       {"world.json", R"({"distributedInfo": {"rank": -3}, "traceEvents": []})",
        "'rank' is -3, which is not a number of ranks"},
       {"size.json", event(R"("ts": 1, "args": {"In msg nelems": -8})"),
-       "'In msg nelems' is -8, which is no size"},
+       "'In msg nelems' is -8, which is not a size"},
       {"shape.json", event(R"("ts": 1, "args": {"Input Dims": [[4294967296, 4294967296]]})"),
-       "which is no size"},
+       "which is not a size"},
       {"none.json", R"({"traceEvents": []})", "no step is marked in it"},
       {"steps.json",
        R"({"traceEvents": [{"ph":"X","cat":"user_annotation","name":"ProfilerStep#2","ts":1,"dur":5},
@@ -362,6 +364,6 @@ TEST_CASE("ranks whose traces begin with another step are one run of the steps t
   put(folder / "t/rank1.json", other);
   const Outcome result = import(folder, "t");
   CHECK(says(result.out, "1 files imported"));
-  CHECK(says(result.out, "4 of its 6 steps are in the other traces as well"));
+  CHECK(says(result.out, "4 of its 6 steps are also in the other traces"));
   CHECK(read_run(run_below(folder / "into")).steps.steps() == 4);
 }

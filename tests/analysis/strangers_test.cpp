@@ -90,7 +90,7 @@ TEST_CASE("what is no run file costs no other run, and is said in one line") {
        {"pipe/run.h5: is a named pipe", "socket/run.h5: is a socket", "folder/run.h5: a folder",
         "broken/run.h5: a link that leads nowhere", "loop/run.h5: a link that leads nowhere: Too many levels",
         "zero/run.h5: is a character device", "broken_folder: a link that leads nowhere",
-        "nested/root and 1 more: a link to a folder is looked into, not below"}) {
+        "nested/root and 1 more: in a link to a folder only the folder itself is searched"}) {
     CAPTURE(said);
     CHECK(says(result.err, said));
   }
@@ -297,12 +297,12 @@ TEST_CASE("import: what is no file of results is refused by name, within bounds"
   CHECK(result.code == 0);
   CHECK(says(result.out, "2 imported runs"));
   for (const char* said : {"number.json:2: not JSON: number overflow parsing '1e999'",
-                           "twice.json: /0/a: the key 'mode' stands twice in one object", "deep.json: /0/0/0",
-                           "nested too deeply; 64 levels", "wide.json: holds more than 2000000 values",
+                           "twice.json: /0/a: the key 'mode' occurs twice in one object", "deep.json: /0/0/0",
+                           "nested too deeply; 64 levels", "wide.json: has more than 2000000 values",
                            "utf16.csv: is UTF-16; save it as UTF-8", "utf16.json: is UTF-16",
-                           "fields.csv:1: more than 4096 fields", "rows.csv: holds more than 1000000 rows",
-                           "runs.csv: holds more than 100000 runs", "pipe.csv: is a named pipe",
-                           "huge.json: holds more than 67108864", "zero.json: is a character device"}) {
+                           "fields.csv:1: more than 4096 fields", "rows.csv: has more than 1000000 rows",
+                           "runs.csv: has more than 100000 runs", "pipe.csv: is a named pipe",
+                           "huge.json: is larger than 67108864", "zero.json: is a character device"}) {
     CAPTURE(said);
     CHECK(says(result.err, said));
   }

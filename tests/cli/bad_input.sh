@@ -91,7 +91,7 @@ run 2 "$BIN/train_seq" --config "$work" $small
 said_once "$work: is a folder"
 head -c 2000000 /dev/zero | tr '\0' '#' > "$work/large.yaml"
 run 2 "$BIN/train_seq" --config "$work/large.yaml" $small
-said_once "holds more than 1048576 bytes"
+said_once "is larger than 1048576 bytes"
 
 # Other encodings.
 iconv -t UTF-16LE "$work/typo.yaml" > "$work/utf16.yaml"

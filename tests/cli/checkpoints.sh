@@ -58,7 +58,7 @@ cp "$whole/config.yaml" "$work/alone"
 cp "$first" "$work/alone/checkpoint"
 flip "$work/alone/checkpoint/epoch_000001.safetensors" -1
 resume 2 "$work/alone" --set training.epochs=3
-said_once "there is none before it"
+said_once "there is no earlier one"
 
 # --- of another training: the key and both values are named
 for other in run.seed=7:42 data.samples=700:600 data.validation=0.2:0.1 training.global_batch=12:24 training.precision=bf16:fp32 \
@@ -90,7 +90,7 @@ mkdir -p "$work/earlier/checkpoint"
 cp "$whole/config.yaml" "$work/earlier"
 run 0 python3 -c "$earlier" "$first" "$work/earlier/checkpoint/epoch_000001.safetensors"
 resume 2 "$work/earlier" --set training.epochs=3
-said_once "another version of Lockstep wrote it, whose digest of the data cannot be compared"
+said_once "it was written by another version of Lockstep, whose digest of the data cannot be compared"
 resume 2 "$work/earlier" --set training.epochs=3 --set data.samples=700
 said_once "data.samples"
 

@@ -29,7 +29,8 @@ training:
   optimizer: {name: adamw, lr: 3.3333333333333335e-4, weight_decay: 0.01, beta1: 0.8, beta2: 0.99, eps: 1e-6}
   schedule: {name: linear, warmup_steps: 10}
 parallel: {device: cuda, backend: sim, threads: 3, algorithm: parameter_server, overlap: false, sync_batchnorm: true,
-           bucket_mb: 0.3, first_bucket_mb: 0.1, reduce_dtype: fp16, stages: 2, schedule: 1f1b, micro_batches: 8, chunks: 3,
+           bucket_mb: 0.3, first_bucket_mb: 0.1, reduce_dtype: fp16, sparse_gradients: off, shard: optimizer, stages: 2, schedule: 1f1b,
+           micro_batches: 8, chunks: 3,
            partition: [1, 2], timeout_s: 2.5,
            link: {latency_us: 5.5, gbps: 0.1, jitter_us: 2, slow_rank: 3, slow_factor: 1.5, slow_phase: data}}
 measure: {scaling: weak, warmup: 5}

@@ -79,7 +79,7 @@ TEST_CASE("what stands before the first word is none of it: a byte order mark, t
   }
   const WordVectors cut = read_word_vectors(folder.write("v.vec", "9 3\n" + text), kWords);
   REQUIRE(cut.notes.size() == 1);
-  contains(cut.notes[0], "v.vec: line 1 promises 9 words, and there are 2");
+  contains(cut.notes[0], "v.vec: line 1 promises 9 words, but there are 2");
   contains(input_error_of([&] { read_word_vectors(folder.write("v.vec", "\xff\xfet\0h\0"), kWords); }),
            "UTF-16");
 }

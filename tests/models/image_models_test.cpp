@@ -69,7 +69,7 @@ TEST_CASE("conv_autoencoder gives back images of the shape it got, in [0, 1]") {
     CHECK(made.min().item<float>() >= 0);
     CHECK(made.max().item<float>() <= 1);
   }
-  CHECK(refusal("conv_autoencoder", {{1, 30, 28}, 0, 10}).find("4 divides; these are 30 x 28") !=
+  CHECK(refusal("conv_autoencoder", {{1, 30, 28}, 0, 10}).find("multiples of 4; these are 30 x 28") !=
         std::string::npos);
 }
 

@@ -213,7 +213,7 @@ TEST_CASE("a schedule that cannot run is refused") {
                     "through chunk 0");
   StageActions crossed = good;  // each stage waits for the other
   std::rotate(crossed[0].begin(), crossed[0].begin() + 2, crossed[0].end());
-  CHECK_THROWS_WITH(simulate(crossed, times), Catch::Contains("waits for ever"));
+  CHECK_THROWS_WITH(simulate(crossed, times), Catch::Contains("waits forever"));
 
   StageActions missing = good;
   missing[1].pop_back();
