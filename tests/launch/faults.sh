@@ -196,12 +196,12 @@ case $case_name in
     ;;
   leave_rank)
     start 3
-    expect_end 1 20; expect_line "rank 1 on host $(hostname) has ended; rank 0 waits in all_reduce number 15; every rank "
+    expect_end 1 20; expect_line "rank 1 on host $(hostname) has ended; rank 0 waits in all_reduce number 15; all ranks "
     expect_handler 0 "stalled_rank rank 1 on host"
     ;;
   leave_root)
     start 3
-    expect_end 1 30; expect_line "rank 0 on host $(hostname) has ended; rank 1 waits in all_reduce number 15; every rank "
+    expect_end 1 30; expect_line "rank 0 on host $(hostname) has ended; rank 1 waits in all_reduce number 15; all ranks "
     ;;
   hang_single)
     start 0
