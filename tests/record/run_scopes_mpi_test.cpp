@@ -81,7 +81,8 @@ TEST_CASE("what is wrong is said in one line") {
       CHECK_THAT(
           complaint([&] { static_cast<void>(step.phase("foward")); }),
           Contains("'foward' is not a phase of a step; did you mean 'forward'?") && Contains("optimizer"));
-      CHECK_THAT(complaint([&] { static_cast<void>(step.phase("stall")); }), Contains("'stall' is not a phase"));
+      CHECK_THAT(complaint([&] { static_cast<void>(step.phase("stall")); }),
+                 Contains("'stall' is not a phase"));
       CHECK_THAT(complaint([&] { static_cast<void>(run.step()); }), Contains("a step within a step"));
       CHECK_THAT(complaint([&] { run.epoch(); }), Contains("run.epoch() within a step"));
       CHECK_THAT(complaint([&] { step.samples(-1); }), Contains("not negative"));
