@@ -225,7 +225,7 @@ TEST_CASE("the first advice, followed, gains what it predicted within a factor o
     std::string advice;
   };
   const Fault fault =
-      GENERATE_COPY(Fault{slow, even, "look at rank 1"}, Fault{slow_loading, even, "the loader of rank 1"},
+      GENERATE_COPY(Fault{slow, even, "check rank 1"}, Fault{slow_loading, even, "the loader of rank 1"},
                     Fault{many_buckets, {}, "parallel.bucket_mb "});
   try_until_true([&](const Runs& runs) {
     const bool of_rank = !fault.mended.empty();
