@@ -89,7 +89,7 @@ std::vector<AblationComparison> ablations_of(const WorkloadSummary& workload) {
     if (!c.no_comm && !c.comm_only) continue;
     if (c.no_comm) compare_exposed(c);
     if (c.comm_only) compare_alone(c);
-    found.push_back(std::move(c));
+    found.push_back(c);
   }
   return found;
 }
