@@ -6,11 +6,8 @@ Usage: benchmarks/predicted_and_found.py BUILD [--launches N] [--output DIR] [--
 For every mode: a few configurations are launched, `analyze` tells the step on more ranks (or the gain of an
 advice), and the runs that it speaks of are launched as well; prints a row for each, as docs/reading-a-report.md
 has them. Configurations take turns, so that a machine whose speed changes favours none. It needs two cores that
-do nothing else, and about five minutes. BUILD: a build folder with train_seq, train_ddp, train_mp, commbench and
+do nothing else, and about 20 minutes. BUILD: a build folder with train_seq, train_ddp, train_mp, commbench and
 analyze. Every configuration is made of files of configs/ with the keys that are printed.
-
-At most two ranks compute at once, or the simulated link is so slow that ranks mostly wait: where more ranks than
-cores compute, they wait for the processor, which no model of messages knows.
 """
 import argparse
 import csv

@@ -107,12 +107,26 @@ class Forecast {
           name_ +
           ": it was measured with more threads than cores; the model does not cover that ranks slow each "
           "other down.");
+    if (const std::int64_t cores = shared_cores(); cores > 0 && most * source_launch().threads > cores)
+      lines.push_back(fmt::format(
+          "{}: its ranks share {} cores; more ranks on the same cores would also wait for the processor, which "
+          "the model does not cover.",
+          name_, cores));
     if (predictor_.needs_link() && predictor_.has_link() && predictor_.link().latency <= 0)
       lines.push_back(name_ +
                       ": the fit could not tell the latency from 0, but no latency is 0; it counts 2 (p-1) "
                       "times, so the more ranks, the more these steps are too short. Measure it with "
                       "commbench.");
     return lines;
+  }
+
+  // Those that every rank may run on, where all ranks are on one node, compute on CPUs and have a core for each
+  // thread; else 0: ranks that are bound to cores of their own, as an unknown number of cores.
+  std::int64_t shared_cores() const {
+    const Launch& launch = source_launch();
+    const bool shared = launch.nodes == 1 && launch.setting("parallel.device") == "cpu" &&
+                        launch.cores >= launch.ranks * launch.threads;
+    return shared ? launch.cores : 0;
   }
 
   std::vector<std::string> assumptions() const {

@@ -143,6 +143,25 @@ TEST_CASE("far extrapolation and a latency of 0 are said") {
   CHECK(says(page, "the fit could not tell the latency from 0"));
 }
 
+TEST_CASE("more ranks than the cores that the measured ranks share are warned of") {
+  const auto page_of = [](int cores) {
+    std::vector<RunData> runs = {simulate({}), simulate({.ranks = 2})};
+    for (RunData& run : runs) {
+      run.settings["parallel.device"] = "cpu";
+      for (RankEnvironment& rank : run.ranks) {
+        rank.threads = 1;
+        rank.cores_bound = cores;
+      }
+    }
+    PageOptions options;
+    options.ranks = {4};
+    return render(predict_page(analyse(runs), options), Format::md);
+  };
+  CHECK(says(page_of(2), "its ranks share 2 cores"));
+  CHECK_FALSE(says(page_of(4), "its ranks share"));
+  CHECK_FALSE(says(page_of(1), "its ranks share"));  // each is bound to a core of its own
+}
+
 TEST_CASE("work that ranks on one node slow down is not work that does not grow with the batch") {
   std::vector<RunData> runs = {simulate({}), simulate({.ranks = 2, .forward = 180e-6, .backward = 360e-6})};
   const auto knows = [&] {
