@@ -6,7 +6,7 @@ import os
 import statistics
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -34,6 +34,7 @@ class Target:
     backend: str = "auto"  # parallel.backend
     seconds: Optional[float] = None  # longest time of the process
     keep: Optional[Path] = None  # folder in which the run stays
+    parallel: dict = field(default_factory=dict)  # further keys of parallel
 
 
 CPU = Target()
@@ -70,7 +71,7 @@ def config_of(row, batch, steps, threads, on=CPU):
     training = {"steps": steps, "global_batch": batch, "grad_clip": row.clip, "optimizer": {"name": "adam", "lr": 1e-3}}
     if on.device == "cuda":
         training |= {"precision": on.precision, "tf32": on.tf32}
-    parallel = {"device": on.device, "threads": threads, "backend": on.backend}
+    parallel = {"device": on.device, "threads": threads, "backend": on.backend, **on.parallel}
     return {"model": row.model, "data": data, "training": training, "parallel": parallel}
 
 

@@ -28,11 +28,18 @@ def measure(args, name):
         one = ours.train(args.build, row, row.batch, steps, args.warmup)["step_seconds"]
         alone.append(one)
         for backend in BACKENDS if number % 2 == 0 else BACKENDS[::-1]:
-            on = ours.Target(backend=backend)
+            on = ours.Target(backend=backend, parallel=dict(args.set))
             run = ours.train(args.build, row, row.batch, steps, args.warmup, ranks=args.ranks, on=on)
             speedups[backend].append(one / run["step_seconds"])
         print(f"{name}: round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
     return speedups, statistics.median(alone)
+
+
+def setting(text):
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
+    return key, value
 
 
 def cell(values):
@@ -47,6 +54,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="timed steps of a run; else what the model's row says")
     parser.add_argument("--warmup", type=int, default=10)
+    parser.add_argument("--set", nargs="+", type=setting, default=[], metavar="KEY=VALUE", help="keys of parallel, of train_ddp")
     args = parser.parse_args()
     print(f"| model | train_seq | x{args.ranks} over shared memory | x{args.ranks} over messages |\n|---|---|---|---|")
     for name in args.models:
