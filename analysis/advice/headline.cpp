@@ -38,19 +38,16 @@ std::string of_bucket(const GroupSummary& group) {
 std::string reason_for(LossPart part, const GroupSummary& group) {
   switch (part) {
     case LossPart::data:
-      return "waiting for the loader";
     case LossPart::h2d:
-      return "copying batches to the device";
+    case LossPart::optimizer:
+    case LossPart::other:
+      return words_for(part, group.group->any());
     case LossPart::compute:
       return "slower forward and backward passes";
-    case LossPart::optimizer:
-      return optimizer_words(group.group->any());
     case LossPart::comm_transfer:
       return "exposed communication" + of_bucket(group);
     case LossPart::bubble:
       return "the pipeline's bubbles";
-    case LossPart::other:
-      return "time that no phase accounts for";
     case LossPart::comm_wait:
       break;
   }

@@ -28,26 +28,13 @@ const char* transfer_words(const Launch& launch) {
   return launch.splits_the_model() ? "the messages between stages" : "the all-reduces themselves";
 }
 
-std::string words_for(LossPart part, const Launch& launch) {
-  switch (part) {
-    case LossPart::data:
-      return "waiting for the loader";
-    case LossPart::h2d:
-      return "copying batches to the device";
-    case LossPart::compute:
-      return "forward and backward passes that take longer than their share of the baseline's";
-    case LossPart::optimizer:
-      return optimizer_words(launch);
-    case LossPart::comm_wait:
-      return "waiting in collectives for other ranks";
-    case LossPart::comm_transfer:
-      return transfer_words(launch);
-    case LossPart::bubble:
-      return "pipeline bubbles";
-    case LossPart::other:
-      break;
-  }
-  return "time that no phase accounts for";
+// And who runs how much of it.
+std::string optimizer_words(const Launch& launch) {
+  const std::string shard = launch.setting("parallel.shard");
+  if (launch.mode() == Mode::parameter_server) return "the optimizer, which rank 0 runs for all";
+  return launch.splits_the_model() || (!shard.empty() && shard != "none")
+             ? "the optimizer"
+             : "the optimizer, which every rank runs in full";
 }
 
 // What is known of an estimate, as the tables show it.
@@ -201,12 +188,26 @@ std::string largest_losses(const Lost& lost, const GroupSummary& group) {
 
 }  // namespace
 
-std::string optimizer_words(const Launch& launch) {
-  const std::string shard = launch.setting("parallel.shard");
-  if (launch.mode() == Mode::parameter_server) return "the optimizer, which rank 0 runs for all";
-  return launch.splits_the_model() || (!shard.empty() && shard != "none")
-             ? "the optimizer"
-             : "the optimizer, which every rank runs in full";
+std::string words_for(LossPart part, const Launch& launch) {
+  switch (part) {
+    case LossPart::data:
+      return "waiting for the loader";
+    case LossPart::h2d:
+      return "copying batches to the device";
+    case LossPart::compute:
+      return "forward and backward passes that take longer than their share of the baseline's";
+    case LossPart::optimizer:
+      return optimizer_words(launch);
+    case LossPart::comm_wait:
+      return "waiting in collectives for other ranks";
+    case LossPart::comm_transfer:
+      return transfer_words(launch);
+    case LossPart::bubble:
+      return "pipeline bubbles";
+    case LossPart::other:
+      break;
+  }
+  return "time that no phase accounts for";
 }
 
 std::string lost_time_sentence(const GroupSummary& group, const WorkloadSummary& workload,

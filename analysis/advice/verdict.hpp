@@ -27,8 +27,8 @@ std::string speedup_sentence(const GroupSummary& group, const Comparison& compar
 std::string lost_time_sentence(const GroupSummary& group, const WorkloadSummary& workload,
                                const GroupSummary& baseline);
 
-// "the optimizer", and who runs how much of it.
-std::string optimizer_words(const Launch& launch);
+// "waiting for the loader", "the optimizer, which every rank runs in full" and the like.
+std::string words_for(LossPart part, const Launch& launch);
 
 // What is said of one group: why it cannot be used, or its speedup, lost time and learning; of a baseline nothing.
 std::vector<std::string> group_sentences(const GroupSummary& group, const WorkloadSummary& workload,
