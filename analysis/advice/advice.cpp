@@ -137,7 +137,7 @@ Advised buckets(const Case& c) {
     least = exposed;
     best = size;
   }
-  if (best == 0 || std::atof(c.launch.setting("parallel.bucket_mb").c_str()) == best) return {};
+  if (best == 0 || c.launch.number_of_setting("parallel.bucket_mb") == best) return {};
   return Advice{
       fmt::format("parallel.bucket_mb {:g}", best),
       saving(c, [&, bytes, best](StepModel& m) { plan_buckets(m, c.launch, bytes, best); }),

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
@@ -26,12 +25,6 @@ StepKind kind_of(const Launch& launch) {
 // Ranks of one node share its memory and clock, and on CPUs its cores.
 bool share_alike(const Launch& a, const Launch& b) {
   return a.on_gpu() || a.ranks * b.nodes == b.ranks * a.nodes;
-}
-
-double setting_or(const Launch& launch, const std::string& key, double usual) {
-  const std::string text = launch.setting(key);
-  const double value = std::strtod(text.c_str(), nullptr);
-  return value > 0 ? value : usual;
 }
 
 // How much a rank's work varies from step to step; robust against a few late ones.
@@ -58,8 +51,8 @@ bool is_usable(const GroupSummary& group) {
 
 void plan_buckets(StepModel& model, const Launch& launch, double gradient_bytes,
                   std::optional<double> bucket_mb) {
-  const double usual = setting_or(launch, "parallel.bucket_mb", kUsualBucket);
-  const double first = setting_or(launch, "parallel.first_bucket_mb", kUsualFirstBucket);
+  const double usual = launch.setting_or("parallel.bucket_mb", kUsualBucket);
+  const double first = launch.setting_or("parallel.first_bucket_mb", kUsualFirstBucket);
   set_buckets(model, gradient_bytes, bucket_mb.value_or(usual) * kMegabyte, first * kMegabyte);
 }
 
@@ -147,11 +140,10 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   if (model.kind == StepKind::pipeline)
     model.optimizer *= static_cast<double>(launch.ranks);  // of all stages
   StageModel& p = model.pipeline;
-  p.stages =
-      static_cast<std::int64_t>(setting_or(launch, "parallel.stages", static_cast<double>(launch.ranks)));
-  p.chunks = static_cast<std::int64_t>(setting_or(launch, "parallel.chunks", 1));
+  p.stages = launch.setting_or("parallel.stages", launch.ranks);
+  p.chunks = launch.setting_or<std::int64_t>("parallel.chunks", 1);
   if (named<PipelineSchedule>(launch.setting("parallel.schedule")) != PipelineSchedule::layerwise)
-    p.micro_batches = static_cast<std::int64_t>(setting_or(launch, "parallel.micro_batches", 1));
+    p.micro_batches = launch.setting_or<std::int64_t>("parallel.micro_batches", 1);
   double most = 0, all = 0;
   for (const double seconds : launch.stage_seconds) most = std::max(most, seconds), all += seconds;
   if (all > 0 && p.chunks == 1) p.longest = most * static_cast<double>(launch.stage_seconds.size()) / all;

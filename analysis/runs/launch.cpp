@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -213,6 +214,10 @@ std::int64_t rows_of(const std::vector<AuditRow>& audit) {
 std::string Launch::setting(const std::string& key) const {
   const auto found = settings.find(key);
   return found == settings.end() ? "" : found->second;
+}
+
+double Launch::number_of_setting(const std::string& key) const {
+  return std::strtod(setting(key).c_str(), nullptr);
 }
 
 std::string Launch::ablation() const {

@@ -94,7 +94,14 @@ struct Launch {
     return std::span<const Quantities>(steps).subspan(static_cast<std::size_t>(warmup));
   }
   std::string setting(const std::string& key) const;  // "" when the file has none
-  std::string ablation() const;                       // parallel.ablation; "" for training
+  // usual: where it is no number above 0.
+  template <typename Number>
+  Number setting_or(const std::string& key, Number usual) const {
+    const double value = number_of_setting(key);
+    return value > 0 ? static_cast<Number>(value) : usual;
+  }
+  double number_of_setting(const std::string& key) const;  // 0 when it is none
+  std::string ablation() const;                            // parallel.ablation; "" for training
   std::int64_t epochs_before() const { return header.resumed ? header.resumed->epochs : 0; }
   // Trained from its first step to its last, so that what it took to learn is known.
   bool trained_whole() const { return ablation().empty() && !header.resumed; }

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "analysis/metrics/pipeline.hpp"
 #include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
@@ -13,18 +11,11 @@ namespace {
 
 using Q = Quantity;
 
-std::int64_t integer_setting(const Launch& launch, const std::string& key, std::int64_t otherwise) {
-  const std::string text = launch.setting(key);
-  std::int64_t value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 // A parameter server has two sides that wait for each other, and no stages.
 bool is_pipeline(const GroupSummary& group) {
   const Launch& launch = group.group->any();
   if (launch.mode() == Mode::parameter_server) return false;
-  return group.steps.point[Q::bubble] > 0 || integer_setting(launch, "parallel.stages", 1) > 1;
+  return group.steps.point[Q::bubble] > 0 || launch.setting_or<std::int64_t>("parallel.stages", 1) > 1;
 }
 
 // Of the time from the first pass of a step to the last: loading and the optimizer are not part of a
@@ -59,9 +50,9 @@ struct Pipeline {
 
 Pipeline pipeline_of(const Launch& launch) {
   return {named<PipelineSchedule>(launch.setting("parallel.schedule")),
-          integer_setting(launch, "parallel.stages", launch.ranks),
-          integer_setting(launch, "parallel.micro_batches", 1),
-          integer_setting(launch, "parallel.chunks", 1)};
+          launch.setting_or("parallel.stages", launch.ranks),
+          launch.setting_or<std::int64_t>("parallel.micro_batches", 1),
+          launch.setting_or<std::int64_t>("parallel.chunks", 1)};
 }
 
 // get: of the pipeline and the launch.
