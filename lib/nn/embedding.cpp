@@ -29,52 +29,78 @@ std::span<const std::int64_t> ids_of(const Tensor& tokens, std::int64_t document
   return {tokens.const_data_ptr<std::int64_t>() + document * length, static_cast<std::size_t>(length)};
 }
 
+std::span<const std::int64_t> all_ids_of(const Tensor& tokens) {
+  return {tokens.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(tokens.numel())};
+}
+
+std::span<std::int32_t> span_of(const Tensor& numbers) {
+  return {numbers.data_ptr<std::int32_t>(), static_cast<std::size_t>(numbers.numel())};
+}
+
 void check_ids(const Tensor& tokens, std::int64_t vocabulary) {
-  const auto* begin = tokens.const_data_ptr<std::int64_t>();
-  const auto [least, largest] = std::minmax_element(begin, begin + tokens.numel());
-  TORCH_CHECK_INDEX(tokens.numel() == 0 || (*least >= 0 && *largest < vocabulary),
+  const std::span<const std::int64_t> ids = all_ids_of(tokens);
+  const auto [least, largest] = std::minmax_element(ids.begin(), ids.end());
+  TORCH_CHECK_INDEX(ids.empty() || (*least >= 0 && *largest < vocabulary),
                     "token id out of range: the vocabulary has ", vocabulary, " ids");
 }
 
-// Adds each token's row of the gradient to the row of its id. Threads share the columns, so that the order of
-// additions does not depend on their number.
-struct RowSums {
-  const Tensor& tokens;    // (B, T)
-  const Tensor& gradient;  // (B, T, E), or (B, E): one row for all tokens of a document, by their share
-  const Tensor& sums;      // (vocabulary, E)
+// Adds to the rows of `sums` (vocabulary, E) the gradient of each of their tokens. Threads share the columns, so that
+// the order of additions does not depend on their number.
 
-  void add() const {
-    at::parallel_for(0, sums.size(1), 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = 0; b < tokens.size(0); ++b) add_document(b, begin, end);
-    });
-  }
+// gradient (B, T, E): of each token.
+void add_token_gradients(const Tensor& tokens, const Tensor& gradient, const Tensor& sums) {
+  const std::int64_t width = sums.size(1), document = tokens.size(1) * width;
+  const auto* from = gradient.const_data_ptr<float>();
+  auto* to = sums.data_ptr<float>();
+  at::parallel_for(0, width, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = 0; b < tokens.size(0); ++b)
+      kernels::add_to_rows(ids_of(tokens, b), from + b * document + begin, end - begin, to + begin, width);
+  });
+}
 
- private:
-  void add_document(std::int64_t b, std::int64_t begin, std::int64_t end) const {
+// By 1: each token's share of its document's mean, (B).
+Tensor token_shares(const Tensor& tokens) {
+  Tensor shares = at::empty({tokens.size(0)}, at::kFloat);
+  auto* share = shares.data_ptr<float>();
+  for (std::int64_t b = 0; b < tokens.size(0); ++b) {
     const std::span<const std::int64_t> ids = ids_of(tokens, b);
-    const bool shared = gradient.dim() == 2;
-    const std::int64_t width = sums.size(1);
-    const auto length = static_cast<std::int64_t>(ids.size());
-    const auto real = length - std::count(ids.begin(), ids.end(), std::int64_t{0});
-    const float scale = shared ? 1.0F / static_cast<float>(std::max<std::int64_t>(real, 1)) : 1.0F;
-    const float* from = gradient.const_data_ptr<float>() + (shared ? b : b * length) * width;
-    kernels::add_to_rows(ids, from + begin, shared ? 0 : width, scale, end - begin,
-                         sums.data_ptr<float>() + begin, width);
+    const auto padding = std::count(ids.begin(), ids.end(), std::int64_t{0});
+    share[b] = 1.0F / static_cast<float>(std::max<std::int64_t>(std::ssize(ids) - padding, 1));
   }
-};
+  return shares;
+}
+
+// gradient (B, E): of each document's mean.
+void add_mean_gradients(const Tensor& tokens, const Tensor& gradient, const Tensor& sums) {
+  const Tensor shares = token_shares(tokens);
+  const Tensor begins = at::empty({sums.size(0) + 1}, at::kInt),
+               documents = at::empty({tokens.numel()}, at::kInt);
+  kernels::find_occurrences(all_ids_of(tokens), tokens.size(1), span_of(begins), span_of(documents));
+  const kernels::Occurrences occurrences{span_of(begins), span_of(documents)};
+  const std::int64_t width = sums.size(1);
+  const auto* from = gradient.const_data_ptr<float>();
+  auto* to = sums.data_ptr<float>();
+  at::parallel_for(0, width, 64, [&](std::int64_t begin, std::int64_t end) {
+    kernels::add_by_id(occurrences, from + begin, shares.const_data_ptr<float>(), end - begin, to + begin,
+                       width);
+  });
+}
+
+void add_gradients(const Tensor& tokens, const Tensor& gradient, const Tensor& sums) {
+  gradient.dim() == 2 ? add_mean_gradients(tokens, gradient, sums)
+                      : add_token_gradients(tokens, gradient, sums);
+}
 
 // The gradient by the table. When one is there to be added to, that is done here, for the batch's rows alone,
 // and none is returned: autograd would have a dense gradient zeroed, written, read and added whole.
 Tensor table_gradient(const Tensor& weight, const Tensor& tokens, const Tensor& gradient) {
-  const Tensor& present = weight.grad();
-  if (weight.is_leaf() && present.defined() && present.is_contiguous() && adds_to_leaves()) {
-    RowSums{tokens, gradient, present}.add();
-    if (TouchedRows* rows = TouchedRows::of(weight))
-      rows->touch({tokens.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(tokens.numel())});
+  if (const Tensor present = present_gradient(weight); present.defined()) {
+    add_gradients(tokens, gradient, present);
+    if (TouchedRows* rows = TouchedRows::of(weight)) rows->touch(all_ids_of(tokens));
     return {};
   }
   Tensor sums = at::zeros(weight.sizes(), gradient.options());
-  RowSums{tokens, gradient, sums}.add();
+  add_gradients(tokens, gradient, sums);
   return sums;
 }
 

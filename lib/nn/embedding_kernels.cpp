@@ -1,6 +1,8 @@
 #include "nn/embedding_kernels.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <numeric>
 
 #include "nn/vector_math.hpp"
 
@@ -17,6 +19,44 @@ LOCKSTEP_INLINE void prefetch(std::span<const std::int64_t> ids, std::size_t i, 
   const float* row = table + ids[i + kAhead] * stride;
   for (std::int64_t j = 0; j < width; j += 16) __builtin_prefetch(row + j);
 }
+
+// Sixteen numbers: as many registers as the processor takes.
+typedef float Numbers __attribute__((vector_size(64)));
+constexpr std::size_t kNumbers = 16;
+
+LOCKSTEP_INLINE void add_scaled(const float* from, float scale, Numbers& to) {
+  Numbers numbers;
+  std::memcpy(&numbers, from, sizeof numbers);
+  to += scale * numbers;
+}
+
+// The rows of `from` of a word's documents.
+struct DocumentRows {
+  std::span<const std::int32_t> documents;
+  const float *from, *shares;
+  std::int64_t stride;
+
+  LOCKSTEP_INLINE void add_to(float* row, std::size_t width) const {
+    std::size_t column = 0;
+    for (; column + 4 * kNumbers <= width; column += 4 * kNumbers) add_block<4>(row, column);
+    for (; column + kNumbers <= width; column += kNumbers) add_block<1>(row, column);
+    for (const std::int32_t document : documents)
+      for (std::size_t j = column; j < width; ++j)
+        row[j] += shares[document] * from[document * stride + static_cast<std::int64_t>(j)];
+  }
+
+  // The sums stay in registers.
+  template <std::size_t Count>
+  LOCKSTEP_INLINE void add_block(float* row, std::size_t column) const {
+    Numbers sums[Count];
+    std::memcpy(sums, row + column, sizeof sums);
+    for (const std::int32_t document : documents) {
+      const float* const x = from + document * stride + static_cast<std::int64_t>(column);
+      for (std::size_t k = 0; k < Count; ++k) add_scaled(x + k * kNumbers, shares[document], sums[k]);
+    }
+    std::memcpy(row + column, sums, sizeof sums);
+  }
+};
 
 }  // namespace
 
@@ -47,15 +87,41 @@ LOCKSTEP_CLONES void mean_of_rows(std::span<const std::int64_t> ids, const float
   for (std::int64_t j = 0; j < width; ++j) out[j] *= share;
 }
 
-LOCKSTEP_CLONES void add_to_rows(std::span<const std::int64_t> ids, const float* from,
-                                 std::int64_t from_stride, float scale, std::int64_t width, float* to,
-                                 std::int64_t stride) {
-  for (std::size_t i = 0; i < ids.size(); ++i, from += from_stride) {
+LOCKSTEP_CLONES void add_to_rows(std::span<const std::int64_t> ids, const float* from, std::int64_t width,
+                                 float* to, std::int64_t stride) {
+  for (std::size_t i = 0; i < ids.size(); ++i, from += stride) {
     prefetch(ids, i, to, width, stride);
     if (ids[i] == 0) continue;
     float* row = to + ids[i] * stride;
 #pragma omp simd
-    for (std::int64_t j = 0; j < width; ++j) row[j] += scale * from[j];
+    for (std::int64_t j = 0; j < width; ++j) row[j] += from[j];
+  }
+}
+
+void find_occurrences(std::span<const std::int64_t> ids, std::int64_t length, std::span<std::int32_t> begins,
+                      std::span<std::int32_t> documents) {
+  std::fill(begins.begin(), begins.end(), 0);
+  for (const std::int64_t id : ids) ++begins[static_cast<std::size_t>(id)];
+  std::exclusive_scan(begins.begin(), begins.end(), begins.begin(), 0);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::int32_t& next = begins[static_cast<std::size_t>(ids[i])];
+    documents[static_cast<std::size_t>(next++)] =
+        static_cast<std::int32_t>(static_cast<std::int64_t>(i) / length);
+  }
+  // Each begin has moved to its end, which is where the next one began.
+  std::shift_right(begins.begin(), begins.end(), 1);
+  begins.front() = 0;
+}
+
+LOCKSTEP_CLONES void add_by_id(const Occurrences& occurrences, const float* from, const float* shares,
+                               std::int64_t width, float* to, std::int64_t stride) {
+  const std::size_t vocabulary = occurrences.begins.size() - 1;
+  for (std::size_t id = 1; id < vocabulary; ++id) {
+    const auto begin = static_cast<std::size_t>(occurrences.begins[id]),
+               end = static_cast<std::size_t>(occurrences.begins[id + 1]);
+    const DocumentRows rows{occurrences.documents.subspan(begin, end - begin), from, shares, stride};
+    if (begin < end)
+      rows.add_to(to + static_cast<std::int64_t>(id) * stride, static_cast<std::size_t>(width));
   }
 }
 
