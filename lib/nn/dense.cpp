@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "nn/linear_function.hpp"
-
 namespace lockstep {
 
 DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation activation,
@@ -15,12 +13,10 @@ DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation activation,
 Flow DenseLayer::forward(Flow inputs) {
   torch::Tensor x = inputs[0];  // (B, ...)
   if (x.dim() > 2) x = x.flatten(1);
-  x = fast_linear(x, linear_->weight, linear_->bias);  // (B, out)
-  const bool relu = activation_ == Activation::relu;
-  if (dropout_)
-    x = relu ? dropout_->apply_relu(x, is_training()) : dropout_->apply(x, is_training());
-  else if (relu)
-    x.relu_();
+  const bool masks_relu = dropout_ && activation_ == Activation::relu;  // in one pass
+  x = fast_linear(x, linear_->weight, linear_->bias,
+                  masks_relu ? Activation::none : activation_);  // (B, out)
+  if (dropout_) x = masks_relu ? dropout_->apply_relu(x, is_training()) : dropout_->apply(x, is_training());
   inputs[0] = std::move(x);
   return inputs;
 }

@@ -7,10 +7,9 @@
 
 #include "nn/dropout.hpp"
 #include "nn/layer.hpp"
+#include "nn/linear_function.hpp"
 
 namespace lockstep {
-
-enum class Activation { none, relu };
 
 // Flattens all but the first dimension, then a linear map, the activation, and dropout where there is one:
 // (B, ...) -> (B, out).

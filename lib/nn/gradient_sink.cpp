@@ -10,13 +10,18 @@ bool adds_to_leaves() {
   return wanted && wanted->empty();
 }
 
-GradientSink::GradientSink(const torch::Tensor& parameter) : wanted_(parameter.requires_grad()) {
+torch::Tensor present_gradient(const torch::Tensor& parameter) {
+  if (!parameter.requires_grad() || !parameter.is_leaf()) return {};
   const torch::Tensor& present = parameter.grad();
-  adds_ = wanted_ && parameter.is_leaf() && present.defined() && present.is_contiguous() &&
-          present.scalar_type() == torch::kFloat32 && adds_to_leaves();
-  place_ =
-      adds_ ? present
-            : at::empty(parameter.sizes(), parameter.options().dtype(torch::kFloat32).requires_grad(false));
+  const bool fits = present.defined() && present.is_contiguous() && present.scalar_type() == torch::kFloat32;
+  return fits && adds_to_leaves() ? present : torch::Tensor();
+}
+
+GradientSink::GradientSink(const torch::Tensor& parameter)
+    : wanted_(parameter.requires_grad()), place_(present_gradient(parameter)) {
+  adds_ = place_.defined();
+  if (!adds_)
+    place_ = at::empty(parameter.sizes(), parameter.options().dtype(torch::kFloat32).requires_grad(false));
 }
 
 }  // namespace lockstep

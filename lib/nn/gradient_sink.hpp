@@ -10,6 +10,10 @@ namespace lockstep {
 // backward pass for some inputs alone, list those.
 bool adds_to_leaves();
 
+// In a backward pass: the gradient of a parameter, as it was given to the forward pass, where it is fp32, contiguous and
+// to be added to in place; undefined where the backward pass is to return one of its own.
+torch::Tensor present_gradient(const torch::Tensor& parameter);
+
 class GradientSink {
  public:
   // To be made in the backward pass. parameter: fp32, as it was given to the forward pass.

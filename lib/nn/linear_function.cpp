@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "nn/gradient_sink.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -47,43 +49,81 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bia
   return stack[0].toTensor();
 }
 
-bool takes_onednn(const Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU) &&
-         at::globalContext().userEnabledMkldnn() && onednn_linear();
+bool on_cpu_in_fp32(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
+bool takes_onednn(const Tensor& x) {
+  return on_cpu_in_fp32(x) && at::globalContext().userEnabledMkldnn() && onednn_linear();
+}
+
+// Where a product of x and weight is large enough for it.
 bool takes_onednn(const Tensor& x, const Tensor& weight) {
   return x.numel() * weight.size(0) >= kWorthACall && takes_onednn(x);
+}
+
+// To the gradient of a weight (out, in): dy (rows, out), x (rows, in).
+void add_weight_gradient(Tensor& gradient, const Tensor& dy, const Tensor& x) {
+  if (takes_onednn(dy.t(), x.t()))
+    gradient.add_(fast_product(dy.t(), x.t()));
+  else
+    gradient.addmm_(dy.t(), x);
 }
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const OptionalTensor& bias) {
-    context->save_for_backward({x, weight});
-    context->saved_data["bias"] = bias.has_value();
-    return multiply(x, weight, bias);
+                        const OptionalTensor& bias, bool relu) {
+    Tensor y = takes_onednn(x, weight) ? multiply(x, weight, bias)
+               : bias                  ? at::addmm(*bias, x, weight.t())
+                                       : at::mm(x, weight.t());
+    if (relu) y.relu_();
+    context->save_for_backward({x, weight, bias.value_or(Tensor()), relu ? y : Tensor()});
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1];
-    const Tensor dy = gradients[0].contiguous();  // (rows, out)
-    Tensor dx, dw;
-    if (context->needs_input_grad(0)) dx = multiply(dy, weight.t(), std::nullopt);
-    if (context->needs_input_grad(1)) dw = fast_product(dy.t(), x.t());
-    return {dx, dw, context->saved_data["bias"].toBool() ? dy.sum(0) : Tensor()};
+    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &y = saved[3];
+    Tensor dy = gradients[0].contiguous();  // (rows, out)
+    if (y.defined()) dy = at::threshold_backward(dy, y, 0);
+    Tensor dx;
+    if (context->needs_input_grad(0)) dx = fast_product(dy, weight.t());
+    return {dx, context->needs_input_grad(1) ? weight_gradient(weight, dy, x) : Tensor(),
+            bias.defined() && context->needs_input_grad(2) ? bias_gradient(bias, dy) : Tensor(), Tensor()};
+  }
+
+ private:
+  static Tensor weight_gradient(const Tensor& weight, const Tensor& dy, const Tensor& x) {
+    Tensor present = present_gradient(weight);
+    if (!present.defined()) return fast_product(dy.t(), x.t());
+    add_weight_gradient(present, dy, x);
+    return {};
+  }
+
+  static Tensor bias_gradient(const Tensor& bias, const Tensor& dy) {
+    const Tensor sum = dy.sum(0);
+    Tensor present = present_gradient(bias);
+    if (!present.defined()) return sum;
+    present.add_(sum);
+    return {};
   }
 };
 
 }  // namespace
 
-Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (!takes_onednn(x, weight)) return at::linear(x, weight, bias);
+Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
+  const bool relu = activation == Activation::relu;
+  if (!on_cpu_in_fp32(x)) {
+    Tensor y = at::linear(x, weight, bias);
+    return relu ? y.relu_() : y;
+  }
+  const OptionalTensor given = bias.defined() ? OptionalTensor(bias) : std::nullopt;
+  const Tensor y = LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, given, relu);
+  if (x.dim() == 2) return y;
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
-  const OptionalTensor given = bias.defined() ? OptionalTensor(bias) : std::nullopt;
-  return LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, given).view(shape);
+  return y.view(shape);
 }
 
 Tensor fast_product(const Tensor& x, const Tensor& weight) {

@@ -5,9 +5,13 @@
 
 namespace lockstep {
 
-// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out), as at::linear; with its
-// gradients. Under autocast and on a GPU it is at::linear.
-torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+enum class Activation { none, relu };
+
+// x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out): at::linear and the activation, with
+// their gradients; those of weight and bias are added in place where there is a gradient to add to. Under autocast
+// and on a GPU it is at::linear and at::relu_.
+torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                          Activation activation = Activation::none);
 
 // x (rows, in) times weight (out, in) transposed, without gradients: (rows, out). Both may be strided views.
 torch::Tensor fast_product(const torch::Tensor& x, const torch::Tensor& weight);
