@@ -70,7 +70,7 @@ OVER_SIM = [Runs("train_ddp", ranks, SLOW_LINK) for ranks in (2, 4)]
 PREDICTIONS = [
     ("ddp", [SEQ, "commbench"], 2, DDP),
     ("ddp-link", [SEQ, OVER_SIM[0]], 4, OVER_SIM[1]),
-    ("ps", [SEQ, server(2), server(3)], 4, server(4)),
+    ("ps", [SEQ, server(2), server(4)], 8, server(8)),
     ("layerwise", [SEQ, staged(2, "layerwise")], 4, staged(4, "layerwise")),
     ("gpipe", [SEQ, staged(2, "gpipe")], 4, staged(4, "gpipe")),
     ("1f1b", [SEQ, staged(2, "1f1b")], 4, staged(4, "1f1b")),
