@@ -28,7 +28,7 @@ double bubble_of(const StageModel& p, std::int64_t stages, double compute) {
 void add_ring(StepCost& cost, const StepModel& model, const Link& link, std::int64_t ranks, double compute) {
   cost.exposed = exposed_transfer(model, link, ranks, model.backward_share * compute);
   if (ranks < 2) return;
-  if (model.sharded)
+  if (model.gathers)
     for (const double bytes : model.bucket_bytes) cost.exposed += link.all_gather(bytes, ranks);
   cost.waiting =
       model.uneven + model.spread * cost.work * expected_largest_normal(static_cast<double>(ranks));

@@ -5,6 +5,7 @@
 
 #include "analysis/checks/rules.hpp"
 #include "analysis/metrics/least_squares.hpp"
+#include "base/backend_kind.hpp"
 #include "base/pipeline_schedule.hpp"
 
 namespace lockstep {
@@ -135,6 +136,9 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   if (model.kind == StepKind::ring) {
     model.sharded = launch.setting("parallel.shard") == "optimizer";
     if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
+    const bool in_common =
+        launch.nodes == 1 && named<BackendKind>(launch.setting("parallel.backend")) == BackendKind::shm;
+    model.gathers = model.sharded && !in_common;
     return;
   }
   if (model.kind == StepKind::pipeline)

@@ -17,4 +17,6 @@ at::Tensor Communicator::allocate(std::int64_t elements, const at::TensorOptions
   return at::zeros({elements}, options);
 }
 
+at::Tensor Communicator::allocate_common(std::int64_t, const at::TensorOptions&) { return {}; }
+
 }  // namespace lockstep

@@ -104,6 +104,11 @@ class Communicator {
   // back end reduces fastest: over shm, memory that the other ranks of the node can access. Any other tensor
   // works as well.
   virtual at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
+  // Whether there is more than one rank and all have memory of the device in common.
+  virtual bool shares_memory(at::Device) const { return false; }
+  // Collective, likewise. A tensor of zeros (elements) that all ranks have in common: what one writes, the others read
+  // once an operation of all ranks lies between. Undefined where they do not share memory.
+  virtual at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
   // Which back end `parallel.backend: auto` would have preferred to this one, and why it could not be used,
   // in one line; empty: none.
   const std::string& remark() const { return remark_; }

@@ -73,6 +73,10 @@ class MpiCommunicator final : public Communicator {
     if (several_nodes_) return several_nodes_->allocate(elements, options);
     return Communicator::allocate(elements, options);
   }
+  bool shares_memory(at::Device device) const override { return one_node_ && device.is_cpu() && size_ > 1; }
+  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options) override {
+    return shares_memory(options.device()) ? one_node_->allocate_common(elements, options) : at::Tensor();
+  }
 
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {
     check_tensor(CollectiveKind::all_reduce, tensor);

@@ -25,6 +25,18 @@ constexpr std::int64_t kGrain = 1 << 16, kGrainBytes = 1 << 18;  // elements, by
 // One call of MPI: see MpiTransfer.
 constexpr std::int64_t kAcrossBytes = std::int64_t{2} << 20;
 
+std::shared_ptr<SharedBlock> new_block(MPI_Comm node, std::size_t part_bytes) {
+  SharedBlock::Outcome made = SharedBlock::create(node, part_bytes);
+  if (!made.block) throw run_error("{}; free memory, or use --set parallel.backend=mpi", made.obstacle);
+  return std::move(made.block);
+}
+
+at::Tensor tensor_at(int part, const std::shared_ptr<SharedBlock>& block, std::int64_t elements,
+                     const at::TensorOptions& options) {
+  return at::from_blob(
+      block->part(part), {elements}, [block](void*) {}, options);
+}
+
 void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
@@ -84,15 +96,19 @@ const NodeCollectives::Post& NodeCollectives::post(int rank) const {
 
 at::Tensor NodeCollectives::allocate(std::int64_t elements, const at::TensorOptions& options) {
   const auto bytes = static_cast<std::size_t>(elements) * options.dtype().itemsize();
-  SharedBlock::Outcome made = SharedBlock::create(ranks_.node, bytes);
-  if (!made.block) throw run_error("{}; free memory, or use --set parallel.backend=mpi", made.obstacle);
+  const std::shared_ptr<SharedBlock> block = new_block(ranks_.node, bytes);
   {
     const std::lock_guard lock(blocks_mutex_);
-    blocks_.emplace_back(made.block);
+    blocks_.emplace_back(block);
   }
-  std::byte* const begin = made.block->part(ranks_.rank);
-  return at::from_blob(
-      begin, {elements}, [block = std::move(made.block)](void*) {}, options);
+  return tensor_at(ranks_.rank, block, elements, options);
+}
+
+at::Tensor NodeCollectives::allocate_common(std::int64_t elements, const at::TensorOptions& options) {
+  const auto bytes = static_cast<std::size_t>(elements) * options.dtype().itemsize();
+  const auto ranks = static_cast<std::size_t>(ranks_.size);
+  // The parts are one piece of memory, of which this is the beginning.
+  return tensor_at(0, new_block(ranks_.node, (bytes + ranks - 1) / ranks), elements, options);
 }
 
 NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {

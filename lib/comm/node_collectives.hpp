@@ -51,6 +51,8 @@ class NodeCollectives {
   // where there is not enough of it. Its memory is kept by it alone, and is this rank's to write except while
   // an operation on it has not ended.
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
+  // The same, but one tensor for all ranks of the node. Equal parts of it, by rank, lie in the memory nearest to each.
+  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
 
   // The next operation of all ranks: says that this rank has come to it, and its tensors are as the others may
   // read them. Operations are run in the order in which they are announced; at most kMostAnnounced may wait for

@@ -258,4 +258,8 @@ at::Tensor NodeEngine::allocate(std::int64_t elements, const at::TensorOptions& 
   return state_->node->allocate(elements, options);
 }
 
+at::Tensor NodeEngine::allocate_common(std::int64_t elements, const at::TensorOptions& options) {
+  return state_->node->allocate_common(elements, options);
+}
+
 }  // namespace lockstep

@@ -27,6 +27,7 @@ class NodeEngine {
   void rethrow_failure();
   // Collective.
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
+  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
 
  private:
   class State;  // shared with the Works, which may outlive the engine

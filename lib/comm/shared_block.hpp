@@ -18,7 +18,7 @@ class SharedBlock {
     std::string obstacle;                // why, one line; the same on every rank
   };
   // Collective: all ranks of `node`, with the same size. The parts are zero, begin on pages of their own, and
-  // each lies in the memory nearest to its rank. All of it is there: no access fails later.
+  // each lies in the memory nearest to its rank. All of it is there, to where the next part begins: no access fails later.
   static Outcome create(MPI_Comm node, std::size_t part_bytes);
 
   ~SharedBlock();  // unmaps; the other ranks keep their mappings

@@ -238,9 +238,12 @@ std::vector<Key> parallel_keys() {
           "auto: of a word embedding's gradient on the CPU, clear and reduce only the rows of words in the "
           "step's batch, unless these are more than half of the vocabulary; off: always the whole"),
       LOCKSTEP_KEY(
-          parallel.shard, one_of<Sharding>({{"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
+          parallel.shard,
+          one_of<Sharding>(
+              {{"auto", Sharding::automatic}, {"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
           "train_ddp: optimizer: each rank keeps the optimizer's state of, and updates, 1/ranks of the "
-          "parameters, which the ranks then exchange (ZeRO stage 1); none: each keeps and updates all"),
+          "parameters, which the ranks then exchange (ZeRO stage 1); none: each keeps and updates all; auto: "
+          "optimizer where all ranks share the memory of one node, else none"),
       LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(

@@ -39,7 +39,7 @@ enum class Precision { fp32, bf16 };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class SparseGradients { automatic, off };
-enum class Sharding { none, optimizer };
+enum class Sharding { automatic, none, optimizer };
 enum class Ablation { none, no_comm, comm_only };
 enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
@@ -143,7 +143,7 @@ struct RunConfig {
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
     SparseGradients sparse_gradients = SparseGradients::automatic;
-    Sharding shard = Sharding::none;
+    Sharding shard = Sharding::automatic;
     Ablation ablation = Ablation::none;
     double timeout_s = 300;     // longest time without progress; 0: any
     std::optional<int> stages;  // train_mp: ranks that share one model; empty: all

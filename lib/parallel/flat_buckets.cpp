@@ -115,17 +115,21 @@ void FlatBuckets::move_values() {
     for (const BucketPlan::Slot& slot : bucket.slots) {
       torch::Tensor& tensor = parameters_[slot.parameter].tensor;
       torch::Tensor view = slot_view(values_.back(), slot, tensor);
-      view.copy_(tensor);
+      if (!values_in_common_ || memory_.sharers->rank() == 0) view.copy_(tensor);
       tensor.set_data(view);
     }
   }
+  if (values_in_common_) memory_.sharers->barrier()->wait();
 }
 
-torch::Tensor FlatBuckets::new_values(std::int64_t elements, const torch::Tensor& like) const {
+torch::Tensor FlatBuckets::new_values(std::int64_t elements, const torch::Tensor& like) {
   Communicator* const sharers = memory_.sharers;
   if (sharers == nullptr) return new_flat(elements, like);
-  return sharers->allocate(sharers->size() * part_elements(elements, sharers->size()),
-                           like.options().requires_grad(false));
+  const std::int64_t padded = sharers->size() * part_elements(elements, sharers->size());
+  const torch::TensorOptions options = like.options().requires_grad(false);
+  const torch::Tensor common = sharers->allocate_common(padded, options);
+  values_in_common_ = common.defined();
+  return values_in_common_ ? common : sharers->allocate(padded, options);
 }
 
 void FlatBuckets::move_gradients() {

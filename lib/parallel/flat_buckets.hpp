@@ -30,7 +30,8 @@ struct FlatMemory {
   std::int64_t passengers = 0;
   Communicator* communicator = nullptr;  // allocates the buckets (then collective); null: any memory
   // Between whose ranks the values are shared out: each bucket's lie in its memory, and zeros behind them, so that
-  // it can be cut into equal parts of whole cache lines (collective then); null: they are this rank's own.
+  // it can be cut into equal parts of whole cache lines (collective then); null: they are this rank's own. Where all
+  // its ranks share memory they have the values in common, rank 0's, and a rank must not write any but its part.
   Communicator* sharers = nullptr;
 };
 
@@ -58,6 +59,7 @@ class FlatBuckets {
   const std::vector<torch::Tensor>& values() const { return values_; }  // (elements) by bucket
   // The values, and the zeros behind them: as often as there are FlatMemory::sharers, part_elements().
   const std::vector<torch::Tensor>& padded_values() const { return padded_values_; }
+  bool values_in_common() const { return values_in_common_; }
   const std::vector<torch::Tensor>& gradients() const { return gradients_; }  // (elements) by bucket
   // The gradients, and in the last bucket the passengers behind them.
   const std::vector<torch::Tensor>& messages() const { return messages_; }
@@ -75,12 +77,13 @@ class FlatBuckets {
 
  private:
   void move_values();
-  torch::Tensor new_values(std::int64_t elements, const torch::Tensor& like) const;
+  torch::Tensor new_values(std::int64_t elements, const torch::Tensor& like);
   void move_gradients();
 
   std::vector<NamedParameter> parameters_;
   BucketPlan plan_;
   FlatMemory memory_;
+  bool values_in_common_ = false;
   std::vector<torch::Tensor> padded_values_, values_, messages_, gradients_;
   // By parameter. Autograd does not know them as views, because Optimizer::zero_grad() could not detach
   // those.

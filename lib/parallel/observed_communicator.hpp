@@ -25,6 +25,10 @@ class ObservedCommunicator final : public Communicator {
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options) override {
     return inner_.allocate(elements, options);
   }
+  bool shares_memory(at::Device device) const override { return inner_.shares_memory(device); }
+  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options) override {
+    return inner_.allocate_common(elements, options);
+  }
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override;
   WorkPtr reduce(const at::Tensor& tensor, int root) override;
   WorkPtr reduce_scatter(const at::Tensor& output, const at::Tensor& input) override;

@@ -1,6 +1,7 @@
 #include "parallel/parameter_shards.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep {
 
@@ -30,10 +31,13 @@ void ParameterShards::adopt_layout() {
 }
 
 void ParameterShards::launch() {
-  for (std::size_t b = 0; b < padded_.size(); ++b) {
-    works_.push_back(communicator_.all_gather(buckets_.padded_values()[b], padded_[b]));
+  const auto add = [&](WorkPtr work) {
+    works_.push_back(std::move(work));
     if (log_) log_->add(works_.back(), -1);
-  }
+  };
+  if (buckets_.values_in_common()) return add(communicator_.barrier());
+  for (std::size_t b = 0; b < padded_.size(); ++b)
+    add(communicator_.all_gather(buckets_.padded_values()[b], padded_[b]));
 }
 
 void ParameterShards::wait() {

@@ -27,7 +27,8 @@ class ParameterShards {
   // After FlatBuckets::relayout.
   void adopt_layout();
 
-  // Collective. After this rank has updated its values: asks for those of the others.
+  // Collective. After this rank has updated its values: asks for those of the others, which, where all have the values
+  // in common, are there when all have come.
   void launch();
   // When it returns they are there (CUDA over NCCL: in stream order).
   void wait();

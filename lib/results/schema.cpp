@@ -129,7 +129,8 @@ constexpr SchemaEntry kSchema[] = {
     {"/stages/start", "[passes]", "f8", "s", "begun, since the common start", false},
     {"/stages/end", "[passes]", "f8", "s", "ended, since the common start", false},
 
-    {"/memory/parameters", "[ranks]", "i8", "B", "parameters that the rank trains", false},
+    {"/memory/parameters", "[ranks]", "i8", "B",
+     "parameters that the rank holds; of those that the ranks hold in common its part", false},
     {"/memory/gradients", "[ranks]", "i8", "B", "their gradients", false},
     {"/memory/optimizer", "[ranks]", "i8", "B", "moments that its optimizer keeps", false},
 

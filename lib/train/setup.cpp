@@ -123,7 +123,7 @@ void check_algorithm(const RunConfig& config, Mode mode) {
 }
 
 void check_sharding(const RunConfig& config, Mode mode) {
-  if (config.parallel.shard == Sharding::none) return;
+  if (config.parallel.shard != Sharding::optimizer) return;
   const std::string place = config.place("parallel.shard");
   if (mode != Mode::data_parallel)
     throw input_error(
@@ -133,9 +133,14 @@ void check_sharding(const RunConfig& config, Mode mode) {
         "{}: with parallel.algorithm parameter_server only rank 0 has an optimizer; set it to none, or the "
         "algorithm to all_reduce",
         place);
-  if (config.parallel.ablation != Ablation::none)
-    throw input_error(
-        "{}: parallel.ablation is about the reduction of gradients alone; set one of the two to none", place);
+}
+
+// What `parallel.shard: auto` comes to: where parameters lie in memory that the ranks have in common, sharding costs no
+// exchange of them.
+Sharding resolved_sharding(const Setup& setup) {
+  if (setup.config.parallel.shard != Sharding::automatic) return setup.config.parallel.shard;
+  const bool free = setup.mode == Mode::data_parallel && setup.communicator->shares_memory(setup.device);
+  return free ? Sharding::optimizer : Sharding::none;
 }
 
 void check_ablation(const RunConfig& config, Mode mode) {
@@ -178,7 +183,7 @@ int loader_threads(const Setup& setup, int rank) {
 
 double moments_per_rank(const Setup& setup) {
   const double all = moments_of(setup.config.training.optimizer);
-  return setup.config.parallel.shard == Sharding::none ? all : all / setup.batches.ranks;
+  return setup.config.parallel.shard == Sharding::optimizer ? all / setup.batches.ranks : all;
 }
 
 std::vector<int> node_of_ranks(World& world) {
@@ -289,6 +294,7 @@ Setup make_setup(RunConfig config, Mode mode, World& world) {
     split_model(setup, world, communicators_of(setup));
   else
     setup.communicator = communicators_of(setup)(world);
+  setup.config.parallel.shard = resolved_sharding(setup);
   check_cuda_graph(setup);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.

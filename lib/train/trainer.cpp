@@ -189,7 +189,8 @@ void Trainer::record_memory() {
     return bytes;
   };
   const FlatBuckets& buckets = strategy_->buckets();
-  const MemoryTable memory{.parameters = world_.gather(bytes_of(buckets.values())),
+  const auto& values = buckets.values_in_common() ? strategy_->shards()->values() : buckets.values();
+  const MemoryTable memory{.parameters = world_.gather(bytes_of(values)),
                            .gradients = world_.gather(bytes_of(buckets.gradients())),
                            .optimizer = world_.gather(optimizer_.state_bytes())};
   if (output_.exists()) output_.writer->set_memory(memory);

@@ -87,6 +87,8 @@ TEST_CASE("ranks that share out the optimizer have a part of its time, and gathe
   const Link link{1e-3, 1e9};
   const double whole = cost_of_step(m, link, 4, 8).seconds;
   m.sharded = true;
+  CHECK(cost_of_step(m, link, 4, 8).seconds == Approx(whole - 3e-3));  // of memory that they have in common
+  m.gathers = true;
   CHECK(cost_of_step(m, link, 4, 8).seconds ==
         Approx(whole - 3e-3 + link.all_gather(1e6, 4) + link.all_gather(3e6, 4)));
   CHECK(cost_of_step(m, link, 1, 8).seconds == Approx(8e-3 + 4e-3));

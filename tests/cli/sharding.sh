@@ -4,7 +4,7 @@
 source "$(dirname "$0")/support.sh"
 
 sharded="--set parallel.shard=optimizer --set training.optimizer.name=adamw"
-whole="--set training.optimizer.name=adamw"
+whole="--set parallel.shard=none --set training.optimizer.name=adamw"
 losses() { dataset "$1/run.h5" /steps/loss | tr -d ' \n' | sed 's/DATA{//; s/}//' | tr ',' '\n'; }
 # last_epoch RUN EPOCHS: of the two ranks of a run of so many epochs the first one's losses in the last.
 last_epoch() {
@@ -16,6 +16,9 @@ last_epoch() {
 metric() { last_value "$1/run.h5" /epochs/test_metric; }
 # bytes RUN KIND: of all ranks, a line each.
 bytes() { dataset "$1/run.h5" "/memory/$2" | grep -oE '[0-9]+'; }
+sum() { awk '{ sum += $1 } END { print sum }'; }
+kinds() { h5dump -a /comm/kind/names "$1/run.h5"; }
+setting() { attribute "$1/run.h5" config/parallel.shard; }
 resumed() {
   local ranks=$1 from=$2
   shift 2
@@ -32,13 +35,25 @@ resumed() {
   shards=$(newest)
   [ "$(losses "$plain")" = "$(losses "$shards")" ] || fail "sharded and whole optimizers give other losses"
   all=$(bytes "$plain" optimizer | head -n 1)
-  [ "$(bytes "$plain" parameters)" = "$(bytes "$shards" parameters)" ] || fail "sharded runs hold other parameters"
+  # Held once by all ranks together.
+  [ "$(bytes "$shards" parameters | sum)" = "$(bytes "$plain" parameters | head -n 1)" ] || fail "the ranks do not share the parameters"
   [ "$(bytes "$plain" optimizer | sort -u)" = "$((2 * $(bytes "$plain" parameters | head -n 1)))" ] || fail "adamw keeps two moments"
-  [ "$(bytes "$shards" optimizer | awk '{ sum += $1 } END { print sum }')" = "$all" ] || fail "the shards are not one optimizer"
+  [ "$(bytes "$shards" optimizer | sum)" = "$all" ] || fail "the shards are not one optimizer"
   # Parts end with cache lines: beyond a quarter by 64 bytes at most, for each moment and bucket.
   [ "$(bytes "$shards" optimizer | sort -n | tail -n 1)" -le $((all / 4 + 1024)) ] || fail "a rank keeps more than a quarter"
-  gathers=$(h5dump -a /comm/kind/names "$shards/run.h5" | grep -c all_gather)
-  [ "$gathers" -ge 1 ] || fail "/comm has no all_gather"
+  # In memory that they share the ranks need only meet; otherwise they gather the parameters.
+  kinds "$shards" | grep -q barrier || fail "ranks that share parameters do not meet"
+  ! kinds "$shards" | grep -q all_gather || fail "ranks that share parameters gather them"
+  ddp_run 0 2 $sharded --set training.epochs=1 --set parallel.backend=mpi
+  kinds "$(newest)" | grep -q all_gather || fail "/comm has no all_gather"
+  # auto: where it costs no exchange.
+  adamw="--set training.optimizer.name=adamw --set training.epochs=1"
+  ddp_run 0 2 $adamw
+  [ "$(setting "$(newest)")" = optimizer ] || fail "auto does not shard in shared memory"
+  ddp_run 0 2 $adamw --set parallel.backend=mpi
+  [ "$(setting "$(newest)")" = none ] || fail "auto shards over messages"
+  ddp_run 0 1 $adamw
+  [ "$(setting "$(newest)")" = none ] || fail "auto shards on one rank"
   run 0 "$BIN/analyze" validate "$shards"
   run 0 "$BIN/analyze" budget "$plain" "$shards"
   grep -q "Memory of the rank" "$work/out" || fail "analyze budget shows no memory"
@@ -71,8 +86,6 @@ resumed() {
   said_once "'parallel.shard': only data-parallel training"
   ddp_run 2 2 $sharded --set parallel.algorithm=parameter_server
   said_once "'parallel.shard': with parallel.algorithm parameter_server only rank 0 has an optimizer"
-  ddp_run 2 2 $sharded --set parallel.ablation=no_comm
-  said_once "'parallel.shard': parallel.ablation is about the reduction of gradients alone"
   ddp_run 2 2 --set parallel.shard=all
   said_once "parallel.shard"
 }

@@ -21,6 +21,11 @@ RunConfig sharded(RunConfig config) {
   return config;
 }
 
+RunConfig whole(RunConfig config) {
+  config.parallel.shard = Sharding::none;
+  return config;
+}
+
 State train_on_all(const RunConfig& config) { return state_of(*train(config, Mode::data_parallel, world())); }
 
 // Every kind of update, with what a step adds to it.
@@ -40,7 +45,7 @@ RunConfig short_run(const std::string& model) {
 
 // The difference from an optimizer that is whole, over all ranks.
 double difference(const RunConfig& config) {
-  return largest_of_ranks(largest_difference(train_on_all(config), train_on_all(sharded(config))));
+  return largest_of_ranks(largest_difference(train_on_all(whole(config)), train_on_all(sharded(config))));
 }
 
 }  // namespace
