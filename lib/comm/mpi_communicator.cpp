@@ -69,13 +69,14 @@ class MpiCommunicator final : public Communicator {
   bool takes_mean() const override { return one_node_ || several_nodes_; }
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options) override {
     if (!options.device().is_cpu()) return Communicator::allocate(elements, options);
-    if (one_node_) return one_node_->allocate(elements, options);
-    if (several_nodes_) return several_nodes_->allocate(elements, options);
+    if (one_node_) return one_node_->memory().allocate(elements, options);
+    if (several_nodes_) return several_nodes_->memory().allocate(elements, options);
     return Communicator::allocate(elements, options);
   }
   bool shares_memory(at::Device device) const override { return one_node_ && device.is_cpu() && size_ > 1; }
   at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options) override {
-    return shares_memory(options.device()) ? one_node_->allocate_common(elements, options) : at::Tensor();
+    return shares_memory(options.device()) ? one_node_->memory().allocate_common(elements, options)
+                                           : at::Tensor();
   }
 
   WorkPtr all_reduce(const at::Tensor& tensor, ReduceOp op) override {

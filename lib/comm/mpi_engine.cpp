@@ -206,7 +206,7 @@ void MpiEngine::run_collective(const MpiOperation& o) {
 }
 
 void MpiEngine::all_reduce_across_nodes(const MpiOperation& o) {
-  const bool in_place = all_ranks(node_->is_shared(o.output));
+  const bool in_place = all_ranks(node_->memory().has(o.output));
   const Pause wait = [this](int round) {
     if (stop_) throw Abandoned{};
     pause(round);

@@ -25,18 +25,6 @@ constexpr std::int64_t kGrain = 1 << 16, kGrainBytes = 1 << 18;  // elements, by
 // One call of MPI: see MpiTransfer.
 constexpr std::int64_t kAcrossBytes = std::int64_t{2} << 20;
 
-std::shared_ptr<SharedBlock> new_block(MPI_Comm node, std::size_t part_bytes) {
-  SharedBlock::Outcome made = SharedBlock::create(node, part_bytes);
-  if (!made.block) throw run_error("{}; free memory, or use --set parallel.backend=mpi", made.obstacle);
-  return std::move(made.block);
-}
-
-at::Tensor tensor_at(int part, const std::shared_ptr<SharedBlock>& block, std::int64_t elements,
-                     const at::TensorOptions& options) {
-  return at::from_blob(
-      block->part(part), {elements}, [block](void*) {}, options);
-}
-
 void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
@@ -45,7 +33,7 @@ void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
 
 // All that must be equal on all ranks, and where the tensor lies.
 struct NodeCollectives::Post {
-  Location location = {};
+  NodeMemory::Location location = {};
   std::int64_t elements = 0;
   CollectiveKind kind{};
   at::ScalarType dtype = at::kFloat;
@@ -81,7 +69,7 @@ NodeCollectives::Outcome NodeCollectives::create(MPI_Comm parent, int ranks_per_
 }
 
 NodeCollectives::NodeCollectives(NodeRanks ranks, std::shared_ptr<SharedBlock> control)
-    : ranks_(ranks), control_(std::move(control)), cache_bytes_(cache_bytes()) {
+    : ranks_(ranks), control_(std::move(control)), memory_(ranks_), cache_bytes_(cache_bytes()) {
   parts_.resize(static_cast<std::size_t>(ranks_.size));
   sources_.resize(parts_.size());
 }
@@ -94,23 +82,6 @@ const NodeCollectives::Post& NodeCollectives::post(int rank) const {
   return control(rank).posts[run_ % kPosts];
 }
 
-at::Tensor NodeCollectives::allocate(std::int64_t elements, const at::TensorOptions& options) {
-  const auto bytes = static_cast<std::size_t>(elements) * options.dtype().itemsize();
-  const std::shared_ptr<SharedBlock> block = new_block(ranks_.node, bytes);
-  {
-    const std::lock_guard lock(blocks_mutex_);
-    blocks_.emplace_back(block);
-  }
-  return tensor_at(ranks_.rank, block, elements, options);
-}
-
-at::Tensor NodeCollectives::allocate_common(std::int64_t elements, const at::TensorOptions& options) {
-  const auto bytes = static_cast<std::size_t>(elements) * options.dtype().itemsize();
-  const auto ranks = static_cast<std::size_t>(ranks_.size);
-  // The parts are one piece of memory, of which this is the beginning.
-  return tensor_at(0, new_block(ranks_.node, (bytes + ranks - 1) / ranks), elements, options);
-}
-
 NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {
   Post post{.kind = o.kind, .op = o.op, .root = o.root};
   const at::Tensor& larger = o.kind == CollectiveKind::reduce_scatter ? o.input : o.output;
@@ -119,24 +90,9 @@ NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {
   post.dtype = larger.scalar_type();
   const bool gathers_in_place = o.kind == CollectiveKind::all_gather &&
                                 data_of(o.input) == data_of(o.output) + ranks_.rank * bytes_of(o.input);
-  if (o.kind == CollectiveKind::all_reduce || gathers_in_place) post.location = find(larger);
+  if (o.kind == CollectiveKind::all_reduce || gathers_in_place) post.location = memory_.find(larger);
   return post;
 }
-
-NodeCollectives::Location NodeCollectives::find(const at::Tensor& tensor) const {
-  const std::byte* const data = data_of(tensor);
-  const std::lock_guard lock(blocks_mutex_);
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    const std::shared_ptr<SharedBlock> block = blocks_[b].lock();
-    if (!block || data < block->part(ranks_.rank)) continue;
-    const std::int64_t offset = data - block->part(ranks_.rank);
-    if (offset + bytes_of(tensor) <= static_cast<std::int64_t>(block->part_bytes()))
-      return {static_cast<std::int64_t>(b), offset};
-  }
-  return {};
-}
-
-bool NodeCollectives::is_shared(const at::Tensor& tensor) const { return find(tensor).block >= 0; }
 
 template <typename Counter>
 void NodeCollectives::await_all(Counter counter, std::uint64_t value, const Pause& pause) const {
@@ -193,14 +149,12 @@ NodeCollectives::Range NodeCollectives::slice(int rank, std::int64_t elements,
 
 // Whether all ranks have their tensor in shared memory: then parts_ and sources_ are where.
 bool NodeCollectives::find_parts() {
-  const std::lock_guard lock(blocks_mutex_);
   for (int rank = 0; rank < ranks_.size; ++rank) {
-    const Post& theirs = post(rank);
-    if (theirs.location.block < 0) return false;
-    const auto number = static_cast<std::size_t>(theirs.location.block);
-    const std::shared_ptr<SharedBlock> block = blocks_.at(number).lock();
-    if (!block) throw run_error("rank {} of this node reduces memory that this rank has freed", rank);
-    parts_[static_cast<std::size_t>(rank)] = block->part(rank) + theirs.location.offset;
+    const NodeMemory::Location theirs = post(rank).location;
+    if (theirs.block < 0) return false;
+    std::byte* const part = memory_.place(theirs, rank);
+    if (!part) throw run_error("rank {} of this node reduces memory that this rank has freed", rank);
+    parts_[static_cast<std::size_t>(rank)] = part;
   }
   std::copy(parts_.begin(), parts_.end(), sources_.begin());
   return true;

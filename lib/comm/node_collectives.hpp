@@ -12,12 +12,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
 #include "comm/mpi_types.hpp"
+#include "comm/node_memory.hpp"
 #include "comm/node_ranks.hpp"
 #include "comm/shared_block.hpp"
 #include "comm/slice_reduction.hpp"
@@ -47,12 +47,8 @@ class NodeCollectives {
 
   const NodeRanks& ranks() const { return ranks_; }
 
-  // Collective: all ranks of the node, with the same size. A tensor of zeros (elements) in shared memory; Error
-  // where there is not enough of it. Its memory is kept by it alone, and is this rank's to write except while
-  // an operation on it has not ended.
-  at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
-  // The same, but one tensor for all ranks of the node. Equal parts of it, by rank, lie in the memory nearest to each.
-  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
+  // What lies in it is reduced in place.
+  NodeMemory& memory() { return memory_; }
 
   // The next operation of all ranks: says that this rank has come to it, and its tensors are as the others may
   // read them. Operations are run in the order in which they are announced; at most kMostAnnounced may wait for
@@ -65,10 +61,8 @@ class NodeCollectives {
   // several_threads: on one node an all-reduce in place may use those of at::parallel_for.
   void run(const NodeOperation& operation, const Pause& pause, bool several_threads);
   // The same with several nodes, which must know of each other whether they work in place; all_reduce alone.
-  // in_place: is_shared() of all ranks of all nodes.
+  // in_place: whether the tensors of all ranks of all nodes lie in memory().
   void run_across(const NodeOperation& operation, const Pause& pause, bool in_place);
-  // Whether the tensor lies in memory of allocate().
-  bool is_shared(const at::Tensor& tensor) const;
 
  private:
   struct Post;     // what a rank says of its operation
@@ -81,10 +75,6 @@ class NodeCollectives {
 
   Control& control(int rank) const;
   const Post& post(int rank) const;  // of the operation that is run
-  struct Location {
-    std::int64_t block = -1, offset = 0;  // -1: not in shared memory
-  };
-  Location find(const at::Tensor& tensor) const;
   Post describe(const NodeOperation& operation) const;
   bool find_parts();
   void require_agreement(const NodeOperation& operation) const;
@@ -113,8 +103,7 @@ class NodeCollectives {
 
   NodeRanks ranks_;
   std::shared_ptr<SharedBlock> control_;
-  mutable std::mutex blocks_mutex_;
-  std::vector<std::weak_ptr<SharedBlock>> blocks_;  // by number, the same on all ranks; under blocks_mutex_
+  NodeMemory memory_;
   MpiReductions reductions_;
   std::uint64_t announced_ = 0, run_ = 0;  // operations so far
   std::uint64_t met_ = 0;                  // meetings of the ranks, in operations through the slots

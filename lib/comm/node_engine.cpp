@@ -254,12 +254,6 @@ WorkPtr NodeEngine::launch(NodeOperation operation, std::int64_t bytes, std::int
 
 void NodeEngine::rethrow_failure() { state_->rethrow_failure(); }
 
-at::Tensor NodeEngine::allocate(std::int64_t elements, const at::TensorOptions& options) {
-  return state_->node->allocate(elements, options);
-}
-
-at::Tensor NodeEngine::allocate_common(std::int64_t elements, const at::TensorOptions& options) {
-  return state_->node->allocate_common(elements, options);
-}
+NodeMemory& NodeEngine::memory() { return state_->node->memory(); }
 
 }  // namespace lockstep

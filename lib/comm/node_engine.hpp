@@ -25,9 +25,7 @@ class NodeEngine {
   // Throws what an earlier operation failed with. peer: as in operation_of.
   WorkPtr launch(NodeOperation operation, std::int64_t bytes, std::int64_t sequence, int peer);
   void rethrow_failure();
-  // Collective.
-  at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
-  at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
+  NodeMemory& memory();
 
  private:
   class State;  // shared with the Works, which may outlive the engine
