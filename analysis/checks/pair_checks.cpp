@@ -16,7 +16,8 @@ namespace lockstep::checks {
 
 namespace {
 
-constexpr const char* kTf32 = "training.tf32";  // has its own rule: the work is the same, the rounding is not
+// Have rules of their own: the work is the same, the rounding is not.
+constexpr const char *kTf32 = "training.tf32", *kKernels = "model.kernels";
 
 // Keys that say how work is distributed and measured, not what it is. The batch is compared as measured.
 bool spreads_work(const std::string& key) {
@@ -55,7 +56,7 @@ void compare_settings(std::string& differences, const Launch& here, const Launch
   for (const Launch* l : {&here, &there})
     for (const auto& [key, value] : l->settings) keys.insert(key);
   for (const std::string& key : keys)
-    if (!ignored_setting(key) && !spreads_work(key) && key != kTf32 &&
+    if (!ignored_setting(key) && !spreads_work(key) && key != kTf32 && key != kKernels &&
         is_known(here, there, !here.setting(key).empty() && !there.setting(key).empty()))
       compare(differences, key, here.setting(key), there.setting(key));
 }
@@ -248,6 +249,17 @@ Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline) {
   std::string differences;
   if (group.any().on_gpu() && baseline.any().on_gpu())
     compare(differences, kTf32, said(group), said(baseline));
+  return unless_empty(differences);
+}
+
+Detail other_kernels(const LaunchGroup& group, const LaunchGroup& baseline) {
+  const auto said = [](const LaunchGroup& g) {
+    const std::string setting = g.any().setting(kKernels);
+    return setting.empty() ? std::string("own") : setting;  // of a version without a choice
+  };
+  std::string differences;
+  if (!group.any().imported() && !baseline.any().imported())
+    compare(differences, kKernels, said(group), said(baseline));
   return unless_empty(differences);
 }
 

@@ -46,6 +46,7 @@ Detail at_chance(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail no_metric(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_versions(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_tf32(const LaunchGroup& group, const LaunchGroup& baseline);
+Detail other_kernels(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_threads(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_clocks(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_program(const LaunchGroup& group, const LaunchGroup& baseline);

@@ -242,6 +242,10 @@ constexpr Rule kRules[] = {
      .sentence =
          "the GPUs of one of the two may round what they multiply, which is faster and less exact: {}",
      .on_pair = checks::other_tf32},
+    {.code = "different-kernels",
+     .refuses = Claim::nothing,
+     .sentence = "part of the difference is that of the kernels, not of parallel training: {}",
+     .on_pair = checks::other_kernels},
     {.code = "unequal-threads",
      .refuses = Claim::nothing,
      .sentence = "the ranks of the two compute with different numbers of threads: {}",

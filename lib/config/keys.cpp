@@ -66,6 +66,10 @@ std::vector<Key> run_and_model_keys() {
       LOCKSTEP_OPTIONAL_KEY(model.name, text("the name of a model"), kRequired, "the model to train"),
       LOCKSTEP_OPTIONAL_KEY(model.preset, text("the name of a preset of the model"), "the model's first",
                             "a named set of hyper-parameters; keys below 'model.' override single ones"),
+      LOCKSTEP_KEY(
+          model.kernels, one_of<Kernels>({{"own", Kernels::own}, {"library", Kernels::library}}),
+          "library: layers compute by LibTorch's operations alone, without the kernels of this project: what "
+          "of a speedup over other programs is due to them; results are equal up to rounding"),
   };
 }
 

@@ -44,6 +44,7 @@ enum class Ablation { none, no_comm, comm_only };
 enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
 
+enum class Kernels { own, library };
 enum class DeviceKind { automatic, cpu, cuda };
 template <>
 inline constexpr auto kNames<DeviceKind> = std::to_array<Named<DeviceKind>>({
@@ -68,8 +69,9 @@ struct RunConfig {
 
   struct Model {
     std::string name;
-    std::string preset;          // empty: the model's default
+    std::string preset;  // empty: the model's default
     std::vector<Setting> hyper;  // as given; the registry knows the defaults
+    Kernels kernels = Kernels::own;
   } model;
 
   struct Data {

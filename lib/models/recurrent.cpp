@@ -10,6 +10,7 @@
 #include "nn/dropout.hpp"
 #include "nn/gru_steps.hpp"
 #include "nn/lstm_steps.hpp"
+#include "nn/own_kernels.hpp"
 #include "nn/suppressed_warnings.hpp"
 #include "nn/text_embedding.hpp"
 
@@ -68,7 +69,7 @@ class RecurrentLayer : public Layer {
 
   // Packed by our own loops, which take fp32 on the CPU; padded by LibTorch's.
   Flow forward(Flow inputs) override {
-    const bool own = inputs[0].is_cpu() && directions_[0]->parameters()[0].scalar_type() == torch::kFloat32;
+    const bool own = inputs[0].is_cpu() && takes_own_loops(directions_[0]->parameters()[0]);
     return own ? forward_packed(std::move(inputs)) : forward_padded(std::move(inputs));
   }
 

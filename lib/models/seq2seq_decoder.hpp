@@ -8,6 +8,7 @@
 #include "models/model.hpp"
 #include "nn/dropout.hpp"
 #include "nn/lstm_steps.hpp"
+#include "nn/own_kernels.hpp"
 
 namespace lockstep {
 
@@ -42,7 +43,7 @@ class SequenceDecoder : public Layer {
   torch::Tensor next_logits(Walk& walk, const torch::Tensor& tokens) const;
   torch::Tensor read_tokens(Walk& walk, const torch::Tensor& target) const;
   torch::Tensor read_in_memory(Walk& walk, const torch::Tensor& target) const;
-  bool by_own_loops() const { return weight_.is_cpu() && weight_.scalar_type() == torch::kFloat32; }
+  bool by_own_loops() const { return takes_own_loops(weight_); }
   torch::Tensor train_logits(Walk& walk, const torch::Tensor& tokens) const;
   std::vector<torch::Tensor> dropout_factors(std::int64_t batch, std::int64_t steps) const;
 

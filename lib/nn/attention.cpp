@@ -1,4 +1,5 @@
 #include "nn/attention.hpp"
+#include "nn/own_kernels.hpp"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -247,17 +248,33 @@ Tensor cached_attention(const Tensor& qkv, const Tensor& bias, std::int64_t head
   return attend(qkv.contiguous(), bias.contiguous(), Shape(qkv, heads, causal), mask, {});
 }
 
-Tensor library_attention(const Tensor& qkv, const std::optional<Tensor>& bias, std::int64_t heads, double p) {
+// Scores, softmax and product by themselves, for the masks of `dropout` between them: LibTorch's attention would draw
+// masks that depend on the number of ranks.
+Tensor masked_attention(const Tensor& parts, const std::optional<Tensor>& bias, const Dropout& dropout) {
+  const double scale = 1 / std::sqrt(static_cast<double>(parts.size(-1)));
+  Tensor scores = at::matmul(parts[0] * scale, parts[1].transpose(-2, -1));  // (B, heads, T, T)
+  const Tensor later =
+      at::ones({scores.size(-1), scores.size(-1)}, scores.options().dtype(torch::kBool)).triu(1);
+  scores = bias ? scores + *bias : scores.masked_fill(later, -std::numeric_limits<double>::infinity());
+  return at::matmul(dropout.apply(at::softmax(scores, -1), /*training=*/true), parts[2]);
+}
+
+// bias: none: causal.
+Tensor library_attention(const Tensor& qkv, const std::optional<Tensor>& bias, std::int64_t heads,
+                         const Dropout& dropout, bool drop) {
   const std::int64_t batch = qkv.size(0), length = qkv.size(1), width = qkv.size(2) / 3;
   const Tensor parts =
       qkv.view({batch, length, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});  // (3, B, heads, T, D)
-  const Tensor y = at::scaled_dot_product_attention(parts[0], parts[1], parts[2], bias, p, !bias.has_value());
+  const Tensor y = drop && qkv.is_cpu()
+                       ? masked_attention(parts, bias, dropout)
+                       : at::scaled_dot_product_attention(parts[0], parts[1], parts[2], bias,
+                                                          drop ? dropout.p() : 0.0, !bias.has_value());
   return y.transpose(1, 2).reshape({batch, length, width});
 }
 
 // Of masks: without dropout nothing is masked, and LibTorch has kernels of its own for other types.
 bool takes_library(const Tensor& qkv, bool drop) {
-  return !qkv.is_cpu() || (!drop && qkv.scalar_type() != torch::kFloat32);
+  return !qkv.is_cpu() || !own_kernels() || (!drop && qkv.scalar_type() != torch::kFloat32);
 }
 
 BatchMask mask_of(const Dropout& dropout, bool drop) {
@@ -272,7 +289,7 @@ Tensor self_attention(const Tensor& qkv, const Tensor& bias, std::int64_t heads,
                       bool training) {
   const bool drop = training && dropout.p() > 0;
   if (takes_library(qkv, drop))
-    return library_attention(qkv, bias.to(qkv.scalar_type()), heads, drop ? dropout.p() : 0.0);
+    return library_attention(qkv, bias.to(qkv.scalar_type()), heads, dropout, drop);
   return cached_attention(qkv.to(torch::kFloat32), bias.to(torch::kFloat32), heads, false,
                           mask_of(dropout, drop))
       .to(qkv.scalar_type());
@@ -280,7 +297,7 @@ Tensor self_attention(const Tensor& qkv, const Tensor& bias, std::int64_t heads,
 
 Tensor causal_self_attention(const Tensor& qkv, std::int64_t heads, const Dropout& dropout, bool training) {
   const bool drop = training && dropout.p() > 0;
-  if (takes_library(qkv, drop)) return library_attention(qkv, std::nullopt, heads, drop ? dropout.p() : 0.0);
+  if (takes_library(qkv, drop)) return library_attention(qkv, std::nullopt, heads, dropout, drop);
   const std::int64_t length = qkv.size(1);
   Tensor bias = at::zeros({length + kVector}, qkv.options().dtype(torch::kFloat32).requires_grad(false));
   bias.narrow(0, length, kVector).fill_(-std::numeric_limits<float>::infinity());

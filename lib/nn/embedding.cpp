@@ -10,6 +10,7 @@
 
 #include "nn/embedding_kernels.hpp"
 #include "nn/gradient_sink.hpp"
+#include "nn/own_kernels.hpp"
 #include "nn/touched_rows.hpp"
 
 namespace lockstep {
@@ -21,8 +22,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr std::int64_t kMean = 1;  // at::embedding_bag's code
-
-bool by_own_loops(const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == torch::kFloat32; }
 
 std::span<const std::int64_t> ids_of(const Tensor& tokens, std::int64_t document) {
   const std::int64_t length = tokens.size(1);
@@ -152,14 +151,14 @@ torch::nn::Embedding word_embedding(std::int64_t vocabulary, std::int64_t width)
 
 Tensor embed(const Tensor& weight, const Tensor& tokens) {
   RECORD_FUNCTION("lockstep::embed", std::vector<c10::IValue>({weight, tokens}));
-  if (by_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, false);
+  if (takes_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, false);
   const Tensor x = at::embedding(weight, tokens, /*padding_idx=*/0);
   return x.masked_fill(tokens.eq(0).unsqueeze(2), 0);
 }
 
 Tensor mean_embedding(const Tensor& weight, const Tensor& tokens) {
   RECORD_FUNCTION("lockstep::mean_embedding", std::vector<c10::IValue>({weight, tokens}));
-  if (by_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, true);
+  if (takes_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, true);
   const Tensor begins = at::arange(0, tokens.numel(), tokens.size(1), tokens.options());
   return std::get<0>(at::embedding_bag(weight, tokens.flatten(), begins, false, kMean, false, {}, false,
                                        /*padding_idx=*/0));

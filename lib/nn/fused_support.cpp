@@ -10,11 +10,12 @@
 
 #include "kernels/residual_norm.hpp"
 #include "nn/fused.hpp"
+#include "nn/own_kernels.hpp"
 
 namespace lockstep::fused {
 
 bool takes(const at::Tensor& x, const at::Tensor& weight) {
-  return x.is_cuda() && weight.is_cuda() && weight.scalar_type() == at::kFloat &&
+  return own_kernels() && x.is_cuda() && weight.is_cuda() && weight.scalar_type() == at::kFloat &&
          at::autocast::is_autocast_enabled(at::kCUDA) &&
          at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16 &&
          weight.size(-1) <= kernels::kMostNormColumns;

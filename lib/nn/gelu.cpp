@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "nn/gelu_kernels.hpp"
+#include "nn/own_kernels.hpp"
 
 namespace lockstep {
 
@@ -44,7 +45,7 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 }  // namespace
 
 Tensor gelu_tanh(const Tensor& x) {
-  if (x.is_cpu() && x.scalar_type() == torch::kFloat32) return GeluFunction::apply(x);
+  if (takes_own_loops(x)) return GeluFunction::apply(x);
   return at::gelu(x, "tanh");
 }
 

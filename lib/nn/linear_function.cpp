@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "nn/gradient_sink.hpp"
+#include "nn/own_kernels.hpp"
 
 namespace lockstep {
 
@@ -49,12 +50,12 @@ Tensor multiply(const Tensor& x, const Tensor& weight, const OptionalTensor& bia
   return stack[0].toTensor();
 }
 
-bool on_cpu_in_fp32(const Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
+bool takes_own_function(const Tensor& x) {
+  return takes_own_loops(x) && !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
 bool takes_onednn(const Tensor& x) {
-  return on_cpu_in_fp32(x) && at::globalContext().userEnabledMkldnn() && onednn_linear();
+  return takes_own_function(x) && at::globalContext().userEnabledMkldnn() && onednn_linear();
 }
 
 // Where a product of x and weight is large enough for it.
@@ -114,7 +115,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
 
 Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
   const bool relu = activation == Activation::relu;
-  if (!on_cpu_in_fp32(x)) {
+  if (!takes_own_function(x)) {
     Tensor y = at::linear(x, weight, bias);
     return relu ? y.relu_() : y;
   }

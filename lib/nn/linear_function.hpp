@@ -8,8 +8,8 @@ namespace lockstep {
 enum class Activation { none, relu };
 
 // x: (..., in), weight: (out, in), bias: (out) or undefined. Returns (..., out): at::linear and the activation, with
-// their gradients; those of weight and bias are added in place where there is a gradient to add to. Under autocast
-// and on a GPU it is at::linear and at::relu_.
+// their gradients; those of weight and bias are added in place where there is a gradient to add to. Under autocast,
+// on a GPU and without own_kernels() it is at::linear and at::relu_.
 torch::Tensor fast_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                           Activation activation = Activation::none);
 

@@ -9,6 +9,7 @@
 #include "nn/float_rows.hpp"
 #include "nn/linear_function.hpp"
 #include "nn/lstm_kernels.hpp"
+#include "nn/own_kernels.hpp"
 #include "nn/padded_lstm.hpp"
 
 namespace lockstep {
@@ -121,9 +122,7 @@ LstmCells::LstmCells(std::int64_t in, std::int64_t units)
       bias_ih_(register_parameter("bias_ih_l0", torch::empty({4 * units}))),
       bias_hh_(register_parameter("bias_hh_l0", torch::empty({4 * units}))) {}
 
-bool LstmCells::takes_packed(const Tensor& x) const {
-  return x.is_cpu() && weight_hh_.scalar_type() == torch::kFloat32;
-}
+bool LstmCells::takes_packed(const Tensor& x) const { return x.is_cpu() && takes_own_loops(weight_hh_); }
 
 LstmCells::Output LstmCells::forward(const Tensor& x, const StepRows& rows, const State& state,
                                      const LstmTrace* taken) const {

@@ -12,6 +12,7 @@
 
 #include "nn/embedding_kernels.hpp"
 #include "nn/linear_function.hpp"
+#include "nn/own_kernels.hpp"
 #include "nn/text.hpp"
 #include "nn/window_kernels.hpp"
 
@@ -189,8 +190,7 @@ Tensor by_convolution(const Tensor& x, const Tensor& lengths, const Tensor& weig
 }  // namespace
 
 Tensor window_maximum(const Tensor& x, const Tensor& lengths, const Tensor& weight, const Tensor& bias) {
-  const bool ours =
-      x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
+  const bool ours = takes_own_loops(x) && !at::autocast::is_autocast_enabled(at::kCPU);
   return ours ? WindowMaximum::apply(x, lengths, weight, bias) : by_convolution(x, lengths, weight, bias);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/cross_entropy.hpp"
+#include "nn/own_kernels.hpp"
 
 namespace lockstep::token_loss {
 
@@ -72,7 +73,8 @@ class TokenLoss : public torch::autograd::Function<TokenLoss> {
 
 bool takes(const Tensor& logits) {
   const auto type = logits.scalar_type();
-  return logits.is_cuda() && (type == at::kBFloat16 || type == at::kFloat) && evenly_apart(logits);
+  return own_kernels() && logits.is_cuda() && (type == at::kBFloat16 || type == at::kFloat) &&
+         evenly_apart(logits);
 }
 
 Tensor share(const Tensor& logits, const Tensor& targets, const Options& options) {

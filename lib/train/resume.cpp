@@ -19,6 +19,7 @@ namespace {
 // stands for all keys below it.
 constexpr std::string_view kMayDiffer[] = {"run.name",
                                            "model.preset",
+                                           "model.kernels",
                                            "data.path",
                                            "data.cache",
                                            "data.workers",

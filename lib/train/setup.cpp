@@ -16,6 +16,7 @@
 #include "launch/topology.hpp"
 #include "models/model_size.hpp"
 #include "models/registry.hpp"
+#include "nn/own_kernels.hpp"
 #include "record/memory.hpp"
 #include "tasks/task.hpp"
 #include "train/cuda_graph.hpp"
@@ -266,6 +267,7 @@ Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   setup.task = model_task(c.model);
   check_task(setup);
   check_model_memory(setup, world.local_size());
+  set_own_kernels(c.model.kernels == Kernels::own);
   setup.model = make_model(c.model, model_inputs(setup.data.train->info()), c.run.seed);
   load_embeddings(setup);
   setup.model->train();

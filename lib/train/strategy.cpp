@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "nn/own_kernels.hpp"
 #include "parallel/distributed_data_parallel.hpp"
 #include "parallel/sync_batch_norm.hpp"
 #include "train/autocast.hpp"
@@ -121,7 +122,9 @@ ReducerOptions reducer_options(const RunConfig& config) {
 
 std::vector<NamedParameter> reduced_parameters(const Model& model, const RunConfig& config) {
   std::vector<NamedParameter> parameters = trainable_parameters(model);
-  if (config.parallel.sparse_gradients == SparseGradients::automatic) mark_tables(parameters, model);
+  // LibTorch's embeddings do not say which rows they touch.
+  if (config.parallel.sparse_gradients == SparseGradients::automatic && own_kernels())
+    mark_tables(parameters, model);
   return parameters;
 }
 

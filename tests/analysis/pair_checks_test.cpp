@@ -229,6 +229,12 @@ TEST_CASE("different-tf32") {
   CHECK(with_parallel([](RunData& r) { r.settings["training.tf32"] = "off"; }).findings.empty());
 }
 
+TEST_CASE("different-kernels") {
+  check_warned(with_parallel([](RunData& r) { r.settings["model.kernels"] = "library"; }),
+               "different-kernels", "model.kernels library, baseline own");
+  CHECK(with_parallel([](RunData& r) { r.settings["model.kernels"] = "own"; }).findings.empty());
+}
+
 TEST_CASE("ablation") {
   check_refused(with_parallel([](RunData& r) { r.settings["parallel.ablation"] = "no_comm"; }), "ablation",
                 "parallel.ablation of 'ddp x2 no_comm' is no_comm");
