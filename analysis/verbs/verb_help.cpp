@@ -124,7 +124,9 @@ constexpr VerbText kTexts[] = {
     {"predict",
      "Steps on other numbers of ranks. Each mode has its model: a ring, a parameter server, a pipeline, a "
      "grid. Refused\n"
-     "where the model misses a measured group by more than 10 %; its miss is part of the intervals.",
+     "where the model misses a measured group by more than 10 %; its miss is part of the intervals. More ranks on\n"
+     "the one node that was measured, computing on CPUs: 'at least', as what they take from each other is not "
+     "known.",
      "ranks, batch/rank: the configuration that is predicted\n"
      "ms/step: the step, of which exposed ms is transfer, waiting ms waiting for the slowest rank, or the "
      "bubble\n"
