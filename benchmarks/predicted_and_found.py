@@ -133,12 +133,15 @@ class Study:
         group = self.measured(source)["group"]
         for row in self.table("predict", [self.folder(what) for what in known], "--ranks", str(ranks)):
             if row["group"] == group:
-                return row["step_seconds"], row.get("step_seconds_low"), row.get("step_seconds_high")
-        return f"no model is made of {group}: `analyze predict` says why", None, None
+                return row["step_seconds"], row.get("step_seconds_low"), row.get("step_seconds_high"), row["step_is"]
+        return f"no model is made of {group}: `analyze predict` says why", None, None, None
 
     def prediction_row(self, known, ranks, asked):
-        told, low, high = self.predicted(known, ranks)
+        told, low, high, what = self.predicted(known, ranks)
         found = float(self.measured(asked)["step_seconds"])
+        if what == "a lower bound":
+            held = "holds" if found >= float(low) else f"{100 * (float(low) / found - 1):.1f} % too high"
+            return f"at least {1e3 * float(low):.1f} ms | {1e3 * found:.1f} ms | {held}"
         try:
             off = float(told) / found - 1
         except ValueError:

@@ -176,6 +176,40 @@ Advised half_precision_messages(const Case& c) {
                 false};
 }
 
+// The share of the optimizer's phase that updates parameters, by the bytes of each parameter that are read and
+// written: every rank still computes the norm of the whole gradient.
+double share_of_update(const Launch& launch) {
+  constexpr double kNorm = 4, kPlain = 12, kMoment = 8;  // gradient, parameter and parameter anew; in and out
+  const std::string name = launch.setting("training.optimizer.name");
+  const bool one_moment = launch.number_of_setting("training.optimizer.momentum") > 0;
+  const double moments = name == "sgd" ? (one_moment ? 1 : 0) : 2;
+  const double update = kPlain + moments * kMoment;
+  return update / (update + kNorm);
+}
+
+// On a GPU the phase also has what the host does between two steps, so that its gain is not told.
+Advised shard_optimizer(const Case& c) {
+  const std::string shard = c.launch.setting("parallel.shard");
+  if (c.launch.mode() != Mode::data_parallel || c.launch.on_gpu() || !c.predictor.has_link() ||
+      (!shard.empty() && shard != "none"))
+    return {};
+  const double others = 1 - 1 / static_cast<double>(c.ranks), update = share_of_update(c.launch);
+  const auto gathering = [ranks = c.ranks](const StepModel& m, const Link& link) {
+    double seconds = 0;
+    for (const double bytes : m.bucket_bytes) seconds += link.all_gather(bytes, ranks);
+    return seconds;
+  };
+  const Estimate gain = c.shorter([&](const StepModel& m, const Link& link, const Quantities&) {
+    return m.optimizer * update * others - gathering(m, link);
+  });
+  return Advice{
+      "parallel.shard optimizer", c.predictor.widened(gain),
+      fmt::format("each rank updates all parameters in {} ms; {} ranks would share that out, and exchange "
+                  "what they have updated in {} ms",
+                  milliseconds(c.group.steps.point[Q::optimizer]), c.ranks,
+                  milliseconds(gathering(c.predictor.model(), c.predictor.link())))};
+}
+
 // Another measured group of as many ranks that differs in one key of `parallel` alone.
 std::vector<Advice> measured_siblings(const Case& c) {
   std::vector<Advice> found;
@@ -230,6 +264,13 @@ Advised another_group(const Case& c) {
   return best;
 }
 
+// What a gain rests on that no other batch has shown.
+const char* if_in_proportion(const Case& c) {
+  return c.predictor.knows_fixed_compute()
+             ? ""
+             : ", if passes over twice the samples take twice as long (no other batch was measured)";
+}
+
 // Samples per second with twice the samples of a rank, by those of now. Accumulated: in two passes, of which
 // the last one alone hides communication.
 Estimate gain_of_batch(const Case& c, bool accumulated) {
@@ -259,9 +300,10 @@ Advised bigger_batch(const Case& c) {
     return {};
   return Advice{
       "twice the global batch, if memory and learning allow", gain_of_batch(c, false),
-      fmt::format("{} % of a step does not grow with the batch",
+      fmt::format("{} % of a step does not grow with the batch{}",
                   number(100 * (c.share(Q::comm_exposed) + c.share(Q::optimizer) + c.share(Q::other) +
-                                c.predictor.model().fixed_compute / c.group.steps.point[Q::wall]))),
+                                c.predictor.model().fixed_compute / c.group.steps.point[Q::wall])),
+                  if_in_proportion(c)),
       false};
 }
 
@@ -279,7 +321,7 @@ std::vector<Advice> advice_for(const Predictor& predictor, const WorkloadSummary
   std::vector<Advice> all;
   constexpr Advised (*kAny[])(const Case&) = {slow_loader, bigger_batch};
   constexpr Advised (*kParallel[])(const Case&) = {
-      slow_rank, buckets, overlap_on, half_precision_messages, another_group, accumulate};
+      slow_rank, buckets, overlap_on, shard_optimizer, half_precision_messages, another_group, accumulate};
   if (c.ranks > 1) all = measured_siblings(c);
   // What was measured needs no prediction.
   const auto add = [&](Advised advice) {

@@ -118,9 +118,35 @@ Estimate Predictor::widened(Estimate positive) const {
   return positive;
 }
 
+Estimate Predictor::bound(const Estimate& positive, Limit limit) const {
+  Estimate known = widened(positive);
+  if (known.interval || limit == Limit::none) return as_bound(known, limit);
+  known.value *= limit == Limit::at_least ? 1 / (1 + worst_miss()) : 1 + worst_miss();
+  return as_bound(known, limit);
+}
+
+StepModel Predictor::least(StepModel model) const {
+  if (!knows_buckets()) std::fill(model.bucket_ready.begin(), model.bucket_ready.end(), 0.0);
+  if (source_->group->any().ranks < 2) model.spread = 0;
+  return model;
+}
+
+Limit Predictor::limit_of_step(std::int64_t ranks) const {
+  const Launch& here = source_->group->any();
+  if (here.on_gpu() || here.nodes > 1 || ranks == here.ranks) return Limit::none;
+  if (ranks < here.ranks) return Limit::at_most;
+  return needs_link() && link_leads_elsewhere_ ? Limit::none : Limit::at_least;
+}
+
 void Predictor::set_link(const Estimate& latency, const Estimate& bandwidth, std::string from) {
   link_ = {latency, bandwidth};
   link_from_ = std::move(from);
+  link_leads_elsewhere_ = false;
+}
+
+void Predictor::set_link(const Link& link) {
+  set_link({link.latency, {}}, {link.bandwidth, {}}, "as given");
+  link_leads_elsewhere_ = true;
 }
 
 Link Predictor::link() const { return {link_->latency.value, link_->bandwidth.value}; }

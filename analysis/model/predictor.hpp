@@ -25,7 +25,8 @@ class Predictor {
   // The link to reckon with; at first it is the one behind the source's own all-reduces, where they show one.
   // from: where it is known from, for people: "as given".
   void set_link(const Estimate& latency, const Estimate& bandwidth, std::string from);
-  void set_link(const Link& link) { set_link({link.latency, {}}, {link.bandwidth, {}}, "as given"); }
+  // One that leads to other nodes, as a user gives it.
+  void set_link(const Link& link);
   bool has_link() const { return link_.has_value(); }
   Link link() const;
   const std::string& link_from() const { return link_from_; }
@@ -38,6 +39,13 @@ class Predictor {
   bool needs_link() const;
   // Whether it is known how messages add up over ranks: of a parameter server from two numbers of ranks on.
   bool knows_growth() const;
+  // What a step is that the model tells of so many ranks. Ranks of one node share its memory, caches and, on
+  // CPUs, its clock and cores: more of them than were measured slow each other down by what the model does not
+  // know, fewer by less than it takes them to.
+  Limit limit_of_step(std::int64_t ranks) const;
+  // The model without what it only assumes, for a step that is at least so long: where no buckets were recorded
+  // the gradients are ready at once, and one rank's work from step to step is that of all.
+  StepModel least(StepModel model) const;
   // Whether the model is one for so many ranks: a grid's are a multiple of its stages.
   bool allows(std::int64_t ranks) const;
 
@@ -54,6 +62,8 @@ class Predictor {
   static constexpr double kTrusted = 0.1;
   // With the model's own error as part of what is not known. positive: a number made with the model.
   Estimate widened(Estimate positive) const;
+  // The same of a bound, which is all that the number is.
+  Estimate bound(const Estimate& positive, Limit limit) const;
 
   bool knows_buckets() const { return !source_->parallel.buckets.empty(); }
 
@@ -75,6 +85,7 @@ class Predictor {
   };
   std::optional<UncertainLink> link_;
   std::string link_from_;
+  bool link_leads_elsewhere_ = false;
   double step_spread_ = 0;  // of one rank from step to step, by its work: where there are no other ranks
 };
 

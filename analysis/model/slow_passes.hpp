@@ -18,7 +18,14 @@ struct SlowPasses {
       communication,  // passes beside communication take longer than without: they share cores and memory
       more_threads,   // more compute threads than cores
       slower_clock,   // the GPUs' clocks are lower
-      shared_memory   // what remains: bandwidth of the memory that ranks share, or a lower clock of the CPU
+      // As the counters of the compute threads show.
+      instructions,   // more of them
+      per_cycle,      // fewer of them in a cycle: they wait for memory and caches
+      frequency,      // of the cores: it is lower
+      kernel,         // processor time in the kernel
+      waiting,        // for a core: the threads could have run
+      shared_memory,  // what remains: bandwidth of the memory that ranks share, or a lower clock of the CPU
+      unexplained     // what remains where the counters have told that
     } kind;
     double seconds = 0;  // NaN: known to be there, not how much
   };
@@ -36,7 +43,10 @@ struct SlowPasses {
 std::optional<SlowPasses> slow_passes(const WorkloadSummary& workload, const GroupSummary& group,
                                       const GroupSummary& baseline);
 
-// One sentence: the causes with their milliseconds, and what would tell the rest.
+// Of a mean step of a group's mean rank; nothing where a launch has not counted.
+std::optional<ComputeCounts> counts_of(const GroupSummary& group);
+
+// One sentence: the causes, the largest first, with their milliseconds, and what would tell the rest.
 std::string words_for(const SlowPasses& passes);
 
 }  // namespace lockstep

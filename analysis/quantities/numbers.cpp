@@ -43,9 +43,14 @@ std::string bounds_of(const Estimate& estimate, const Estimate::Bounds& bounds, 
                      decimals);
 }
 
+const char* words_for(Limit limit) {
+  if (limit == Limit::none) return "";
+  return limit == Limit::at_least ? "at least " : "at most ";
+}
+
 std::string with_interval(const Estimate& estimate, double factor) {
   const double value = factor * estimate.value;
-  if (!estimate.interval || !std::isfinite(value)) return number(value);
+  if (!estimate.interval || !std::isfinite(value)) return words_for(estimate.limit) + number(value);
   const int decimals = decimals_of(value);
   return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", value, decimals, factor * estimate.interval->low, decimals,
                      factor * estimate.interval->high, decimals);

@@ -17,7 +17,9 @@ std::string percent(const std::optional<double>& share);
 // "1.38 to 1.47", with the decimals that with_interval gives the value's bounds.
 std::string bounds_of(const Estimate& estimate, const Estimate::Bounds& bounds, double factor = 1,
                       const char* between = " to ");
-// "1.42 [1.38, 1.47]", or "1.42" without an interval. factor: of the unit.
+// "", "at least " or "at most ": what stands before a number that is a bound.
+const char* words_for(Limit limit);
+// "1.42 [1.38, 1.47]", "1.42" without an interval, or "at least 1.42". factor: of the unit.
 std::string with_interval(const Estimate& estimate, double factor = 1);
 std::string with_interval(const std::optional<Estimate>& estimate, double factor = 1);
 

@@ -17,10 +17,11 @@ struct AddCell {
   bool complete;
   void operator()(std::monostate) const { row[key] = nullptr; }
   void operator()(const Estimate& value) const {
-    row[key] = value.value;
-    if (!value.interval) return;
-    row[key + "_low"] = value.interval->low;
-    row[key + "_high"] = value.interval->high;
+    const Figures figures = figures_of(value);
+    row[key] = nullptr;
+    if (figures.value) row[key] = *figures.value;
+    if (figures.low) row[key + "_low"] = *figures.low;
+    if (figures.high) row[key + "_high"] = *figures.high;
   }
   void operator()(const Refused& refused) const {
     if (complete) {

@@ -11,6 +11,7 @@
 
 #include "analysis/metrics/change_point.hpp"
 #include "analysis/metrics/collectives.hpp"
+#include "analysis/metrics/counters.hpp"
 #include "analysis/metrics/overlap.hpp"
 #include "analysis/metrics/pipeline_idle.hpp"
 #include "analysis/metrics/pop.hpp"
@@ -360,6 +361,8 @@ Launch make_launch(const RunData& run, const std::string& path) {
   read_curve(launch, run);
   launch.gpu = gpu_use_of(run);
   launch.memory = most_memory(run.memory);
+  launch.counts = mean_counts(run.epochs);
+  launch.counts_absent = run.counters_absent;
   if (!run.epochs.empty()) launch.peak_memory = static_cast<double>(run.epochs.back().peak_memory_bytes);
   return launch;
 }

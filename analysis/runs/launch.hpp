@@ -69,7 +69,9 @@ struct Launch {
   std::vector<LearningPoint> curve;  // one an epoch
   GpuUse gpu;
   ModelMemory memory;
-  double peak_memory = 0;  // bytes, largest over the ranks; 0: not recorded
+  std::optional<ComputeCounts> counts;  // of a mean step of a mean rank (metrics/counters.hpp)
+  std::string counts_absent;            // what of it is not known, and why: sentences
+  double peak_memory = 0;               // bytes, largest over the ranks; 0: not recorded
 
   // Of the steady steps.
   std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <set>
+#include <sstream>
 
+#include "analysis/metrics/counters.hpp"
 #include "analysis/model/lost.hpp"
 #include "analysis/model/slow_passes.hpp"
 #include "analysis/tables/group_table.hpp"
@@ -55,11 +59,13 @@ Table lost_table(const Analysis& analysis) {
 }
 
 using Kind = SlowPasses::Cause::Kind;
-constexpr std::pair<Kind, const char*> kCauses[] = {{Kind::smaller_batch, "smaller_batch"},
-                                                    {Kind::communication, "beside_comm"},
-                                                    {Kind::more_threads, "too_many_threads"},
-                                                    {Kind::slower_clock, "lower_clock"},
-                                                    {Kind::shared_memory, "shared"}};
+constexpr std::pair<Kind, const char*> kCauses[] = {
+    {Kind::smaller_batch, "smaller_batch"},   {Kind::communication, "beside_comm"},
+    {Kind::more_threads, "too_many_threads"}, {Kind::slower_clock, "lower_clock"},
+    {Kind::instructions, "instructions"},     {Kind::per_cycle, "per_cycle"},
+    {Kind::frequency, "frequency"},           {Kind::kernel, "kernel"},
+    {Kind::waiting, "waiting_for_core"},      {Kind::shared_memory, "shared"},
+    {Kind::unexplained, "unexplained"}};
 
 std::vector<Cell> passes_row(const std::string& name, const SlowPasses& passes) {
   std::vector<Cell> row = {name, passes.seconds};
@@ -69,6 +75,46 @@ std::vector<Cell> passes_row(const std::string& name, const SlowPasses& passes) 
     row.push_back(found == passes.causes.end() ? Cell() : Cell(found->seconds));
   }
   return row;
+}
+
+// Of the compute threads; a dash where a counter is not known.
+Table counters_table(const Analysis& analysis) {
+  Table table{"counters",
+              "Processor time of the compute threads of a rank in a step, and what the hardware counted",
+              {{"group", "", ""},
+               {"user_seconds", "s", "user ms", 1000},
+               {"kernel_seconds", "s", "kernel ms", 1000},
+               {"waiting_for_core", "s", "waiting for a core ms", 1000},
+               {"preemptions", "1", "preemptions"},
+               {"page_faults", "1", "page faults"},
+               {"instructions_per_sample", "1", "million instr./sample", 1e-6},
+               {"instructions_per_cycle", "1", "instr./cycle"},
+               {"frequency", "Hz", "GHz", 1e-9}},
+              {}};
+  for (const auto& [name, workload, group] : groups_of(analysis)) {
+    const auto counts = counts_of(*group);
+    if (!counts) continue;
+    std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
+    for (const double value :
+         {counts->user_seconds, counts->system_seconds, counts->waiting_seconds, counts->preemptions,
+          counts->page_faults, counts->instructions / group->samples_per_rank(),
+          instructions_per_cycle(*counts), frequency(*counts)})
+      row.push_back(std::isfinite(value) ? Cell(value) : Cell());
+  }
+  return table;
+}
+
+// What is not counted, once for all groups that lack the same.
+void add_counters(Page& page, const Analysis& analysis) {
+  Table table = counters_table(analysis);
+  if (table.rows.empty()) return;
+  page.tables.push_back(std::move(table));
+  std::set<std::string> said;
+  for (const auto& [name, workload, group] : groups_of(analysis)) {
+    std::istringstream lines(group->group->any().counts_absent);
+    for (std::string line; std::getline(lines, line);)
+      if (said.insert(line).second) page.notes.push_back(fmt::format("{}: {}.", name, line));
+  }
 }
 
 // Equal for all launches of a group, but for the peak.
@@ -121,6 +167,7 @@ Page budget_page(const Analysis& analysis, const PageOptions&) {
                   "of the exposed communication is waiting."};
     add_slow_passes(page, analysis);
   }
+  add_counters(page, analysis);
   if (Table memory = memory_table(analysis); !memory.rows.empty()) page.tables.push_back(std::move(memory));
   return page;
 }

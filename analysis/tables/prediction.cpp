@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "analysis/checks/rules.hpp"
@@ -16,6 +17,16 @@ namespace lockstep {
 namespace {
 
 using Q = Quantity;
+
+Limit opposite(Limit limit) {
+  if (limit == Limit::none) return limit;
+  return limit == Limit::at_least ? Limit::at_most : Limit::at_least;
+}
+
+std::string name_of(Limit limit) {
+  if (limit == Limit::none) return "an estimate";
+  return limit == Limit::at_least ? "a lower bound" : "an upper bound";
+}
 
 // Predictions for one configuration.
 class Forecast {
@@ -54,28 +65,11 @@ class Forecast {
     std::vector<Cell> row = {name_, ranks, samples(ranks)};
     if (std::string why = why_not(ranks); !why.empty())
       return row.push_back(Refused{"", std::move(why)}), row;
-    const auto of = [&](auto metric) {
-      const auto of_model = [&, metric](const StepModel& m, const Link& link, const Quantities& base) {
-        return metric(cost_of_step(m, link, ranks, samples(ranks)), base);
-      };
-      return predictor_.widened(
-          within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity()));
-    };
-    row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.seconds; }));
-    row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.exposed; }));
-    row.emplace_back(of([](const StepCost& c, const Quantities&) { return c.waiting; }));
-    if (base_) {
-      const double scale = weak_ ? static_cast<double>(ranks) : 1;
-      const auto s = [=](const StepCost& c, const Quantities& base) {
-        return scale * speedup(base[Q::wall], c.seconds);
-      };
-      row.emplace_back(of(s));
-      row.emplace_back(
-          of([=](const StepCost& c, const Quantities& base) { return efficiency(s(c, base), ranks); }));
-    } else {
-      row.insert(row.end(), 2, Cell());
-    }
+    const Limit limit = predictor_.limit_of_step(ranks);
+    add_times(row, ranks, limit);
+    add_speedup(row, ranks, opposite(limit));
     row.push_back(measured(ranks));
+    row.emplace_back(name_of(limit));
     return row;
   }
 
@@ -92,9 +86,18 @@ class Forecast {
     return lines;
   }
 
-  // Where a number is far from any that was measured.
+  // Where a number is a bound, or far from any that was measured.
   std::vector<std::string> warnings(const std::vector<std::int64_t>& asked) const {
     std::vector<std::string> lines;
+    if (tells(Limit::at_least, asked))
+      lines.push_back(fmt::format(
+          "{}: what more ranks on its node would take from each other (memory bandwidth, caches, clock) was "
+          "not measured, so their steps are lower bounds and their speedups upper bounds.{}",
+          name_, predictor_.needs_link() ? " For ranks on other nodes, give the link with --link." : ""));
+    if (tells(Limit::at_most, asked))
+      lines.push_back(name_ +
+                      ": fewer ranks on its node take less from each other than those that were measured, so "
+                      "their steps are upper bounds and their speedups lower bounds.");
     const std::int64_t here = predictor_.source().group->any().ranks,
                        most = *std::max_element(asked.begin(), asked.end());
     if (most > kFar * here)
@@ -107,7 +110,8 @@ class Forecast {
           name_ +
           ": it was measured with more threads than cores; the model does not cover that ranks slow each "
           "other down.");
-    if (const std::int64_t cores = shared_cores(); cores > 0 && most * source_launch().threads > cores)
+    if (const std::int64_t cores = shared_cores(); cores > 0 && most * source_launch().threads > cores &&
+                                                   predictor_.limit_of_step(most) == Limit::at_least)
       lines.push_back(fmt::format(
           "{}: its ranks share {} cores; more ranks on the same cores would also wait for the processor, which "
           "the model does not cover.",
@@ -129,7 +133,7 @@ class Forecast {
     return shared ? launch.cores : 0;
   }
 
-  std::vector<std::string> assumptions() const {
+  std::vector<std::string> assumptions(const std::vector<std::int64_t>& asked) const {
     std::vector<std::string> lines = checks();
     lines.push_back(name_ + ": " + kind_sentence());
     const bool ring = predictor_.model().kind == StepKind::ring;
@@ -144,9 +148,10 @@ class Forecast {
             : name_ +
                   ": passes take time in proportion to the samples of a rank (no other batch was measured "
                   "with as many ranks per node).");
-    lines.push_back(name_ +
-                    ": more ranks have their own cores and memory, with as many ranks per node as "
-                    "now.");
+    lines.push_back(
+        name_ + (tells(Limit::at_least, asked)
+                     ? ": the bounds are for ranks that take nothing more from each other."
+                     : ": more ranks have their own cores and memory, with as many ranks per node as now."));
     if (!ring) return lines;
     if (!predictor_.knows_buckets())
       lines.push_back(
@@ -162,6 +167,44 @@ class Forecast {
   }
 
  private:
+  using Told = std::function<double(const StepCost&, const Quantities& base)>;
+
+  Estimate told(std::int64_t ranks, Limit limit, const Told& metric) const {
+    const auto of_model = [&](const StepModel& m, const Link& link, const Quantities& base) {
+      const bool least = predictor_.limit_of_step(ranks) == Limit::at_least;
+      return metric(cost_of_step(least ? predictor_.least(m) : m, link, ranks, samples(ranks)), base);
+    };
+    return predictor_.bound(
+        within(predictor_.estimate(of_model, base_), 0, std::numeric_limits<double>::infinity()), limit);
+  }
+
+  // The parts of a step that is a bound are none: longer passes hide more of the transfers.
+  void add_times(std::vector<Cell>& row, std::int64_t ranks, Limit limit) const {
+    row.emplace_back(told(ranks, limit, [](const StepCost& c, const Quantities&) { return c.seconds; }));
+    if (limit != Limit::none) return (void)row.insert(row.end(), 2, Cell());
+    row.emplace_back(told(ranks, limit, [](const StepCost& c, const Quantities&) { return c.exposed; }));
+    row.emplace_back(told(ranks, limit, [](const StepCost& c, const Quantities&) { return c.waiting; }));
+  }
+
+  void add_speedup(std::vector<Cell>& row, std::int64_t ranks, Limit limit) const {
+    if (!base_) return (void)row.insert(row.end(), 2, Cell());
+    const double scale = weak_ ? static_cast<double>(ranks) : 1;
+    const auto s = [=](const StepCost& c, const Quantities& base) {
+      return scale * speedup(base[Q::wall], c.seconds);
+    };
+    row.emplace_back(told(ranks, limit, s));
+    row.emplace_back(told(ranks, limit, [=](const StepCost& c, const Quantities& base) {
+      return efficiency(s(c, base), ranks);
+    }));
+  }
+
+  // Whether one of the numbers is such a bound, and not refused.
+  bool tells(Limit limit, const std::vector<std::int64_t>& asked) const {
+    return std::any_of(asked.begin(), asked.end(), [&](std::int64_t ranks) {
+      return predictor_.limit_of_step(ranks) == limit && why_not(ranks).empty();
+    });
+  }
+
   static constexpr std::int64_t kFar = 8;  // times the ranks that were measured
 
   const Launch& source_launch() const { return predictor_.source().group->any(); }
@@ -227,7 +270,8 @@ Table empty_table() {
            {"waiting", "s", "waiting ms", 1000},
            {"speedup", "1", "speedup"},
            {"efficiency", "1", "effic. %", 100},
-           {"measured_step_seconds", "s", "measured ms", 1000}},
+           {"measured_step_seconds", "s", "measured ms", 1000},
+           {"step_is", "", "", 1, false}},
           {}};
 }
 
@@ -262,7 +306,7 @@ Page predict_page(const Analysis& analysis, const PageOptions& options) {
       const Forecast forecast(analysis, workload, predictor);
       for (const std::int64_t ranks : options.ranks) page.tables.front().rows.push_back(forecast.row(ranks));
       for (const std::string& line : forecast.warnings(options.ranks)) page.lead.push_back(line);
-      for (const std::string& line : forecast.assumptions()) page.notes.push_back(line);
+      for (const std::string& line : forecast.assumptions(options.ranks)) page.notes.push_back(line);
     }
     add_left_out(page, analysis, workload);
   }

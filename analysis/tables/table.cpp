@@ -23,6 +23,7 @@ struct CellText {
     return number(column.factor * value);
   }
   std::string operator()(const Estimate& value) const {
+    if (value.limit != Limit::none) return words_for(value.limit) + (*this)(value.value);
     if (column.style == Style::decimals && value.interval)
       return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.value, value.interval->low, value.interval->high);
     if (column.style == Style::brief)
@@ -52,11 +53,9 @@ bool has_bounds(const Table& table, std::size_t column) {
 
 void append_flat(std::vector<Cell>& row, const Cell& cell, bool bounds) {
   const auto* estimate = std::get_if<Estimate>(&cell);
-  row.push_back(estimate ? Cell(estimate->value) : cell);
-  if (!bounds) return;
-  const bool known = estimate && estimate->interval;
-  row.push_back(known ? Cell(estimate->interval->low) : Cell());
-  row.push_back(known ? Cell(estimate->interval->high) : Cell());
+  const Figures figures = estimate ? figures_of(*estimate) : Figures{};
+  row.push_back(estimate ? lockstep::cell(figures.value) : cell);
+  if (bounds) row.insert(row.end(), {lockstep::cell(figures.low), lockstep::cell(figures.high)});
 }
 
 }  // namespace

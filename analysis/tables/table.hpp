@@ -91,7 +91,7 @@ struct ShownTable {
 ShownTable shown(const Table& table);
 
 // What programs read of a table: estimates are three columns, the value and the bounds <key>_low and
-// <key>_high.
+// <key>_high. Of a number that is a bound the value is missing.
 Table flattened(const Table& table);
 
 // A table of words, each column under its own name.

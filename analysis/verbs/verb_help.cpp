@@ -65,8 +65,13 @@ constexpr VerbText kTexts[] = {
      "longer: what forward and backward take beyond their share of the baseline's; the columns after it add up to it\n"
      "smaller_batch: of that, because a rank has fewer samples; known if one rank ran with as many\n"
      "beside_comm: because communication runs at the same time; known if parallel.ablation no_comm ran\n"
-     "too_many_threads, lower_clock, shared: the rest, by what is known about cores and clocks; shared: memory\n"
-     "and clock, which the ranks of a node share. If one of the first two is unknown, the rest includes it",
+     "instructions, per_cycle, frequency, kernel, waiting_for_core: by the counters of the compute threads, because\n"
+     "of more instructions, fewer of them per cycle, a lower frequency, time in the kernel, waiting for a core\n"
+     "too_many_threads, lower_clock, shared, unexplained: the rest, by what is known about cores and clocks; shared:\n"
+     "memory and clock, which the ranks of a node share; unexplained: after the counters. If one of the first two is\n"
+     "unknown, the rest includes it\n"
+     "user ms, kernel ms, waiting for a core ms: of the compute threads of a rank in a step, summed\n"
+     "preemptions, page faults, million instr./sample, instr./cycle, GHz: of the same; -: not counted, the notes say why",
      "", "analyze budget experiments"},
     {"overlap",
      "How long a step communicates, how much of that is hidden by computation, and which rank causes the "
@@ -124,7 +129,9 @@ constexpr VerbText kTexts[] = {
     {"predict",
      "Steps on other numbers of ranks. Each mode has its model: a ring, a parameter server, a pipeline, a "
      "grid. Refused\n"
-     "where the model misses a measured group by more than 10 %; its miss is part of the intervals.",
+     "where the model misses a measured group by more than 10 %; its miss is part of the intervals. More ranks on\n"
+     "the one node that was measured, computing on CPUs: 'at least', as what they take from each other is not "
+     "known.",
      "ranks, batch/rank: the configuration that is predicted\n"
      "ms/step: the step, of which exposed ms is transfer, waiting ms waiting for the slowest rank, or the "
      "bubble\n"

@@ -85,6 +85,17 @@ void align_messages(World& world, std::vector<CommInterval>& comm) {
     if (is_message(c)) c.start = std::min(c.end, encounters.at(c.sequence).start);
 }
 
+void gather_conditions(World& world, const EpochConditions& mine, EpochRow& row) {
+  const std::vector<EpochConditions> all = world.gather(mine);
+  std::vector<GpuOfRank> gpus;
+  for (const EpochConditions& rank : all) {
+    gpus.push_back(rank.gpu);
+    row.counters.insert(row.counters.end(), rank.counters.begin(), rank.counters.end());
+  }
+  row.gpu = merge_gpus(gpus);
+  if (row.counters.size() != all.size()) row.counters.clear();  // not by all ranks
+}
+
 EpochTables exchange_epoch(World& world, const RankEpoch& mine, std::int32_t epoch) {
   const std::vector<RankEpoch> all = world.gather(mine);
   EpochTables tables;

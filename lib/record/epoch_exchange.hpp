@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "launch/world.hpp"
+#include "record/gpu_monitor.hpp"
 #include "record/step_columns.hpp"
 #include "results/run_data.hpp"
 
@@ -21,6 +22,19 @@ struct RankEpoch {
     return std::tie(rows, comm, stages);
   }
 };
+
+// What a rank's processors did during an epoch's steps.
+struct EpochConditions {
+  GpuOfRank gpu;
+  std::vector<ComputeCounts> counters;  // one, or none: nobody counted
+  static auto fields(auto& conditions) {
+    auto& [gpu, counters] = conditions;
+    return std::tie(gpu, counters);
+  }
+};
+
+// Collective: all ranks. Puts what all ranks' processors did into the row; on rank 0 alone.
+void gather_conditions(World& world, const EpochConditions& mine, EpochRow& row);
 
 struct EpochTables {
   StepTable steps;

@@ -108,6 +108,4 @@ GpuEpoch merge_gpus(const std::vector<GpuOfRank>& ranks) {
   return all.recorded ? all : GpuEpoch{};
 }
 
-GpuEpoch gather_gpus(World& world, const GpuOfRank& mine) { return merge_gpus(world.all_gather(mine)); }
-
 }  // namespace lockstep

@@ -71,7 +71,4 @@ std::unique_ptr<GpuMonitor> monitor_of(const c10::Device& device);
 // largest.
 GpuEpoch merge_gpus(const std::vector<GpuOfRank>& ranks);
 
-// Collective.
-GpuEpoch gather_gpus(World& world, const GpuOfRank& mine);
-
 }  // namespace lockstep

@@ -1,5 +1,7 @@
 #include "record/rank_recorder.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -46,6 +48,7 @@ RankRecorder::RankRecorder(World& world, WorkLog& log, SteadyTime origin, const 
       timeline_(make_timeline(steps.device, steps.phases)),
       recorder_(origin, steps.phases, timeline_.get()),
       gpu_monitor_(monitor_of(steps.device)) {
+  if (!steps.device.is_cuda()) counters_.emplace(at::get_num_threads());
   recorder_.set_slowdown(steps.slowdown);
   recorder_.set_activity(&world.flight().activity);
 }
@@ -54,11 +57,17 @@ void RankRecorder::begin_epoch() {
   if (gpu_monitor_) gpu_monitor_->begin_epoch();
 }
 
-GpuOfRank RankRecorder::end_epoch() { return gpu_monitor_ ? gpu_monitor_->end_epoch() : GpuOfRank(); }
+EpochConditions RankRecorder::end_epoch() {
+  EpochConditions conditions;
+  if (gpu_monitor_) conditions.gpu = gpu_monitor_->end_epoch();
+  if (counters_) conditions.counters = {counters_->take_epoch()};
+  return conditions;
+}
 
 void RankRecorder::begin_part(std::int64_t steps) {
   recorder_.begin_epoch(steps);
   log_.clear();  // what evaluation has sent is no part of a step
+  if (counters_) counters_->begin_part();
 }
 
 void RankRecorder::end_step(std::int64_t step) {
@@ -66,7 +75,10 @@ void RankRecorder::end_step(std::int64_t step) {
   comm_log_.resolve_below(recorded_steps_ + recorder_.resolved_steps());
 }
 
-void RankRecorder::end_part() { spans_ = recorder_.take_epoch(); }
+void RankRecorder::end_part() {
+  spans_ = recorder_.take_epoch();
+  if (counters_) counters_->end_part(static_cast<std::int64_t>(spans_.size()));
+}
 
 RankEpoch RankRecorder::take_part(const std::function<void(std::int64_t, StepRow&)>& count) {
   RankEpoch epoch;

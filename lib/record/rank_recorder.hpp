@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "launch/world.hpp"
 #include "parallel/work_log.hpp"
 #include "plan/schedule.hpp"
 #include "record/comm_log.hpp"
+#include "record/compute_counters.hpp"
 #include "record/epoch_exchange.hpp"
 #include "record/gpu_monitor.hpp"
 #include "timing/recorder.hpp"
@@ -45,8 +48,10 @@ class RankRecorder {
   // Collective where messages are sent. The part that has ended. count: puts into the row of a step, by its
   // number, what is no time: samples, loss and the like.
   RankEpoch take_part(const std::function<void(std::int64_t, StepRow&)>& count);
-  // The epoch has ended: what its GPU did.
-  GpuOfRank end_epoch();
+  // The epoch has ended: what the rank's GPU and processor did.
+  EpochConditions end_epoch();
+  // What of it cannot be known, RunData::counters_absent; empty: nothing.
+  std::string counters_absent() const { return counters_ ? counters_->absent() : ""; }
 
   // The share of a step that recording takes, as measured now. replayed_mark: seconds of a mark in a captured
   // step.
@@ -62,6 +67,7 @@ class RankRecorder {
   std::unique_ptr<DeviceTimeline> timeline_;
   StepRecorder recorder_;
   std::unique_ptr<GpuMonitor> gpu_monitor_;  // null where there is nobody to ask
+  std::optional<ComputeCounters> counters_;  // none where a GPU computes
   std::vector<StepSpans> spans_;             // of the part that has ended
   std::int64_t recorded_steps_ = 0;          // before this part, in this run's file
 };

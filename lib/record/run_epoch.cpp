@@ -20,6 +20,7 @@ void Run::Impl::end_epoch(const EpochResult& result) {
   agree_on_epoch();
   if (epoch == 0 && output.exists()) {
     output.writer->set_recorder_overhead(recorder.overhead(mine, 0));
+    output.writer->set_counters_absent(recorder.counters_absent());
     remark(mine);
   }
   object(replicas_sentence(world, 0, tensors_digest(options.module->parameters()), epoch));
@@ -34,7 +35,7 @@ void Run::Impl::end_epoch(const EpochResult& result) {
 
 RankEpoch Run::Impl::take_epoch() {
   recorder.end_part();
-  gpu = recorder.end_epoch();
+  conditions = recorder.end_epoch();
   read_losses();
   return recorder.take_part([this](std::int64_t step, StepRow& row) {
     const StepCounts& counts = steps[static_cast<std::size_t>(step)];
@@ -94,7 +95,7 @@ EpochRow Run::Impl::row_of(const EpochResult& result) {
   row.learning_rate = result.learning_rate;
   row.validation_seconds = seconds_between(last_end, steady_now());
   row.peak_memory_bytes = world.max(peak_memory_bytes(device));
-  row.gpu = gather_gpus(world, gpu);
+  gather_conditions(world, conditions, row);
   return row;
 }
 

@@ -106,7 +106,7 @@ struct Run::Impl final : private CommObserver {
   BucketLog buckets;
   RankRecorder recorder;
   WorkAudit audit;
-  GpuOfRank gpu;                              // in the epoch that has ended
+  EpochConditions conditions;                 // of the epoch that has ended
   bool has_ids = false, has_numbers = false;  // in this epoch
 
   std::vector<StepCounts> steps;  // of this epoch

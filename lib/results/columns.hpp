@@ -50,6 +50,17 @@ inline constexpr ColumnOf<GpuEpoch, double> kEpochGpuValues[] = {
     {"/epochs/gpu_sm_clock", &GpuEpoch::sm_clock}};
 inline constexpr const char* kEpochGpuSlowdowns = "/epochs/gpu_slowdowns";
 
+inline constexpr ColumnOf<ComputeCounts, double> kCounters[] = {
+    {"/counters/steps", &ComputeCounts::steps},
+    {"/counters/threads", &ComputeCounts::threads},
+    {"/counters/cycles", &ComputeCounts::cycles},
+    {"/counters/instructions", &ComputeCounts::instructions},
+    {"/counters/user_seconds", &ComputeCounts::user_seconds},
+    {"/counters/system_seconds", &ComputeCounts::system_seconds},
+    {"/counters/waiting_seconds", &ComputeCounts::waiting_seconds},
+    {"/counters/preemptions", &ComputeCounts::preemptions},
+    {"/counters/page_faults", &ComputeCounts::page_faults}};
+
 inline constexpr ColumnOf<AuditRow, std::int64_t> kAuditCounts[] = {{"/audit/missing", &AuditRow::missing},
                                                                     {"/audit/repeated", &AuditRow::repeated},
                                                                     {"/audit/padding", &AuditRow::padding}};

@@ -47,6 +47,16 @@ struct GpuEpoch {
   std::int64_t slowdowns = 0;  // seen at some time: bits of gpu_slowdowns.hpp
 };
 
+// What the processor did for the compute threads of a rank during an epoch's steps; sums over these threads. NaN:
+// not known.
+struct ComputeCounts {
+  double steps = 0, threads = 0;                              // that were counted
+  double cycles = kUnknown, instructions = kUnknown;          // in user mode
+  double user_seconds = kUnknown, system_seconds = kUnknown;  // of processor time
+  double waiting_seconds = kUnknown;                          // runnable, without a core to run on
+  double preemptions = kUnknown, page_faults = kUnknown;
+};
+
 // One row of /epochs. NaN: not measured.
 struct EpochRow {
   double train_loss = 0, validation_loss = 0, validation_metric = 0, test_metric = 0;
@@ -54,6 +64,7 @@ struct EpochRow {
   std::int64_t peak_memory_bytes = 0;  // largest over the ranks
   Matrix<std::int64_t> confusion;      // [classes, classes], rows are the true class; of the validation split
   GpuEpoch gpu = {};
+  std::vector<ComputeCounts> counters = {};  // [ranks], or empty: nobody has counted
   std::map<std::string, double> more;  // RunData::measures by column: "test_bleu"; the same in every epoch
 };
 
@@ -157,6 +168,7 @@ struct RunData {
   std::vector<Measure> measures;                             // what else the task measures
   std::vector<EpochRow> epochs;
   std::vector<AuditRow> audit;  // one an epoch
+  std::string counters_absent;  // sentences, one a line: what of the counters is not known, and why
   ModelFacts model;
   DataFacts data;
   std::vector<std::string> absent;  // optional paths that a reader did not find

@@ -154,6 +154,7 @@ class Reader : public FileReader {
       for (std::size_t e = 0; e < peaks.size(); ++e) run.epochs[e].peak_memory_bytes = peaks[e];
     }
     read_gpu(run.epochs);
+    read_counters(run);
     read_measures(run);
     read_confusion(run);
   }
@@ -200,6 +201,32 @@ class Reader : public FileReader {
     if (!in_.has(kEpochGpuSlowdowns)) return;
     const auto bits = read_column<std::int64_t>(kEpochGpuSlowdowns, epochs.size());
     for (std::size_t e = 0; e < bits.size(); ++e) epochs[e].gpu.slowdowns = bits[e];
+  }
+
+  // Nobody counts for GPUs: their absence is no lack.
+  void read_counters(RunData& run) {
+    if (!in_.has("/counters")) return;
+    run.counters_absent = in_.text_attribute("/counters", "absent").value_or("");
+    for (const auto& c : kCounters) {
+      if (!in_.has(c.path)) continue;
+      Matrix<double> values;
+      Extent extent;
+      read_matrix(c.path, values, nullptr, extent);
+      if (static_cast<std::size_t>(values.columns) != run.epochs.size() || values.rows != run.steps.ranks())
+        in_.fail(c.path, "is not ranks x epochs");
+      require_positive(c.path, values.values);
+      for (std::int64_t e = 0; e < values.columns; ++e) {
+        auto& ranks = run.epochs[static_cast<std::size_t>(e)].counters;
+        ranks.resize(static_cast<std::size_t>(values.rows));
+        for (std::int64_t r = 0; r < values.rows; ++r)
+          ranks[static_cast<std::size_t>(r)].*c.member = values.at(r, e);
+      }
+    }
+  }
+
+  void require_positive(const char* path, const std::vector<double>& values) const {
+    for (const double value : values)
+      if (value < 0 || std::isinf(value)) in_.fail(path, "has a number below 0, or an infinite one");
   }
 
   void read_confusion(RunData& run) {

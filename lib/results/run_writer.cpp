@@ -189,6 +189,7 @@ struct RunWriter::Impl {
     for (const auto& c : kEpochValues) file.append(c.path, std::vector<double>{row.*c.member}, {1}, 0);
     file.append("/epochs/peak_memory_bytes", std::vector<std::int64_t>{row.peak_memory_bytes}, {1}, 0);
     if (row.gpu.recorded) append_gpu(row.gpu);
+    append_counters(row.counters);
     for (const auto& [name, value] : row.more) {
       const std::string path = "/epochs/" + name;
       if (!declared.contains(path)) throw run_error("nobody has declared a measure '{}'", name);
@@ -201,6 +202,15 @@ struct RunWriter::Impl {
   void append_gpu(const GpuEpoch& gpu) {
     for (const auto& c : kEpochGpuValues) file.append(c.path, std::vector<double>{gpu.*c.member}, {1}, 0);
     file.append(kEpochGpuSlowdowns, std::vector<std::int64_t>{gpu.slowdowns}, {1}, 0);
+  }
+
+  void append_counters(const std::vector<ComputeCounts>& ranks) {
+    if (ranks.empty()) return;
+    for (const auto& c : kCounters) {
+      std::vector<double> values;
+      for (const ComputeCounts& rank : ranks) values.push_back(rank.*c.member);
+      file.append(c.path, values, {values.size(), 1}, 1);
+    }
   }
 
   void append_audit(const AuditRow& row) {
@@ -288,6 +298,10 @@ void RunWriter::set_backend_remark(const std::string& text) {
 
 void RunWriter::set_cuda_graph(const std::string& text) {
   impl_->change([&] { impl_->file.attribute("/", "cuda_graph", text); });
+}
+
+void RunWriter::set_counters_absent(const std::string& text) {
+  impl_->change([&] { impl_->file.attribute("/counters", "absent", text); });
 }
 
 void RunWriter::append_part(const StepTable& steps, const CommTable& comm, const StageTable& stages) {

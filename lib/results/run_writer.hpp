@@ -25,8 +25,9 @@ class RunWriter {
   void set_buckets(const BucketTable& buckets);
   void set_memory(const MemoryTable& memory);
   void set_recorder_overhead(double share);
-  void set_backend_remark(const std::string& text);  // Communicator::remark, where there is one
-  void set_cuda_graph(const std::string& text);      // "captured", or why no step is
+  void set_backend_remark(const std::string& text);   // Communicator::remark, where there is one
+  void set_cuda_graph(const std::string& text);       // "captured", or why no step is
+  void set_counters_absent(const std::string& text);  // RunData::counters_absent
   // steps, comm: of this epoch, or what is left of it, comm in order of rank, then time; audit without samples: there
   // is none. On the disk when it returns.
   void append_epoch(const StepTable& steps, const CommTable& comm, const StageTable& stages,

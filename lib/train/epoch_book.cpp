@@ -48,13 +48,13 @@ void EpochBook::add_part(std::int64_t epoch, const RankEpoch& mine) {
 }
 
 void EpochBook::close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit,
-                      const GpuOfRank& gpu) {
+                      const EpochConditions& conditions) {
   strategy_.synchronise();
   check_replicas(epoch.number);
   const AuditRow work = audit_epoch(epoch, audit);
   EpochRow row = evaluate_epoch(epoch);
   world_.flight().activity.enter("writing epoch", epoch.number + 1);
-  row.gpu = gather_gpus(world_, gpu);
+  gather_conditions(world_, conditions, row);
   write_epoch(epoch.number, mine, std::move(row), work);
 }
 

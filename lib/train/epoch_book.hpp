@@ -9,7 +9,6 @@
 #include "data/work_audit.hpp"
 #include "launch/world.hpp"
 #include "record/epoch_exchange.hpp"
-#include "record/gpu_monitor.hpp"
 #include "record/run_output.hpp"
 #include "results/run_data.hpp"
 #include "tasks/task.hpp"
@@ -49,9 +48,10 @@ class EpochBook {
   void begin_epoch(UnfinishedEpoch before);
   // Collective. mine: what this rank has recorded of some steps of the epoch, which continues.
   void add_part(std::int64_t epoch, const RankEpoch& mine);
-  // Collective. mine: the same for its last steps; audit, gpu: for everything that this run has done of the
+  // Collective. mine: the same for its last steps; audit, conditions: for everything that this run has done of the
   // epoch.
-  void close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit, const GpuOfRank& gpu);
+  void close(const TrainedEpoch& epoch, const RankEpoch& mine, const WorkAudit& audit,
+             const EpochConditions& conditions);
   // Losses by this run too, work by earlier ones; losses on rank 0 alone.
   const UnfinishedEpoch& unfinished() const { return unfinished_; }
 

@@ -129,12 +129,12 @@ void Trainer::run_part(std::int64_t epoch) {
 }
 
 void Trainer::close_epoch(std::int64_t epoch, const RankEpoch& mine) {
-  const GpuOfRank gpu = recorder_.end_epoch();
+  const EpochConditions conditions = recorder_.end_epoch();
   if (first_step_ >= epoch * setup_.batches.steps_per_epoch()) {  // the first of this run
     report_overhead(mine);
     capture_.report(output_);
   }
-  book_.close({.number = epoch, .steps_done = steps_done_, .computed = computed_}, mine, audit_, gpu);
+  book_.close({.number = epoch, .steps_done = steps_done_, .computed = computed_}, mine, audit_, conditions);
   part_ended_ = steady_now();
 }
 
@@ -209,6 +209,7 @@ void Trainer::report_overhead(const RankEpoch& epoch) {
   const double share = recorder_.overhead(epoch, replayed_mark_cost(recorder_.phases().counts()));
   if (!output_.exists()) return;
   output_.writer->set_recorder_overhead(share);
+  output_.writer->set_counters_absent(recorder_.counters_absent());
   output_.progress->line(fmt::format("recording costs {:.3f} % of a step", 100 * share));
 }
 

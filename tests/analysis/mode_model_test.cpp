@@ -30,6 +30,7 @@ RunData server(int ranks, double each) {
                           .backward = 20e-3 * share,
                           .optimizer = 1e-3,
                           .transfer = each * (ranks - 1)});
+  for (int r = 0; r < ranks; ++r) run.ranks[static_cast<std::size_t>(r)].host = "node " + std::to_string(r);
   for (std::int64_t r = 1; r < ranks; ++r)
     for (std::int64_t s = 0; s < run.steps.steps(); ++s) {
       run.steps.bubble.at(r, s) = run.steps.optimizer.at(r, s);

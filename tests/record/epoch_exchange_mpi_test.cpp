@@ -55,6 +55,32 @@ CommInterval message(CollectiveKind kind, std::int64_t number, double start, dou
 
 }  // namespace
 
+TEST_CASE("what the processors did arrives as it is, unknown numbers too, if all ranks have counted") {
+  const auto world = mpi_world(0, nullptr);
+  EpochConditions mine{{"h0 a", {true, kUnknown, 300.25, 61, 1.755e9, 0x44}}, {}};
+  mine.counters = {{.steps = 7, .cycles = 100.0 + world->rank(), .waiting_seconds = 0.25}};
+  EpochRow row;
+  gather_conditions(*world, mine, row);
+  if (world->rank() == 0) {
+    CHECK(row.gpu.recorded);
+    CHECK(std::isnan(row.gpu.energy));
+    CHECK(row.gpu.power_peak == 300.25);
+    CHECK(row.gpu.temperature == 61);
+    CHECK(row.gpu.sm_clock == 1.755e9);
+    CHECK(row.gpu.slowdowns == 0x44);
+    REQUIRE(std::ssize(row.counters) == world->size());
+    const ComputeCounts& last = row.counters.back();
+    CHECK(last.steps == 7);
+    CHECK(last.cycles == 99.0 + world->size());
+    CHECK(last.waiting_seconds == 0.25);
+    CHECK(std::isnan(last.instructions));
+  }
+  EpochRow other;
+  gather_conditions(*world, world->rank() == 0 ? EpochConditions{} : mine, other);
+  CHECK(other.counters.empty());
+  CHECK((world->rank() != 0 || other.gpu.recorded == (world->size() > 1)));
+}
+
 TEST_CASE("every column of every rank arrives in its place") {
   const auto world = mpi_world(0, nullptr);
   const EpochTables tables = exchange_epoch(*world, epoch_of(world->rank()), 4);

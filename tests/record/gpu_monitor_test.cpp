@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cmath>
 
-#include "launch/session.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -92,16 +91,4 @@ TEST_CASE("over the ranks: GPUs that are shared count once, the slowest clock, t
   CHECK(std::isnan(merge_gpus({seen("h0 a", 100, 1, 1, 0), seen("h0 b", kUnknown, 1, 1, 0)}).energy));
   CHECK_FALSE(merge_gpus({{"", {}}, {"", {}}}).recorded);
   CHECK_FALSE(monitor_of(c10::kCPU));
-}
-
-TEST_CASE("what is not known stays so on its way to rank 0") {
-  const auto world = self_world();
-  const GpuEpoch there = gather_gpus(*world, {"h0 a", {true, kUnknown, 300.25, 61, 1.755e9, 0x44}});
-  CHECK(there.recorded);
-  CHECK(std::isnan(there.energy));
-  CHECK(there.power_peak == 300.25);
-  CHECK(there.temperature == 61);
-  CHECK(there.sm_clock == 1.755e9);
-  CHECK(there.slowdowns == 0x44);
-  CHECK_FALSE(gather_gpus(*world, {}).recorded);
 }

@@ -116,6 +116,39 @@ TEST_CASE("what GPUs were asked is written and read back, and not there where no
   CHECK(run.epochs[1].gpu.sm_clock == 1.8e9);
 }
 
+TEST_CASE("what was counted is written and read back, with what is unknown and why") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  EpochRow row = sample_epoch(1);
+  row.counters = {{.steps = 3, .threads = 2, .cycles = 1e9, .instructions = 2e9, .user_seconds = 0.5},
+                  {.steps = 3, .threads = 2, .system_seconds = 0.25, .waiting_seconds = 0.125}};
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, row, sample_audit());
+  row.counters[1].page_faults = 7;
+  writer.append_epoch(sample_steps(2, 1), sample_comm(3), {}, row, sample_audit());
+  writer.set_counters_absent("cycles are not recorded: why");
+  writer.finish("complete", true, {}, 12.5);
+  const RunData run = read_run(folder / "run.h5");
+  REQUIRE(run.epochs[1].counters.size() == 2);
+  CHECK(run.epochs[0].counters[0].cycles == 1e9);
+  CHECK(run.epochs[0].counters[0].user_seconds == 0.5);
+  CHECK(run.epochs[1].counters[1].waiting_seconds == 0.125);
+  CHECK(run.epochs[1].counters[1].page_faults == 7);
+  CHECK(std::isnan(run.epochs[0].counters[1].cycles));
+  CHECK(run.counters_absent == "cycles are not recorded: why");
+  write_sample(folder / "none.h5");
+  CHECK(read_run(folder / "none.h5").epochs[0].counters.empty());
+}
+
+TEST_CASE("counts below 0 are refused") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  EpochRow row = sample_epoch(1);
+  row.counters = {{.steps = 3}, {.steps = 3, .cycles = -1}};
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, row, sample_audit());
+  writer.finish("complete", true, {}, 12.5);
+  CHECK_THROWS_WITH(read_run(folder / "run.h5"), Catch::Matchers::Contains("/counters/cycles"));
+}
+
 TEST_CASE("a run file is made once and never overwritten") {
   const TemporaryFolder folder;
   write_sample(folder / "run.h5");
