@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Usage: tests/cli/preempted.sh [--short]
 #
-# Runs that are signalled or killed at random steps and go on: they end with the bits of a run that was never stopped,
-# and analyze takes what they leave for one run. --short, for CTest: two modes, a signal each, and a kill. SEED repeats the
-# choice of ranks, signals and moments.
+# Runs that are signalled or killed at random moments and go on: they end with the bits of a run that was never stopped,
+# and analyze takes what they leave for one run. SEED repeats the choice of ranks, signals and delays. --short, for CTest:
+# two modes, a signal each, and a kill, at a step at which a rank does it to itself; so the runs can be short.
 # shellcheck source=tests/cli/support.sh disable=SC2154,SC2086,SC2046
 source "$(dirname "$0")/support.sh"
 
 RANDOM=${SEED:=$RANDOM}
 echo "SEED=$SEED"
 epochs=40
+[ "${1:-}" != --short ] || epochs=3
 mkdir "$work/runs"
-last=checkpoint/epoch_0000$epochs.safetensors
+last=checkpoint/$(printf 'epoch_%06d' $epochs).safetensors
 # A signal that ends mpirun leaves the ranks a second otherwise.
 export OMPI_MCA_odls_base_sigkill_timeout=5
 
@@ -89,11 +90,16 @@ straight() {
   mv "$(newest)" "$work/straight_$1"
 }
 
-# stop MODE SIGNAL: one rank gets the signal; all end together, with a checkpoint.
+# stop MODE SIGNAL: one rank gets the signal.
 stop() {
   kill "-$2" "$(one_rank)"
+  stopped "$@"
+}
+# stopped MODE SIGNAL: after that all ranks end together, with a checkpoint.
+stopped() {
   wait "$pid"
   local code=$?
+  folder=$(newest)
   [ "$code" -eq 1 ] || fail "$1: exit code $code after SIG$2, not 1"
   said_once "interrupted by SIG$2; go on with --resume $folder"
   status_is interrupted run.h5
@@ -118,11 +124,16 @@ goes_on() {
   chain+=("$(newest)")
   [ "${#chain[@]}" -ge 2 ] || fail "$mode: it was never interrupted"
   is_straight "${chain[-1]}" "$mode"
-  run 0 "$BIN/analyze" summary --full "${chain[@]}"
-  grep -q "joined-run" "$work/out" || fail "$mode: analyze does not say that the runs were joined"
-  if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$mode: analyze does not take the chain for one run"; fi
-  run 0 "$BIN/analyze" summary --full "${chain[-1]}"
-  grep -q "is missing here" "$work/out" || fail "$mode: analyze does not say that the link is missing"
+  are_one_run "$mode" "${chain[@]}"
+}
+
+# are_one_run MODE FOLDER...: that is what analyze says of the links of a chain, and of the last alone that it lacks the others.
+are_one_run() {
+  run 0 "$BIN/analyze" summary --full "${@:2}"
+  grep -q "joined-run" "$work/out" || fail "$1: analyze does not say that the runs were joined"
+  if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$1: analyze does not take the chain for one run"; fi
+  run 0 "$BIN/analyze" summary --full "${@: -1}"
+  grep -q "is missing here" "$work/out" || fail "$1: analyze does not say that the link is missing"
 }
 
 # launcher_goes_on SIGNAL: one to mpirun reaches the ranks, and ends the run after a step.
@@ -144,18 +155,41 @@ launcher_goes_on() {
 # killed_goes_on MODE FLAG...: without a word; what had been saved by steps or by time is there, and the steps after it are
 # done again.
 killed_goes_on() {
-  local mode=$1 count killed
+  local count
   count=$(folders)
-  fresh "$mode" --set checkpoint.every_epochs=$epochs "${@:2}"
+  fresh "$1" --set checkpoint.every_epochs=$epochs "${@:2}"
   wait_for_steps "$count"
   kill -KILL "$(one_rank)" 2> /dev/null
-  wait "$pid" 2> /dev/null
-  killed=$folder
-  begin "$mode" --resume "$killed" --quiet
-  wait "$pid" || fail "$mode, $*: the run that goes on failed: $(cat "$work/err")"
-  is_straight "$(newest)" "$mode"
+  after_a_kill "$@"
+}
+after_a_kill() {
+  local killed
+  wait "$pid" 2> /dev/null && fail "$*: nobody was killed"
+  killed=$(newest)
+  begin "$1" --resume "$killed" --quiet
+  wait "$pid" || fail "$*: the run that goes on failed: $(cat "$work/err")"
+  is_straight "$(newest)" "$1"
   run 0 "$BIN/analyze" summary --full "$killed" "$(newest)"
-  grep -q "joined-run" "$work/out" || fail "$mode, $*: analyze does not join the killed run"
+  grep -q "joined-run" "$work/out" || fail "$*: analyze does not join the killed run"
+}
+
+# harmed MODE HARM FLAG...: as fresh, with a last rank that does HARM (KILL, TERM, ...) to itself in its second epoch.
+harmed() {
+  local last_rank=0
+  [ "$1" = seq ] || last_rank=1
+  local -x "FAULT_$2=$last_rank:training step 100, forward" BIN=$BIN/faulty
+  fresh "$1" --set checkpoint.every_epochs=$epochs "${@:3}"
+}
+# goes_on_after MODE SIGNAL: harmed by it.
+goes_on_after() {
+  local begun
+  harmed "$1" "$2"
+  stopped "$1" "$2"
+  begun=$folder
+  begin "$1" --resume "$begun" --quiet
+  wait "$pid" || fail "$1: the resumed run failed: $(cat "$work/err")"
+  is_straight "$(newest)" "$1"
+  are_one_run "$1" "$begun" "$(newest)"
 }
 
 close_end() {
@@ -213,11 +247,12 @@ ends_at_once() {
 }
 
 if [ "${1:-}" = --short ]; then
-  for mode in seq ddp; do
-    straight "$mode"
-    goes_on "$mode" 1
-  done
-  killed_goes_on ddp --set checkpoint.every_steps=7
+  straight seq
+  goes_on_after seq INT
+  straight ddp
+  goes_on_after ddp USR1
+  harmed ddp KILL --set checkpoint.every_steps=7
+  after_a_kill ddp
   finish
   exit
 fi

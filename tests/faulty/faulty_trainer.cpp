@@ -1,9 +1,10 @@
-// train_ddp and train_mp, by the name that it is called by, with a fault that the environment names and the
-// programs themselves have no words for:
+// train_seq, train_ddp and train_mp, by the name that it is called by, with a fault that the environment names and
+// the programs themselves have no words for:
 //   FAULT_UNSHARDED=1                         every rank trains on all of the data
 //   FAULT_STOP="1:training step 3, backward"  rank 1 is stopped there as by SIGSTOP, a second later, so that
 //                                             it has told the others where it is; "1:start": before MPI starts
 //   FAULT_KILL="1:..."                        it is killed there
+//   FAULT_TERM, FAULT_INT, FAULT_USR1="1:..." it gets SIGTERM, SIGINT or SIGUSR1 there, and goes on half a second later
 //   FAULT_FILL="0:..."                        it fills the file FAULT_FILLER there until its disk takes no more
 #include <fcntl.h>
 #include <unistd.h>
@@ -42,12 +43,20 @@ void fill_disk() {
   }
 }
 
+// As from outside: to the process, since only its watchdog takes signals. It has noticed before the next step begins.
+template <int Signal>
+void get() {
+  kill(getpid(), Signal);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+}
+
 struct Harm {
   const char* variable;
   void (*act)();
 };
-constexpr std::array kHarms = {Harm{"FAULT_STOP", stop}, Harm{"FAULT_KILL", [] { raise(SIGKILL); }},
-                               Harm{"FAULT_FILL", fill_disk}};
+constexpr std::array kHarms = {Harm{"FAULT_STOP", stop},       Harm{"FAULT_KILL", [] { raise(SIGKILL); }},
+                               Harm{"FAULT_FILL", fill_disk},  Harm{"FAULT_TERM", get<SIGTERM>},
+                               Harm{"FAULT_INT", get<SIGINT>}, Harm{"FAULT_USR1", get<SIGUSR1>}};
 
 void harm_at(const std::string& rank, const std::string& place) {
   for (const Harm& harm : kHarms)
@@ -59,6 +68,11 @@ void harm_on_the_way(World& world) {
       [rank = std::to_string(world.rank())](const Activity& activity) { harm_at(rank, activity.text()); });
 }
 
+Mode mode_of(const std::string& program) {
+  if (program == "train_seq") return Mode::sequential;
+  return program == "train_mp" ? Mode::layerwise : Mode::data_parallel;
+}
+
 void unshard_if_told(Setup& setup) {
   if (told("FAULT_UNSHARDED") == "1") setup.batches.shard = false;
 }
@@ -68,11 +82,12 @@ void unshard_if_told(Setup& setup) {
 int main(int argc, char** argv) {
   harm_at(told("OMPI_COMM_WORLD_RANK"), "start");
   const std::string name = program_invocation_short_name;
+  const Mode mode = mode_of(name);
   return run_trainer(argc, argv,
                      {.name = name,
                       .about = "training with a fault",
-                      .mode = name == "train_mp" ? Mode::layerwise : Mode::data_parallel,
-                      .use_mpi = UseMpi::yes,
+                      .mode = mode,
+                      .use_mpi = mode == Mode::sequential ? UseMpi::no : UseMpi::yes,
                       .at_start = harm_on_the_way,
                       .change_setup = unshard_if_told});
 }
