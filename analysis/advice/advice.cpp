@@ -194,20 +194,23 @@ Advised shard_optimizer(const Case& c) {
       (!shard.empty() && shard != "none"))
     return {};
   const double others = 1 - 1 / static_cast<double>(c.ranks), update = share_of_update(c.launch);
-  const auto gathering = [ranks = c.ranks](const StepModel& m, const Link& link) {
+  const bool in_common = parameters_in_common(c.launch);
+  const auto gathering = [ranks = c.ranks, in_common](const StepModel& m, const Link& link) {
     double seconds = 0;
+    if (in_common) return seconds;
     for (const double bytes : m.bucket_bytes) seconds += link.all_gather(bytes, ranks);
     return seconds;
   };
   const Estimate gain = c.shorter([&](const StepModel& m, const Link& link, const Quantities&) {
     return m.optimizer * update * others - gathering(m, link);
   });
-  return Advice{
-      "parallel.shard optimizer", c.predictor.widened(gain),
-      fmt::format("each rank updates all parameters in {} ms; {} ranks would share that out, and exchange "
-                  "what they have updated in {} ms",
-                  milliseconds(c.group.steps.point[Q::optimizer]), c.ranks,
-                  milliseconds(gathering(c.predictor.model(), c.predictor.link())))};
+  const std::string then =
+      in_common ? ", in memory that they have in common"
+                : fmt::format(", and exchange what they have updated in {} ms",
+                              milliseconds(gathering(c.predictor.model(), c.predictor.link())));
+  return Advice{"parallel.shard optimizer", c.predictor.widened(gain),
+                fmt::format("each rank updates all parameters in {} ms; {} ranks would share that out{}",
+                            milliseconds(c.group.steps.point[Q::optimizer]), c.ranks, then)};
 }
 
 // Another measured group of as many ranks that differs in one key of `parallel` alone.

@@ -151,6 +151,10 @@ void Predictor::set_link(const Link& link) {
 
 Link Predictor::link() const { return {link_->latency.value, link_->bandwidth.value}; }
 
+bool parameters_in_common(const Launch& launch) {
+  return launch.nodes == 1 && named<BackendKind>(launch.setting("parallel.backend")) == BackendKind::shm;
+}
+
 void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   const Launch& launch = source_->group->any();
   model.kind = kind_of(launch);
@@ -162,9 +166,7 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
   if (model.kind == StepKind::ring) {
     model.sharded = launch.setting("parallel.shard") == "optimizer";
     if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
-    const bool in_common =
-        launch.nodes == 1 && named<BackendKind>(launch.setting("parallel.backend")) == BackendKind::shm;
-    model.gathers = model.sharded && !in_common;
+    model.gathers = model.sharded && !parameters_in_common(launch);
     return;
   }
   if (model.kind == StepKind::pipeline)

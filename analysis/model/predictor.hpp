@@ -11,6 +11,9 @@
 
 namespace lockstep {
 
+// Whether its ranks have the parameters in common where the optimizer is sharded, so that nothing is exchanged.
+bool parameters_in_common(const Launch& launch);
+
 class Predictor {
  public:
   // source: the group that is modelled. relatives: groups whose compute per step, with other batches, tells

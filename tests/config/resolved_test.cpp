@@ -11,7 +11,7 @@ namespace {
 // Every key away from its default, in two configurations for the pairs of which only one may be given.
 const std::string kEverything = R"(
 run: {name: "everything: \"at once\" \\ # \u00fc", seed: 7}
-model: {name: transformer, preset: large, heads: 2, hidden: [64, 32], note: "null"}
+model: {name: transformer, preset: large, kernels: library, heads: 2, hidden: [64, 32], note: "null"}
 data: {name: ag_news, path: "data/with space", max_length: 64, tokenizer: basic_english, vocabulary: 500, min_freq: 2,
        validation: 0.25, workers: 3, max_train_rows: 1000, cache: "none", max_bytes: 1000000, samples: 11, test_samples: 12,
        classes: 4,
@@ -80,7 +80,7 @@ TEST_CASE("the resolved configuration says everything, model keys of the registr
   CHECK(flat.count("training.steps") == 0);
   CHECK(flat.count("run.name") == 0);
   const std::string yaml = to_yaml(config, resolved);
-  CHECK(yaml.find("model:\n  name: mlp\n  hidden: [250, 100]\n  activation: relu\n") != std::string::npos);
+  CHECK(yaml.find("model:\n  name: mlp\n  kernels: own\n  hidden: [250, 100]\n  activation: relu\n") != std::string::npos);
   CHECK(yaml.find("  schedule:\n    name: constant\n    warmup_steps: 0\n") != std::string::npos);
   CHECK(load(yaml).model.hyper.size() == 2);
 }

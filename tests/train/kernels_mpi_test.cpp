@@ -27,7 +27,7 @@ TEST_CASE("every model trains by LibTorch's operations alone as by our own kerne
   for (const Case& c : cases()) {
     const RunConfig config = configure(c);
     const Reference own(config);
-    CHECK(own_kernels());
+    if (world().rank() == 0) CHECK(own_kernels());
     check_equal(name_of(c) + ", by the library", own,
                 state_of(*train(by_library(config), Mode::sequential, *alone)));
     CHECK_FALSE(own_kernels());
