@@ -104,6 +104,10 @@ class Communicator {
   // back end reduces fastest: over shm, memory that the other ranks of the node can access. Any other tensor
   // works as well.
   virtual at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
+  // Over memory that ranks share on one node: whether a thread of this rank, which takes a core, carries out
+  // operations as soon as all ranks have come to them, in place of whoever waits for them. Elsewhere this changes
+  // nothing. Not collective; between operations.
+  virtual void use_thread(bool use) { static_cast<void>(use); }
   // Which back end `parallel.backend: auto` would have preferred to this one, and why it could not be used,
   // in one line; empty: none.
   const std::string& remark() const { return remark_; }

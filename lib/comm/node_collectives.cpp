@@ -110,7 +110,7 @@ NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {
 NodeCollectives::Location NodeCollectives::find(const at::Tensor& tensor) const {
   const std::byte* const data = data_of(tensor);
   const std::lock_guard lock(blocks_mutex_);
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+  for (std::size_t b = blocks_.size(); b-- > 0;) {  // those that have been freed lie in front
     const std::shared_ptr<SharedBlock> block = blocks_[b].lock();
     if (!block || data < block->part(ranks_.rank)) continue;
     const std::int64_t offset = data - block->part(ranks_.rank);

@@ -25,6 +25,8 @@ class NodeEngine {
   // Throws what an earlier operation failed with. peer: as in operation_of.
   WorkPtr launch(NodeOperation operation, std::int64_t bytes, std::int64_t sequence, int peer);
   void rethrow_failure();
+  // Whether the engine's thread runs operations as soon as it can, in place of whoever waits.
+  void run_at_once(bool at_once);
   // Collective.
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options);
 

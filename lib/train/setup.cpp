@@ -138,6 +138,15 @@ void check_sharding(const RunConfig& config, Mode mode) {
         "{}: parallel.ablation is about the reduction of gradients alone; set one of the two to none", place);
 }
 
+void check_reduction(const RunConfig& config, Mode mode) {
+  if (!config.parallel.tries_reductions()) return;
+  const bool sizes = !config.parallel.bucket_mb, split = splits_model(mode);
+  if (split || (sizes && config.parallel.algorithm != Algorithm::all_reduce))
+    throw input_error("{} is auto, but {} tries nothing out; set it to {}",
+                      config.place(sizes ? "parallel.bucket_mb" : "parallel.overlap"),
+                      split ? "train_mp" : "parameter_server", sizes ? "a number" : "true, false or thread");
+}
+
 void check_ablation(const RunConfig& config, Mode mode) {
   if (config.parallel.ablation == Ablation::none) return;
   if (mode == Mode::data_parallel && config.parallel.algorithm == Algorithm::all_reduce) return;
@@ -239,11 +248,12 @@ Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   check_split(c, mode, ranks);
   check_algorithm(c, mode);
   check_ablation(c, mode);
+  check_reduction(c, mode);
   check_sharding(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
     setup.mode = Mode::parameter_server;
-    setup.config.parallel.overlap = false;  // nothing does, and the run file says so
+    setup.config.parallel.overlap = Overlap::after;  // nothing does, and the run file says so
   }
   setup.hyper = resolved_hyper_parameters(c.model);
   check_threads(c);
@@ -289,6 +299,7 @@ Setup make_setup(RunConfig config, Mode mode, World& world) {
     split_model(setup, world, communicators_of(setup));
   else
     setup.communicator = communicators_of(setup)(world);
+  setup.communicator->use_thread(c.parallel.overlap == Overlap::thread);
   check_cuda_graph(setup);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.
