@@ -137,7 +137,7 @@ Advised buckets(const Case& c) {
     least = exposed;
     best = size;
   }
-  if (best == 0 || c.launch.number_of_setting("parallel.bucket_mb") == best) return {};
+  if (best == 0 || c.launch.bucket_mb(0) == best) return {};
   return Advice{
       fmt::format("parallel.bucket_mb {:g}", best),
       saving(c, [&, bytes, best](StepModel& m) { plan_buckets(m, c.launch, bytes, best); }),
@@ -149,7 +149,7 @@ Advised buckets(const Case& c) {
 }
 
 Advised overlap_on(const Case& c) {
-  if (!c.predictor.has_link() || c.launch.setting("parallel.overlap") != "false") return {};
+  if (!c.predictor.has_link() || c.launch.overlaps()) return {};
   return Advice{"parallel.overlap true",
                 saving(c,
                        [](StepModel& m) {

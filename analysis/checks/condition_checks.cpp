@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "analysis/checks/rule_functions.hpp"
@@ -98,6 +99,18 @@ Detail outlier_launch(const LaunchGroup& group) {
         one->path, milliseconds(mean_wall(*one)), n - 1, milliseconds(std::exp(median(others))));
   }
   return {};
+}
+
+// What auto came to.
+Detail other_reductions(const LaunchGroup& group) {
+  std::map<std::string, std::int64_t> launches;
+  for (const Launch* launch : group.launches)
+    if (launch->reduction) ++launches[text_of(launch->reduction->chosen)];
+  if (launches.size() < 2) return {};
+  std::string text;
+  for (const auto& [way, count] : launches)
+    text += fmt::format("{}{} of {} {}", text.empty() ? "" : ", ", count, group.launches.size(), way);
+  return text + "; set parallel.overlap and parallel.bucket_mb to measure one of them";
 }
 
 Detail no_fingerprint(const LaunchGroup& group, const LaunchGroup& baseline) {

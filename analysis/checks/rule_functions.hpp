@@ -36,6 +36,7 @@ Detail no_training(const LaunchGroup& group);
 Detail resumed(const LaunchGroup& group);
 Detail joined(const LaunchGroup& group);
 Detail simulated_link(const LaunchGroup& group);
+Detail other_reductions(const LaunchGroup& group);
 
 Detail other_digests(const LaunchGroup& group, const LaunchGroup& baseline);
 Detail other_hardware(const LaunchGroup& group, const LaunchGroup& baseline);

@@ -52,7 +52,7 @@ bool is_usable(const GroupSummary& group) {
 
 void plan_buckets(StepModel& model, const Launch& launch, double gradient_bytes,
                   std::optional<double> bucket_mb) {
-  const double usual = launch.setting_or("parallel.bucket_mb", kUsualBucket);
+  const double usual = launch.bucket_mb(kUsualBucket);
   const double first = launch.setting_or("parallel.first_bucket_mb", kUsualFirstBucket);
   set_buckets(model, gradient_bytes, bucket_mb.value_or(usual) * kMegabyte, first * kMegabyte);
 }
@@ -218,7 +218,7 @@ void Predictor::add_messages(StepModel& model, const Quantities& source,
 
 void Predictor::add_buckets(StepModel& model, double backward) const {
   const Launch& launch = source_->group->any();
-  model.overlap = launch.setting("parallel.overlap") != "false";
+  model.overlap = launch.overlaps();
   for (const BucketTimes& bucket : source_->parallel.buckets) {
     model.bucket_bytes.push_back(bucket.bytes);
     model.bucket_ready.push_back(std::clamp(bucket.ready / backward, 0.0, 1.0));

@@ -19,7 +19,7 @@ struct SectionContent {
 constexpr SectionContent kSections[] = {
     {{"scaling", "Scaling"}, {"speedups"}, {"scaling", "predict", "advise"}},
     {{"time", "Time"}, {"times", "budget", "lost", "lost_seconds", "gpus"}, {"budget"}},
-    {{"communication", "Communication"}, {"communication", "ratios"}, {"overlap", "bandwidth"}},
+    {{"communication", "Communication"}, {"communication", "reductions", "ratios"}, {"overlap", "bandwidth"}},
     {{"ranks", "Ranks"}, {"waiting", "pop"}, {"pop"}},
     {{"pipeline", "Pipeline"}, {}, {"pipeline"}},
     {{"learning", "Learning"}, {"learned", "quality"}, {"convergence"}},

@@ -191,12 +191,17 @@ void find_warmup(Launch& launch) {
   std::int64_t steps = 0;
   const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), steps);
   launch.warmup_given = error == std::errc() && end == given.data() + given.size() && steps >= 0;
+  // In these it tried ways of reducing gradients, all but one of them slower.
+  const std::int64_t tried = launch.reduction ? launch.reduction->steps : 0;
+  const std::int64_t most = std::max<std::int64_t>(0, std::ssize(launch.steps) - 1);
   if (launch.warmup_given) {
-    launch.warmup = std::min(steps, std::max<std::int64_t>(0, std::ssize(launch.steps) - 1));
+    launch.warmup = std::min(std::max(steps, tried), most);
     return;
   }
   const std::vector<double> walls = walls_of(launch.steps);
-  launch.warmup = warmup_steps(walls);
+  const auto first = static_cast<std::ptrdiff_t>(std::min(tried, most));
+  launch.warmup =
+      first + warmup_steps(std::span<const double>(walls).subspan(static_cast<std::size_t>(first)));
   // Its first step is one of training.
   if (launch.ablation() == "comm_only" && std::ssize(walls) > 1)
     launch.warmup = std::max<std::int64_t>(1, launch.warmup);
@@ -219,6 +224,16 @@ std::string Launch::setting(const std::string& key) const {
 
 double Launch::number_of_setting(const std::string& key) const {
   return std::strtod(setting(key).c_str(), nullptr);
+}
+
+bool Launch::overlaps() const {
+  const std::string given = setting("parallel.overlap");
+  return given == "auto" && reduction ? reduction->chosen.overlap != Overlap::after : given != "false";
+}
+
+double Launch::bucket_mb(double usual) const {
+  const std::string key = "parallel.bucket_mb";
+  return setting(key) == "auto" && reduction ? reduction->chosen.bucket_mb : setting_or(key, usual);
 }
 
 std::string Launch::ablation() const {
@@ -348,6 +363,7 @@ Launch make_launch(const RunData& run, const std::string& path) {
   }
   launch.loss_lost = loses_its_loss(run);
   launch.rows_trained = rows_of(run.audit);
+  launch.reduction = run.reduction;
   read_steps(launch, run.steps);
   find_warmup(launch);
   launch.times_digest = digest_of_times(run.steps.wall);

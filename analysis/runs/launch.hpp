@@ -68,6 +68,7 @@ struct Launch {
   std::int64_t rows_trained = 0;     // by the audit; -1: the file has none
   std::vector<LearningPoint> curve;  // one an epoch
   GpuUse gpu;
+  std::optional<ReductionTable> reduction;  // none: nothing of it was left to the run
   ModelMemory memory;
   std::optional<ComputeCounts> counts;  // of a mean step of a mean rank (metrics/counters.hpp)
   std::string counts_absent;            // what of it is not known, and why: sentences
@@ -103,7 +104,10 @@ struct Launch {
     return value > 0 ? static_cast<Number>(value) : usual;
   }
   double number_of_setting(const std::string& key) const;  // 0 when it is none
-  std::string ablation() const;                            // parallel.ablation; "" for training
+  // How gradients were reduced: as the settings say, or as the run chose where they are auto.
+  bool overlaps() const;
+  double bucket_mb(double usual) const;  // MiB; usual: where it is not known
+  std::string ablation() const;          // parallel.ablation; "" for training
   std::int64_t epochs_before() const { return header.resumed ? header.resumed->epochs : 0; }
   // Trained from its first step to its last, so that what it took to learn is known.
   bool trained_whole() const { return ablation().empty() && !header.resumed; }

@@ -121,6 +121,15 @@ std::vector<Row> join_rows(std::vector<Row> before, std::int64_t kept, std::vect
   return before;
 }
 
+// What the second has taken over the first has tried; what it has tried itself comes after the first's steps.
+void join_reductions(const std::optional<ReductionTable>& before, std::optional<ReductionTable>& after,
+                     std::int64_t kept) {
+  if (!after || (after->tried.empty() && before))
+    after = before;
+  else if (!after->tried.empty())
+    after->steps += kept;
+}
+
 }  // namespace
 
 RunData join_runs(RunData before, RunData after) {
@@ -132,6 +141,7 @@ RunData join_runs(RunData before, RunData after) {
   if (kept > 0 && added > 0) seam.later = end_of(before.steps, kept - 1) - begin_of(after.steps);
   if (kept > 0) add_begun_epoch(after, before.steps, kept);
   renumber(before.comm, after.comm);
+  join_reductions(before.reduction, after.reduction, kept);
   after.steps = join_steps(before.steps, std::move(after.steps), seam);
   after.comm = by_rank(before.comm, std::move(after.comm), seam, kCommTimes, append_event);
   after.stages = by_rank(before.stages, std::move(after.stages), seam, kStageTimes, append_pass);

@@ -3,6 +3,7 @@
 #include "analysis/model/ablation.hpp"
 #include "analysis/tables/group_table.hpp"
 #include "analysis/tables/pages.hpp"
+#include "analysis/tables/reductions.hpp"
 
 namespace lockstep {
 
@@ -140,11 +141,15 @@ std::vector<std::string> absences(const Analysis& analysis) {
 }  // namespace
 
 Page overlap_page(const Analysis& analysis, const PageOptions&) {
-  Page page{"Communication and overlap: " + size_of(analysis), {}, {}, absences(analysis)};
+  const std::vector<NamedGroup> parallel = groups_of(analysis, is_parallel);
+  Page page{"Communication and overlap: " + size_of(analysis),
+            reduction_sentences(parallel),
+            {},
+            absences(analysis)};
   Table buckets = buckets_table(analysis);
   const bool has_buckets = !buckets.rows.empty();
-  for (Table table :
-       {overlap_table(analysis), ablation_table(analysis), waiting_table(analysis), std::move(buckets)})
+  for (Table table : {overlap_table(analysis), reductions_table(parallel), ablation_table(analysis),
+                      waiting_table(analysis), std::move(buckets)})
     if (!table.rows.empty()) page.tables.push_back(std::move(table));
   for (std::string& note : ablation_notes(analysis)) page.notes.push_back(std::move(note));
   if (page.tables.empty()) page.lead.emplace_back("No run communicates: all have one rank.");

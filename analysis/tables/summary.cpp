@@ -12,6 +12,7 @@
 #include "analysis/tables/bench_words.hpp"
 #include "analysis/tables/group_table.hpp"
 #include "analysis/tables/overview.hpp"
+#include "analysis/tables/reductions.hpp"
 #include "results/gpu_slowdowns.hpp"
 
 namespace lockstep {
@@ -252,10 +253,19 @@ Table quality(const W& workload, const Analysis& analysis) {
   return table;
 }
 
+Table reductions(const W& workload) {
+  const std::vector<NamedGroup> groups = groups_of(workload, is_parallel);
+  Table table = reductions_table(groups);
+  for (const std::string& sentence : reduction_sentences(groups))
+    table.below += (table.below.empty() ? "" : " ") + sentence;
+  return table;
+}
+
 void add_workload(Page& page, const W& workload, const Analysis& analysis) {
   page.tables.push_back(times(analysis, workload));
-  for (Table table : {speedups(workload, analysis), gpus(workload), communication(workload), ratios(workload),
-                      waiting(workload), pop(workload), budget(workload), lost_time(workload, analysis, true),
+  for (Table table : {speedups(workload, analysis), gpus(workload), communication(workload),
+                      reductions(workload), ratios(workload), waiting(workload), pop(workload),
+                      budget(workload), lost_time(workload, analysis, true),
                       lost_time(workload, analysis, false), learned(workload), quality(workload, analysis)})
     if (!table.rows.empty()) page.tables.push_back(std::move(table));
 }

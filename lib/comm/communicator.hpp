@@ -109,6 +109,10 @@ class Communicator {
   // Collective, likewise. A tensor of zeros (elements) that all ranks have in common: what one writes, the others read
   // once an operation of all ranks lies between. Undefined where they do not share memory.
   virtual at::Tensor allocate_common(std::int64_t elements, const at::TensorOptions& options);
+  // Over memory that ranks share on one node: whether a thread of this rank, which takes a core, carries out
+  // operations as soon as all ranks have come to them, in place of whoever waits for them. Elsewhere this changes
+  // nothing. Not collective; between operations.
+  virtual void use_thread(bool use) { static_cast<void>(use); }
   // Which back end `parallel.backend: auto` would have preferred to this one, and why it could not be used,
   // in one line; empty: none.
   const std::string& remark() const { return remark_; }

@@ -67,6 +67,9 @@ class MpiCommunicator final : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   bool takes_mean() const override { return one_node_ || several_nodes_; }
+  void use_thread(bool use) override {
+    if (one_node_) one_node_->run_at_once(use);
+  }
   at::Tensor allocate(std::int64_t elements, const at::TensorOptions& options) override {
     if (!options.device().is_cpu()) return Communicator::allocate(elements, options);
     if (one_node_) return one_node_->memory().allocate(elements, options);

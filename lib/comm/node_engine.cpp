@@ -27,7 +27,7 @@ namespace {
 constexpr int kSpins = 500, kYields = 20000;
 constexpr auto kNap = std::chrono::microseconds(50);
 // How long an operation waits for its caller before the engine's thread runs it; also from one look of the
-// thread to the next.
+// thread to the next. A thread that runs them at once naps between two looks.
 constexpr auto kPatience = std::chrono::milliseconds(5);
 // After so many looks at an empty queue the thread sleeps until somebody launches something.
 constexpr int kIdleLooks = 200;
@@ -65,6 +65,7 @@ class NodeEngine::State {
   void rethrow_failure();
   void serve();  // the engine's thread
   void stop();
+  void run_at_once(bool at_once) { at_once_ = at_once; }
   void fail_all(const std::exception_ptr& error);
 
   std::unique_ptr<NodeCollectives> node;
@@ -86,7 +87,7 @@ class NodeEngine::State {
   std::exception_ptr failure_;  // under mutex_
   bool stop_ = false;           // under mutex_
   bool asleep_ = false;         // under mutex_: the thread waits until it is woken
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false}, at_once_{false};
   std::atomic<int> callers_{0};  // who wait for running_ or an operation
 };
 
@@ -190,7 +191,7 @@ void NodeEngine::State::fail_all(const std::exception_ptr& error) {
 
 bool NodeEngine::State::head_is_due() {
   const std::lock_guard lock(mutex_);
-  return !queue_.empty() && steady_now() - queue_.front().work->ready() >= kPatience;
+  return !queue_.empty() && (at_once_ || steady_now() - queue_.front().work->ready() >= kPatience);
 }
 
 void NodeEngine::State::serve() {
@@ -212,7 +213,7 @@ void NodeEngine::State::serve() {
       if (asleep_)
         wake_.wait(lock, woken);
       else
-        wake_.wait_for(lock, kPatience, [this] { return stop_; });
+        wake_.wait_for(lock, at_once_ ? SteadyTime::duration(kNap) : kPatience, [this] { return stop_; });
       if (stop_) return;
     }
     if (!head_is_due()) continue;
@@ -251,6 +252,8 @@ WorkPtr NodeEngine::launch(NodeOperation operation, std::int64_t bytes, std::int
   state_->launch(work, std::move(operation));
   return work;
 }
+
+void NodeEngine::run_at_once(bool at_once) { state_->run_at_once(at_once); }
 
 void NodeEngine::rethrow_failure() { state_->rethrow_failure(); }
 

@@ -26,6 +26,8 @@ class NodeEngine {
   WorkPtr launch(NodeOperation operation, std::int64_t bytes, std::int64_t sequence, int peer);
   void rethrow_failure();
   NodeMemory& memory();
+  // Whether the engine's thread runs operations as soon as it can, in place of whoever waits.
+  void run_at_once(bool at_once);
 
  private:
   class State;  // shared with the Works, which may outlive the engine

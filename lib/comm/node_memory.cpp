@@ -48,7 +48,7 @@ at::Tensor NodeMemory::allocate_common(std::int64_t elements, const at::TensorOp
 NodeMemory::Location NodeMemory::find(const at::Tensor& tensor) const {
   const std::byte* const data = data_of(tensor);
   const std::lock_guard lock(mutex_);
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+  for (std::size_t b = blocks_.size(); b-- > 0;) {  // those that have been freed lie in front
     const std::shared_ptr<SharedBlock> block = blocks_[b].lock();
     if (!block || data < block->part(ranks_.rank)) continue;
     const std::int64_t offset = data - block->part(ranks_.rank);

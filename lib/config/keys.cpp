@@ -205,6 +205,12 @@ std::vector<Key> optimizer_keys() {
   };
 }
 
+Codec<std::optional<Overlap>> overlap() {
+  auto codec = auto_or(one_of<Overlap>());
+  codec.allowed = "auto, true, false or thread";
+  return codec;
+}
+
 std::vector<Key> parallel_keys() {
   return {
       LOCKSTEP_KEY(parallel.device, one_of<DeviceKind>(),
@@ -224,11 +230,17 @@ std::vector<Key> parallel_keys() {
                    "train_ddp: how ranks share a step; parameter_server: as in nn.DataParallel, rank 0 "
                    "has the batch, the loss and the optimizer, sends out parameters and collects "
                    "gradients"),
-      LOCKSTEP_KEY(parallel.overlap, boolean(),
-                   "all-reduce each bucket as soon as it is full, during the backward pass"),
+      LOCKSTEP_KEY(
+          parallel.overlap, overlap(),
+          "true: all-reduce each bucket as soon as it is full, during the backward pass; false: after it; "
+          "thread: as true, and over shm a thread does it, which takes a core; auto, train_ddp: try them in "
+          "the first steps and go on with the fastest"),
       LOCKSTEP_KEY(parallel.sync_batchnorm, boolean(),
                    "batch normalisation over the global batch instead of each rank's share"),
-      LOCKSTEP_KEY(parallel.bucket_mb, real(from_to(kLeastMiB, kMostMiB)), "size of a gradient bucket, MiB"),
+      LOCKSTEP_KEY(
+          parallel.bucket_mb, auto_or(real(from_to(kLeastMiB, kMostMiB))),
+          "size of a gradient bucket, MiB; auto, train_ddp: try 5, 25 and 100 in the first steps and "
+          "go on with the fastest"),
       LOCKSTEP_KEY(parallel.first_bucket_mb, real(from_to(kLeastMiB, kMostMiB)),
                    "size of the first bucket to become ready, MiB; at most bucket_mb"),
       LOCKSTEP_KEY(

@@ -13,6 +13,7 @@
 #include "base/backend_kind.hpp"
 #include "base/names.hpp"
 #include "base/pipeline_schedule.hpp"
+#include "base/reduction.hpp"
 
 namespace lockstep {
 
@@ -139,9 +140,10 @@ struct RunConfig {
     BackendKind backend = BackendKind::automatic;
     std::optional<int> threads;  // per rank; empty: cores of the node / ranks on it
     Algorithm algorithm = Algorithm::all_reduce;
-    bool overlap = true;
+    // Of reducing gradients, each empty where the first steps are to show which is fastest.
+    std::optional<Overlap> overlap = Overlap::during;
+    std::optional<double> bucket_mb = 25;
     bool sync_batchnorm = false;
-    double bucket_mb = 25;
     double first_bucket_mb = 1;
     ReduceDtype reduce_dtype = ReduceDtype::fp32;
     SparseGradients sparse_gradients = SparseGradients::automatic;
@@ -154,6 +156,8 @@ struct RunConfig {
     std::optional<int> chunks;         // of the model, a stage; empty: 1, with interleaved 2
     Partition partition;
     Link link;
+
+    bool tries_reductions() const { return !overlap || !bucket_mb; }
   } parallel;
 
   struct Measure {

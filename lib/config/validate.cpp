@@ -56,9 +56,9 @@ void check_steps(const RunConfig& c) {
 
 void check_parallel(const RunConfig& c) {
   const RunConfig::Parallel& p = c.parallel;
-  if (p.first_bucket_mb > p.bucket_mb)
+  if (p.bucket_mb && p.first_bucket_mb > *p.bucket_mb)
     throw input_error("{} is {}, more than parallel.bucket_mb, {}; make it at most that",
-                      c.place("parallel.first_bucket_mb"), p.first_bucket_mb, p.bucket_mb);
+                      c.place("parallel.first_bucket_mb"), p.first_bucket_mb, *p.bucket_mb);
   if (p.backend == BackendKind::nccl && p.device == DeviceKind::cpu)
     throw input_error(
         "{} is nccl, which moves data between GPUs, but parallel.device is cpu; take the backend mpi",
@@ -106,6 +106,10 @@ void check_ablation(const RunConfig& c) {
       throw input_error(
           "{} leaves parts of the training out, so there is nothing to save; set checkpoint.{} to {}",
           c.place("parallel.ablation"), key, off);
+  if (c.parallel.tries_reductions())
+    throw input_error(
+        "{}: with parallel.ablation nothing is tried; give the value that the run with the whole step has chosen",
+        c.place(c.parallel.overlap ? "parallel.bucket_mb" : "parallel.overlap"));
   if (c.parallel.sync_batchnorm)
     throw input_error(
         "{} is about gradients alone, and parallel.sync_batchnorm communicates in the forward "

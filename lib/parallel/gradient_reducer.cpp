@@ -198,14 +198,6 @@ std::vector<std::size_t> agree_on_order(std::vector<std::size_t> seen, std::size
   return {first, first + order.numel()};
 }
 
-std::vector<std::size_t> GradientReducer::learnt_order() const {
-  std::vector<std::size_t> order;
-  if (learning_order_) return order;
-  for (const BucketPlan::Bucket& bucket : buckets_->plan().buckets)
-    for (const BucketPlan::Slot& slot : bucket.slots) order.push_back(slot.parameter);
-  return order;
-}
-
 void GradientReducer::expect_order(const std::vector<std::size_t>& order) {
   ready_order_.clear();
   const std::vector<std::size_t> all = reverse_order(buckets_->parameters().size());
@@ -215,14 +207,26 @@ void GradientReducer::expect_order(const std::vector<std::size_t>& order) {
 bool GradientReducer::rebuild() {
   if (!learning_order_) return false;
   learning_order_ = false;
-  const std::vector<std::size_t> order =
+  learnt_order_ =
       agree_on_order(ready_order_, buckets_->parameters().size(), buckets_->values().front().device(),
                      communicates_ ? &communicator_ : nullptr);
-  if (order == reverse_order(order.size())) return false;
+  if (learnt_order_ == reverse_order(learnt_order_.size())) return false;
+  lay_out(learnt_order_);
+  return true;
+}
+
+bool GradientReducer::reduce_as(bool overlap, const BucketSizes& sizes) {
+  options_.overlap = overlap;
+  if (options_.bucket_sizes == sizes) return false;
+  options_.bucket_sizes = sizes;
+  lay_out(learning_order_ ? reverse_order(buckets_->parameters().size()) : learnt_order_);
+  return true;
+}
+
+void GradientReducer::lay_out(const std::vector<std::size_t>& order) {
   buckets_->relayout(plan_buckets(shapes_of(buckets_->parameters()), order, options_.bucket_sizes));
   prepare_wire_buffers();
   reset_step();
-  return true;
 }
 
 }  // namespace lockstep

@@ -62,8 +62,13 @@ class GradientReducer {
   // Returns whether the layout changed; the caller then lays its optimizer state out likewise.
   bool rebuild();
 
+  // Collective, between steps: from now on buckets of these sizes, launched from hooks (overlap) or after the
+  // backward pass. Returns whether the layout changed, as rebuild() does.
+  bool reduce_as(bool overlap, const BucketSizes& sizes);
+  const BucketSizes& bucket_sizes() const { return options_.bucket_sizes; }
+
   // The learnt order in which the buckets are laid out; empty until it is known.
-  std::vector<std::size_t> learnt_order() const;
+  const std::vector<std::size_t>& learnt_order() const { return learnt_order_; }
   // Before the first step: the order that an earlier run has learnt, which rebuild() uses at once. Ignored if
   // it is not a permutation of the parameters.
   void expect_order(const std::vector<std::size_t>& order);
@@ -93,6 +98,7 @@ class GradientReducer {
   void adopt(std::size_t parameter);
   void gather(std::size_t bucket);
   void reset_step();
+  void lay_out(const std::vector<std::size_t>& order);
   void prepare_wire_buffers();
 
   Communicator& communicator_;
@@ -104,7 +110,7 @@ class GradientReducer {
   bool communicates_;
   bool synchronising_ = true;
   bool learning_order_ = true;
-  std::vector<std::size_t> ready_order_;
+  std::vector<std::size_t> ready_order_, learnt_order_;
   BucketLaunch order_;
   std::vector<bool> ready_;          // by parameter, this backward pass
   std::vector<WorkPtr> works_;       // by bucket

@@ -35,6 +35,7 @@ struct BucketPlan {
 struct BucketSizes {
   double first_mb = 1;   // MiB; the first bucket is small, so that communication starts early
   double other_mb = 25;  // MiB
+  bool operator==(const BucketSizes&) const = default;
 };
 
 // Fills buckets greedily in ready order (a permutation of the parameters' indices), one at a time of each

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/reduction.hpp"
 #include "results/measure.hpp"
 #include "results/step_columns.hpp"
 
@@ -78,6 +79,15 @@ struct AuditRow {
 // What each rank holds of the model for training, in bytes; activations are not known.
 struct MemoryTable {
   std::vector<std::int64_t> parameters, gradients, optimizer;  // [ranks], or empty: not recorded
+};
+
+// How gradients are reduced where that was left to the run (parallel.overlap or parallel.bucket_mb auto).
+struct ReductionTable {
+  Reduction chosen;
+  std::string reason;      // why this way
+  std::int64_t steps = 0;  // the first so many of the run were used up by trying
+  std::vector<Reduction> tried = {};
+  std::vector<double> seconds = {};  // by what was tried: the median step of the slowest rank
 };
 
 // A rank's GPU at the start. NaN: not known.
@@ -161,6 +171,7 @@ struct RunData {
   CommTable comm;
   StageTable stages;
   BucketTable buckets;
+  std::optional<ReductionTable> reduction;  // none: nothing was left to the run
   MemoryTable memory;
   std::string metric;  // what validation_metric and test_metric are: "accuracy"
   bool higher_is_better = true;

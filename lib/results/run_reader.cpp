@@ -12,6 +12,8 @@ namespace lockstep {
 
 namespace {
 
+constexpr double kMostBucketMb = 1e9;  // more than parallel.bucket_mb takes
+
 class Reader : public FileReader {
  public:
   using FileReader::FileReader;
@@ -27,6 +29,7 @@ class Reader : public FileReader {
     read_stages(run);
     read_buckets(run);
     read_memory(run);
+    read_reduction(run);
     read_facts(run);
     read_epochs(run);
     read_audit(run);
@@ -128,6 +131,38 @@ class Reader : public FileReader {
       run.memory.*c.member = read_column<std::int64_t>(c.path, ranks);
       require_counts(c.path, run.memory.*c.member);
     }
+  }
+
+  double reduction_number(const char* name, double most) {
+    const double value = required_number("/reduction", name);
+    if (!(value >= 0 && value <= most)) in_.fail(fmt::format("/reduction@{}", name), "is out of range");
+    return value;
+  }
+
+  Overlap overlap_called(const std::string& name, const std::string& path) const {
+    const auto known = named<Overlap>(name);
+    if (!known) in_.fail(path, fmt::format("has an unknown way, '{}'", name));
+    return *known;
+  }
+
+  void read_reduction(RunData& run) {
+    if (!in_.has("/reduction")) return;
+    ReductionTable& reduction = run.reduction.emplace();
+    reduction.chosen = {
+        overlap_called(required_text("/reduction", "chosen_overlap"), "/reduction@chosen_overlap"),
+        reduction_number("chosen_bucket_mb", kMostBucketMb)};
+    reduction.reason = required_text("/reduction", "reason");
+    reduction.steps = static_cast<std::int64_t>(reduction_number("steps", static_cast<double>(kMostCounted)));
+    if (!in_.has("/reduction/seconds")) return;
+    Extent extent;
+    reduction.seconds = in_.read<double>("/reduction/seconds", 1, extent);
+    const auto bucket_mb = read_column<double>("/reduction/bucket_mb", reduction.seconds.size());
+    require_finite("/reduction/bucket_mb", bucket_mb);
+    const std::vector<std::string> overlaps = in_.read_strings("/reduction/overlap");
+    if (overlaps.size() != bucket_mb.size())
+      in_.fail("/reduction/overlap", "has another length than its neighbours");
+    for (std::size_t i = 0; i < overlaps.size(); ++i)
+      reduction.tried.push_back({overlap_called(overlaps[i], "/reduction/overlap"), bucket_mb[i]});
   }
 
   void read_epochs(RunData& run) {

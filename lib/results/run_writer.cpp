@@ -35,6 +35,7 @@ struct RunWriter::Impl {
     write_environment(file, start.ranks, start.fingerprint, start.environment);
     write_buckets(start.buckets);
     write_memory(start.memory);
+    if (start.reduction) write_reduction(*start.reduction);
     file.flush();
   }
 
@@ -108,6 +109,25 @@ struct RunWriter::Impl {
     file.remove("/memory");
     for (const auto& c : kMemoryBytes)
       if (const auto& bytes = memory.*c.member; !bytes.empty()) file.write(c.path, bytes, {bytes.size()});
+  }
+
+  void write_reduction(const ReductionTable& reduction) {
+    file.remove("/reduction");
+    file.attribute("/reduction", "chosen_overlap", std::string(name_of(reduction.chosen.overlap)));
+    file.attribute("/reduction", "chosen_bucket_mb", reduction.chosen.bucket_mb);
+    file.attribute("/reduction", "reason", reduction.reason);
+    file.attribute("/reduction", "steps", reduction.steps);
+    if (reduction.tried.empty()) return;
+    std::vector<std::string> overlap;
+    std::vector<double> bucket_mb;
+    for (const Reduction& way : reduction.tried) {
+      overlap.emplace_back(name_of(way.overlap));
+      bucket_mb.push_back(way.bucket_mb);
+    }
+    const Extent extent{reduction.tried.size()};
+    file.write("/reduction/overlap", overlap, extent);
+    file.write("/reduction/bucket_mb", bucket_mb, extent);
+    file.write("/reduction/seconds", reduction.seconds, extent);
   }
 
   void append_steps(const StepTable& steps) {
@@ -284,6 +304,13 @@ void RunWriter::set_buckets(const BucketTable& buckets) {
 void RunWriter::set_memory(const MemoryTable& memory) {
   impl_->change([&] {
     impl_->write_memory(memory);
+    impl_->file.flush();
+  });
+}
+
+void RunWriter::set_reduction(const ReductionTable& reduction) {
+  impl_->change([&] {
+    impl_->write_reduction(reduction);
     impl_->file.flush();
   });
 }

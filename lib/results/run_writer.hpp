@@ -24,6 +24,7 @@ class RunWriter {
   // error as its reason; and do nothing once the file is finished.
   void set_buckets(const BucketTable& buckets);
   void set_memory(const MemoryTable& memory);
+  void set_reduction(const ReductionTable& reduction);
   void set_recorder_overhead(double share);
   void set_backend_remark(const std::string& text);   // Communicator::remark, where there is one
   void set_cuda_graph(const std::string& text);       // "captured", or why no step is

@@ -138,6 +138,17 @@ constexpr SchemaEntry kSchema[] = {
     {"/buckets/parameters", "[buckets]", "i8", "1", "parameter tensors in it", false},
     {"/buckets/first_parameter", "[buckets]", "string", "1", "the one expected to be ready first", false},
 
+    {"/reduction@chosen_overlap", "", "string", "1",
+     "true, false or thread: what parallel.overlap came to, if it or parallel.bucket_mb is auto", false},
+    {"/reduction@chosen_bucket_mb", "", "f8", "MiB", "likewise: size of a gradient bucket", false},
+    {"/reduction@reason", "", "string", "1", "why this way", false},
+    {"/reduction@steps", "", "i8", "1",
+     "steps at the start of the run that trying used up, left out of the statistics; 0: nothing was tried",
+     false},
+    {"/reduction/overlap", "[tried]", "string", "1", "true, false or thread: a way that was tried", false},
+    {"/reduction/bucket_mb", "[tried]", "f8", "MiB", "size of its gradient buckets", false},
+    {"/reduction/seconds", "[tried]", "f8", "s", "its median step on the slowest rank", false},
+
     {"/epochs/train_loss", "[epochs]", "f8", "1", "mean over the samples of the epoch", false},
     {"/epochs/validation_loss", "[epochs]", "f8", "1", "mean over the validation split; NaN: no such split",
      false},

@@ -143,6 +143,14 @@ void StepRecorder::exclude_gap() {
   gaps_.push_back(marks_.size() - 1);
 }
 
+double StepRecorder::time_step() {
+  exclude_gap();
+  settle();
+  const auto first =
+      std::find_if(marks_.rbegin(), marks_.rend(), [](const Mark& mark) { return mark.begins_step; });
+  return seconds_between(first->time, marks_.back().time);
+}
+
 std::vector<StepSpans> StepRecorder::take_epoch() {
   close_step();
   settle();

@@ -92,6 +92,8 @@ class StepRecorder {
 
   // After end_step: what follows, until the next begin_step, belongs to no step (bucket rebuild).
   void exclude_gap();
+  // The same, and how long the step before it took, in seconds; blocks until a device has come to its end.
+  double time_step();
   // Marks in this epoch that cost something: events, or on the CPU readings of the clock; and those of
   // replayed steps.
   struct Counts {

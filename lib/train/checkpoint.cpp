@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -24,6 +25,7 @@ constexpr const char* kArchiveExtension = ".pt";  // of earlier versions
 // The first has neither the ranks' state nor checkpoints within an epoch.
 constexpr std::string_view kFormats[] = {"1", "2"};
 constexpr std::string_view kSettingKey = "config:";  // and the setting's key
+constexpr const char *kOverlapKey = "chosen_overlap", *kBucketKey = "chosen_bucket_mb";
 constexpr std::string_view kReasonKey = "invalid:";  // and a number, from 0
 // Tensors that are not of model and optimizer.
 constexpr std::string_view kBeside[] = {"rank/", "epoch/"};
@@ -59,6 +61,13 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || error != std::errc() || end != text.data() + text.size() || number < 0) return {};
   return number;
+}
+
+std::optional<double> positive_number(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return std::isfinite(number) && number > 0 ? std::optional(number) : std::nullopt;
 }
 
 // Whole epochs, and steps where it lies within one.
@@ -123,6 +132,10 @@ TensorTexts texts_of(const CheckpointFacts& facts) {
                        {"mode", facts.mode},
                        {"ranks", std::to_string(facts.ranks)},
                        {"order_learnt", facts.order_learnt ? "1" : "0"}};
+  if (facts.reduction) {
+    texts[kOverlapKey] = name_of(facts.reduction->overlap);
+    texts[kBucketKey] = fmt::format("{}", facts.reduction->bucket_mb);
+  }
   for (std::size_t i = 0; i < facts.invalid_reasons.size(); ++i)
     texts[fmt::format("{}{:06}", kReasonKey, i)] = plain_text(facts.invalid_reasons[i]);
   for (const auto& [key, value] : facts.settings) texts[std::string(kSettingKey) + key] = value;
@@ -138,13 +151,22 @@ class Texts {
     if (found == texts_.end()) throw DamagedTensorFile(file_.path(), fmt::format("it has no '{}'", key));
     return found->second;
   }
-  std::int64_t count(const char* key) const {
-    const auto number = whole_number(text(key));
-    if (!number) throw DamagedTensorFile(file_.path(), fmt::format("its '{}' is not a number", key));
-    return *number;
+  bool has(const char* key) const { return texts_.contains(key); }
+  std::int64_t count(const char* key) const { return known(key, whole_number(text(key)), "a number"); }
+  double positive(const char* key) const {
+    return known(key, positive_number(text(key)), "a number above 0");
+  }
+  Overlap overlap(const char* key) const {
+    return known(key, lockstep::named<Overlap>(text(key)), "a known way");
   }
 
  private:
+  template <typename T>
+  T known(const char* key, std::optional<T> value, const char* what) const {
+    if (!value) throw DamagedTensorFile(file_.path(), fmt::format("its '{}' is not {}", key, what));
+    return *value;
+  }
+
   const TensorFile& file_;
   const TensorTexts& texts_;
 };
@@ -168,6 +190,8 @@ CheckpointFacts facts_of(const TensorFile& file) {
     facts.ranks = texts.count("ranks");
     facts.order_learnt = texts.count("order_learnt") != 0;
   }
+  if (texts.has(kOverlapKey))
+    facts.reduction = {.overlap = texts.overlap(kOverlapKey), .bucket_mb = texts.positive(kBucketKey)};
   for (const auto& [key, value] : file.header().texts) {
     if (key.starts_with(kSettingKey)) facts.settings[key.substr(kSettingKey.size())] = value;
     if (key.starts_with(kReasonKey)) facts.invalid_reasons.push_back(value);

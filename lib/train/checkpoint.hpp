@@ -10,11 +10,13 @@
 #include <cstring>
 #include <list>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/reduction.hpp"
 #include "models/model.hpp"
 #include "tensors/tensor_file.hpp"
 #include "train/flat_optimizer.hpp"
@@ -36,6 +38,7 @@ struct CheckpointFacts {
   std::string mode = {};  // of the run that wrote it; empty: of an earlier version, without the ranks' state
   std::int64_t ranks = 0;
   bool order_learnt = false;                      // its ranks say how their buckets were laid out
+  std::optional<Reduction> reduction = {};        // that its ranks have chosen by trial
   std::vector<std::string> invalid_reasons = {};  // why the training so far is not valid
   std::map<std::string, std::string> settings;    // resolved, by dotted key: those that --resume compares
 };

@@ -30,10 +30,14 @@ std::string describe_model(const ModelFacts& facts) {
 
 std::string describe_buckets(const Setup& setup) {
   const std::vector<NamedParameter> parameters = reduced_parameters(*setup.model, setup.config);
-  const RunConfig::Parallel& parallel = setup.config.parallel;
-  const BucketPlan plan = plan_buckets(shapes_of(parameters), reverse_order(parameters.size()),
-                                       {parallel.first_bucket_mb, parallel.bucket_mb});
+  const std::vector<ParameterShape> shapes = shapes_of(parameters);
+  const BucketPlan plan =
+      plan_buckets(shapes, reverse_order(parameters.size()), reducer_options(setup.config).bucket_sizes);
   std::string text = "buckets (by the assumed order; the first step shows the real one):\n";
+  if (!setup.config.parallel.bucket_mb)
+    text += fmt::format(
+        "  other sizes are tried in the first steps (parallel.bucket_mb auto); these are of {:g} MiB\n",
+        asked_reduction(setup.config).usual().bucket_mb);
   for (std::size_t b = 0; b < plan.buckets.size(); ++b)
     text += fmt::format("  {:>3}: {:>3} gradients, {:>9.3f} MiB, from {}\n", b, plan.buckets[b].slots.size(),
                         static_cast<double>(plan.buckets[b].elements) * sizeof(float) / kMiB,

@@ -123,7 +123,7 @@ class ParameterServerStrategy final : public Strategy {
   static FlatBuckets make_buckets(const Model& model, const RunConfig& config) {
     std::vector<NamedParameter> parameters = trainable_parameters(model);
     BucketPlan plan = plan_buckets(shapes_of(parameters), reverse_order(parameters.size()),
-                                   {config.parallel.first_bucket_mb, config.parallel.bucket_mb});
+                                   reducer_options(config).bucket_sizes);
     return {std::move(parameters), std::move(plan)};
   }
 

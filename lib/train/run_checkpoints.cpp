@@ -147,6 +147,7 @@ void RunCheckpoints::write(CheckpointTensors tensors, const CheckpointMoment& mo
   facts.ranks = world_.size();
   facts.order_learnt = !strategy_.learnt_order().empty();
   facts.invalid_reasons = *moment.invalid_reasons;
+  facts.reduction = moment.reduction;
   const double pause = seconds_between(moment.since, steady_now());
   writing_ = std::async(std::launch::async, [tensors = std::move(tensors), facts = std::move(facts), pause,
                                              keep = setup_.config.checkpoint.keep,

@@ -27,6 +27,7 @@ struct CheckpointMoment {
   const UnfinishedEpoch* epoch = nullptr;  // EpochBook's
   const WorkAudit* audit = nullptr;        // what this rank has done of the epoch
   const std::vector<std::string>* invalid_reasons = nullptr;  // of the training so far
+  std::optional<Reduction> reduction = {};                    // that has been chosen by trial
 };
 
 class RunCheckpoints {

@@ -144,6 +144,15 @@ Sharding resolved_sharding(const Setup& setup) {
   return free ? Sharding::optimizer : Sharding::none;
 }
 
+void check_reduction(const RunConfig& config, Mode mode) {
+  if (!config.parallel.tries_reductions()) return;
+  const bool sizes = !config.parallel.bucket_mb, split = splits_model(mode);
+  if (split || (sizes && config.parallel.algorithm != Algorithm::all_reduce))
+    throw input_error("{} is auto, but {} tries nothing out; set it to {}",
+                      config.place(sizes ? "parallel.bucket_mb" : "parallel.overlap"),
+                      split ? "train_mp" : "parameter_server", sizes ? "a number" : "true, false or thread");
+}
+
 void check_ablation(const RunConfig& config, Mode mode) {
   if (config.parallel.ablation == Ablation::none) return;
   if (mode == Mode::data_parallel && config.parallel.algorithm == Algorithm::all_reduce) return;
@@ -245,11 +254,12 @@ Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   check_split(c, mode, ranks);
   check_algorithm(c, mode);
   check_ablation(c, mode);
+  check_reduction(c, mode);
   check_sharding(c, mode);
   const bool parameter_server = c.parallel.algorithm == Algorithm::parameter_server;
   if (parameter_server) {
     setup.mode = Mode::parameter_server;
-    setup.config.parallel.overlap = false;  // nothing does, and the run file says so
+    setup.config.parallel.overlap = Overlap::after;  // nothing does, and the run file says so
   }
   setup.hyper = resolved_hyper_parameters(c.model);
   check_threads(c);
@@ -297,6 +307,7 @@ Setup make_setup(RunConfig config, Mode mode, World& world) {
   else
     setup.communicator = communicators_of(setup)(world);
   setup.config.parallel.shard = resolved_sharding(setup);
+  setup.communicator->use_thread(c.parallel.overlap == Overlap::thread);
   check_cuda_graph(setup);
   setup.model->to(setup.device);
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.

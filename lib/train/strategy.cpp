@@ -83,10 +83,11 @@ class ReplicatedStrategy : public Strategy {
   }
   void abandon_step() override { reducer_.abandon(); }
   bool communicates() const override { return reducer_.communicates(); }
-  bool rebuild_buckets() override {
-    if (!reducer_.rebuild()) return false;
-    if (shards_) shards_->adopt_layout();
-    return true;
+  bool rebuild_buckets() override { return adopt_layout(reducer_.rebuild()); }
+  bool reduce_as(const Reduction& reduction) override {
+    communicator_.use_thread(reduction.overlap == Overlap::thread);
+    return adopt_layout(reducer_.reduce_as(reduction.overlap != Overlap::after,
+                                           {reducer_.bucket_sizes().first_mb, reduction.bucket_mb}));
   }
   std::vector<std::size_t> learnt_order() const override { return reducer_.learnt_order(); }
   void expect_order(const std::vector<std::size_t>& order) override { reducer_.expect_order(order); }
@@ -99,6 +100,11 @@ class ReplicatedStrategy : public Strategy {
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
 
  private:
+  bool adopt_layout(bool changed) {
+    if (changed && shards_) shards_->adopt_layout();
+    return changed;
+  }
+
   std::shared_ptr<Model> model_;
   Communicator& communicator_;
   bool bf16_;
@@ -110,10 +116,15 @@ class ReplicatedStrategy : public Strategy {
 
 }  // namespace
 
+AskedReduction asked_reduction(const RunConfig& config) {
+  return {config.parallel.overlap, config.parallel.bucket_mb, config.parallel.first_bucket_mb};
+}
+
 ReducerOptions reducer_options(const RunConfig& config) {
   ReducerOptions options;
-  options.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb};
-  options.overlap = config.parallel.overlap;
+  const Reduction usual = asked_reduction(config).usual();
+  options.bucket_sizes = {config.parallel.first_bucket_mb, usual.bucket_mb};
+  options.overlap = usual.overlap != Overlap::after;
   options.reduce_dtype = wire_dtype(config.parallel.reduce_dtype);
   options.communicate = config.parallel.ablation != Ablation::no_comm;
   options.average = false;  // a loss share is already part of the global mean

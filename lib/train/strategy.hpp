@@ -12,6 +12,7 @@
 #include "models/model.hpp"
 #include "parallel/gradient_reducer.hpp"
 #include "parallel/parameter_shards.hpp"
+#include "plan/reduction_choice.hpp"
 #include "tasks/task.hpp"
 #include "timing/recorder.hpp"
 
@@ -65,6 +66,8 @@ class Strategy {
   virtual void abandon_step() {}
   // Collective, between steps. Whether parameters and gradients lie elsewhere now.
   virtual bool rebuild_buckets() = 0;
+  // Collective, between steps, of those that can: another way of reducing gradients. Returns as rebuild_buckets().
+  virtual bool reduce_as(const Reduction& reduction) { return static_cast<void>(reduction), false; }
   // As GradientReducer has them: of those that reduce while backward goes on.
   virtual std::vector<std::size_t> learnt_order() const { return {}; }
   virtual void expect_order(const std::vector<std::size_t>& order) { static_cast<void>(order); }
@@ -82,6 +85,7 @@ class Strategy {
 };
 
 // What the configuration says of reducing gradients, and whose.
+AskedReduction asked_reduction(const RunConfig& config);
 ReducerOptions reducer_options(const RunConfig& config);
 std::vector<NamedParameter> reduced_parameters(const Model& model, const RunConfig& config);
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "launch/flight_recorder.hpp"
 #include "train/learning_rate_schedule.hpp"
+#include "train/resume.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
 #include "train/replay_marks.hpp"
@@ -63,6 +64,7 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
       strategy_(make_strategy(setup, &log_)),
       recorder_(world, log_, origin, recorded_steps(setup, *strategy_)),
       optimizer_(setup.config.training.optimizer, strategy_->buckets(), strategy_->shards()),
+      reduction_(setup, world, *strategy_, optimizer_, recorder_.phases()),
       audit_(setup.data.train->size()),
       capture_(setup, world, recorder_.phases(), &log_),
       step_(setup.config, setup.device, *strategy_, *task_, optimizer_, recorder_.phases(), audit_,
@@ -73,9 +75,12 @@ Trainer::Trainer(Setup& setup, World& world, SteadyTime origin, std::string run)
 
 void Trainer::resume(const Checkpoint& checkpoint) {
   checkpoints_.load(checkpoint);
+  const CheckpointFacts& facts = checkpoint.facts();
+  if (facts.reduction && same_ranks(checkpoint, setup_, world_.size()))
+    reduction_.take_over(*facts.reduction);
   before_ = unfinished_epoch(checkpoint, setup_.data.train->size());
-  book_.inherit(checkpoint.facts().invalid_reasons);
-  first_step_ = steps_done_ = checkpoint.facts().steps_done;
+  book_.inherit(facts.invalid_reasons);
+  first_step_ = steps_done_ = facts.steps_done;
 }
 
 void Trainer::record_to(const RunOutput& output) {
@@ -86,6 +91,7 @@ void Trainer::record_to(const RunOutput& output) {
 TrainingResult Trainer::run() {
   record_memory();
   checkpoints_.begin(steps_done_, output_);
+  reduction_.begin(setup_.total_steps - steps_done_, output_);
   while (steps_done_ < setup_.total_steps && checkpoints_.interruption().empty()) {
     const std::int64_t epoch = steps_done_ / setup_.batches.steps_per_epoch();
     if (epoch != epoch_) begin_epoch(epoch);
@@ -143,7 +149,8 @@ void Trainer::save_checkpoint_if_due() {
                             .since = part_ended_,
                             .epoch = &book_.unfinished(),
                             .audit = &audit_,
-                            .invalid_reasons = &book_.result().invalid_reasons});
+                            .invalid_reasons = &book_.result().invalid_reasons,
+                            .reduction = reduction_.chosen()});
 }
 
 void Trainer::run_steps(std::int64_t steps) {
@@ -163,7 +170,8 @@ void Trainer::run_steps(std::int64_t steps) {
     require_finite_losses();
     if (output_.exists()) show_progress(step);
     if (first) adopt_rebuilt_buckets();
-    if (step_.may_capture() && step + 1 < steps) capture_.capture(step_);
+    reduction_.after_step();
+    if (step_.may_capture() && step + 1 < steps && !reduction_.running()) capture_.capture(step_);
   }
 }
 

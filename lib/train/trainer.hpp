@@ -15,6 +15,7 @@
 #include "train/checkpoint.hpp"
 #include "train/epoch_book.hpp"
 #include "train/flat_optimizer.hpp"
+#include "train/reduction_trial.hpp"
 #include "train/run_checkpoints.hpp"
 #include "train/setup.hpp"
 #include "train/step_capture.hpp"
@@ -38,6 +39,8 @@ class Trainer {
 
   // Collective. All epochs. Throws when a loss is not finite, or anything fails.
   TrainingResult run();
+  // How gradients are reduced, where that was left to the first steps; empty: it was not, or they have not shown it.
+  const std::optional<Reduction>& chosen_reduction() const { return reduction_.chosen(); }
 
  private:
   std::int64_t end_of(std::int64_t epoch) const;  // steps done then
@@ -67,6 +70,7 @@ class Trainer {
   std::unique_ptr<Strategy> strategy_;
   RankRecorder recorder_;
   FlatOptimizer optimizer_;
+  ReductionTrial reduction_;
   WorkAudit audit_;
   StepCapture capture_;
   TrainingStep step_;

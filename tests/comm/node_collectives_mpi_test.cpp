@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -141,6 +142,26 @@ TEST_CASE("an operation ends though a rank waits for something else") {
   if (comm->rank() == 1) comm->send(note, 0)->wait();
   REQUIRE(x[kCount - 1].item<float>() == static_cast<float>(comm->size()));
   comm->barrier()->wait();
+}
+
+TEST_CASE("a thread that is given a core runs operations at once, another one when they have waited long") {
+  const auto comm = make_test_communicator();
+  if (comm->size() == 1 || !one_node()) return;
+  const at::Tensor bucket = comm->allocate(kCount, at::kFloat);
+  for (const bool at_once : {true, false, true}) {
+    comm->use_thread(at_once);
+    std::vector<double> waited;  // seconds until an operation began, while the caller was busy
+    for (int repetition = 0; repetition < 11; ++repetition) {
+      comm->barrier()->wait();
+      const WorkPtr work = comm->all_reduce(bucket);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      work->wait();
+      waited.push_back(seconds_between(work->times().ready, work->times().start));
+    }
+    std::nth_element(waited.begin(), waited.begin() + 5, waited.end());
+    CAPTURE(at_once, waited[5]);
+    CHECK((waited[5] < 4e-3) == at_once);
+  }
 }
 
 TEST_CASE("ranks that do not do the same are told, and do not wait for ever") {

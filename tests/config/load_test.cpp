@@ -55,7 +55,7 @@ checkpoint: {every_epochs: 1, keep: 2}
   CHECK(c.parallel.device == DeviceKind::cpu);
   CHECK(c.parallel.backend == BackendKind::mpi);
   CHECK(c.parallel.threads == 2);
-  CHECK_FALSE(c.parallel.overlap);
+  CHECK(c.parallel.overlap == Overlap::after);
   CHECK(c.parallel.reduce_dtype == ReduceDtype::bf16);
   CHECK(c.parallel.bucket_mb == 0.5);
   CHECK(c.parallel.first_bucket_mb == 0.01);

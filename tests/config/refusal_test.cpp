@@ -182,6 +182,11 @@ TEST_CASE("steps, buckets, devices and scaling that do not go together") {
   CHECK(with("training.schedule.warmup_steps=9") == "accepted");
   CHECK(refusal(kMinimal, {"parallel.bucket_mb=0.5"}) ==
         "'parallel.first_bucket_mb' is 1, more than parallel.bucket_mb, 0.5; make it at most that");
+  CHECK(refusal(kMinimal, {"parallel.bucket_mb=auto", "parallel.first_bucket_mb=300"}) == "accepted");
+  CHECK(refusal(kMinimal, {"parallel.overlap=perhaps"}) ==
+        "--set: 'parallel.overlap' must be auto, true, false or thread, not 'perhaps'");
+  CHECK(refusal(kMinimal, {"parallel.bucket_mb=0"}) ==
+        "--set: 'parallel.bucket_mb' must be auto or a number from 1e-06 to 1000000, not '0'");
   CHECK(refusal(kMinimal, {"parallel.device=cpu", "parallel.backend=nccl"}) ==
         "--set: 'parallel.backend' is nccl, which moves data between GPUs, but parallel.device is cpu; take "
         "the "
@@ -222,6 +227,14 @@ TEST_CASE("an ablation saves nothing and measures gradients alone") {
   CHECK(refusal(kMinimal, {"parallel.ablation=no_comm", "checkpoint.every_epochs=1"}) ==
         "--set: 'parallel.ablation' leaves parts of the training out, so there is nothing to save; set "
         "checkpoint.every_epochs to 0");
+  CHECK(
+      refusal(kMinimal, {"parallel.ablation=no_comm", "parallel.overlap=auto"}) ==
+      "--set: 'parallel.overlap': with parallel.ablation nothing is tried; give the value that the run with "
+      "the whole step has chosen");
+  CHECK(
+      refusal(kMinimal, {"parallel.ablation=comm_only", "parallel.bucket_mb=auto"}) ==
+      "--set: 'parallel.bucket_mb': with parallel.ablation nothing is tried; give the value that the run with "
+      "the whole step has chosen");
   CHECK(
       refusal(kMinimal, {"parallel.ablation=comm_only", "parallel.sync_batchnorm=true"}) ==
       "--set: 'parallel.ablation' is about gradients alone, and parallel.sync_batchnorm communicates in the "

@@ -51,6 +51,10 @@ TEST_CASE("the resolved YAML reads back to the same configuration") {
   }
   const RunConfig sgd = load(kMinimal, {"training.optimizer={name: sgd, momentum: 0.9, nesterov: true}"});
   CHECK(round_trip(sgd) == flatten(sgd, {}));
+  const RunConfig open = load(kMinimal, {"parallel.overlap=auto", "parallel.bucket_mb=auto"});
+  CHECK_FALSE(open.parallel.overlap);
+  CHECK_FALSE(open.parallel.bucket_mb);
+  CHECK(round_trip(open) == flatten(open, {}));
   const RunConfig ablation = load(kMinimal, {"parallel.ablation=no_comm"});
   CHECK(round_trip(ablation) == flatten(ablation, {}));
 }

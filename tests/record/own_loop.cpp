@@ -17,8 +17,8 @@ namespace {
 // The bucket sizes, the link and the like are the configuration's.
 DistributedOptions wrapping(const RunConfig& config) {
   DistributedOptions options;
-  options.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb};
-  options.overlap = config.parallel.overlap;
+  options.bucket_sizes = {config.parallel.first_bucket_mb, config.parallel.bucket_mb.value()};
+  options.overlap = config.parallel.overlap.value() != Overlap::after;
   options.average = false;  // a loss share is already part of the global mean
   return options;
 }

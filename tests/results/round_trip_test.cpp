@@ -60,6 +60,13 @@ TEST_CASE("what is written is read back") {
   CHECK(run.comm.kind[1] == "broadcast");
   CHECK(run.comm.kind[2] == "all_reduce");
   CHECK(run.buckets.first_parameter == start.buckets.first_parameter);
+  REQUIRE(run.reduction);
+  CHECK(run.reduction->chosen == start.reduction->chosen);
+  CHECK(run.reduction->reason == "faster");
+  CHECK(run.reduction->steps == 1);
+  CHECK(run.reduction->tried == start.reduction->tried);
+  CHECK(run.reduction->seconds[0] == 2e-3);
+  CHECK(std::isnan(run.reduction->seconds[1]));
   CHECK(run.memory.parameters == start.memory.parameters);
   CHECK(run.memory.gradients == start.memory.gradients);
   CHECK(run.memory.optimizer == start.memory.optimizer);

@@ -55,6 +55,11 @@ inline RunData sample_start() {
   run.chance = 4;
   run.measures = {{.name = "bleu", .unit = "1", .about = "of greedy decoding", .splits = {Split::test}}};
   run.buckets = {{100, 200}, {1, 2}, {"b", "a"}};
+  run.reduction = {.chosen = {Overlap::after, 5},
+                   .reason = "faster",
+                   .steps = 1,
+                   .tried = {{Overlap::thread, 25}, {Overlap::after, 5}},
+                   .seconds = {2e-3, kUnknown}};
   run.memory.parameters.assign(run.ranks.size(), 300);
   run.memory.gradients.assign(run.ranks.size(), 200);
   run.memory.optimizer.assign(run.ranks.size(), 100);

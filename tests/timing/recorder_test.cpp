@@ -231,3 +231,35 @@ TEST_CASE("a mark costs less than a tenth of a millisecond") {
     return {below("a mark", cost, 1e-4)};
   });
 }
+
+TEST_CASE("the time of a step that has just ended is known, and what follows belongs to none") {
+  const SteadyTime origin = steady_now();
+  constexpr std::size_t kPhasesPerStep = 2;
+  LateTimeline timeline(StepRecorder::timeline_slots(kPhasesPerStep), origin);
+  timeline.lag = 1;
+  StepRecorder recorder(origin, kPhasesPerStep, &timeline);
+  recorder.begin_epoch(3);
+  one_step(recorder);
+  one_step(recorder);
+  CHECK(recorder.time_step() == Approx(2e-3));  // two phases of 1 ms
+  timeline.pass();
+  one_step(recorder);
+  const std::vector<StepSpans> steps = recorder.take_epoch();
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[1].whole.end - steps[1].whole.begin == Approx(2e-3));
+  CHECK(steps[2].whole.begin - steps[1].whole.end == Approx(2e-3));  // the mark of its begin, and what passed
+}
+
+TEST_CASE("on the host a step's time is that of its last mark") {
+  StepRecorder recorder(steady_now(), 2);
+  recorder.begin_epoch(2);
+  one_step(recorder);
+  recorder.begin_step();
+  recorder.enter(Phase::forward);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  recorder.end_step();
+  const double seconds = recorder.time_step();
+  CHECK(seconds >= 3e-3);
+  const std::vector<StepSpans> steps = recorder.take_epoch();
+  CHECK(steps[1].whole.end - steps[1].whole.begin == Approx(seconds));
+}

@@ -226,6 +226,7 @@ TEST_CASE("columns and facts of a checkpoint come back as they were") {
                                             .mode = "ddp",
                                             .ranks = 4,
                                             .order_learnt = true,
+                                            .reduction = Reduction{Overlap::after, 0.1},
                                             .invalid_reasons = {"one", "two"},
                                             .settings = {}},
                                            2, moved.tensors);
@@ -234,6 +235,7 @@ TEST_CASE("columns and facts of a checkpoint come back as they were") {
   CHECK(checkpoint.facts().mode == "ddp");
   CHECK(checkpoint.facts().ranks == 4);
   CHECK(checkpoint.facts().order_learnt);
+  CHECK((checkpoint.facts().reduction == Reduction{Overlap::after, 0.1}));
   CHECK(checkpoint.facts().invalid_reasons == std::vector<std::string>{"one", "two"});
   CHECK(checkpoint.column<double>("epoch/loss") == reals);
   CHECK(checkpoint.column<std::int64_t>("rank/0/bucket_order") == numbers);

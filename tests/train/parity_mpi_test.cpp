@@ -15,9 +15,9 @@ TEST_CASE("every model, with and without overlap, equals sequential training") {
   for (const Case& c : cases()) {
     RunConfig config = configure(c);
     const Reference reference(config);
-    for (const bool overlap : {true, false}) {
+    for (const Overlap overlap : {Overlap::during, Overlap::after}) {
       config.parallel.overlap = overlap;
-      check_equal(name_of(c) + (overlap ? "" : ", no overlap"), reference, train_on_all(config));
+      check_equal(name_of(c) + ", overlap " + name_of(overlap), reference, train_on_all(config));
     }
   }
 }

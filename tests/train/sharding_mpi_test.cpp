@@ -74,7 +74,7 @@ TEST_CASE(
   CHECK(difference(config) == 0);
   config.parallel.bucket_mb = config.parallel.first_bucket_mb = 1e-4;  // some too small for every rank
   CHECK(difference(config) == 0);
-  config.parallel.overlap = false;
+  config.parallel.overlap = Overlap::after;
   config.parallel.reduce_dtype = ReduceDtype::bf16;
   CHECK(difference(config) == 0);
   RunConfig rounded = short_run("transformer");

@@ -147,7 +147,7 @@ Ended train_to_file(const RunConfig& config, const Output& output, const std::st
 RunConfig within_epochs() {
   RunConfig config = short_run();
   config.training.grad_clip = 0.05;
-  config.parallel.first_bucket_mb = config.parallel.bucket_mb = 1e-3;
+  config.parallel.bucket_mb = config.parallel.first_bucket_mb = 1e-3;
   return config;
 }
 

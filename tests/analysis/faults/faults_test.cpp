@@ -172,6 +172,14 @@ const Fault kFaults[] = {
      [](Runs& r) { pace(r, "ddp", [](std::int64_t k) { return k < 120 ? 1.4 : 1.0; }); }},
     {"one launch of three takes twice as long", "outlier-launch",
      [](Runs& r) { set_pace(ddp(r), [](std::int64_t) { return 2.0; }); }},
+    {"one launch of three has chosen another way of reducing gradients", "different-reductions",
+     [](Runs& r) {
+       in_all(r, "ddp", [](RunData& run) {
+         run.settings["parallel.overlap"] = "auto";
+         run.reduction = {.chosen = {Overlap::during, 25}, .reason = "the fastest of 2 tried"};
+       });
+       ddp(r).reduction->chosen.overlap = Overlap::after;
+     }},
     {"every 20th step stalls", "stalled-steps",
      [](Runs& r) { pace(r, "ddp", [](std::int64_t k) { return k % 20 == 19 ? 20.0 : 1.0; }); }},
     {"one step of the baseline stands still for a second", "stalled-steps",
