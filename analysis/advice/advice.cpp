@@ -90,10 +90,9 @@ Advised slow_rank(const Case& c) {
           ? fmt::format("the loader of rank {}: more data.workers, faster storage", late->lateness.rank)
           : fmt::format("check rank {}: its device, its cores, other programs on them", late->lateness.rank);
   advice.gain = gain_of_mending(c, *late);
-  advice.because =
-      fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of the others {} ms",
-                  number(100 * late->lateness.share), late->lateness.rank, name_of(late->phase),
-                  milliseconds(late->seconds), milliseconds(late->others));
+  advice.because = fmt::format("{} % of all waiting is for rank {}, whose {} takes {} ms, that of {} {} ms",
+                               number(100 * late->lateness.share), late->lateness.rank, name_of(late->phase),
+                               milliseconds(late->seconds), the_others(c.ranks), milliseconds(late->others));
   return advice;
 }
 

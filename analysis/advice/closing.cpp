@@ -56,15 +56,18 @@ std::string names_of(const Groups& groups, const Analysis& analysis) {
 
 std::string it_pays(const Standing& standing, const WorkloadSummary& workload, const Analysis& analysis) {
   const GroupSummary* best = standing.best;
-  const std::string rest = standing.unknown.empty() ? ""
-                                                    : fmt::format("; not counted, because undecided: {}",
-                                                                  names_of(standing.unknown, analysis));
+  const bool all = standing.unknown.empty();
+  const std::string rest =
+      all ? "" : fmt::format(" Undecided, and possibly faster: {}.", names_of(standing.unknown, analysis));
   if (standing.first.size() == 1)
-    return fmt::format("Parallel training pays here: {} {}, {} times as fast as {}{}.", best->group->label,
-                       one_baseline(workload, analysis) ? "is the fastest" : "has the largest speedup",
+    return fmt::format("Parallel training pays here: {} {} {} times as fast as {}.{}", best->group->label,
+                       !all                               ? "is"
+                       : one_baseline(workload, analysis) ? "is the fastest,"
+                                                          : "has the largest speedup,",
                        number(speedup_of(best, analysis)), analysis.comparison(*best).baseline->label, rest);
-  return fmt::format("Parallel training pays here: the fastest {} do not differ significantly: {}{}.",
-                     standing.first.size(), names_of(standing.first, analysis), rest);
+  return fmt::format("Parallel training pays here: {} {} do not differ significantly: {}.{}",
+                     all ? "the fastest" : "these", standing.first.size(), names_of(standing.first, analysis),
+                     rest);
 }
 
 std::string labels_of(const Groups& groups) {

@@ -31,8 +31,9 @@ std::string of_bucket(const GroupSummary& group) {
   for (const BucketTimes& bucket : buckets) all += bucket.exposed;
   const auto most = std::max_element(buckets.begin(), buckets.end(),
                                      [](const auto& a, const auto& b) { return a.exposed < b.exposed; });
-  return all > 0 && most->exposed >= kOneBucket * all ? fmt::format(", most of it of bucket {}", most->bucket)
-                                                      : "";
+  return all > 0 && most->exposed >= kOneBucket * all
+             ? fmt::format(", most of it into that of bucket {}", most->bucket)
+             : "";
 }
 
 std::string reason_for(LossPart part, const GroupSummary& group) {
@@ -42,10 +43,10 @@ std::string reason_for(LossPart part, const GroupSummary& group) {
     case LossPart::optimizer:
     case LossPart::other:
       return words_for(part, group.group->any());
+    case LossPart::comm_transfer:
+      return words_for(part, group.group->any()) + of_bucket(group);
     case LossPart::compute:
       return "slower forward and backward passes";
-    case LossPart::comm_transfer:
-      return "exposed communication" + of_bucket(group);
     case LossPart::bubble:
       return "the pipeline's bubbles";
     case LossPart::comm_wait:
@@ -58,9 +59,7 @@ std::string reason_for(LossPart part, const GroupSummary& group) {
 }
 
 std::string share_in_words(double share) {
-  if (share > 0.95) return "Nearly all";
-  if (share >= 0.45 && share <= 0.55) return "Half";
-  return fmt::format("{:.0f} %", 100 * share);
+  return share > 0.95 ? "Nearly all" : fmt::format("{:.0f} %", 100 * share);
 }
 
 std::string loss_sentence(const GroupSummary& group, const WorkloadSummary& workload,
@@ -68,7 +67,7 @@ std::string loss_sentence(const GroupSummary& group, const WorkloadSummary& work
   const std::optional<Lost> lost = lost_of(group, workload, analysis);
   const LostTime::Part* part = lost ? largest_loss(*lost) : nullptr;
   if (!part) return "";
-  return fmt::format(" {} of the lost time is {}.", share_in_words(part->seconds / lost->time.total),
+  return fmt::format(" {} of the lost time goes into {}.", share_in_words(part->seconds / lost->time.total),
                      reason_for(part->part, group));
 }
 

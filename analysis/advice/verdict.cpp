@@ -54,19 +54,20 @@ std::string absolute_times(const GroupSummary& group, const GroupSummary& baseli
 }
 
 // What a late rank does that the others do not do.
-std::string fault_of(const LateRank& late) {
+std::string fault_of(const LateRank& late, std::int64_t ranks) {
   if (late.seconds <= (1 + kSameTime) * late.others) return "";
-  const std::string times = fmt::format("{} ms of a step, those of the others {} ms",
-                                        milliseconds(late.seconds), milliseconds(late.others));
+  const std::string times = fmt::format("{} ms of a step, those of {} {} ms", milliseconds(late.seconds),
+                                        the_others(ranks), milliseconds(late.others));
   if (late.phase == LossPart::data) return ", whose loader takes " + times;
   if (late.phase == LossPart::h2d) return ", whose copies to the device take " + times;
   if (late.phase == LossPart::compute) return ", whose forward and backward passes take " + times;
   if (late.phase == LossPart::optimizer) return ", whose optimizer takes " + times;
-  return fmt::format(", which spends {} ms of a step on what no phase accounts for, the others {} ms",
-                     milliseconds(late.seconds), milliseconds(late.others));
+  return fmt::format(", which spends {} ms of a step on what no phase accounts for, {} {} ms",
+                     milliseconds(late.seconds), the_others(ranks), milliseconds(late.others));
 }
 
-std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
+// own: a late rank's extra time counts as waiting for it.
+std::string reason_of(const LostTime::Part& part, const GroupSummary& group, bool own) {
   if (part.part != LossPart::comm_wait || !group.parallel.late)
     return words_for(part.part, group.group->any());
   const LateRank& late = *group.parallel.late;
@@ -75,7 +76,9 @@ std::string reason_of(const LostTime::Part& part, const GroupSummary& group) {
       if (late.role)
         return fmt::format("waiting for rank {}, the parameter server, which alone updates the parameters",
                            late.lateness.rank);
-      return fmt::format("waiting for rank {}{}", late.lateness.rank, fault_of(late));
+      return fmt::format("waiting for rank {}{}{}", late.lateness.rank,
+                         fault_of(late, group.group->any().ranks),
+                         own ? " (its own extra time included)" : "");
     case Straggler::roaming:
       return "waiting in collectives for late ranks, a different one each time";
     default:
@@ -92,11 +95,11 @@ std::string amount_of(double seconds, const LostTime& lost) {
 
 // The second reason where it is worth naming; the link always where waiting is the first.
 std::string second_reason(const std::vector<LostTime::Part>& parts, const LostTime& lost,
-                          const GroupSummary& group) {
+                          const GroupSummary& group, bool own) {
   if (parts[0].part == LossPart::comm_wait)
     return fmt::format("; the link itself costs {}", amount_of(lost.of(LossPart::comm_transfer), lost));
   if (parts[1].seconds <= kWorthNaming * lost.total) return "";
-  return fmt::format(", {} into {}", amount_of(parts[1].seconds, lost), reason_of(parts[1], group));
+  return fmt::format(", {} into {}", amount_of(parts[1].seconds, lost), reason_of(parts[1], group, own));
 }
 
 // Of the same seeds where there are such, as what is learned differs from seed to seed.
@@ -172,11 +175,10 @@ namespace {
 std::string largest_losses(const Lost& lost, const GroupSummary& group) {
   std::vector<LostTime::Part> parts = lost.time.parts;
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  const bool own = parts[0].part == LossPart::comm_wait && lost.late_rank_itself > kOwnTime * lost.time.total;
+  const bool own = lost.late_rank_itself > kOwnTime * lost.time.total;
   const std::string ideal = milliseconds(lost.ideal), total = milliseconds(lost.time.total),
                     first = amount_of(parts[0].seconds, lost.time),
-                    losses = reason_of(parts[0], group) + (own ? " (its own extra time included)" : "") +
-                             second_reason(parts, lost.time, group);
+                    losses = reason_of(parts[0], group, own) + second_reason(parts, lost.time, group, own);
   if (lost.time.has_shares())
     return fmt::format("Of the {} ms that a step takes beyond the ideal {} ms, {} goes into {}.", total,
                        ideal, first, losses);

@@ -1,5 +1,6 @@
 // Rules that look at one run, or at one run among the others.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -77,13 +78,22 @@ Detail invalid(const RunData& run, const Launch&) {
   return reasons.empty() ? "it gives no reason" : reasons;
 }
 
+std::vector<std::string> audit_faults(const AuditRow& row) {
+  std::vector<std::string> faults;
+  if (row.missing > 0) faults.push_back(fmt::format("{} rows were trained on by no rank", row.missing));
+  if (row.missing < 0)
+    faults.push_back(fmt::format("{} rows more were trained on than the epoch has", -row.missing));
+  if (row.repeated != 0)
+    faults.push_back(fmt::format("{} samples were rows that had been trained on before", row.repeated));
+  return faults;
+}
+
 Detail audit_violated(const RunData& run, const Launch&) {
   std::int64_t epoch = run.first_epoch() - 1;
   for (const AuditRow& row : run.audit) {
     ++epoch;
     if (row.missing != 0 || row.repeated != 0)
-      return fmt::format("in epoch {} no rank trained on {} rows, and {} times a row was trained on again",
-                         epoch, row.missing, row.repeated);
+      return fmt::format("in epoch {}, {}", epoch, fmt::join(audit_faults(row), ", and "));
     std::int64_t audited = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0}),
                  recorded = 0;
     for (std::size_t i = 0; i < run.steps.samples.values.size(); ++i)
@@ -164,7 +174,8 @@ Detail ranks_unlike(const RunData& run, const Launch& launch) {
   for (std::size_t r = 1; r < run.ranks.size(); ++r) {
     const RankEnvironment &first = run.ranks.front(), &other = run.ranks[r];
     if (other.threads != first.threads && !launch.on_gpu())
-      return fmt::format("rank 0 has {} threads, rank {} has {}", first.threads, r, other.threads);
+      return fmt::format("rank 0 has {} thread{}, rank {} has {}", first.threads,
+                         first.threads == 1 ? "" : "s", r, other.threads);
     if (other.device != first.device)
       return fmt::format("rank 0 computes on '{}', rank {} on '{}'", first.device, r, other.device);
   }

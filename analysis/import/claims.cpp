@@ -128,7 +128,9 @@ void judge_speedup(Findings& findings, const ImportedClaim& claim) {
 }
 
 void judge_all(Findings& findings, std::span<const ImportedRun> runs, const Baselines& baselines) {
-  const std::string all = runs.size() == 1 ? runs.front().label() : fmt::format("all {} runs", runs.size());
+  const std::string all = runs.size() == 1   ? runs.front().label()
+                          : runs.size() == 2 ? "both runs"
+                                             : fmt::format("all {} runs", runs.size());
   findings.refuse(
       "no-audit", all,
       "the files do not say which samples each rank trained on; a sampler that gives every rank all "

@@ -1,6 +1,7 @@
 // Which rank the others wait for, and on what it spends more time than they do.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "analysis/metrics/budget.hpp"
@@ -18,6 +19,9 @@ struct LateRank {
   bool role = false;                // the mode makes it late (a parameter server): not a fault of the rank
   double longer() const { return seconds / others - 1; }
 };
+
+// The ranks beside one of so many, for people.
+inline const char* the_others(std::int64_t ranks) { return ranks == 2 ? "the other" : "the others"; }
 
 // "always the same", "roams", "some more than others".
 const char* words_for(Straggler kind);

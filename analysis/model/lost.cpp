@@ -24,9 +24,15 @@ const char* short_name(LossPart part) {
   return part == LossPart::comm_transfer ? "transfer" : name_of(part);
 }
 
-std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline) {
+const Finding* refusal_of_loss(const GroupSummary& group, const GroupSummary& baseline) {
   for (const GroupSummary* side : {&group, &baseline})
-    if (refusal_of(side->findings, Claim::budget) || refusal_of(side->findings, Claim::waiting)) return {};
+    for (const Claim claim : {Claim::budget, Claim::waiting})
+      if (const Finding* finding = refusal_of(side->findings, claim)) return finding;
+  return nullptr;
+}
+
+std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline) {
+  if (refusal_of_loss(group, baseline)) return {};
   const Launch& launch = group.group->any();
   Lost lost;
   lost.time = lost_time(group.steps.point, baseline.steps.point, launch.ranks, !launch.weak_scaling());

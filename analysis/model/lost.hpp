@@ -19,6 +19,9 @@ struct Lost {
 // The part's name in tables for people: "waiting" and "transfer" for the two of communication.
 const char* short_name(LossPart part);
 
+// Why nothing is known of the lost time: of one of the budgets, or of what the ranks waited; null: it is known.
+const Finding* refusal_of_loss(const GroupSummary& group, const GroupSummary& baseline);
+
 // Nothing where one of the budgets is refused, or what the ranks waited.
 std::optional<Lost> lost_by(const GroupSummary& group, const GroupSummary& baseline);
 

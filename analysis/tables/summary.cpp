@@ -207,11 +207,12 @@ Table lost_time(const W& workload, const Analysis& analysis, bool shares) {
     return is_parallel(s) && c.baseline && !c.refused();
   };
   for (const auto& [name, w, s] : groups_of(workload, compared)) {
-    const std::optional<Lost> lost = lost_by(*s, *summary_of(*w, analysis.comparison(*s).baseline));
+    const GroupSummary& base = *summary_of(*w, analysis.comparison(*s).baseline);
+    const std::optional<Lost> lost = lost_by(*s, base);
     if (lost ? lost->time.has_shares() != shares : !shares) continue;
     std::vector<Cell>& row = table.rows.emplace_back(std::vector<Cell>{name});
     if (!lost) {
-      row.emplace_back(Refused{"", "the budget or the waiting is refused"});
+      row.emplace_back(refused_by(*refusal_of_loss(*s, base), "lost time"));
       continue;
     }
     row.insert(row.end(), {lost->ideal, lost->time.total});

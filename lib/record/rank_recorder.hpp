@@ -51,7 +51,9 @@ class RankRecorder {
   // The epoch has ended: what the rank's GPU and processor did.
   EpochConditions end_epoch();
   // What of it cannot be known, RunData::counters_absent; empty: nothing.
-  std::string counters_absent() const { return counters_ ? counters_->absent() : ""; }
+  std::string counters_absent() const {
+    return counters_ ? counters_->absent() : "nothing is counted: a GPU computes";
+  }
 
   // The share of a step that recording takes, as measured now. replayed_mark: seconds of a mark in a captured
   // step.

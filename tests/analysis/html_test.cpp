@@ -77,7 +77,7 @@ TEST_CASE("the answer comes first: its title, why, what next, and the one table;
   const std::string title = "ddp x2 pays: 1.66x (";
   CHECK(says(page, "<title>" + title));
   CHECK(says(page, "<h1>" + title));
-  CHECK(says(page, "exposed communication.</h1>"));
+  CHECK(says(page, "the all-reduces themselves.</h1>"));
   const std::size_t why = page.find("<b>Why</b>"), next = page.find("<b>Next</b>"),
                     table = page.find("class=\"overview\""), sections = page.find("<nav "),
                     picture = page.find("<figure");

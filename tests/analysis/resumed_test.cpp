@@ -32,7 +32,7 @@ TEST_CASE("a resumed run is judged by the epochs that it ran") {
   }
   SECTION("its faults are found, in their epoch") {
     run.audit[1].repeated = 3;
-    CHECK(says(sentence_of(checked_launch(run, "x").findings, "work-audit"), "in epoch 3 "));
+    CHECK(says(sentence_of(checked_launch(run, "x").findings, "work-audit"), "in epoch 3, "));
   }
   SECTION("other epochs than it says") {
     run.header.resumed->epochs = 5;

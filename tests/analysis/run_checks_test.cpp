@@ -60,8 +60,10 @@ TEST_CASE("work-audit") {
     run.audit[1].repeated = 2560;
     run.audit[1].missing = 7;
     CHECK(sentence_of(findings_of(run), "work-audit") ==
-          "the ranks did not divide the data set among them: in epoch 1 no rank trained on 7 rows, and 2560 "
-          "times a row was trained on again");
+          "the ranks did not divide the data set among them: in epoch 1, 7 rows were trained on by no "
+          "rank, and 2560 samples were rows that had been trained on before");
+    run.audit[1].missing = 0;
+    CHECK(says(sentence_of(findings_of(run), "work-audit"), "in epoch 1, 2560 samples were rows that"));
   }
   SECTION("other samples than the steps say") {
     run.audit[0].samples[0] -= 1;
@@ -169,7 +171,7 @@ TEST_CASE("gpu-slowed") {
 TEST_CASE("uneven-ranks") {
   RunData run = two_ranks();
   run.ranks[1].threads = 3;
-  CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 0 has 1 threads, rank 1 has 3"));
+  CHECK(says(sentence_of(findings_of(run), "uneven-ranks"), "rank 0 has 1 thread, rank 1 has 3"));
   CHECK(checked_launch(run, "x").usable());
   run.settings["parallel.device"] = "cuda";  // what the host has is no matter then
   CHECK_FALSE(has_code(findings_of(run), "uneven-ranks"));
