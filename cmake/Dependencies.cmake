@@ -21,7 +21,7 @@ set(HDF5_PREFER_PARALLEL OFF)
 if(LOCKSTEP_STATIC)
   set(HDF5_USE_STATIC_LIBRARIES ON)
   set(Boost_USE_STATIC_LIBS ON)
-  set(ZLIB_USE_STATIC_LIBS ON)
+  find_library(ZLIB_LIBRARY libz.a DOC "zlib, linked statically")  # CMake before 3.24 has no ZLIB_USE_STATIC_LIBS
 endif()
 set(_lockstep_missing "")
 lockstep_find(HDF5 libhdf5-dev COMPONENTS C)

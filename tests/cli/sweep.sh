@@ -26,6 +26,12 @@ grep -qF "12 runs of 6 points, 12 to be made" "$work/out" || fail "the plan does
 [ ! -e out/runs ] || fail "a dry run made a folder"
 rm -f "$work/out"
 
+# Those that come with the program can be planned, from the folder in which their configurations are named.
+for shipped in "$SOURCE"/configs/sweeps/*.yaml; do
+  (cd "$SOURCE" && run 0 "$BIN/sweep" "$shipped" --output "$work/shipped" --dry-run)
+  grep -qE '^[0-9]+ runs of [0-9]+ points' "$work/out" || fail "$shipped has no plan"
+done
+
 # Killed twice, completed by the third call: every launch once.
 for seconds in 3 4; do
   "$BIN/sweep" sweep.yaml --output swept > /dev/null 2>&1 &
