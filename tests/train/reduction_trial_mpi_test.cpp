@@ -106,7 +106,7 @@ TEST_CASE("all ranks choose the same of what was tried, which the run file tells
     for (const Overlap overlap : {Overlap::during, Overlap::after}) tried.push_back({overlap, size});
     if (spare) tried.push_back({Overlap::thread, size});
   }
-  CHECK(table.tried == tried);
+  CHECK((table.tried == tried));
   CHECK(table.steps == (spare ? 44 : 32));
   if (backend_key() == BackendKind::mpi) CHECK_FALSE(spare);
   REQUIRE(table.seconds.size() == tried.size());
