@@ -73,8 +73,10 @@ void add_weight_gradient(Tensor& gradient, const Tensor& dy, const Tensor& x) {
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const OptionalTensor& bias, bool relu) {
+  // The bias comes first because its gradient then is ready first, as with at::linear: buckets are planned for the
+  // reverse of the parameters' order.
+  static Tensor forward(AutogradContext* context, const Tensor& x, const OptionalTensor& bias,
+                        const Tensor& weight, bool relu) {
     Tensor y = takes_onednn(x, weight) ? multiply(x, weight, bias)
                : bias                  ? at::addmm(*bias, x, weight.t())
                                        : at::mm(x, weight.t());
@@ -88,10 +90,12 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &y = saved[3];
     Tensor dy = gradients[0].contiguous();  // (rows, out)
     if (y.defined()) dy = at::threshold_backward(dy, y, 0);
-    Tensor dx;
-    if (context->needs_input_grad(0)) dx = fast_product(dy, weight.t());
-    return {dx, context->needs_input_grad(1) ? weight_gradient(weight, dy, x) : Tensor(),
-            bias.defined() && context->needs_input_grad(2) ? bias_gradient(bias, dy) : Tensor(), Tensor()};
+    Tensor dx, db, dw;
+    std::size_t input = 0;  // among those that are there
+    if (context->needs_input_grad(input++)) dx = fast_product(dy, weight.t());
+    if (bias.defined() && context->needs_input_grad(input++)) db = bias_gradient(bias, dy);
+    if (context->needs_input_grad(input)) dw = weight_gradient(weight, dy, x);
+    return {dx, db, dw, Tensor()};
   }
 
  private:
@@ -120,7 +124,7 @@ Tensor fast_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Ac
     return relu ? y.relu_() : y;
   }
   const OptionalTensor given = bias.defined() ? OptionalTensor(bias) : std::nullopt;
-  const Tensor y = LinearFunction::apply(x.reshape({-1, x.size(-1)}), weight, given, relu);
+  const Tensor y = LinearFunction::apply(x.reshape({-1, x.size(-1)}), given, weight, relu);
   if (x.dim() == 2) return y;
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
