@@ -52,8 +52,10 @@ TEST_CASE("values of the wrong type") {
         "x.yaml:5: 'training.epochs' must be a whole number from 1 to 1000000, not a map");
   CHECK(with_epochs("") == "x.yaml:5: 'training.epochs' must be a whole number from 1 to 1000000, not empty");
   CHECK(with_epochs("99999999999999999999").starts_with("x.yaml:5: 'training.epochs' must be"));
+  CHECK(refusal(kMinimal, {"parallel.sync_batchnorm=yes"}) ==
+        "--set: 'parallel.sync_batchnorm' must be true or false, not 'yes'");
   CHECK(refusal(kMinimal, {"parallel.overlap=yes"}) ==
-        "--set: 'parallel.overlap' must be true or false, not 'yes'");
+        "--set: 'parallel.overlap' must be auto, true, false or thread, not 'yes'");
   CHECK(refusal(kMinimal, {"training.optimizer.lr=0"}) ==
         "--set: 'training.optimizer.lr' must be a number from 1e-30 to 1000000, not '0'");
   CHECK(refusal(kMinimal, {"training.optimizer.lr=nan"}) ==
