@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "config/load_config.hpp"
 #include "launch/topology.hpp"
 #include "plan/schedule_drawing.hpp"
 #include "plan/schedule_simulation.hpp"
@@ -111,7 +110,7 @@ std::string describe_run(const Setup& setup, int ranks, BackendKind backend,
                          const std::vector<RankEnvironment>& present) {
   const BatchPlan& batches = setup.batches;
   const DataFacts data = data_facts(setup.data);
-  return to_yaml(setup.config, setup.hyper) +
+  return resolved_yaml(setup) +
          fmt::format("\nmode {}, {} ranks, back end {}\n", name_of(setup.mode), ranks, name_of(backend)) +
          (ranks == static_cast<int>(present.size()) ? describe_binding(setup, present) : "") +
          fmt::format("data {}: {} training rows, {} validation, {} test, {} classes\n", data.name,

@@ -30,7 +30,7 @@ RunData describe_run(const Setup& setup, World& world) {
   RunData run =
       describe_run(world, setup.mode, setup.device, setup.threads, loader_threads(setup, world.rank()));
   run.config_given = setup.config.given_text;
-  run.config_resolved = to_yaml(setup.config, setup.hyper);
+  run.config_resolved = resolved_yaml(setup);
   run.settings.merge(flatten(setup.config, setup.hyper));                     // what is known already stays
   run.settings["parallel.backend"] = name_of(setup.communicator->backend());  // what `auto` came to
   if (setup.pipeline) {

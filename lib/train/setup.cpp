@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "comm/agreement.hpp"
 #include "comm/backends.hpp"
+#include "config/load_config.hpp"
 #include "data/word_vectors.hpp"
 #include "launch/device_map.hpp"
 #include "launch/topology.hpp"
@@ -246,6 +247,7 @@ void set_up_tf32(const RunConfig& config, torch::Device device) {
 Setup prepare_setup(RunConfig config, Mode mode, int ranks, World& world) {
   Setup setup;
   setup.config = std::move(config);
+  setup.asked_sharding = setup.config.parallel.shard;
   setup.mode = mode;
   check_model(setup.config);
   setup.config.model.preset = resolved_preset(setup.config.model);
@@ -313,6 +315,12 @@ Setup make_setup(RunConfig config, Mode mode, World& world) {
   // Weights follow from the seed alone; what is drawn later (dropout on a GPU) must differ between ranks.
   torch::manual_seed(splitmix64(c.run.seed + static_cast<std::uint64_t>(world.rank())));
   return setup;
+}
+
+std::string resolved_yaml(const Setup& setup) {
+  RunConfig asked = setup.config;
+  asked.parallel.shard = setup.asked_sharding;
+  return to_yaml(asked, setup.hyper);
 }
 
 ModelFacts model_facts(const Model& model) {

@@ -24,6 +24,7 @@ namespace lockstep {
 
 struct Setup {
   RunConfig config;
+  Sharding asked_sharding = Sharding::automatic;  // parallel.shard as given; config has what it came to
   std::vector<Setting> hyper;    // the model's hyper-parameters, defaults filled in
   Mode mode = Mode::sequential;  // what it has come to: ps of ddp, pipe or hybrid of mp
   torch::Device device = torch::kCPU;
@@ -39,6 +40,9 @@ struct Setup {
   BatchPlan batches;
   std::int64_t total_steps = 0;
 };
+
+// The configuration with every key, as it was asked for: other programs, and other ranks, can go on with it.
+std::string resolved_yaml(const Setup& setup);
 
 // What a run of so many ranks is known to be before they meet: everything but communicators and the split of
 // the model, which is whole and on the host. mode: of the program; Mode::layerwise for any split. Collective

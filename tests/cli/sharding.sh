@@ -52,6 +52,7 @@ resumed() {
   [ "$(setting "$(newest)")" = optimizer ] || fail "auto does not shard in shared memory"
   ddp_run 0 2 $adamw --set parallel.backend=mpi
   [ "$(setting "$(newest)")" = none ] || fail "auto shards over messages"
+  grep -q "shard: auto" "$(newest)/config.yaml" || fail "config.yaml has what auto came to, and not what was asked for"
   ddp_run 0 1 $adamw
   [ "$(setting "$(newest)")" = none ] || fail "auto shards on one rank"
   run 0 "$BIN/analyze" validate "$shards"
