@@ -68,8 +68,8 @@ std::vector<Key> run_and_model_keys() {
                             "a named set of hyper-parameters; keys below 'model.' override single ones"),
       LOCKSTEP_KEY(
           model.kernels, one_of<Kernels>({{"own", Kernels::own}, {"library", Kernels::library}}),
-          "library: layers compute by LibTorch's operations alone, without the kernels of this project: what "
-          "of a speedup over other programs is due to them; results are equal up to rounding"),
+          "library: layers compute by LibTorch's operations alone, without the kernels of this project; "
+          "results are equal up to rounding"),
   };
 }
 
@@ -239,8 +239,7 @@ std::vector<Key> parallel_keys() {
                    "batch normalisation over the global batch instead of each rank's share"),
       LOCKSTEP_KEY(
           parallel.bucket_mb, auto_or(real(from_to(kLeastMiB, kMostMiB))),
-          "size of a gradient bucket, MiB; auto, train_ddp: try 5, 25 and 100 in the first steps and "
-          "go on with the fastest"),
+          "size of a gradient bucket, MiB; auto, train_ddp: the fastest of 5, 25 and 100 in the first steps"),
       LOCKSTEP_KEY(parallel.first_bucket_mb, real(from_to(kLeastMiB, kMostMiB)),
                    "size of the first bucket to become ready, MiB; at most bucket_mb"),
       LOCKSTEP_KEY(
@@ -257,9 +256,8 @@ std::vector<Key> parallel_keys() {
           parallel.shard,
           one_of<Sharding>(
               {{"auto", Sharding::automatic}, {"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
-          "train_ddp: optimizer: each rank keeps the optimizer's state of, and updates, 1/ranks of the "
-          "parameters, which the ranks then exchange (ZeRO stage 1); none: each keeps and updates all; auto: "
-          "optimizer where all ranks share the memory of one node, else none"),
+          "train_ddp: optimizer: each rank has the optimizer's state of, and updates, 1/ranks of the parameters "
+          "(ZeRO stage 1); none: of all; auto: optimizer where all ranks share one node's memory, else none"),
       LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(

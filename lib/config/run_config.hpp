@@ -70,7 +70,7 @@ struct RunConfig {
 
   struct Model {
     std::string name;
-    std::string preset;  // empty: the model's default
+    std::string preset;          // empty: the model's default
     std::vector<Setting> hyper;  // as given; the registry knows the defaults
     Kernels kernels = Kernels::own;
   } model;

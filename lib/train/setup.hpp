@@ -25,8 +25,8 @@ namespace lockstep {
 struct Setup {
   RunConfig config;
   Sharding asked_sharding = Sharding::automatic;  // parallel.shard as given; config has what it came to
-  std::vector<Setting> hyper;    // the model's hyper-parameters, defaults filled in
-  Mode mode = Mode::sequential;  // what it has come to: ps of ddp, pipe or hybrid of mp
+  std::vector<Setting> hyper;                     // the model's hyper-parameters, defaults filled in
+  Mode mode = Mode::sequential;                   // what it has come to: ps of ddp, pipe or hybrid of mp
   torch::Device device = torch::kCPU;
   int threads = 1;                             // compute threads of this rank
   SimOptions sim;                              // of the back end sim

@@ -84,7 +84,8 @@ TEST_CASE("the resolved configuration says everything, model keys of the registr
   CHECK(flat.count("training.steps") == 0);
   CHECK(flat.count("run.name") == 0);
   const std::string yaml = to_yaml(config, resolved);
-  CHECK(yaml.find("model:\n  name: mlp\n  kernels: own\n  hidden: [250, 100]\n  activation: relu\n") != std::string::npos);
+  CHECK(yaml.find("model:\n  name: mlp\n  kernels: own\n  hidden: [250, 100]\n  activation: relu\n") !=
+        std::string::npos);
   CHECK(yaml.find("  schedule:\n    name: constant\n    warmup_steps: 0\n") != std::string::npos);
   CHECK(load(yaml).model.hyper.size() == 2);
 }

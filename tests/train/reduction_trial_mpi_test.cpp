@@ -156,7 +156,7 @@ TEST_CASE("a run that goes on from a checkpoint goes on with what was chosen, an
   const Output saving;
   const Ended whole = train_to_file(config, saving);
   const std::string path =
-      world().broadcast(saving.folder / "checkpoint/epoch_000004_step_00000046.safetensors");
+      world().broadcast(saving.folder / "checkpoint/epoch_000005_step_00000046.safetensors");
   const auto saved = Checkpoint(path).facts().reduction;
   CHECK(saved == whole.chosen);
 
