@@ -1,7 +1,6 @@
 #include "nn/embedding_kernels.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "nn/vector_math.hpp"
@@ -19,44 +18,6 @@ LOCKSTEP_INLINE void prefetch(std::span<const std::int64_t> ids, std::size_t i, 
   const float* row = table + ids[i + kAhead] * stride;
   for (std::int64_t j = 0; j < width; j += 16) __builtin_prefetch(row + j);
 }
-
-// Sixteen numbers: as many registers as the processor takes.
-typedef float Numbers __attribute__((vector_size(64)));
-constexpr std::size_t kNumbers = 16;
-
-LOCKSTEP_INLINE void add_scaled(const float* from, float scale, Numbers& to) {
-  Numbers numbers;
-  std::memcpy(&numbers, from, sizeof numbers);
-  to += scale * numbers;
-}
-
-// The rows of `from` of a word's documents.
-struct DocumentRows {
-  std::span<const std::int32_t> documents;
-  const float *from, *shares;
-  std::int64_t stride;
-
-  LOCKSTEP_INLINE void add_to(float* row, std::size_t width) const {
-    std::size_t column = 0;
-    for (; column + 4 * kNumbers <= width; column += 4 * kNumbers) add_block<4>(row, column);
-    for (; column + kNumbers <= width; column += kNumbers) add_block<1>(row, column);
-    for (const std::int32_t document : documents)
-      for (std::size_t j = column; j < width; ++j)
-        row[j] += shares[document] * from[document * stride + static_cast<std::int64_t>(j)];
-  }
-
-  // The sums stay in registers.
-  template <std::size_t Count>
-  LOCKSTEP_INLINE void add_block(float* row, std::size_t column) const {
-    Numbers sums[Count];
-    std::memcpy(sums, row + column, sizeof sums);
-    for (const std::int32_t document : documents) {
-      const float* const x = from + document * stride + static_cast<std::int64_t>(column);
-      for (std::size_t k = 0; k < Count; ++k) add_scaled(x + k * kNumbers, shares[document], sums[k]);
-    }
-    std::memcpy(row + column, sums, sizeof sums);
-  }
-};
 
 }  // namespace
 
@@ -116,12 +77,16 @@ void find_occurrences(std::span<const std::int64_t> ids, std::int64_t length, st
 LOCKSTEP_CLONES void add_by_id(const Occurrences& occurrences, const float* from, const float* shares,
                                std::int64_t width, float* to, std::int64_t stride) {
   const std::size_t vocabulary = occurrences.begins.size() - 1;
-  for (std::size_t id = 1; id < vocabulary; ++id) {
+  for (std::size_t id = 1; id < vocabulary; ++id, to += stride) {
     const auto begin = static_cast<std::size_t>(occurrences.begins[id]),
                end = static_cast<std::size_t>(occurrences.begins[id + 1]);
-    const DocumentRows rows{occurrences.documents.subspan(begin, end - begin), from, shares, stride};
-    if (begin < end)
-      rows.add_to(to + static_cast<std::int64_t>(id) * stride, static_cast<std::size_t>(width));
+    float* const row = to + stride;
+    for (const std::int32_t document : occurrences.documents.subspan(begin, end - begin)) {
+      const float* const x = from + document * stride;
+      const float share = shares[document];
+#pragma omp simd
+      for (std::int64_t j = 0; j < width; ++j) row[j] += share * x[j];
+    }
   }
 }
 
