@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "reference.hpp"
 #include "results/run_reader.hpp"
-#include "results/support.hpp"
+#include "run_output.hpp"
 #include "train/checkpoint.hpp"
 
 using namespace lockstep;
@@ -37,21 +37,6 @@ RunConfig in_one_bucket() {
   return config;
 }
 
-struct Output {
-  Output() {
-    if (world().rank() != 0) return;
-    RunData start = sample_start();
-    start.ranks.resize(static_cast<std::size_t>(world().size()), start.ranks.front());
-    start.buckets = {};
-    start.reduction.reset();
-    writer = std::make_unique<RunWriter>(folder / "run.h5", start);
-    progress = std::make_unique<Progress>("", /*quiet=*/true);
-  }
-  TemporaryFolder folder;
-  std::unique_ptr<RunWriter> writer;
-  std::unique_ptr<Progress> progress;
-};
-
 struct Ended {
   State state;
   std::optional<Reduction> chosen;
@@ -62,8 +47,7 @@ Ended train_to_file(const RunConfig& config, const Output& output, const std::st
   Setup setup = make_setup(on_cpu(config), Mode::data_parallel, world());
   Trainer trainer(setup, world(), steady_now(), "of a test");
   if (!from.empty()) trainer.resume(Checkpoint(world().broadcast(from)));
-  if (world().rank() == 0)
-    trainer.record_to({output.writer.get(), output.progress.get(), output.folder.path});
+  if (world().rank() == 0) trainer.record_to(output.where());
   CHECK(trainer.run().invalid_reasons.empty());
   Ended ended{state_of(*setup.model), trainer.chosen_reduction(), {}};
   if (world().rank() != 0) return ended;

@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "reference.hpp"
 #include "results/run_reader.hpp"
-#include "results/support.hpp"
+#include "run_output.hpp"
 #include "train/checkpoint.hpp"
 #include "train/unfinished_epoch.hpp"
 
@@ -30,23 +30,6 @@ RunConfig short_run() {
 Mode mode() { return world().size() == 1 ? Mode::sequential : Mode::data_parallel; }
 
 Setup set_up(const RunConfig& config) { return make_setup(on_cpu(config), mode(), world()); }
-
-// Rank 0's side of a run, in a folder that goes away.
-struct Output {
-  Output() {
-    if (world().rank() != 0) return;
-    RunData start = sample_start();
-    start.ranks.resize(static_cast<std::size_t>(world().size()), start.ranks.front());
-    start.buckets = {};
-    writer = std::make_unique<RunWriter>(folder / "run.h5", start);
-    progress = std::make_unique<Progress>("", /*quiet=*/true);
-  }
-  RunOutput where() const { return {writer.get(), progress.get(), world().rank() == 0 ? folder.path : ""}; }
-
-  TemporaryFolder folder;
-  std::unique_ptr<RunWriter> writer;
-  std::unique_ptr<Progress> progress;
-};
 
 bool all_finite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
