@@ -188,9 +188,8 @@ double share_of_update(const Launch& launch) {
 
 // On a GPU the phase also has what the host does between two steps, so that its gain is not told.
 Advised shard_optimizer(const Case& c) {
-  const std::string shard = c.launch.setting("parallel.shard");
   if (c.launch.mode() != Mode::data_parallel || c.launch.on_gpu() || !c.predictor.has_link() ||
-      (!shard.empty() && shard != "none"))
+      c.launch.shards_optimizer())
     return {};
   const double others = 1 - 1 / static_cast<double>(c.ranks), update = share_of_update(c.launch);
   const bool in_common = parameters_in_common(c.launch);

@@ -30,9 +30,8 @@ const char* transfer_words(const Launch& launch) {
 
 // And who runs how much of it.
 std::string optimizer_words(const Launch& launch) {
-  const std::string shard = launch.setting("parallel.shard");
   if (launch.mode() == Mode::parameter_server) return "the optimizer, which rank 0 runs for all";
-  return launch.splits_the_model() || (!shard.empty() && shard != "none")
+  return launch.splits_the_model() || launch.shards_optimizer()
              ? "the optimizer"
              : "the optimizer, which every rank runs in full";
 }

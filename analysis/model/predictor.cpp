@@ -164,7 +164,7 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     return;
   }
   if (model.kind == StepKind::ring) {
-    model.sharded = launch.setting("parallel.shard") == "optimizer";
+    model.sharded = launch.shards_optimizer();
     if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
     model.gathers = model.sharded && !parameters_in_common(launch);
     return;

@@ -85,8 +85,7 @@ std::vector<Cause> counted(const Counted& c, double seconds) {
 // What the optimizer of a group would take by the baseline's, which each rank runs in full or in part.
 double expected_optimizer(const GroupSummary& baseline, const Launch& launch) {
   const double whole = baseline.steps.point[Q::optimizer];
-  const bool shared = launch.setting("parallel.shard") == "optimizer";
-  return shared ? whole / static_cast<double>(launch.ranks) : whole;
+  return launch.shards_optimizer() ? whole / static_cast<double>(launch.ranks) : whole;
 }
 
 const char* name_of(Cause::Kind kind) {

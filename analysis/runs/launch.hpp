@@ -121,6 +121,8 @@ struct Launch {
   // By its mode; false for an unknown one. Whether no rank has the whole model, or each has it and takes its
   // share of every batch.
   bool splits_the_model() const;
+  // Whether each rank updates its part of the parameters alone.
+  bool shards_optimizer() const { return setting("parallel.shard") == "optimizer"; }
   bool shares_batches() const;
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };
