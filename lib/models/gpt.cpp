@@ -9,6 +9,7 @@
 #include "models/generate.hpp"
 #include "models/zoo.hpp"
 #include "nn/decoder_layer.hpp"
+#include "nn/embedding.hpp"
 #include "nn/fused.hpp"
 #include "nn/linear_function.hpp"
 #include "nn/sampling.hpp"
@@ -34,7 +35,7 @@ class TokenEmbedding : public Layer {
     if constexpr (fused::kBuilt)
       if (fused::takes(tokens, weight_))
         return {fused::look_up(tokens, weight_, positions_, is_training() ? dropout_.p() : 0)};
-    const torch::Tensor x = at::embedding(weight_, tokens) + positions_.narrow(0, 0, tokens.size(1));
+    const torch::Tensor x = look_up_rows(weight_, tokens) + positions_.narrow(0, 0, tokens.size(1));
     return {dropout_.apply(x, is_training())};
   }
 

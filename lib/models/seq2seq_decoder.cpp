@@ -7,6 +7,7 @@
 
 #include "base/philox.hpp"
 #include "base/special_tokens.hpp"
+#include "nn/embedding.hpp"
 #include "nn/linear_function.hpp"
 
 #ifdef LOCKSTEP_WITH_CUDA
@@ -142,7 +143,7 @@ Tensor SequenceDecoder::read_in_memory(Walk& walk, const Tensor& target) const {
 // (B, T, V), with gradients. The vocabulary's projection is one product over all positions.
 Tensor SequenceDecoder::train_logits(Walk& walk, const Tensor& tokens) const {
   const StepRows rows(static_cast<std::size_t>(walk.steps), walk.batch);
-  Tensor x = at::embedding(embedding_, tokens).flatten(0, 1);  // (T B, E)
+  Tensor x = look_up_rows(embedding_, tokens).flatten(0, 1);  // (T B, E)
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     if (!walk.factors.empty()) x = x * walk.factors[i];
     x = cells_[i]->forward(x, rows, walk.start[i], walk.traces.empty() ? nullptr : &walk.traces[i]).h;

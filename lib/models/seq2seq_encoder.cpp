@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/special_tokens.hpp"
+#include "nn/embedding.hpp"
 #include "nn/packing.hpp"
 
 namespace lockstep {
@@ -13,7 +14,7 @@ SourceEmbedding::SourceEmbedding(std::int64_t vocabulary, std::int64_t width, Dr
 
 Flow SourceEmbedding::forward(Flow inputs) {
   const torch::Tensor& source = inputs[0];
-  const torch::Tensor x = dropout_.apply(at::embedding(weight_, source), is_training());  // (B, S, E)
+  const torch::Tensor x = dropout_.apply(look_up_rows(weight_, source), is_training());  // (B, S, E)
   const torch::Tensor places = at::arange(1, source.size(1) + 1, source.options());
   const torch::Tensor lengths = ((source != kPaddingToken) * places).amax(1).clamp_min(1);
   return {x, lengths, std::move(inputs[1])};

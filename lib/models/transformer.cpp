@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "models/zoo.hpp"
+#include "nn/embedding.hpp"
 #include "nn/encoder_layer.hpp"
 
 namespace lockstep {
@@ -35,7 +36,8 @@ class EmbeddingLayer : public Layer {
 
   Flow forward(Flow inputs) override {
     const torch::Tensor& tokens = inputs[0];
-    const torch::Tensor x = embedding_->forward(tokens) + positions_.narrow(0, 0, tokens.size(1));
+    const torch::Tensor x =
+        look_up_rows(embedding_->weight, tokens) + positions_.narrow(0, 0, tokens.size(1));
     return {dropout_.apply(x, is_training()), attention_bias(tokens)};
   }
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "nn/embedding_kernels.hpp"
+#include "nn/fused.hpp"
 #include "nn/gradient_sink.hpp"
 #include "nn/own_kernels.hpp"
 #include "nn/touched_rows.hpp"
@@ -152,13 +153,23 @@ torch::nn::Embedding word_embedding(std::int64_t vocabulary, std::int64_t width)
 Tensor embed(const Tensor& weight, const Tensor& tokens) {
   RECORD_FUNCTION("lockstep::embed", std::vector<c10::IValue>({weight, tokens}));
   if (takes_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, false);
+  if constexpr (fused::kBuilt)
+    if (fused::takes_table(weight)) return fused::embed(weight, tokens);
   const Tensor x = at::embedding(weight, tokens, /*padding_idx=*/0);
   return x.masked_fill(tokens.eq(0).unsqueeze(2), 0);
+}
+
+Tensor look_up_rows(const Tensor& weight, const Tensor& tokens) {
+  if constexpr (fused::kBuilt)
+    if (fused::takes_table(weight)) return fused::look_up_rows(weight, tokens);
+  return at::embedding(weight, tokens);
 }
 
 Tensor mean_embedding(const Tensor& weight, const Tensor& tokens) {
   RECORD_FUNCTION("lockstep::mean_embedding", std::vector<c10::IValue>({weight, tokens}));
   if (takes_own_loops(weight)) return EmbeddingFunction::apply(weight, tokens, true);
+  if constexpr (fused::kBuilt)
+    if (fused::takes_table(weight)) return fused::mean_embedding(weight, tokens);
   const Tensor begins = at::arange(0, tokens.numel(), tokens.size(1), tokens.options());
   return std::get<0>(at::embedding_bag(weight, tokens.flatten(), begins, false, kMean, false, {}, false,
                                        /*padding_idx=*/0));

@@ -14,6 +14,9 @@ torch::nn::Embedding word_embedding(std::int64_t vocabulary, std::int64_t width)
 // weight: (vocabulary, E); tokens: (B, T) int64. Returns (B, T, E).
 torch::Tensor embed(const torch::Tensor& weight, const torch::Tensor& tokens);
 
+// The same, but for padding: id 0 is like any other.
+torch::Tensor look_up_rows(const torch::Tensor& weight, const torch::Tensor& tokens);
+
 // Returns (B, E): the mean over each document's real tokens, zero for a document of none.
 torch::Tensor mean_embedding(const torch::Tensor& weight, const torch::Tensor& tokens);
 

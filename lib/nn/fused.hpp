@@ -73,4 +73,11 @@ torch::Tensor head(const torch::Tensor& x, const torch::Tensor& weight);
 torch::Tensor look_up(const torch::Tensor& tokens, const torch::Tensor& weight,
                       const torch::Tensor& positions, double p);
 
+// Those of nn/embedding.hpp, with or without autocast, where takes_table says so: weight (V, E) on a GPU, in fp32.
+// The gradient of the table is added up in a fixed order. An id outside of it makes NaN.
+bool takes_table(const torch::Tensor& weight);
+torch::Tensor embed(const torch::Tensor& weight, const torch::Tensor& tokens);
+torch::Tensor look_up_rows(const torch::Tensor& weight, const torch::Tensor& tokens);
+torch::Tensor mean_embedding(const torch::Tensor& weight, const torch::Tensor& tokens);
+
 }  // namespace lockstep::fused
