@@ -55,7 +55,9 @@ parity() {
   shift 4
   # Rounding in bf16 is large from the start, and grows with the steps.
   [[ " $* " != *" training.precision=bf16 "* ]] || bound=5e-2 norm_bound=5e-2 compared=5
+  # Ten of vgg11's 65,536 units, turned by rounding, move its gradient by so much (tests/train/numerics.cpp).
   ! first_step_only "$model" || compared=1
+  [[ "$model" != vgg11 || "$norm_bound" != 1e-3 ]] || norm_bound=1.3e-2
   if ! reference "$model"; then
     outcome "$what" "$reference_trouble"
     return
@@ -98,14 +100,21 @@ case_cuda_graph() {
   done
 }
 
-case_ddp_nccl() {
-  local model ranks
-  need_cuda "back end nccl" && need_mpirun || return
+# over_nccl RANKS: as it comes, with a sharded optimizer, and with gradients reduced behind the backward pass.
+over_nccl() {
+  local model
   for model in mlp transformer; do
-    for ranks in $(printf '%s\n' 1 2 4 8 "$gpus" | sort -nu); do
-      ((ranks <= gpus && ranks <= 16)) || continue
-      parity "$model" "$ranks" train_ddp "$model x$ranks" parallel.backend=nccl
-    done
+    parity "$model" "$1" train_ddp "$model x$1" parallel.backend=nccl
+    parity "$model" "$1" train_ddp "$model x$1 sharded" parallel.backend=nccl parallel.shard=optimizer
+  done
+  parity mlp "$1" train_ddp "mlp x$1 no overlap" parallel.backend=nccl parallel.overlap=false
+}
+
+case_ddp_nccl() {
+  local ranks
+  need_cuda "back end nccl" && need_mpirun || return
+  for ranks in $(printf '%s\n' 1 2 4 8 "$gpus" | sort -nu); do
+    ((ranks > gpus || ranks > 16)) || over_nccl "$ranks"
   done
 }
 
@@ -169,11 +178,9 @@ case_hybrid_nccl() {
 }
 
 case_ddp_nccl_hosts() {
-  local ranks model hosts=own
+  local ranks hosts=own
   need_mpirun && need_shared_gpu && need_own_hosts || return
-  for ranks in 2 4; do
-    for model in mlp transformer; do parity "$model" "$ranks" train_ddp "$model x$ranks" parallel.backend=nccl; done
-  done
+  for ranks in 2 4; do over_nccl "$ranks"; done
 }
 
 case_mp_nccl_hosts() {
