@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "kernels/cross_entropy.hpp"
+#include "kernels/grid.cuh"
 #include "kernels/launch.hpp"
+#include "kernels/stamp.cuh"
 #include "kernels/vector.cuh"
 
 namespace lockstep::kernels {
@@ -114,6 +116,18 @@ __global__ void __launch_bounds__(kMostThreads, 2)
   });
 }
 
+__global__ void __launch_bounds__(kMostThreads)
+    sum_losses(const float* losses, std::int64_t rows, float* total, DeviceMark mark) {
+  __shared__ float warp_sums[32];
+  float sum = 0;
+#pragma unroll 4
+  for (std::int64_t r = threadIdx.x; r < rows; r += blockDim.x) sum += losses[r];
+  sum = block_sum(sum, warp_sums);
+  if (threadIdx.x != 0) return;
+  *total = sum;
+  write_mark(mark);
+}
+
 template <int W, typename T>
 __global__ void __launch_bounds__(kMostThreads) scale_all(T* values, LogitRows shape, const float* factor) {
   const float by = *factor;
@@ -170,6 +184,12 @@ void cross_entropy(Bf16* logits, const LogitRows& shape, const RowTargets& what,
 void cross_entropy(float* logits, const LogitRows& shape, const RowTargets& what, bool in_place,
                    cudaStream_t stream) {
   launch_loss(logits, shape, what, in_place, stream);
+}
+
+void add_losses(const float* losses, std::int64_t rows, float* total, const DeviceMark& mark,
+                cudaStream_t stream) {
+  sum_losses<<<1, threads_for(rows, 1), 0, stream>>>(losses, rows, total, mark);
+  check_launch("add_losses");
 }
 
 void scale_rows(Bf16* values, const LogitRows& shape, const float* factor, cudaStream_t stream) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "base/device_mark.hpp"
 #include "kernels/element.hpp"
 
 namespace lockstep::kernels {
@@ -31,6 +32,10 @@ void cross_entropy(Bf16* logits, const LogitRows& shape, const RowTargets& what,
                    cudaStream_t stream);
 void cross_entropy(float* logits, const LogitRows& shape, const RowTargets& what, bool in_place,
                    cudaStream_t stream);
+
+// total (1): the sum of `rows` losses, in a fixed order. mark: written at the end.
+void add_losses(const float* losses, std::int64_t rows, float* total, const DeviceMark& mark,
+                cudaStream_t stream);
 
 // values *= *factor, unless that is 1: then nothing is read but the factor. factor: (1), device memory.
 void scale_rows(Bf16* values, const LogitRows& shape, const float* factor, cudaStream_t stream);

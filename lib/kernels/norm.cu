@@ -1,12 +1,14 @@
 #include "kernels/grid.cuh"
 #include "kernels/launch.hpp"
 #include "kernels/norm.hpp"
+#include "kernels/stamp.cuh"
 
 namespace lockstep::kernels {
 namespace {
 
-__global__ void sum_squares(const float* values, std::int64_t count, double* sums) {
+__global__ void sum_squares(const float* values, std::int64_t count, double* sums, DeviceMark mark) {
   __shared__ double warp_sums[32];
+  if (first_index() == 0) write_mark(mark);
   float sum = 0;
   const std::int64_t quads = count / 4;
   for (std::int64_t i = first_index(); i < quads; i += grid_threads()) {
@@ -31,8 +33,9 @@ __global__ void take_root(const double* sums, std::int64_t count, float* norm) {
 
 std::int64_t square_sum_count(std::int64_t elements) { return blocks_for(elements / 4 + 1); }
 
-void square_sums(const float* values, std::int64_t count, double* sums, cudaStream_t stream) {
-  sum_squares<<<blocks_for(count / 4 + 1), kThreads, 0, stream>>>(values, count, sums);
+void square_sums(const float* values, std::int64_t count, double* sums, const DeviceMark& mark,
+                 cudaStream_t stream) {
+  sum_squares<<<blocks_for(count / 4 + 1), kThreads, 0, stream>>>(values, count, sums, mark);
   check_launch("square_sums");
 }
 

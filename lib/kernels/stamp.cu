@@ -1,28 +1,25 @@
 #include "kernels/launch.hpp"
+#include "kernels/stamp.cuh"
 #include "kernels/stamp.hpp"
 
 namespace lockstep::kernels {
 namespace {
 
-__device__ void write_time(std::uint64_t* word) {
-  std::uint64_t now;
-  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
-  *static_cast<volatile std::uint64_t*>(word) = now;
-}
+__global__ void write_alone(DeviceMark mark) { write_mark(mark); }
 
-__device__ std::uint64_t* record_of(const StampRing& ring) {
-  return ring.words + *ring.count % ring.depth * ring.stride;
-}
-
-__global__ void write_mark(StampRing ring, std::uint32_t index) { write_time(record_of(ring) + index); }
-
+// One warp.
 __global__ void write_end(StampRing ring, std::uint32_t index, const float* first, const float* second) {
-  std::uint64_t* const record = record_of(ring);
-  auto* const numbers = reinterpret_cast<volatile float*>(record + index + 1);
-  numbers[0] = *first;
-  numbers[1] = *second;
-  __threadfence_system();  // whoever sees the time sees the numbers
-  write_time(record + index);
+  volatile std::uint64_t* const to = ring.words + *ring.count % ring.depth * ring.stride;
+  for (std::uint32_t i = threadIdx.x; i < index; i += blockDim.x) to[i] = ring.marks[i];
+  if (threadIdx.x == 0) {
+    auto* const numbers = reinterpret_cast<volatile float*>(to + index + 1);
+    numbers[0] = *first;
+    numbers[1] = *second;
+  }
+  __threadfence_system();  // whoever sees the time sees the rest
+  __syncwarp();
+  if (threadIdx.x != 0) return;
+  write_time(const_cast<std::uint64_t*>(to) + index);
   ++*ring.count;
 }
 
@@ -30,14 +27,14 @@ __global__ void write_now(std::uint64_t* word) { write_time(word); }
 
 }  // namespace
 
-void stamp(const StampRing& ring, std::uint32_t index, cudaStream_t stream) {
-  write_mark<<<1, 1, 0, stream>>>(ring, index);
+void stamp(const DeviceMark& mark, cudaStream_t stream) {
+  write_alone<<<1, 1, 0, stream>>>(mark);
   check_launch("stamp");
 }
 
 void stamp_end(const StampRing& ring, std::uint32_t index, const float* first, const float* second,
                cudaStream_t stream) {
-  write_end<<<1, 1, 0, stream>>>(ring, index, first, second);
+  write_end<<<1, 32, 0, stream>>>(ring, index, first, second);
   check_launch("stamp_end");
 }
 

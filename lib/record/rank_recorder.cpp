@@ -107,12 +107,11 @@ std::vector<StagePass> RankRecorder::passes_of_stages() const {
   return all;
 }
 
-double RankRecorder::overhead(const RankEpoch& epoch, double replayed_mark) const {
+double RankRecorder::overhead(const RankEpoch& epoch, double replayed_marks) const {
   std::vector<double> walls;
   for (const StepRow& row : epoch.rows) walls.push_back(row.wall);
-  const StepRecorder::Counts marks = recorder_.counts();
-  const double cost = static_cast<double>(marks.made) * measure_mark_cost(timeline_.get()) +
-                      static_cast<double>(marks.replayed) * replayed_mark;
+  const double cost =
+      static_cast<double>(recorder_.counts().made) * measure_mark_cost(timeline_.get()) + replayed_marks;
   return cost / static_cast<double>(walls.size()) / median(walls);
 }
 

@@ -55,9 +55,9 @@ class RankRecorder {
     return counters_ ? counters_->absent() : "nothing is counted: a GPU computes";
   }
 
-  // The share of a step that recording takes, as measured now. replayed_mark: seconds of a mark in a captured
-  // step.
-  double overhead(const RankEpoch& epoch, double replayed_mark) const;
+  // The share of a step that recording takes, as measured now. replayed_marks: seconds of all marks in the epoch's
+  // captured steps.
+  double overhead(const RankEpoch& epoch, double replayed_marks) const;
 
  private:
   std::vector<StagePass> passes_of_stages() const;

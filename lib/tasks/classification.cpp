@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "tasks/token_loss.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -24,6 +26,13 @@ class Classification : public Task {
 
   torch::Tensor loss_share(const torch::Tensor& logits, const StepBatch& batch) const override {
     if (batch.samples == 0) return logits.sum() * 0;  // takes part in backward, and so in every collective
+    if constexpr (token_loss::kBuilt) {
+      if (token_loss::takes(logits))
+        return token_loss::share(logits, batch.targets,
+                                 {.scale = 1.0 / static_cast<double>(batch.step_terms),
+                                  .real_rows = batch.samples,
+                                  .mark = batch.after_loss});
+    }
     // Softmax in fp32 whatever the precision of the model.
     const torch::Tensor mean =
         at::cross_entropy_loss(real_rows(logits, batch).to(torch::kFloat32), real_rows(batch.targets, batch));

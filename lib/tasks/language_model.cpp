@@ -55,7 +55,10 @@ class LanguageModel : public Task {
     if constexpr (token_loss::kBuilt) {
       if (token_loss::takes(logits)) {
         const std::int64_t real = batch.samples * batch.targets.size(1);
-        return token_loss::share(logits, batch.targets, {1.0 / static_cast<double>(batch.step_terms), real});
+        return token_loss::share(logits, batch.targets,
+                                 {.scale = 1.0 / static_cast<double>(batch.step_terms),
+                                  .real_rows = real,
+                                  .mark = batch.after_loss});
       }
     }
     const torch::Tensor rows = real_rows(logits, batch), targets = real_rows(batch.targets, batch);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/device_mark.hpp"
 #include "data/dataset.hpp"
 #include "models/model.hpp"
 #include "results/run_data.hpp"
@@ -26,6 +27,7 @@ struct StepBatch {
   std::int64_t step_terms = 0;    // what the global step's loss is the mean of, Dataset::loss_terms added up
   std::int64_t first_sample = 0;  // place of row 0 in the global batch
   torch::Tensor terms = {};       // (), fp32: step_terms in a GPU's memory, for a Task that reads_terms()
+  MarkOffer* after_loss = nullptr;  // for a kernel of our own that comes last in loss_share()
 };
 
 // What evaluation adds up: over batches on the device, then over ranks. Which entry means what is the task's

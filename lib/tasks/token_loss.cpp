@@ -53,7 +53,11 @@ class TokenLoss : public torch::autograd::Function<TokenLoss> {
       kernels::cross_entropy(elements, shape, rows, in_place, c10::cuda::getCurrentCUDAStream());
     });
     if (in_place) context->save_for_backward({logits});
-    return losses.sum();
+    const Tensor total = at::empty({}, losses.options());
+    kernels::add_losses(losses.data_ptr<float>(), shape.rows, total.data_ptr<float>(),
+                        options.mark ? options.mark->take() : DeviceMark(),
+                        c10::cuda::getCurrentCUDAStream());
+    return total;
   }
 
   // The gradient of the loss, 1 as a rule, stays on the device.

@@ -1,4 +1,4 @@
-// Softmax and negative log-likelihood of tokens on a GPU in one kernel (lib/kernels/cross_entropy), without
+// Softmax and negative log-likelihood of classes, of tokens above all, on a GPU in one kernel (lib/kernels/cross_entropy), without
 // logits in fp32 nor probabilities beside them.
 //
 // For a build with CUDA alone: to be called under `if constexpr (token_loss::kBuilt)`, where takes() says so.
@@ -7,6 +7,8 @@
 #include <torch/types.h>
 
 #include <cstdint>
+
+#include "base/device_mark.hpp"
 
 namespace lockstep::token_loss {
 
@@ -23,6 +25,7 @@ struct Options {
   double scale;                 // of each row's loss
   std::int64_t real_rows;       // rows from there on count for nothing
   std::int64_t ignored = -100;  // nor do rows of this target
+  MarkOffer* mark = nullptr;    // taken, where there is one: written when the loss is there
 };
 
 // The scaled sum over the rows of -log softmax(logits)[target], () fp32. targets: (...) int64, on the same

@@ -31,7 +31,7 @@ void StepRecorder::add(Mark mark) {
   while (timeline_ && marks_.size() - read_ >= slots()) resolve_one();
   mark.begins_step = std::exchange(begins_, false);
   if (mark.source == Source::replay)
-    ++counts_.replayed;
+    ++(mark.carried ? counts_.carried : counts_.replayed);
   else if (mark.source == Source::event || !timeline_)
     ++counts_.made;
   marks_.push_back(mark);
@@ -47,7 +47,7 @@ void StepRecorder::mark_event(Phase phase) {
 void StepRecorder::mark(Phase phase) {
   const Replay before = std::exchange(ended_replay_, {});
   if (before.marks)
-    add({phase, false, Source::replay, before.end, before.number, before.marks, {}});
+    add({phase, false, Source::replay, before.end, before.number, before.marks, {}, /*carried=*/true});
   else if (timeline_)
     mark_event(phase);
   else
@@ -60,14 +60,27 @@ void StepRecorder::enter_on_host(Phase phase) {
   add({phase, false, Source::clock, 0, 0, nullptr, steady_now()});
 }
 
-std::vector<Phase> StepRecorder::end_capture() {
-  capture_mark_ = {};
+std::vector<StepRecorder::CapturedPhase> StepRecorder::end_capture() {
+  capture_ = {};
+  offer_ = {};
   return std::exchange(captured_, {});
 }
 
-void StepRecorder::enter_replayed(const std::vector<Phase>& phases, ReplayMarks& marks, std::int64_t replay) {
+MarkOffer& StepRecorder::offer_mark() {
+  offer_ = capture_.place ? MarkOffer(capture_.place(captured_.size())) : MarkOffer();
+  return offer_;
+}
+
+DeviceMark StepRecorder::enter_with_kernel(Phase phase) {
+  const DeviceMark mark = offer_mark().take();
+  enter(phase);
+  return mark;
+}
+
+void StepRecorder::enter_replayed(const std::vector<CapturedPhase>& phases, ReplayMarks& marks,
+                                  std::int64_t replay) {
   for (std::size_t i = 0; i < phases.size(); ++i)
-    add({phases[i], false, Source::replay, i, replay, &marks, {}});
+    add({phases[i].phase, false, Source::replay, i, replay, &marks, {}, phases[i].carried});
   ended_replay_ = {&marks, replay, phases.size()};
 }
 
@@ -117,9 +130,10 @@ void StepRecorder::begin_step() {
 }
 
 void StepRecorder::enter(Phase phase) {
-  if (capture_mark_) {
-    capture_mark_(captured_.size());
-    captured_.push_back(phase);
+  if (capture_.mark) {
+    const bool carried = std::exchange(offer_, {}).taken();
+    if (!carried) capture_.mark(captured_.size());
+    captured_.push_back({phase, carried});
     return;
   }
   tell(phase);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/device_mark.hpp"
 #include "timing/activity.hpp"
 #include "timing/clock.hpp"
 #include "timing/intervals.hpp"
@@ -79,13 +80,30 @@ class StepRecorder {
   // host says so, or when the device comes to it if that is later; no later than what follows. One at a time.
   void enter_on_host(Phase phase);
 
-  // Between the two, phases that are entered are put into the captured step by mark(i); nothing is recorded.
-  // Returns them in order. Only between steps, on a device.
-  void begin_capture(std::function<void(std::size_t)> mark) { capture_mark_ = std::move(mark); }
-  std::vector<Phase> end_capture();
+  // How a captured step gets its mark i: by a node of its own that mark(i) enqueues, or by a kernel of the step that
+  // writes place(i).
+  struct Capture {
+    std::function<void(std::size_t)> mark;
+    std::function<DeviceMark(std::size_t)> place;
+  };
+  struct CapturedPhase {
+    Phase phase;
+    bool carried;  // its mark, by a kernel of the step
+  };
+  // Between the two, phases that are entered are put into the captured step; nothing is recorded. Returns them in
+  // order. Only between steps, on a device.
+  void begin_capture(Capture capture) { capture_ = std::move(capture); }
+  std::vector<CapturedPhase> end_capture();
+  // The mark of the phase that is entered next, for a kernel that is enqueued before and writes it at its end. Empty
+  // outside of a capture. Valid until the next enter().
+  MarkOffer& offer_mark();
+  // What was offered last; the same object all the time.
+  MarkOffer& offered_mark() { return offer_; }
+  // enter() where the phase begins with a kernel that writes a mark at its begin: this one. Empty outside of a capture.
+  DeviceMark enter_with_kernel(Phase phase);
   // The phases of a replay that is launched right after this call, before anything else. Its mark
   // phases.size() is the end of the step. marks lives until settle() or take_epoch().
-  void enter_replayed(const std::vector<Phase>& phases, ReplayMarks& marks, std::int64_t replay);
+  void enter_replayed(const std::vector<CapturedPhase>& phases, ReplayMarks& marks, std::int64_t replay);
 
   // Reads all marks that have been made; blocks until the device has come to them.
   void settle();
@@ -94,10 +112,10 @@ class StepRecorder {
   void exclude_gap();
   // The same, and how long the step before it took, in seconds; blocks until a device has come to its end.
   double time_step();
-  // Marks in this epoch that cost something: events, or on the CPU readings of the clock; and those of
-  // replayed steps.
+  // Marks in this epoch that cost something: events, or on the CPU readings of the clock; those of replayed steps that
+  // are nodes of their own; and those that kernels of the step write.
   struct Counts {
-    std::int64_t made = 0, replayed = 0;
+    std::int64_t made = 0, replayed = 0, carried = 0;
   };
   Counts counts() const { return counts_; }
   std::int64_t begun_steps() const { return begun_; }
@@ -118,7 +136,8 @@ class StepRecorder {
     std::size_t slot;  // of an event; of a replay: which of its marks
     std::int64_t replay;
     ReplayMarks* marks;
-    SteadyTime time;  // known at once of the clock, later of others
+    SteadyTime time;       // known at once of the clock, later of others
+    bool carried = false;  // of a replay: by a kernel of the step
   };
   struct Replay {
     ReplayMarks* marks = nullptr;
@@ -152,8 +171,9 @@ class StepRecorder {
   bool host_began_ = false;  // the mark that was read last is one of enter_on_host
   std::size_t events_ = 0;   // marks that were events
   Replay ended_replay_;      // the step that has ended, if it was one
-  std::function<void(std::size_t)> capture_mark_;
-  std::vector<Phase> captured_;
+  Capture capture_;          // without functions: nothing is captured
+  MarkOffer offer_;
+  std::vector<CapturedPhase> captured_;
 };
 
 // Seconds that recording one phase costs the host, or the device where that is more, measured now on a

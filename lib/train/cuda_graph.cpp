@@ -16,6 +16,7 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "kernels/take_batch.hpp"
 #include "record/current_stream.hpp"
 #include "timing/cuda_event.hpp"
 #include "train/replay_marks.hpp"
@@ -47,11 +48,13 @@ std::string first_line(const std::exception& error) {
 }
 
 // Brings batches to the tensors that a captured step reads, by way of two places on the device, so that a
-// batch travels while the step before it computes.
+// batch travels while the step before it computes. The step takes it from there by its first kernel.
 class BatchFeed {
  public:
   BatchFeed(const torch::Tensor& inputs, const torch::Tensor& targets)
-      : inputs_(torch::empty_like(inputs)), targets_(torch::empty_like(targets)) {
+      : inputs_(torch::empty_like(inputs)),
+        targets_(torch::empty_like(targets)),
+        ticket_(torch::zeros({1}, targets.options().dtype(torch::kInt32))) {
     for (Place& place : places_) {
       place.inputs = torch::empty_like(inputs);
       place.targets = torch::empty_like(targets);
@@ -62,18 +65,32 @@ class BatchFeed {
   const torch::Tensor& inputs() const { return inputs_; }
   const torch::Tensor& targets() const { return targets_; }
 
-  // From pinned memory. PendingCopies tells when it is free.
+  // While the current stream is captured, first of all. count: replays that have ended, in device memory.
+  void capture(const std::uint64_t* count, MarkOffer& mark) {
+    const auto places = [&](torch::Tensor Place::*array, const torch::Tensor& to) {
+      return kernels::TwoPlaces{{(places_[0].*array).const_data_ptr(), (places_[1].*array).const_data_ptr()},
+                                to.data_ptr(),
+                                to.nbytes()};
+    };
+    kernels::take_batch({.inputs = places(&Place::inputs, inputs_),
+                         .targets = places(&Place::targets, targets_),
+                         .count = count,
+                         .mark = mark.take(),
+                         .ticket = reinterpret_cast<unsigned*>(ticket_.data_ptr<std::int32_t>())},
+                        current_stream());
+  }
+
+  // From pinned memory, once before each replay. PendingCopies tells when it is free.
   void enqueue(const torch::Tensor& inputs, const torch::Tensor& targets) {
-    Place& place = places_[batches_++ % places_.size()];
+    Place& place = places_[batches_ % places_.size()];
     place.read.order(stream_.stream());
-    copy(inputs, place.inputs, cudaMemcpyHostToDevice, stream_.stream());
-    copy(targets, place.targets, cudaMemcpyHostToDevice, stream_.stream());
+    copy(inputs, place.inputs, stream_.stream());
+    copy(targets, place.targets, stream_.stream());
     place.written.record(stream_.stream());
     place.written.order(current_stream());
-    copy(place.inputs, inputs_, cudaMemcpyDeviceToDevice, current_stream());
-    copy(place.targets, targets_, cudaMemcpyDeviceToDevice, current_stream());
-    place.read.record(current_stream());
   }
+  // After the replay was launched.
+  void launched() { places_[batches_++ % places_.size()].read.record(current_stream()); }
 
  private:
   struct Place {
@@ -82,14 +99,14 @@ class BatchFeed {
   };
 
   // Without what LibTorch's copy_ looks at first.
-  static void copy(const torch::Tensor& from, const torch::Tensor& to, cudaMemcpyKind kind,
-                   cudaStream_t stream) {
+  static void copy(const torch::Tensor& from, const torch::Tensor& to, cudaStream_t stream) {
     if (!from.is_contiguous() || from.nbytes() != to.nbytes())
       throw run_error("a captured step was given a batch of another shape");
-    LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(to.data_ptr(), from.const_data_ptr(), to.nbytes(), kind, stream));
+    LOCKSTEP_CUDA_CHECK(
+        cudaMemcpyAsync(to.data_ptr(), from.const_data_ptr(), to.nbytes(), cudaMemcpyHostToDevice, stream));
   }
 
-  torch::Tensor inputs_, targets_;
+  torch::Tensor inputs_, targets_, ticket_;
   std::array<Place, 2> places_;
   c10::cuda::CUDAStream stream_ = c10::cuda::getStreamFromPool();
   std::size_t batches_ = 0;
@@ -144,15 +161,18 @@ class GraphStep final : public StepGraphs::Step {
     }
     recorder_.enter_replayed(phases_, marks_, marks_.begin_replay(results));
     graph_.replay();
+    feed_.launched();
   }
 
   // Throws what goes wrong, when the stream is no longer captured.
   void capture(at::cuda::MempoolId_t pool, const StepGraphs::Body& body) {
     std::exception_ptr failure;
-    recorder_.begin_capture([this](std::size_t i) { marks_.capture_mark(i); });
+    recorder_.begin_capture({.mark = [this](std::size_t i) { marks_.capture_mark(i); },
+                             .place = [this](std::size_t i) { return marks_.place(i); }});
     try {
       // Only this thread's calls are restricted: a loader's thread may do what it likes.
       graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+      feed_.capture(marks_.count(), recorder_.offer_mark());
       numbers_ = body(feed_.inputs(), feed_.targets());
       phases_ = recorder_.end_capture();
       marks_.capture_end(phases_.size(), numbers_.loss, numbers_.norm);
@@ -199,7 +219,7 @@ class GraphStep final : public StepGraphs::Step {
   StepGraphs::Numbers numbers_;
   ReplayRing marks_{kMostPhases};
   Graph graph_;
-  std::vector<Phase> phases_;
+  std::vector<StepRecorder::CapturedPhase> phases_;
   std::vector<CapturedWork> works_;
   bool ended_ = false;
 };

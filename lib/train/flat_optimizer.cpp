@@ -1,5 +1,7 @@
 #include "train/flat_optimizer.hpp"
 
+#include <utility>
+
 #include "train/adam.hpp"
 #include "train/sgd.hpp"
 
@@ -16,14 +18,15 @@ namespace {
 constexpr const char *kFirst = "first_moment", *kSecond = "second_moment";
 
 #ifdef LOCKSTEP_WITH_CUDA
-torch::Tensor norm_on_gpu(const std::vector<torch::Tensor>& gradients) {
+torch::Tensor norm_on_gpu(const std::vector<torch::Tensor>& gradients, DeviceMark mark) {
   std::int64_t count = 0;
   for (const torch::Tensor& g : gradients) count += kernels::square_sum_count(g.numel());
   const auto options = gradients.front().options();
   const torch::Tensor sums = torch::empty({count}, options.dtype(torch::kFloat64));
   double* next = sums.data_ptr<double>();
   for (const torch::Tensor& g : gradients) {
-    kernels::square_sums(g.const_data_ptr<float>(), g.numel(), next, current_stream());
+    kernels::square_sums(g.const_data_ptr<float>(), g.numel(), next, std::exchange(mark, {}),
+                         current_stream());
     next += kernels::square_sum_count(g.numel());
   }
   torch::Tensor norm = torch::empty({1}, options);
@@ -61,10 +64,10 @@ void FlatOptimizer::allocate_moments() {
   }
 }
 
-torch::Tensor FlatOptimizer::gradient_norm() const {
+torch::Tensor FlatOptimizer::gradient_norm([[maybe_unused]] const DeviceMark& mark) const {
   const torch::NoGradGuard no_grad;
 #ifdef LOCKSTEP_WITH_CUDA
-  if (on_gpu()) return norm_on_gpu(buckets_.gradients());
+  if (on_gpu()) return norm_on_gpu(buckets_.gradients(), mark);
 #endif
   std::vector<torch::Tensor> norms;
   norms.reserve(buckets_.gradients().size());

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/device_mark.hpp"
 #include "config/run_config.hpp"
 #include "parallel/flat_buckets.hpp"
 #include "parallel/parameter_shards.hpp"
@@ -26,8 +27,9 @@ class FlatOptimizer {
   FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
                 const ParameterShards* shards = nullptr);
 
-  // 2-norm of the gradient in the buckets, (1) on its device. Nothing is read back to the host.
-  torch::Tensor gradient_norm() const;
+  // 2-norm of the gradient in the buckets, (1) on its device. Nothing is read back to the host. mark: for a GPU, written
+  // at the begin.
+  torch::Tensor gradient_norm(const DeviceMark& mark = {}) const;
   // Scales the gradient down to max_norm when its norm is larger. norm: (1).
   void clip_gradient(const torch::Tensor& norm, double max_norm);
 

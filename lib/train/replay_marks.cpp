@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstring>
 #include <thread>
+#include <utility>
 
+#include "kernels/norm.hpp"
 #include "record/current_stream.hpp"
 #include "timing/cuda_event.hpp"
 
@@ -24,25 +26,33 @@ ReplayRing::ReplayRing(std::size_t most) : streams_(std::make_unique<Streams>())
   const std::size_t bytes = std::size_t{ring_.depth} * ring_.stride * sizeof *ring_.words;
   LOCKSTEP_CUDA_CHECK(cudaHostAlloc(reinterpret_cast<void**>(&ring_.words), bytes, 0));
   std::memset(ring_.words, 0, bytes);
+  LOCKSTEP_CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&ring_.marks), ring_.stride * sizeof *ring_.marks));
   LOCKSTEP_CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&ring_.count), sizeof *ring_.count));
   LOCKSTEP_CUDA_CHECK(cudaMemsetAsync(ring_.count, 0, sizeof *ring_.count, current_stream()));
 }
 
 ReplayRing::~ReplayRing() {
+  cudaFree(ring_.marks);
   cudaFree(ring_.count);
   cudaFreeHost(ring_.words);
 }
 
-void ReplayRing::capture_mark(std::size_t i) {
+DeviceMark ReplayRing::place(std::size_t i) const {
   if (i + 2 >= ring_.stride) throw run_error("a captured step has more than {} phases", ring_.stride - 2);
+  return {ring_.marks + i};
+}
+
+void ReplayRing::capture_mark(std::size_t i) {
+  const DeviceMark mark = place(i);
   streams_->order.record(current_stream());
   streams_->order.order(streams_->beside.stream());
-  kernels::stamp(ring_, static_cast<std::uint32_t>(i), streams_->beside.stream());
+  kernels::stamp(mark, streams_->beside.stream());
+  forked_ = true;
 }
 
 void ReplayRing::capture_end(std::size_t marks, const torch::Tensor& first, const torch::Tensor& second) {
   end_ = marks;
-  if (marks > 0) {
+  if (std::exchange(forked_, false)) {
     streams_->order.record(streams_->beside.stream());
     streams_->order.order(current_stream());
   }
@@ -81,17 +91,22 @@ std::uint64_t ReplayRing::stamp(std::int64_t replay, std::size_t mark) {
 
 namespace {
 
-// A chain of small nodes and its end, with or without marks, as far apart as those of a small step.
+enum class Marks { none, nodes, carried };
+
+// A chain of small kernels and its end, with or without marks, as far apart as those of a small step.
 class Chain {
  public:
-  explicit Chain(bool marked) {
+  explicit Chain(Marks marks) {
     const cudaStream_t stream = current_stream();
     LOCKSTEP_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     for (int i = 0; i < kMarks * kApart; ++i) {
-      LOCKSTEP_CUDA_CHECK(cudaMemsetAsync(byte_.data_ptr(), i, 1, stream));
-      if (marked && i % kApart == 0) ring_.capture_mark(static_cast<std::size_t>(i / kApart));
+      const auto mark = static_cast<std::size_t>(i / kApart);
+      const bool here = i % kApart == 0;
+      if (here && marks == Marks::nodes) ring_.capture_mark(mark);
+      kernels::square_sums(number_.const_data_ptr<float>(), 1, sum_.data_ptr<double>(),
+                           here && marks == Marks::carried ? ring_.place(mark) : DeviceMark(), stream);
     }
-    ring_.capture_end(marked ? kMarks : 0, number_, number_);
+    ring_.capture_end(kMarks, number_, number_);
     LOCKSTEP_CUDA_CHECK(cudaStreamEndCapture(stream, &graph_));
     LOCKSTEP_CUDA_CHECK(cudaGraphInstantiateWithFlags(&exec_, graph_, 0));
   }
@@ -121,17 +136,19 @@ class Chain {
 
  private:
   ReplayRing ring_{kMarks};
-  torch::Tensor byte_ = torch::zeros({1}, torch::TensorOptions(torch::kUInt8).device(torch::kCUDA)),
-                number_ = torch::zeros({1}, torch::TensorOptions(torch::kFloat32).device(torch::kCUDA));
+  torch::Tensor number_ = torch::zeros({1}, torch::TensorOptions(torch::kFloat32).device(torch::kCUDA)),
+                sum_ = torch::zeros({1}, number_.options().dtype(torch::kFloat64));
   cudaGraph_t graph_ = nullptr;
   cudaGraphExec_t exec_ = nullptr;
 };
 
 }  // namespace
 
-double measure_replayed_mark_cost() {
-  Chain bare(false), marked(true);
-  return std::max(0.0, marked.seconds() - bare.seconds()) / Chain::kMarks;
+ReplayedMarkCost measure_replayed_mark_cost() {
+  Chain bare(Marks::none), nodes(Marks::nodes), carried(Marks::carried);
+  const double without = bare.seconds();
+  return {.node = std::max(0.0, nodes.seconds() - without) / Chain::kMarks,
+          .carried = std::max(0.0, carried.seconds() - without) / Chain::kMarks};
 }
 
 }  // namespace lockstep

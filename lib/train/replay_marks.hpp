@@ -23,6 +23,10 @@ class ReplayRing final : public ReplayMarks {
 
   // While the current stream is captured: mark i, beside what follows on the stream.
   void capture_mark(std::size_t i);
+  // Mark i, for a kernel that writes it in place of that.
+  DeviceMark place(std::size_t i) const;
+  // (1), device memory: replays that have ended.
+  const std::uint64_t* count() const { return ring_.count; }
   // After all marks, `marks` of them, the last of the step: its end, and two numbers of the device.
   void capture_end(std::size_t marks, const torch::Tensor& first, const torch::Tensor& second);
 
@@ -43,13 +47,17 @@ class ReplayRing final : public ReplayMarks {
 
   kernels::StampRing ring_{};
   std::size_t end_ = 0;  // the index of the end, when it has been captured
+  bool forked_ = false;  // a mark of the capture that goes on stands beside its stream
   std::unique_ptr<Streams> streams_;
   std::array<float*, kDepth> results_{};
   std::int64_t replays_ = 0;
 };
 
-// Seconds that a mark in a captured step costs the device; measured now on the current stream, which is
-// waited for.
-double measure_replayed_mark_cost();
+// Seconds that a mark in a captured step costs the device: as a node of its own, and in a kernel of the step. Measured
+// now on the current stream, which is waited for.
+struct ReplayedMarkCost {
+  double node = 0, carried = 0;
+};
+ReplayedMarkCost measure_replayed_mark_cost();
 
 }  // namespace lockstep

@@ -65,7 +65,9 @@ class ReplicatedStrategy : public Strategy {
   torch::Tensor pass(const StepBatch& batch, const Task& task, StepRecorder& recorder,
                      PassPlace place) override {
     recorder.enter(Phase::forward);
-    const torch::Tensor loss = task.loss_share(forward(batch.inputs), batch);
+    const torch::Tensor output = forward(batch.inputs);
+    recorder.offer_mark();  // to batch.after_loss
+    const torch::Tensor loss = task.loss_share(output, batch);
 
     recorder.enter(Phase::backward);
     if (place.first) reducer_.zero_gradients();

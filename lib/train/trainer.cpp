@@ -47,9 +47,13 @@ RecordedSteps recorded_steps(const Setup& setup, const Strategy& strategy) {
   return steps;
 }
 
-double replayed_mark_cost([[maybe_unused]] const StepRecorder::Counts& marks) {
+double replayed_marks_cost([[maybe_unused]] const StepRecorder::Counts& marks) {
 #ifdef LOCKSTEP_WITH_CUDA
-  if (marks.replayed > 0) return measure_replayed_mark_cost();
+  if (marks.replayed + marks.carried > 0) {
+    const ReplayedMarkCost each = measure_replayed_mark_cost();
+    return static_cast<double>(marks.replayed) * each.node +
+           static_cast<double>(marks.carried) * each.carried;
+  }
 #endif
   return 0;
 }
@@ -214,7 +218,7 @@ void Trainer::require_finite_losses() {
 }
 
 void Trainer::report_overhead(const RankEpoch& epoch) {
-  const double share = recorder_.overhead(epoch, replayed_mark_cost(recorder_.phases().counts()));
+  const double share = recorder_.overhead(epoch, replayed_marks_cost(recorder_.phases().counts()));
   if (!output_.exists()) return;
   output_.writer->set_recorder_overhead(share);
   output_.writer->set_counters_absent(recorder_.counters_absent());

@@ -151,9 +151,12 @@ torch::Tensor TrainingStep::finish() {
   if (device_.is_cpu() || strategy_.communicates()) recorder_.enter(Phase::wait);
   strategy_.finish_gradients();
 
-  recorder_.enter(Phase::optimizer);
-  if (!strategy_.updates()) return torch::zeros({}, device_);
-  torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm(), recorder_);
+  if (!strategy_.updates()) {
+    recorder_.enter(Phase::optimizer);
+    return torch::zeros({}, device_);
+  }
+  const DeviceMark mark = recorder_.enter_with_kernel(Phase::optimizer);
+  torch::Tensor norm = strategy_.whole_norm(optimizer_.gradient_norm(mark), recorder_);
   optimizer_.apply(norm, training_.grad_clip);
   strategy_.finish_update(recorder_);
   return norm;
@@ -183,6 +186,7 @@ std::string TrainingStep::capture() {
     StepBatch batch = candidate.batch;
     batch.inputs = task_.inputs(inputs, targets);
     batch.targets = targets;
+    batch.after_loss = &recorder_.offered_mark();
     const torch::Tensor loss = strategy_.pass(batch, task_, recorder_, {true, true});
     return StepGraphs::Numbers{loss, finish()};
   };

@@ -1,5 +1,6 @@
 #include "timing/recorder.hpp"
 
+#include <array>
 #include <thread>
 
 #include "support/timed.hpp"
@@ -135,12 +136,28 @@ TEST_CASE("a captured step notes its phases and marks nothing") {
   StepRecorder recorder(origin, 3, &timeline);
   recorder.begin_epoch(1);
   std::vector<std::size_t> captured;
-  recorder.begin_capture([&](std::size_t i) { captured.push_back(i); });
+  std::array<std::uint64_t, 4> words{};
+  recorder.begin_capture({.mark = [&](std::size_t i) { captured.push_back(i); },
+                          .place = [&](std::size_t i) { return DeviceMark{words.data() + i}; }});
+  recorder.offer_mark();  // nobody takes it
   recorder.enter(Phase::forward);
-  recorder.enter(Phase::optimizer);
-  CHECK(recorder.end_capture() == std::vector<Phase>{Phase::forward, Phase::optimizer});
-  CHECK(captured == std::vector<std::size_t>{0, 1});
+  CHECK(recorder.offer_mark().take().word == &words[1]);
+  recorder.enter(Phase::backward);
+  CHECK_FALSE(recorder.offer_mark().taken());
+  recorder.enter(Phase::wait);
+  CHECK(recorder.enter_with_kernel(Phase::optimizer).word == &words[3]);
+  std::vector<Phase> phases;
+  std::vector<bool> carried;
+  for (const StepRecorder::CapturedPhase& p : recorder.end_capture()) {
+    phases.push_back(p.phase);
+    carried.push_back(p.carried);
+  }
+  CHECK(phases == std::vector<Phase>{Phase::forward, Phase::backward, Phase::wait, Phase::optimizer});
+  CHECK(carried == std::vector<bool>{false, true, false, true});
+  CHECK(captured == std::vector<std::size_t>{0, 2});
   CHECK(recorder.counts().made == 0);
+  CHECK_FALSE(recorder.offer_mark().take());  // no capture any more
+  CHECK_FALSE(recorder.enter_with_kernel(Phase::other));
 }
 
 TEST_CASE("replayed steps mark themselves, between others that do not, however late they are read") {
@@ -153,7 +170,8 @@ TEST_CASE("replayed steps mark themselves, between others that do not, however l
     replays.lag = lag;
     StepRecorder recorder(origin, 4, &timeline);
     recorder.begin_epoch(60);
-    const std::vector<Phase> phases = {Phase::forward, Phase::backward};
+    const std::vector<StepRecorder::CapturedPhase> phases = {{Phase::forward, true},
+                                                             {Phase::backward, false}};
     std::int64_t replayed = 0;
     const auto replays_step = [](int i) { return i % 7 > 1; };
     for (int i = 0; i < 60; ++i) {
@@ -171,6 +189,8 @@ TEST_CASE("replayed steps mark themselves, between others that do not, however l
       recorder.end_step();
     }
     const auto steps = recorder.take_epoch();
+    CHECK(recorder.counts().replayed == replayed);
+    CHECK(recorder.counts().carried > replayed);  // the ends as well
     REQUIRE(steps.size() == 60);
     for (std::size_t s = 0; s < 60; ++s) {
       CAPTURE(s);
@@ -207,7 +227,7 @@ TEST_CASE("a phase that the host begins does not begin before the device has com
 }
 
 TEST_CASE("a phase that the host begins takes nothing from what the device does next") {
-  const SteadyTime origin = steady_now() - std::chrono::hours(1);  // the host's clock is far ahead
+  const SteadyTime origin = steady_now() - std::chrono::seconds(5);  // the host's clock is far ahead
   LateTimeline timeline(StepRecorder::timeline_slots(4), origin);
   StepRecorder recorder(origin, 4, &timeline);
   recorder.begin_epoch(1);
