@@ -65,6 +65,12 @@ std::int64_t part_elements(std::int64_t bucket_elements, int parts) {
   return (lines + parts - 1) / parts * BucketPlan::kAlignment;
 }
 
+torch::Tensor part_of(const torch::Tensor& flat, int parts, int part) {
+  const std::int64_t length = part_elements(flat.numel(), parts);
+  const std::int64_t begin = std::min(flat.numel(), length * part);
+  return flat.narrow(0, begin, std::min(length, flat.numel() - begin));
+}
+
 torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot, const torch::Tensor& like) {
   if (like.is_contiguous() || !like.is_non_overlapping_and_dense())
     return flat.narrow(0, slot.offset, like.numel()).view(like.sizes());

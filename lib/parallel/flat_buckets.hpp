@@ -37,6 +37,8 @@ struct FlatMemory {
 
 // The elements of each of `parts` equal parts of a bucket, the end of the last ones padding.
 std::int64_t part_elements(std::int64_t bucket_elements, int parts);
+// One of them, without padding: a view, (0) where the bucket ends before it.
+torch::Tensor part_of(const torch::Tensor& flat, int parts, int part);
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one
 // parameter, with the parameter's strides where these leave no gap.

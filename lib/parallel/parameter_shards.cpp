@@ -21,11 +21,11 @@ void ParameterShards::adopt_layout() {
   values_.clear();
   gradients_.clear();
   for (std::size_t b = 0; b < buckets_.values().size(); ++b) {
-    const Range mine = range_in(buckets_.values()[b].numel());
-    const std::int64_t part = buckets_.padded_values()[b].numel() / communicator_.size();
-    padded_.push_back(buckets_.padded_values()[b].narrow(0, part * communicator_.rank(), part));
-    values_.push_back(padded_.back().narrow(0, 0, mine.size()));
-    gradients_.push_back(buckets_.gradients()[b].narrow(0, mine.begin, mine.size()));
+    const int parts = communicator_.size(), mine = communicator_.rank();
+    const std::int64_t length = buckets_.padded_values()[b].numel() / parts;
+    padded_.push_back(buckets_.padded_values()[b].narrow(0, length * mine, length));
+    values_.push_back(part_of(buckets_.values()[b], parts, mine));
+    gradients_.push_back(part_of(buckets_.gradients()[b], parts, mine));
   }
   works_.reserve(padded_.size());
 }

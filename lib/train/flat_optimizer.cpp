@@ -43,8 +43,8 @@ float* data_of(const std::vector<torch::Tensor>& tensors, std::size_t i) {
 }  // namespace
 
 FlatOptimizer::FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
-                             const ParameterShards* shards)
-    : options_(options), buckets_(buckets), shards_(shards) {
+                             const ParameterShards* shards, const NormShare& norm)
+    : options_(options), buckets_(buckets), shards_(shards), norm_(norm) {
   allocate_moments();
 }
 
@@ -69,11 +69,14 @@ torch::Tensor FlatOptimizer::gradient_norm([[maybe_unused]] const DeviceMark& ma
 #ifdef LOCKSTEP_WITH_CUDA
   if (on_gpu()) return norm_on_gpu(buckets_.gradients(), mark);
 #endif
+  const bool all = norm_.mine < 0;
   std::vector<torch::Tensor> norms;
-  norms.reserve(buckets_.gradients().size());
-  for (const torch::Tensor& gradient : buckets_.gradients())
-    norms.push_back(at::linalg_vector_norm(gradient).view({1}));
+  norms.reserve(buckets_.gradients().size() * static_cast<std::size_t>(all ? norm_.parts : 1));
+  for (int part = all ? 0 : norm_.mine; part < (all ? norm_.parts : norm_.mine + 1); ++part)
+    for (const torch::Tensor& gradient : buckets_.gradients())
+      norms.push_back(at::linalg_vector_norm(part_of(gradient, norm_.parts, part)).view({1}));
   if (norms.empty()) return torch::zeros({1});
+  if (!all) return at::cat(norms);
   return norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::cat(norms)).view({1});
 }
 

@@ -20,15 +20,22 @@ namespace lockstep {
 // Tensors of a parameter's size that the optimizer keeps: 0 for SGD, 1 with momentum, 2 for Adam and AdamW.
 int moments_of(const RunConfig::Optimizer& options);
 
+// How a gradient's norm is added up on the CPU: from those of so many parts of each bucket, as ParameterShards cuts them.
+// Ranks that take one part each then come to the same bits as one that takes all.
+struct NormShare {
+  int parts = 1;
+  int mine = -1;  // the part that this rank takes; -1: all of them
+};
+
 class FlatOptimizer {
  public:
   // buckets, and shards of them, outlive the optimizer. With shards it steps on this rank's part of each bucket,
   // and keeps the state of no other.
   FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
-                const ParameterShards* shards = nullptr);
+                const ParameterShards* shards = nullptr, const NormShare& norm = {});
 
-  // 2-norm of the gradient in the buckets, (1) on its device. Nothing is read back to the host. mark: for a GPU, written
-  // at the begin.
+  // 2-norm of the gradient in the buckets, (1) on its device; where this rank takes one part, (buckets): of its part of
+  // each. Nothing is read back to the host. mark: for a GPU, written at the begin.
   torch::Tensor gradient_norm(const DeviceMark& mark = {}) const;
   // Scales the gradient down to max_norm when its norm is larger. norm: (1).
   void clip_gradient(const torch::Tensor& norm, double max_norm);
@@ -76,6 +83,7 @@ class FlatOptimizer {
   RunConfig::Optimizer options_;
   FlatBuckets& buckets_;
   const ParameterShards* shards_;  // null: it steps on everything
+  NormShare norm_;
   std::vector<torch::Tensor>
       first_moments_;  // by bucket: Adam's, or SGD's momentum; empty when there is none
   std::vector<torch::Tensor> second_moments_;  // by bucket: Adam's

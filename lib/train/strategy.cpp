@@ -46,8 +46,11 @@ class ReplicatedStrategy : public Strategy {
         communicator_(communicator),
         bf16_(config.training.precision == Precision::bf16),
         device_(model_->parameters().front().device().type()),
-        reducer_(reduced_parameters(*model_, config), communicator, options_on(device_, config), log) {
+        reducer_(reduced_parameters(*model_, config), communicator, options_on(device_, config), log),
+        log_(log),
+        clips_(config.training.grad_clip > 0) {
     if (config.parallel.shard == Sharding::optimizer) shards_.emplace(reducer_.buckets(), communicator, log);
+    make_norms();
     if (device_ == torch::kCUDA) one_ = torch::ones({}, model_->parameters().front().device());
     synchronise();
     // On one rank too: the same arithmetic, so that N ranks can be compared with one.
@@ -77,11 +80,31 @@ class ReplicatedStrategy : public Strategy {
   }
 
   void finish_gradients() override { reducer_.finish(); }
+  // On the CPU the norm has the same bits whether the ranks share the work or each does all of it.
+  NormShare norm_share() const override {
+    if (device_ != torch::kCPU) return {};
+    return {communicator_.size(), shares_norm() ? communicator_.rank() : -1};
+  }
+  torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) override {
+    if (!shares_norm()) return norm;
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor mine = norms_.narrow(0, communicator_.rank() * norm.numel(), norm.numel());
+    mine.copy_(norm);
+    norm_work_ = communicator_.all_gather(norms_, mine);
+    if (log_) log_->add(norm_work_, -1);
+    if (clips_) {
+      recorder.enter(Phase::wait);
+      take_norm();
+      recorder.enter(Phase::optimizer);
+    }
+    return norm_;
+  }
   void finish_update(StepRecorder& recorder) override {
     if (!shards_ || !communicates()) return;
     shards_->launch();
     recorder.enter(Phase::wait);
     shards_->wait();
+    if (norm_work_) take_norm();
   }
   void abandon_step() override { reducer_.abandon(); }
   bool communicates() const override { return reducer_.communicates(); }
@@ -103,8 +126,27 @@ class ReplicatedStrategy : public Strategy {
 
  private:
   bool adopt_layout(bool changed) {
-    if (changed && shards_) shards_->adopt_layout();
+    if (changed && shards_) {
+      shards_->adopt_layout();
+      make_norms();
+    }
     return changed;
+  }
+
+  // Where the ranks have their parameters in common they meet at so little cost that each may leave most of the norm
+  // to the others.
+  bool shares_norm() const { return shards_ && communicates() && reducer_.buckets().values_in_common(); }
+  void make_norms() {
+    if (!shares_norm()) return;
+    const torch::TensorOptions options = torch::TensorOptions().dtype(torch::kFloat32);
+    const auto buckets = static_cast<std::int64_t>(reducer_.buckets().gradients().size());
+    norms_ = communicator_.allocate(communicator_.size() * buckets, options);
+    norm_ = torch::zeros({1}, options);
+  }
+  void take_norm() {
+    const torch::NoGradGuard no_grad;
+    std::exchange(norm_work_, nullptr)->wait();
+    norm_.copy_(at::linalg_vector_norm(norms_).view({1}));
   }
 
   std::shared_ptr<Model> model_;
@@ -114,6 +156,11 @@ class ReplicatedStrategy : public Strategy {
   torch::Tensor one_;  // a GPU's losses by themselves; undefined: made in each backward pass
   GradientReducer reducer_;
   std::optional<ParameterShards> shards_;  // of the reducer's buckets; none: every rank updates everything
+  WorkLog* log_;
+  bool clips_;
+  // Where the ranks share the norm: of each rank's part of each bucket, (ranks x buckets), and of all, (1).
+  torch::Tensor norms_, norm_;
+  WorkPtr norm_work_;
 };
 
 }  // namespace

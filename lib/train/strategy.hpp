@@ -15,6 +15,7 @@
 #include "plan/reduction_choice.hpp"
 #include "tasks/task.hpp"
 #include "timing/recorder.hpp"
+#include "train/flat_optimizer.hpp"
 
 namespace lockstep {
 
@@ -44,8 +45,11 @@ class Strategy {
   virtual int stage() const { return 0; }
   // An upper bound of the phases that a pass marks.
   virtual std::size_t phases_per_pass() const { return 2; }
-  // Collective over the ranks that share a model: the 2-norm of the whole gradient from this rank's, (1).
-  // Marks what it waits, and leaves the recorder in Phase::optimizer, where it is called.
+  // What FlatOptimizer::gradient_norm() is to compute of the norm.
+  virtual NormShare norm_share() const { return {}; }
+  // Collective over the ranks that share a model or the norm: the 2-norm of the whole gradient, (1), from what this rank
+  // has computed. Marks what it waits, and leaves the recorder in Phase::optimizer, where it is called. Where nothing is
+  // clipped the number may come later, with finish_update().
   virtual torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) {
     static_cast<void>(recorder);
     return norm;

@@ -53,7 +53,7 @@ class TrainingStep {
 
   // An upper bound of the phases that one step enters.
   static std::size_t phases(const Strategy& strategy, std::int64_t accumulate) {
-    return (2 + strategy.phases_per_pass()) * static_cast<std::size_t>(accumulate) + 4;
+    return (2 + strategy.phases_per_pass()) * static_cast<std::size_t>(accumulate) + 6;
   }
 
   void begin_epoch(std::int64_t steps);  // allocates what the epoch's steps write to
