@@ -1,6 +1,6 @@
-// Word embeddings. Id 0 is padding: it embeds to zero and its row gets no gradient. On the CPU a
-// backward pass adds to the table's gradient, where there is one, in the rows of the batch's words alone, and
-// passes none to the table's hooks.
+// Word embeddings. Id 0 is padding: it embeds to zero and its row gets no gradient. In fp32 a backward pass adds to the
+// table's gradient, where there is one, in the rows of the batch's words alone, and passes none to the table's hooks.
+// An id outside the table is an Error on the CPU, and NaN on a GPU.
 #pragma once
 
 #include <torch/nn/modules/embedding.h>

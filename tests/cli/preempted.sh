@@ -9,7 +9,7 @@ source "$(dirname "$0")/support.sh"
 
 RANDOM=${SEED:=$RANDOM}
 echo "SEED=$SEED"
-epochs=40
+epochs=150
 [ "${1:-}" != --short ] || epochs=3
 mkdir "$work/runs"
 last=checkpoint/$(printf 'epoch_%06d' $epochs).safetensors
@@ -48,7 +48,8 @@ begin() {
 }
 fresh() { begin "$1" --config "$work/empty.yaml" $small $(flags_of "$1") --set training.epochs=$epochs "${@:2}"; }
 
-# wait_for_steps FOLDERS: until another run folder than those has a log with an epoch in it, then a little longer.
+# wait_for_steps FOLDERS MODE: until another run folder than those has a log with an epoch in it, then for up to a quarter of
+# what the mode's uninterrupted run took, or where there was none up to .4 s.
 wait_for_steps() {
   for _ in $(seq 4000); do
     if [ "$(folders)" -gt "$1" ]; then
@@ -58,7 +59,11 @@ wait_for_steps() {
     kill -0 "$pid" 2> /dev/null || break
     sleep 0.05
   done
-  sleep "0.$((RANDOM % 30 + 10))"
+  if [ -s "$work/seconds_${2:-}" ]; then
+    sleep "$(awk -v all="$(cat "$work/seconds_$2")" -v percent=$((RANDOM % 25)) 'BEGIN { print all * percent / 100 }')"
+  else
+    sleep "0.$((RANDOM % 30 + 10))"
+  fi
 }
 folders() { find "$work/runs" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l; }
 # The ranks, or the process itself where there is one.
@@ -88,6 +93,7 @@ straight() {
   fresh "$1" --set checkpoint.every_epochs=$epochs
   wait "$pid" || { fail "$1: the uninterrupted run failed"; finish; }
   mv "$(newest)" "$work/straight_$1"
+  values_of "$work/straight_$1" /epochs/train_seconds | awk '{ all += $1 } END { print all }' > "$work/seconds_$1"
 }
 
 # stop MODE SIGNAL: one rank gets the signal.
@@ -95,11 +101,12 @@ stop() {
   kill "-$2" "$(one_rank)"
   stopped "$@"
 }
-# stopped MODE SIGNAL: after that all ranks end together, with a checkpoint.
+# stopped MODE SIGNAL: after that all ranks end together, with a checkpoint. Returns 1 where the run had ended before.
 stopped() {
   wait "$pid"
   local code=$?
   folder=$(newest)
+  [ "$code" -ne 0 ] || [ "$(attribute "$folder/run.h5" status)" != complete ] || return 1
   [ "$code" -eq 1 ] || fail "$1: exit code $code after SIG$2, not 1"
   said_once "interrupted by SIG$2; go on with --resume $folder"
   status_is interrupted run.h5
@@ -109,18 +116,18 @@ stopped() {
 signals=(TERM INT USR1)
 # goes_on MODE LINKS: signalled so many times.
 goes_on() {
-  local mode=$1 chain=() count link
+  local mode=$1 chain=() count link ended=no
   count=$(folders)
   fresh "$mode" --set checkpoint.every_epochs=$epochs
   for link in $(seq "$2"); do
-    wait_for_steps "$count"
+    wait_for_steps "$count" "$mode"
     kill -0 "$pid" 2> /dev/null || break
-    stop "$mode" "${signals[$(((RANDOM + link) % 3))]}"
+    stop "$mode" "${signals[$(((RANDOM + link) % 3))]}" || { ended=yes && break; }
     chain+=("$folder")
     count=$(folders)
     begin "$mode" --resume "$folder" --quiet
   done
-  wait "$pid" || fail "$mode: the resumed run failed: $(cat "$work/err")"
+  [ $ended = yes ] || wait "$pid" || fail "$mode: the resumed run failed: $(cat "$work/err")"
   chain+=("$(newest)")
   [ "${#chain[@]}" -ge 2 ] || fail "$mode: it was never interrupted"
   is_straight "${chain[-1]}" "$mode"
@@ -141,7 +148,7 @@ launcher_goes_on() {
   local count
   count=$(folders)
   fresh ddp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count"
+  wait_for_steps "$count" ddp
   kill "-$1" "$pid"
   wait "$pid"
   said "interrupted by SIG"
@@ -158,7 +165,7 @@ killed_goes_on() {
   local count
   count=$(folders)
   fresh "$1" --set checkpoint.every_epochs=$epochs "${@:2}"
-  wait_for_steps "$count"
+  wait_for_steps "$count" "$1"
   kill -KILL "$(one_rank)" 2> /dev/null
   after_a_kill "$@"
 }
@@ -203,8 +210,8 @@ others_go_on() {
   local count begun other
   count=$(folders)
   fresh ddp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count"
-  stop ddp USR1
+  wait_for_steps "$count" ddp
+  stop ddp USR1 || fail "ddp had ended before the signal"
   begun=$folder
   for other in seq ddp3 ps; do
     begin "$other" --resume "$begun" --quiet $([ "$other" = ps ] && flags_of ps)
@@ -215,16 +222,15 @@ others_go_on() {
   grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
   count=$(folders)
   fresh mp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count"
-  stop mp TERM
+  wait_for_steps "$count" mp
+  stop mp TERM || fail "mp had ended before the signal"
   count=$(folders)
   begin ddp --resume "$folder" --quiet --set parallel.schedule=null --set parallel.micro_batches=null
-  wait_for_steps "$count"
-  if kill -0 "$pid" 2> /dev/null; then
-    stop ddp INT
+  wait_for_steps "$count" ddp
+  if kill -0 "$pid" 2> /dev/null && stop ddp INT; then
     begin mp --resume "$folder" --quiet --set parallel.schedule=1f1b --set parallel.micro_batches=2
+    wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
   fi
-  wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
   close_end "$(newest)" mp "from mp to ddp and back"
 }
 
@@ -242,8 +248,8 @@ ends_at_once() {
   done
   count=$(folders)
   fresh seq --set checkpoint.on_signal=true
-  wait_for_steps "$count"
-  stop seq TERM
+  wait_for_steps "$count" seq
+  stop seq TERM || fail "seq had ended before the signal"
 }
 
 if [ "${1:-}" = --short ]; then
