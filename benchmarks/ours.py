@@ -91,8 +91,17 @@ def read_facts(h5):
     return facts | {name: text(env.attrs[name]) for name in ("libtorch", "cuda", "commit") if name in env.attrs}
 
 
+def label(h5):
+    """The model, with its preset where it has one, and of images their shape."""
+    words = [str(h5["/model"].attrs["name"])]
+    config = h5["/config"].attrs
+    words += [f"preset {config['model.preset']}"] if "model.preset" in config else []
+    words += [str(config["data.shape"])] if "data.shape" in config else []
+    return ", ".join(words)
+
+
 def read_run(path, warmup, blocks=False):
-    """Name, global batch, FLOP per sample, parameters, precision and facts; of rank 0 the median step in s (or that of
+    """Label, global batch, FLOP per sample, parameters, precision and facts; of rank 0 the median step in s (or that of
     block_seconds, as a GPU's twin is timed) and the mean share of each phase."""
     with h5py.File(path) as h5:
         if not h5.attrs["valid"]:
@@ -102,7 +111,7 @@ def read_run(path, warmup, blocks=False):
             raise RunFailed(f"the run has no more than {warmup} steps")
         shares = {phase: float((h5[f"/steps/{phase}"][0][warmup:] / wall).mean()) for phase in PHASES}
         return {
-            "model": str(h5["/model"].attrs["name"]),
+            "model": label(h5),
             "batch": int(statistics.median(h5["/steps/samples"][:].sum(0))),
             "step_seconds": float(statistics.median(block_seconds(wall) if blocks else wall)),
             "shares": shares,
