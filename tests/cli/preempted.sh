@@ -9,7 +9,7 @@ source "$(dirname "$0")/support.sh"
 
 RANDOM=${SEED:=$RANDOM}
 echo "SEED=$SEED"
-epochs=150
+epochs=200
 [ "${1:-}" != --short ] || epochs=3
 mkdir "$work/runs"
 last=checkpoint/$(printf 'epoch_%06d' $epochs).safetensors
@@ -48,22 +48,20 @@ begin() {
 }
 fresh() { begin "$1" --config "$work/empty.yaml" $small $(flags_of "$1") --set training.epochs=$epochs "${@:2}"; }
 
-# wait_for_steps FOLDERS MODE: until another run folder than those has a log with an epoch in it, then for up to a quarter of
-# what the mode's uninterrupted run took, or where there was none up to .4 s.
+# wait_for_steps FOLDERS: until another run folder than those has a log with an epoch in it, and then some of the epochs
+# that are left, at most half of them: by the run's own progress, since how long it takes depends on the machine.
 wait_for_steps() {
-  for _ in $(seq 4000); do
+  local target=0 reached
+  for _ in $(seq 10000); do
     if [ "$(folders)" -gt "$1" ]; then
       folder=$(newest)
-      grep -qs "epoch .*train loss" "$folder/log.txt" && break
+      reached=$(sed -n 's/.* epoch \([0-9]*\): train loss.*/\1/p' "$folder/log.txt" 2> /dev/null | tail -n 1)
+      [ -z "$reached" ] || [ $target -gt 0 ] || target=$((reached + RANDOM % ((epochs - reached) / 2 + 1)))
+      [ -z "$reached" ] || [ "$reached" -lt $target ] || break
     fi
     kill -0 "$pid" 2> /dev/null || break
-    sleep 0.05
+    sleep 0.01
   done
-  if [ -s "$work/seconds_${2:-}" ]; then
-    sleep "$(awk -v all="$(cat "$work/seconds_$2")" -v percent=$((RANDOM % 25)) 'BEGIN { print all * percent / 100 }')"
-  else
-    sleep "0.$((RANDOM % 30 + 10))"
-  fi
 }
 folders() { find "$work/runs" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l; }
 # The ranks, or the process itself where there is one.
@@ -93,7 +91,6 @@ straight() {
   fresh "$1" --set checkpoint.every_epochs=$epochs
   wait "$pid" || { fail "$1: the uninterrupted run failed"; finish; }
   mv "$(newest)" "$work/straight_$1"
-  values_of "$work/straight_$1" /epochs/train_seconds | awk '{ all += $1 } END { print all }' > "$work/seconds_$1"
 }
 
 # stop MODE SIGNAL: one rank gets the signal.
@@ -120,7 +117,7 @@ goes_on() {
   count=$(folders)
   fresh "$mode" --set checkpoint.every_epochs=$epochs
   for link in $(seq "$2"); do
-    wait_for_steps "$count" "$mode"
+    wait_for_steps "$count"
     kill -0 "$pid" 2> /dev/null || break
     stop "$mode" "${signals[$(((RANDOM + link) % 3))]}" || { ended=yes && break; }
     chain+=("$folder")
@@ -134,13 +131,16 @@ goes_on() {
   are_one_run "$mode" "${chain[@]}"
 }
 
+# tells WORDS: analyze has said them, wherever it broke the line.
+tells() { tr -s ' \n' ' ' < "$work/out" | grep -q "$1"; }
+
 # are_one_run MODE FOLDER...: that is what analyze says of the links of a chain, and of the last alone that it lacks the others.
 are_one_run() {
   run 0 "$BIN/analyze" summary --full "${@:2}"
   grep -q "joined-run" "$work/out" || fail "$1: analyze does not say that the runs were joined"
   if grep -qE "incomplete-run|resumed-run|work-audit|steps-out-of-order" "$work/out"; then fail "$1: analyze does not take the chain for one run"; fi
   run 0 "$BIN/analyze" summary --full "${@: -1}"
-  grep -q "is missing here" "$work/out" || fail "$1: analyze does not say that the link is missing"
+  tells "is missing here" || fail "$1: analyze does not say that the link is missing"
 }
 
 # launcher_goes_on SIGNAL: one to mpirun reaches the ranks, and ends the run after a step.
@@ -148,7 +148,7 @@ launcher_goes_on() {
   local count
   count=$(folders)
   fresh ddp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count" ddp
+  wait_for_steps "$count"
   kill "-$1" "$pid"
   wait "$pid"
   said "interrupted by SIG"
@@ -165,7 +165,7 @@ killed_goes_on() {
   local count
   count=$(folders)
   fresh "$1" --set checkpoint.every_epochs=$epochs "${@:2}"
-  wait_for_steps "$count" "$1"
+  wait_for_steps "$count"
   kill -KILL "$(one_rank)" 2> /dev/null
   after_a_kill "$@"
 }
@@ -210,7 +210,7 @@ others_go_on() {
   local count begun other
   count=$(folders)
   fresh ddp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count" ddp
+  wait_for_steps "$count"
   stop ddp USR1 || fail "ddp had ended before the signal"
   begun=$folder
   for other in seq ddp3 ps; do
@@ -219,14 +219,14 @@ others_go_on() {
     close_end "$(newest)" ddp "$other goes on from ddp"
   done
   run 0 "$BIN/analyze" summary --full "$begun" "$(newest)"
-  grep -q "cannot be joined with it" "$work/out" || fail "analyze does not say why other ranks are not joined"
+  tells "cannot be joined with it" || fail "analyze does not say why other ranks are not joined"
   count=$(folders)
   fresh mp --set checkpoint.every_epochs=$epochs
-  wait_for_steps "$count" mp
+  wait_for_steps "$count"
   stop mp TERM || fail "mp had ended before the signal"
   count=$(folders)
   begin ddp --resume "$folder" --quiet --set parallel.schedule=null --set parallel.micro_batches=null
-  wait_for_steps "$count" ddp
+  wait_for_steps "$count"
   if kill -0 "$pid" 2> /dev/null && stop ddp INT; then
     begin mp --resume "$folder" --quiet --set parallel.schedule=1f1b --set parallel.micro_batches=2
     wait "$pid" || fail "from mp to ddp and back: $(cat "$work/err")"
@@ -248,7 +248,7 @@ ends_at_once() {
   done
   count=$(folders)
   fresh seq --set checkpoint.on_signal=true
-  wait_for_steps "$count" seq
+  wait_for_steps "$count"
   stop seq TERM || fail "seq had ended before the signal"
 }
 
