@@ -24,7 +24,7 @@ gpt="--set model.name=gpt --set model.preset=mini --set model.layers=2 --set mod
 command_of() {
   case $1 in
     seq) echo "$BIN/train_seq" ;;
-    ddp) echo "$MPIRUN -np 2 $BIN/train_ddp" ;;
+    ddp | long) echo "$MPIRUN -np 2 $BIN/train_ddp" ;;
     ddp3) echo "$MPIRUN -np 3 $BIN/train_ddp" ;;
     ps) echo "$MPIRUN -np 2 $BIN/train_ddp" ;;
     mp) echo "$MPIRUN -np 2 $BIN/train_mp" ;;
@@ -143,20 +143,22 @@ are_one_run() {
   tells "is missing here" || fail "$1: analyze does not say that the link is missing"
 }
 
-# launcher_goes_on SIGNAL: one to mpirun reaches the ranks, and ends the run after a step.
+# launcher_goes_on SIGNAL: one to mpirun reaches the ranks, and ends the run after a step. mpirun passes SIGTERM on only after
+# the five seconds above, so the run is a long one.
 launcher_goes_on() {
-  local count
+  local count epochs=3000 last=checkpoint/epoch_003000.safetensors
+  [ -e "$work/straight_long" ] || straight long
   count=$(folders)
-  fresh ddp --set checkpoint.every_epochs=$epochs
+  fresh long --set checkpoint.every_epochs=$epochs
   wait_for_steps "$count"
   kill "-$1" "$pid"
   wait "$pid"
   said "interrupted by SIG"
   status_is interrupted run.h5
   [ -n "$(find "$folder/checkpoint" -name '*.safetensors')" ] || fail "SIG$1 to mpirun left no checkpoint"
-  begin ddp --resume "$folder" --quiet
+  begin long --resume "$folder" --quiet
   wait "$pid" || fail "the run that goes on after SIG$1 to mpirun failed"
-  is_straight "$(newest)" ddp
+  is_straight "$(newest)" long
 }
 
 # killed_goes_on MODE FLAG...: without a word; what had been saved by steps or by time is there, and the steps after it are
