@@ -123,7 +123,7 @@ run_cases() {
   local -a beside
   mapfile -t beside < <(selected beside)
   # The CPU's runs, which many cases compare with.
-  if ((${#beside[@]} > 1)); then in_parallel reference $(seq_models); fi
+  if ((${#beside[@]} > 1)); then in_parallel reference $(seq_models) $(deep_models); fi
   in_parallel run_case "${beside[@]}"
   for name in $(selected alone); do run_case "$name"; done
 }

@@ -21,6 +21,12 @@ settings_of() {
     transformer) settings=(model.name=transformer model.preset=small model.dropout=0 "${texts[@]}") ;;
     seq2seq) settings=(model.name=seq2seq model.dropout=0 "${pairs[@]}") ;;
     gpt) settings=(model.name=gpt model.preset=mini model.dropout=0 "${tokens[@]}") ;;
+    # Enough layers for four stages of two chunks.
+    mlp_deep) settings=(model.name=mlp 'model.hidden=[64,64,64,64,64,64,64]' "${images[@]}") ;;
+    transformer_deep | gpt_deep)
+      settings_of "${1%_deep}"
+      settings+=(model.layers=6)
+      ;;
   esac
 }
 
@@ -34,6 +40,9 @@ seq_models() {
   echo mlp cnn transformer gpt
   [[ "$full" == no ]] || echo cnn_cifar10 vgg11 conv_autoencoder nbow text_cnn lstm gru seq2seq
 }
+
+# Those that pipelines cut.
+deep_models() { [[ "$device" == cpu || ("$full" == no && "$gpus" -lt 2) ]] || echo mlp_deep transformer_deep gpt_deep; }
 
 # reference MODEL: the CPU's run, made once; sets reference_steps.
 reference() {
@@ -134,19 +143,18 @@ pipeline() {
   parity "$2" "$3" train_mp "$1" "parallel.backend=$4" "parallel.stages=$5" "parallel.schedule=$6" "parallel.micro_batches=$7" "${@:8}"
 }
 
-# pipelines BACKEND RANKS: every schedule of the models that are cut so far.
+# pipelines BACKEND RANKS: every schedule, with models of enough layers.
 pipelines() {
-  local backend="$1" ranks="$2" schedule model parts
+  local backend="$1" ranks="$2" schedule model parts deep
   local -a more
   for schedule in layerwise gpipe 1f1b interleaved; do
     parts=4 more=()
     [[ "$schedule" != layerwise ]] || parts=1
     [[ "$schedule" != interleaved ]] || more=(parallel.chunks=2)
     for model in mlp transformer gpt; do
-      # The layers of some are too few.
-      [[ "$schedule" == interleaved && ("$model" == mlp || "$ranks" != 2) ]] && continue
-      [[ "$model" == mlp && "$ranks" != 2 ]] && continue
-      pipeline "$model $schedule x$ranks" "$model" "$ranks" "$backend" "$ranks" "$schedule" "$parts" "${more[@]}"
+      deep=""
+      [[ "$ranks" == 2 && ("$schedule" != interleaved || "$model" != mlp) ]] || deep=_deep
+      pipeline "$model $schedule x$ranks" "$model$deep" "$ranks" "$backend" "$ranks" "$schedule" "$parts" "${more[@]}"
     done
   done
 }
