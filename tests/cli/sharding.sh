@@ -18,6 +18,9 @@ metric() { last_value "$1/run.h5" /epochs/test_metric; }
 bytes() { dataset "$1/run.h5" "/memory/$2" | grep -oE '[0-9]+'; }
 sum() { awk '{ sum += $1 } END { print sum }'; }
 kinds() { h5dump -a /comm/kind/names "$1/run.h5"; }
+# gathered RUN: the bytes of its largest all-gather.
+gathered() { "$BIN/analyze" export csv "$1" --table comm | awk -F, '$9 == "all_gather" && $8 > most { most = $8 } END { print most + 0 }'; }
+buckets() { dataset "$1/run.h5" /buckets/bytes | grep -oE '[0-9]+' | wc -l; }
 setting() { attribute "$1/run.h5" config/parallel.shard; }
 resumed() {
   local ranks=$1 from=$2
@@ -41,9 +44,10 @@ resumed() {
   [ "$(bytes "$shards" optimizer | sum)" = "$all" ] || fail "the shards are not one optimizer"
   # Parts end with cache lines: beyond a quarter by 64 bytes at most, for each moment and bucket.
   [ "$(bytes "$shards" optimizer | sort -n | tail -n 1)" -le $((all / 4 + 1024)) ] || fail "a rank keeps more than a quarter"
-  # In memory that they share the ranks need only meet; otherwise they gather the parameters.
+  # In memory that they share the ranks need only meet, and gather the norms of their parts; otherwise they gather the
+  # parameters.
   kinds "$shards" | grep -q barrier || fail "ranks that share parameters do not meet"
-  ! kinds "$shards" | grep -q all_gather || fail "ranks that share parameters gather them"
+  [ "$(gathered "$shards")" -eq $((4 * 4 * $(buckets "$shards"))) ] || fail "ranks that share parameters gather $(gathered "$shards") bytes"
   ddp_run 0 2 $sharded --set training.epochs=1 --set parallel.backend=mpi
   kinds "$(newest)" | grep -q all_gather || fail "/comm has no all_gather"
   # auto: where it costs no exchange.

@@ -8,7 +8,7 @@ source "$(dirname "$0")/one_node.sh"
 
 begin_slurm_test
 
-epochs=60
+epochs=600  # several seconds, in which a signal has to arrive
 cat >"$work/long.yaml" <<EOF
 model: {name: mlp, hidden: [64, 32]}
 data: {name: synthetic_images, samples: 600, test_samples: 100, shape: [1, 8, 8], classes: 4}
@@ -47,7 +47,7 @@ completes() {
 }
 # The parameters and moments that the last run of a job ended with, and its losses.
 ends_with() {
-  local -a checkpoints=("$work/runs/job_$1"/*/checkpoint/"epoch_0000$epochs.safetensors")
+  local -a checkpoints=("$work/runs/job_$1"/*/checkpoint/"epoch_000$epochs.safetensors")
   head -c 200000 "${checkpoints[-1]}" | tr -d '\0' | tr ',' '\n' | grep -aoE '"crc32:(parameter|buffer|optimizer)/[^"]*":"[0-9a-f]{8}"'
 }
 loss_of() {
