@@ -168,6 +168,8 @@ killed_goes_on() {
   count=$(folders)
   fresh "$1" --set checkpoint.every_epochs=$epochs "${@:2}"
   wait_for_steps "$count"
+  # A quick run may not have lasted as long as the first checkpoint takes.
+  until compgen -G "$folder/checkpoint/*.safetensors" > /dev/null || ! kill -0 "$pid" 2> /dev/null; do sleep 0.01; done
   kill -KILL "$(one_rank)" 2> /dev/null
   after_a_kill "$@"
 }
