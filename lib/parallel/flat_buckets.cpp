@@ -65,10 +65,14 @@ std::int64_t part_elements(std::int64_t bucket_elements, int parts) {
   return (lines + parts - 1) / parts * BucketPlan::kAlignment;
 }
 
+PartRange part_range(std::int64_t bucket_elements, int parts, int part) {
+  const std::int64_t length = part_elements(bucket_elements, parts);
+  return {std::min(bucket_elements, length * part), std::min(bucket_elements, length * (part + 1))};
+}
+
 torch::Tensor part_of(const torch::Tensor& flat, int parts, int part) {
-  const std::int64_t length = part_elements(flat.numel(), parts);
-  const std::int64_t begin = std::min(flat.numel(), length * part);
-  return flat.narrow(0, begin, std::min(length, flat.numel() - begin));
+  const PartRange range = part_range(flat.numel(), parts, part);
+  return flat.narrow(0, range.begin, range.end - range.begin);
 }
 
 torch::Tensor slot_view(const torch::Tensor& flat, const BucketPlan::Slot& slot, const torch::Tensor& like) {

@@ -37,7 +37,12 @@ struct FlatMemory {
 
 // The elements of each of `parts` equal parts of a bucket, the end of the last ones padding.
 std::int64_t part_elements(std::int64_t bucket_elements, int parts);
-// One of them, without padding: a view, (0) where the bucket ends before it.
+// Which elements of the bucket one of them has, without padding: none where the bucket ends before it.
+struct PartRange {
+  std::int64_t begin, end;
+};
+PartRange part_range(std::int64_t bucket_elements, int parts, int part);
+// A view of these.
 torch::Tensor part_of(const torch::Tensor& flat, int parts, int part);
 
 // Of one flat buffer (a bucket's values, or an optimizer's moments laid out alike): the view of one

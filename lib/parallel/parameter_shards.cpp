@@ -10,12 +10,6 @@ ParameterShards::ParameterShards(const FlatBuckets& buckets, Communicator& commu
   adopt_layout();
 }
 
-ParameterShards::Range ParameterShards::range_in(std::int64_t elements) const {
-  const std::int64_t part = part_elements(elements, communicator_.size());
-  return {std::min(elements, part * communicator_.rank()),
-          std::min(elements, part * (communicator_.rank() + 1))};
-}
-
 void ParameterShards::adopt_layout() {
   padded_.clear();
   values_.clear();
@@ -60,7 +54,7 @@ void ParameterShards::take_part(std::size_t parameter, const torch::Tensor& valu
   const BucketPlan::Bucket& bucket = buckets_.plan().buckets[b];
   const auto slot = std::find_if(bucket.slots.begin(), bucket.slots.end(),
                                  [&](const BucketPlan::Slot& s) { return s.parameter == parameter; });
-  const Range mine = range_in(bucket.elements);
+  const PartRange mine = part_range(bucket.elements, communicator_.size(), communicator_.rank());
   const std::int64_t begin = std::max(mine.begin, slot->offset),
                      end = std::min(mine.end, slot->offset + values.numel());
   if (begin >= end) return;

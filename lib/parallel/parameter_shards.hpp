@@ -43,12 +43,6 @@ class ParameterShards {
   std::vector<torch::Tensor> relayout(const std::vector<torch::Tensor>& parts, const BucketPlan& from) const;
 
  private:
-  struct Range {  // elements
-    std::int64_t begin, end;
-    std::int64_t size() const { return end - begin; }
-  };
-  Range range_in(std::int64_t elements) const;
-
   const FlatBuckets& buckets_;
   Communicator& communicator_;
   WorkLog* log_;

@@ -1,5 +1,5 @@
-// Softmax and negative log-likelihood of classes, of tokens above all, on a GPU in one kernel (lib/kernels/cross_entropy), without
-// logits in fp32 nor probabilities beside them.
+// Softmax and negative log-likelihood of classes, of tokens above all, on a GPU in one kernel
+// (lib/kernels/cross_entropy), without logits in fp32 nor probabilities beside them.
 //
 // For a build with CUDA alone: to be called under `if constexpr (token_loss::kBuilt)`, where takes() says so.
 #pragma once

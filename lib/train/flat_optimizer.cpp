@@ -69,14 +69,18 @@ torch::Tensor FlatOptimizer::gradient_norm([[maybe_unused]] const DeviceMark& ma
 #ifdef LOCKSTEP_WITH_CUDA
   if (on_gpu()) return norm_on_gpu(buckets_.gradients(), mark);
 #endif
-  const bool all = norm_.mine < 0;
   std::vector<torch::Tensor> norms;
-  norms.reserve(buckets_.gradients().size() * static_cast<std::size_t>(all ? norm_.parts : 1));
-  for (int part = all ? 0 : norm_.mine; part < (all ? norm_.parts : norm_.mine + 1); ++part)
-    for (const torch::Tensor& gradient : buckets_.gradients())
-      norms.push_back(at::linalg_vector_norm(part_of(gradient, norm_.parts, part)).view({1}));
+  norms.reserve(buckets_.gradients().size() * static_cast<std::size_t>(norm_.own_part ? 1 : norm_.parts));
+  const auto add = [&](const torch::Tensor& part) {
+    norms.push_back(at::linalg_vector_norm(part).view({1}));
+  };
+  if (norm_.own_part) {
+    for (const torch::Tensor& part : shards_->gradients()) add(part);
+    return at::cat(norms);
+  }
+  for (int part = 0; part < norm_.parts; ++part)
+    for (const torch::Tensor& gradient : buckets_.gradients()) add(part_of(gradient, norm_.parts, part));
   if (norms.empty()) return torch::zeros({1});
-  if (!all) return at::cat(norms);
   return norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::cat(norms)).view({1});
 }
 

@@ -24,7 +24,7 @@ int moments_of(const RunConfig::Optimizer& options);
 // Ranks that take one part each then come to the same bits as one that takes all.
 struct NormShare {
   int parts = 1;
-  int mine = -1;  // the part that this rank takes; -1: all of them
+  bool own_part = false;  // this rank takes that of its shards alone; false: all of them
 };
 
 class FlatOptimizer {

@@ -83,7 +83,7 @@ class ReplicatedStrategy : public Strategy {
   // On the CPU the norm has the same bits whether the ranks share the work or each does all of it.
   NormShare norm_share() const override {
     if (device_ != torch::kCPU) return {};
-    return {communicator_.size(), shares_norm() ? communicator_.rank() : -1};
+    return {communicator_.size(), shares_norm()};
   }
   torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) override {
     if (!shares_norm()) return norm;

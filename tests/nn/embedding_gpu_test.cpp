@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "plain_embedding.hpp"
 #include "support/catch.hpp"
 #include "support/gpu.hpp"
 
@@ -13,14 +14,6 @@ using torch::Tensor;
 namespace {
 
 const auto kOnGpu = torch::TensorOptions().device(torch::kCUDA);
-
-Tensor plain_rows(const Tensor& weight, const Tensor& tokens) { return weight.index({tokens}); }
-Tensor plain_embed(const Tensor& weight, const Tensor& tokens) {
-  return plain_rows(weight, tokens) * tokens.ne(0).unsqueeze(2);
-}
-Tensor plain_mean(const Tensor& weight, const Tensor& tokens) {
-  return plain_embed(weight, tokens).sum(1) / tokens.ne(0).sum(1, true).clamp_min(1);
-}
 
 void check_close(const Tensor& actual, const Tensor& expected) {
   REQUIRE(actual.sizes() == expected.sizes());

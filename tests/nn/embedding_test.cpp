@@ -4,6 +4,7 @@
 
 #include "models/helpers.hpp"
 #include "nn/text.hpp"
+#include "plain_embedding.hpp"
 #include "support/catch.hpp"
 
 using namespace lockstep;
@@ -14,15 +15,6 @@ namespace {
 constexpr std::int64_t kVocabulary = 40;
 
 torch::Tensor sample_tokens() { return documents({7, 1, 0, 5}, 7, kVocabulary); }
-
-// (B, T, E), plainly: a row of the table, or zero.
-torch::Tensor plain_embed(const torch::Tensor& weight, const torch::Tensor& tokens) {
-  return weight.index({tokens}) * tokens.ne(0).unsqueeze(2);
-}
-
-torch::Tensor plain_mean(const torch::Tensor& weight, const torch::Tensor& tokens) {
-  return plain_embed(weight, tokens).sum(1) / tokens.ne(0).sum(1, true).clamp_min(1);
-}
 
 template <typename Ours, typename Plain>
 void require_equal(const Ours& ours, const Plain& plain, std::int64_t width, torch::ScalarType type) {
