@@ -1,6 +1,8 @@
 #include "base/durable_file.hpp"
 
+#include <linux/fs.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/unfinished_file.hpp"
 
@@ -68,12 +71,27 @@ void DurableFile::write(const void* data, std::size_t bytes) {
   }
 }
 
+void DurableFile::write_all_of(int descriptor) {
+  std::vector<char> block(std::size_t{1} << 20);
+  for (off_t at = 0;;) {
+    const ssize_t bytes = pread(descriptor, block.data(), block.size(), at);
+    if (bytes < 0 && errno == EINTR) continue;
+    require(bytes >= 0);
+    if (bytes == 0) return;
+    write(block.data(), static_cast<std::size_t>(bytes));
+    at += bytes;
+  }
+}
+
 // The lock is held until it has its name. Some file systems say only when a descriptor is closed that the
 // disk is full: any descriptor of the file does.
-void DurableFile::commit() {
+void DurableFile::commit(Existing existing) {
   require(fsync(file_.get()) == 0 || errno == EINVAL);  // EINVAL: a file system that cannot
   require(::close(dup(file_.get())) == 0);
-  require(std::rename(unfinished_.c_str(), path_.c_str()) == 0);
+  if (existing == Existing::refuse)
+    rename_into_place(unfinished_, path_);
+  else
+    require(std::rename(unfinished_.c_str(), path_.c_str()) == 0);
   unfinished_.clear();
   file_.reset();
   sync_folder_of(path_);
@@ -91,6 +109,15 @@ bool is_unfinished_of_several(std::string_view name, std::string_view extension)
   return name.ends_with('.') && name.substr(0, name.size() - 1).ends_with(extension) &&
          static_cast<std::size_t>(digits + lower + upper) == kTail &&
          (digits > 0 || (lower > 0 && upper > 0));
+}
+
+// RENAME_NOREPLACE is not there on every file system.
+void rename_into_place(const std::string& from, const std::string& to) {
+  bool done = syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
+  if (!done && (errno == EINVAL || errno == ENOSYS))
+    done = link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0;
+  if (done) return sync_folder_of(to);
+  throw run_error("{}: is whole but cannot be renamed to {}: {}", from, to, errno_text(errno));
 }
 
 void sync_folder_of(const std::string& path) {

@@ -15,6 +15,9 @@ namespace lockstep {
 // stays.
 enum class Writers { one, several };
 
+// What commit() does with a file that has the name already.
+enum class Existing { replace, refuse };
+
 class DurableFile {
  public:
   // Writes to <path>.partial, or to <path>.<6 characters>. All of these: Error(failed) naming the file and the
@@ -26,8 +29,10 @@ class DurableFile {
 
   void write(const void* data, std::size_t bytes);
   void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
+  // All of an open file, from its beginning; its position stays.
+  void write_all_of(int descriptor);
   // Brings everything to the disk, and then gives the file its name.
-  void commit();
+  void commit(Existing existing = Existing::replace);
 
  private:
   void require(bool done) const;
@@ -39,6 +44,9 @@ class DurableFile {
 // Whether a name is that of a file which a DurableFile for several writers, or mkstemp in earlier versions, has
 // begun: "<path><extension>.3f09ab", but not "<path><extension>.backup".
 bool is_unfinished_of_several(std::string_view name, std::string_view extension);
+
+// Never over an existing file. Error(failed) when it cannot be done.
+void rename_into_place(const std::string& from, const std::string& to);
 
 // So that a power failure does not undo a change of the folder that holds `path`. Not every file system can:
 // no error.

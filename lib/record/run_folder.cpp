@@ -54,19 +54,26 @@ bool is_unfinished_checkpoint(const std::string& name) {
   return name.ends_with(".safetensors.partial") || name.ends_with(".pt.partial");
 }
 
+// A copy of a run file, which becomes run.h5.partial.
+bool is_unfinished_run_file(const std::string& name) { return is_unfinished_of_several(name, ".h5.partial"); }
+
+int remove_abandoned_of_run(const std::filesystem::path& folder) {
+  return remove_abandoned(folder.string(), is_unfinished_run_file) +
+         remove_abandoned((folder / "checkpoint").string(), is_unfinished_checkpoint);
+}
+
 }  // namespace
 
-int remove_abandoned_checkpoints(const std::string& output, const std::string& resume) {
+int remove_abandoned_files(const std::string& output, const std::string& resume) {
   namespace fs = std::filesystem;
   std::error_code error;
   int removed = 0;
-  if (!resume.empty())
-    removed = remove_abandoned(fs::is_directory(resume, error) ? (fs::path(resume) / "checkpoint").string()
-                                                               : fs::path(resume).parent_path().string(),
-                               is_unfinished_checkpoint);
+  if (fs::is_directory(resume, error))
+    removed = remove_abandoned_of_run(resume);
+  else if (!resume.empty())
+    removed = remove_abandoned(fs::path(resume).parent_path().string(), is_unfinished_checkpoint);
   for (fs::directory_iterator run(output, error), end; !error && run != end; run.increment(error))
-    if (is_run_folder(run->path().filename().string()))
-      removed += remove_abandoned((run->path() / "checkpoint").string(), is_unfinished_checkpoint);
+    if (is_run_folder(run->path().filename().string())) removed += remove_abandoned_of_run(run->path());
   return removed;
 }
 

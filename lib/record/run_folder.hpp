@@ -15,8 +15,9 @@ std::string create_run_folder(const std::string& output, const std::string& mode
 // Writes a text file, whole or not at all: Error when the disk does not take it.
 void write_text_file(const std::string& path, const std::string& text);
 
-// Removes the checkpoints that killed runs have left unfinished, in their folders below `output` and in that
-// of the run that `resume` (--resume, or empty) names. Those that a run is writing stay. How many there were.
-int remove_abandoned_checkpoints(const std::string& output, const std::string& resume);
+// Removes the checkpoints and copies of run files that killed runs have left unfinished, in their folders below
+// `output` and in that of the run that `resume` (--resume, or empty) names. Those that a run is writing stay. How
+// many there were.
+int remove_abandoned_files(const std::string& output, const std::string& resume);
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/durable_file.hpp"
 #include "results/file_parts.hpp"
 #include "results/file_reader.hpp"
 #include "results/schema.hpp"

@@ -1,12 +1,6 @@
 #include "results/file_parts.hpp"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 
 #include "base/durable_file.hpp"
@@ -49,15 +43,6 @@ std::string partial_path(const std::string& final_path) {
   if (std::filesystem::exists(final_path))
     throw input_error("{}: exists already; a run file is never overwritten", final_path);
   return final_path + ".partial";
-}
-
-// RENAME_NOREPLACE is not there on every file system.
-void rename_into_place(const std::string& from, const std::string& to) {
-  bool done = syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
-  if (!done && (errno == EINVAL || errno == ENOSYS))
-    done = link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0;
-  if (done) return sync_folder_of(to);
-  throw run_error("{}: is whole but cannot be renamed to {}: {}", from, to, errno_text(errno));
 }
 
 void write_status(Hdf5Output& file, const std::string& status, bool valid,

@@ -14,9 +14,6 @@ namespace lockstep {
 // "<final_path>.partial", the name until the file is whole. Error(bad_input) when final_path exists.
 std::string partial_path(const std::string& final_path);
 
-// Never over an existing file. Error(failed) when it cannot be done.
-void rename_into_place(const std::string& from, const std::string& to);
-
 void write_status(Hdf5Output& file, const std::string& status, bool valid,
                   const std::vector<std::string>& invalid_reasons, double wall_seconds);
 

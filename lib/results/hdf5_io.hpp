@@ -18,8 +18,9 @@ using Extent = std::vector<hsize_t>;
 
 class Hdf5Output {
  public:
-  // Creates the file; never an existing one. It has its name from the first flush on. Error(bad_input) when it
-  // exists or cannot be made, Error(failed) when the disk is full.
+  // Begins a file, which is there under its name from the first flush on, and as each flush has left it: a reader
+  // never sees a change that is half made, whenever the writer is killed. Error(bad_input) when it exists or
+  // cannot be made, Error(failed) when the disk is full.
   explicit Hdf5Output(const std::string& path);
   ~Hdf5Output();
   Hdf5Output(const Hdf5Output&) = delete;
@@ -53,10 +54,11 @@ class Hdf5Output {
   void attribute(const std::string& path, const std::string& name, double value);
   void attribute(const std::string& path, const std::string& name, const std::vector<std::string>& values);
 
-  // To the disk, which then has room for a status as well, even when it is full.
+  // To the disk, all or nothing; costs a copy of the file.
   void flush();
   void close();  // flushes; Error when data did not reach the file
-  // To what the last flush has left; what came after it is lost. Error when there was none, or the file is gone.
+  // To what the last flush has left; what came after it is lost, and changes are made in place. Error when there
+  // was none, or the file is gone.
   void go_back();
   // Gives up: writes nothing more, so that the file stays as it was flushed last; never throws.
   void abandon() noexcept;
@@ -66,15 +68,23 @@ class Hdf5Output {
   [[noreturn]] void fail(const std::string& what) const;
   void require_size(const std::string& path, std::size_t values, const Extent& extent) const;
   void describe(const std::string& path);
-  void reserve_room(hsize_t more);
+  void require_room(hsize_t more) const;
+  void publish();
+  bool is_published() const;
   void flush_with_room(hsize_t more);
   template <typename T>
   Hdf5Handle create(const std::string& path, const Extent& extent, std::optional<std::size_t> growing_axis);
   void attribute_raw(const std::string& path, const std::string& name, hid_t type, hid_t space,
                      const void* data);
 
-  std::string path_, begun_;  // begun_: the name before the first flush; empty after it
+  struct Identity {
+    dev_t device = 0;
+    ino_t inode = 0;
+  };
+  std::string path_;
+  std::optional<Identity> published_;  // the file of this name that the last flush has made
   Hdf5Handle file_;
+  bool in_place_ = false;  // file_ is the published one
   std::map<std::string, Attributes> declared_;
 };
 

@@ -35,19 +35,9 @@ Extent chunk_of(const Extent& block, std::size_t axis) {
   return chunk;
 }
 
-// What is on disk must be readable if the process is killed at any time between two flushes: metadata stays
-// in memory until flush(), and the earliest format has no mark of an open writer. No file locks: exclusive
-// creation keeps other writers out, readers are welcome, and some cluster file systems have none.
+// No file locks: nobody else knows of the file, and some cluster file systems have none.
 Hdf5Handle file_access() {
   Hdf5Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5AC_cache_config_t cache{};
-  cache.version = H5AC__CURR_CACHE_CONFIG_VERSION;
-  H5Pget_mdc_config(list.get(), &cache);
-  cache.evictions_enabled = false;
-  cache.incr_mode = H5C_incr__off;
-  cache.flash_incr_mode = H5C_flash_incr__off;
-  cache.decr_mode = H5C_decr__off;
-  H5Pset_mdc_config(list.get(), &cache);
   without_locks(list.get());
   return list;
 }
@@ -81,15 +71,7 @@ int descriptor_of(hid_t file) {
                                                                                 : *static_cast<int*>(handle);
 }
 
-// Whether the path still names the file that is open.
-bool names(const std::string& path, int descriptor) {
-  struct stat open_file {
-  }, named{};
-  return fstat(descriptor, &open_file) == 0 && stat(path.c_str(), &named) == 0 &&
-         open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
-}
-
-// Bytes that a run file has beyond its end while it is being written: enough to say how the run has ended.
+// Bytes that a file must be allowed to grow by: enough to say how the run has ended.
 constexpr hsize_t kRoomForTheEnd = 65536;
 
 Hdf5Handle simple_space(const Extent& extent) {
@@ -98,17 +80,19 @@ Hdf5Handle simple_space(const Extent& extent) {
 
 }  // namespace
 
-// Until the first flush there is nothing to read, and another name: .<process>.
-Hdf5Output::Hdf5Output(const std::string& path) : path_(path), begun_(fmt::format("{}.{}", path, getpid())) {
+// The file that HDF5 writes has no name: it is gone when this process is, however that happens.
+Hdf5Output::Hdf5Output(const std::string& path) : path_(path) {
   const Hdf5Silence silence;
   if (access(path.c_str(), F_OK) == 0)
     throw input_error("{}: cannot create the run file: {}", path, errno_text(EEXIST));
   const Hdf5Handle properties = file_access();
-  file_ = {H5Fcreate(begun_.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, properties.get()), H5Fclose};
+  const std::string name = fmt::format("{}.{}", path, getpid());
+  file_ = {H5Fcreate(name.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, properties.get()), H5Fclose};
   const int code = errno;
   if (!file_.valid())
     throw Error(meaning_of_write_error(code),
                 fmt::format("{}: cannot create the run file: {}", path, hdf5_reason()));
+  unlink(name.c_str());
 }
 
 Hdf5Output::~Hdf5Output() { abandon(); }
@@ -124,9 +108,6 @@ void Hdf5Output::remove(const std::string& path) {
   if (!has(path)) return;
   const Hdf5Silence silence;
   if (H5Ldelete(file_.get(), path.c_str(), H5P_DEFAULT) < 0) fail(path);
-  reserve_room(kRoomForTheEnd);
-  // Freed space is used again: the old dataset has to be gone from the disk before new data may lie there.
-  if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
 }
 
 void Hdf5Output::require_size(const std::string& path, std::size_t values, const Extent& extent) const {
@@ -270,61 +251,62 @@ void Hdf5Output::attribute(const std::string& path, const std::string& name,
   attribute_raw(path, name, type.get(), space.get(), Texts(values).data());
 }
 
-// The room for all that HDF5 is about to write, and for more: with a disk that is full it would write a part of it
-// over what is there, and leave neither the old file nor the new one.
-void Hdf5Output::reserve_room(hsize_t more) {
-  haddr_t end = 0;
+// HDF5 changes in many places what it has written before: what is read is a copy of the file between two changes.
+void Hdf5Output::publish() {
   const int descriptor = descriptor_of(file_.get());
-  if (descriptor < 0 || H5Fget_eoa(file_.get(), &end) < 0 || end == 0) return;
-  const hsize_t bytes = end + more;
+  if (in_place_) {
+    if (fsync(descriptor) != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(errno));
+    return;
+  }
+  if (published_ && !is_published())
+    throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
+  DurableFile copy(path_, Writers::several);
+  copy.write_all_of(descriptor);
+  copy.commit(published_ ? Existing::replace : Existing::refuse);
+  struct stat status {};
+  if (stat(path_.c_str(), &status) == 0) published_ = {status.st_dev, status.st_ino};
+}
+
+bool Hdf5Output::is_published() const {
+  struct stat status {};
+  return published_ && stat(path_.c_str(), &status) == 0 && published_->device == status.st_dev &&
+         published_->inode == status.st_ino;
+}
+
+// A file that may not grow any more could not say so.
+void Hdf5Output::require_room(hsize_t more) const {
   rlimit most{};
-  int code = getrlimit(RLIMIT_FSIZE, &most) == 0 && bytes > most.rlim_cur ? EFBIG : 0;
-  // The file's size stays HDF5's affair. Not every file system can say beforehand.
-  if (code == 0 && fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0)
-    code = errno;
-  if (meaning_of_write_error(code) == ExitCode::failed)
-    throw run_error("{}: cannot write to the disk: {}", path_, errno_text(code));
+  haddr_t end = 0;
+  if (H5Fget_eoa(file_.get(), &end) >= 0 && getrlimit(RLIMIT_FSIZE, &most) == 0 && end + more > most.rlim_cur)
+    throw run_error("{}: cannot write to the disk: {}", path_, errno_text(EFBIG));
 }
 
 void Hdf5Output::flush() { flush_with_room(kRoomForTheEnd); }
 
 void Hdf5Output::flush_with_room(hsize_t more) {
   const Hdf5Silence silence;
-  reserve_room(more);
+  require_room(more);
   if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("to the disk");
-  if (!begun_.empty()) rename_into_place(std::exchange(begun_, {}), path_);
-  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  const int status = descriptor < 0 ? -1 : fsync(descriptor);
-  const int reason = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (reason == ENOENT && descriptor < 0)
-    throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
-  if (status != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(reason));
+  publish();
 }
 
 void Hdf5Output::close() {
   flush_with_room(0);
   const Hdf5Silence silence;
-  // Gives the disk back what was reserved beyond the end.
-  if (struct stat status{}; fstat(descriptor_of(file_.get()), &status) == 0)
-    static_cast<void>(ftruncate(descriptor_of(file_.get()), status.st_size));
   if (!file_.reset()) fail("to the disk");
 }
 
+// The room that the unfinished file had is there for the end of the published one.
 void Hdf5Output::go_back() {
   const Hdf5Silence silence;
-  const int descriptor = file_.valid() ? descriptor_of(file_.get()) : -1;
-  const bool there = begun_.empty() && descriptor >= 0 && names(path_, descriptor);
   abandon();
-  if (!there) throw run_error("{}: is not there any more", path_);
+  if (!is_published()) throw run_error("{}: is not there any more", path_);
+  in_place_ = true;
   file_ = {H5Fopen(path_.c_str(), H5F_ACC_RDWR, file_access().get()), H5Fclose};
-  // A dataset that could not be closed keeps HDF5 from opening anything but the file that was given up.
-  if (!file_.valid() || !names(path_, descriptor_of(file_.get())))
-    throw run_error("{}: cannot be opened again: {}", path_, hdf5_reason());
+  if (!file_.valid()) throw run_error("{}: cannot be opened again: {}", path_, hdf5_reason());
 }
 
-// What is on the disk stays as the last flush has left it: HDF5, which writes when it closes a file, writes
-// elsewhere.
+// HDF5 writes when it closes a file, also where the disk has failed it before: elsewhere, then.
 void Hdf5Output::abandon() noexcept {
   const Hdf5Silence silence;
   const FileDescriptor nowhere(open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -332,7 +314,6 @@ void Hdf5Output::abandon() noexcept {
       descriptor >= 0 && nowhere.valid())
     dup3(nowhere.get(), descriptor, O_CLOEXEC);
   file_.reset();
-  if (!begun_.empty()) unlink(begun_.c_str());
 }
 
 template void Hdf5Output::write(const std::string&, const std::vector<double>&, const Extent&);

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/durable_file.hpp"
 #include "results/columns.hpp"
 #include "results/file_parts.hpp"
 #include "results/hdf5_io.hpp"

@@ -15,7 +15,7 @@ fill() { dd if=/dev/zero of="$work/runs/filler" bs=4k status=none 2>/dev/null; }
 own_lines() { grep -cE '^(train_seq|train_ddp|train_mp|analyze|commbench|sweep): ' "$work/err"; }
 
 # The run file: what it has stays, and says that the run has failed, on a disk without one free byte.
-disk 400k
+disk 1200k
 seq_run 1 --set training.epochs=200
 said_once "No space left on device"
 fill
@@ -27,7 +27,7 @@ run 0 "$BIN/analyze" validate "$(newest)/run.h5"
 grep -q "0 of 1 runs can be used, 0 cannot be read" "$work/out" || fail "analyze does not read the run file as one of a run that failed"
 
 # A checkpoint: half a megabyte each, and room for two.
-disk 1400k
+disk 1800k
 seq_run 1 --set training.epochs=4 --set checkpoint.every_epochs=1
 said_once "epoch_000003.safetensors: cannot be written: No space left on device"
 full=$(newest)

@@ -72,18 +72,20 @@ status_is failed run.h5
 # What killed runs have left is removed at the next start; what somebody still writes stays, and so does what is not ours.
 old=$work/runs/20250101-000000_seq_mlp_1r_0123abcd/checkpoint
 mkdir -p "$old" "$work/runs/mine/checkpoint"
-leave() { truncate -s 1M "$old/epoch_000002.safetensors.partial" "$old/epoch_000001.pt.partial" "$work/cache/ag_news-0.rows.aZ09bc"; }
+leave() { truncate -s 1M "$old/../run.h5.partial.3f09ab" "$old/epoch_000002.safetensors.partial" "$old/epoch_000001.pt.partial" "$work/cache/ag_news-0.rows.aZ09bc"; }
 mkdir -p "$work/cache"
 leave
 touch "$old/notes.partial" "$old/epoch_000001.safetensors" "$work/runs/mine/checkpoint/x.safetensors.partial" "$work/cache/mine.rows.backup"
+touch "$old/../run.h5.partial" "$old/../run.h5.partial.backup"
 ln -s notes.partial "$old/link.safetensors.partial"
 mkfifo "$old/pipe.safetensors.partial"
 exec 9> "$old/epoch_000003.safetensors.partial"
 flock 9
 run 0 "$BIN/train_seq" $texts --set training.epochs=1 --set checkpoint.every_epochs=1
-grep -q "removed unfinished checkpoints of killed runs: 2" "$(newest)/log.txt" || fail "log.txt does not say what was removed"
+grep -q "removed unfinished files of killed runs: 3" "$(newest)/log.txt" || fail "log.txt does not say what was removed"
 [ "$(ls "$old")" = "$(printf '%s\n' epoch_000001.safetensors epoch_000003.safetensors.partial link.safetensors.partial notes.partial pipe.safetensors.partial)" ] ||
   fail "there is $(ls "$old")"
+[ "$(cd "$old/.." && ls -d run*)" = "$(printf '%s\n' run.h5.partial run.h5.partial.backup)" ] || fail "beside the run file there is $(ls "$old/..")"
 [ -e "$work/runs/mine/checkpoint/x.safetensors.partial" ] || fail "something in a folder that is no run was removed"
 [ "$(cd "$work/cache" && ls -d ./*.rows.*)" = ./mine.rows.backup ] || fail "in the cache there is $(ls "$work/cache")"
 exec 9>&-

@@ -1,5 +1,6 @@
 // What changes during a run, and what a writer refuses.
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "base/error.hpp"
@@ -16,6 +17,30 @@ TEST_CASE("a file may be read while its writer has it open") {
   const RunData live = read_run(find_run_file(folder.path));
   CHECK(live.header.status == "running");
   CHECK(live.steps.steps() == 3);
+}
+
+TEST_CASE("a reader that has opened a file goes on reading what it has opened") {
+  const TemporaryFolder folder;
+  RunWriter writer(folder / "run.h5", sample_start());
+  writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit());
+  std::ifstream open_file(folder / "run.h5.partial", std::ios::binary);
+  writer.append_epoch(sample_steps(3, 1), sample_comm(1), {}, sample_epoch(2), sample_audit());
+  std::ofstream(folder / "copy.h5", std::ios::binary) << open_file.rdbuf();
+  CHECK(read_run(folder / "copy.h5").steps.steps() == 3);
+  CHECK(read_run(folder / "run.h5.partial").steps.steps() == 6);
+}
+
+TEST_CASE("what somebody else has put in a file's place is not replaced") {
+  const TemporaryFolder folder;
+  const std::string partial = folder / "run.h5.partial";
+  RunWriter writer(folder / "run.h5", sample_start());
+  std::filesystem::rename(partial, folder / "mine");
+  std::ofstream(partial) << "mine";
+  CHECK_THROWS_WITH(
+      writer.append_epoch(sample_steps(3, 0), sample_comm(0), {}, sample_epoch(1), sample_audit()),
+      partial + ": is gone: it was removed or moved while the run was writing it");
+  CHECK(std::filesystem::file_size(partial) == 4);
+  CHECK(read_run(folder / "mine").header.status == "running");
 }
 
 TEST_CASE("buckets and overhead are replaced") {
