@@ -25,6 +25,14 @@ const sigset_t& ending_signals() {
 }
 
 SignalBlock::SignalBlock() { pthread_sigmask(SIG_BLOCK, &ending_signals(), &before_); }
-SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+SignalBlock::~SignalBlock() {
+  sigset_t ours = ending_signals();
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU})
+    if (sigismember(&before_, signal) == 1) sigdelset(&ours, signal);
+  const timespec at_once{};
+  while (sigtimedwait(&ours, nullptr, &at_once) > 0) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 }  // namespace lockstep

@@ -9,7 +9,8 @@ namespace lockstep {
 // this was first called.
 const sigset_t& ending_signals();
 
-// Blocks them in the calling thread, and so in those it starts, until destroyed.
+// Blocks them in the calling thread, and so in those it starts, until destroyed. One that has come by then and that
+// nobody has taken is forgotten: it would kill a process that has done its work.
 class SignalBlock {
  public:
   SignalBlock();

@@ -26,7 +26,6 @@ class StepGate {
   // From here on there can be meetings; with at_signals, a signal that ends the run takes effect at a meeting
   // instead of at once. Collective.
   void open(std::int64_t steps_done, bool at_signals);
-  void close() { open_ = at_signals_ = false; }
   // Before each step, on every rank: the meeting, if there is one at this step.
   std::optional<Meeting> before_step(std::int64_t steps_done);
   // Called by each rank after it has reached a meeting, by rank 0 after all have.

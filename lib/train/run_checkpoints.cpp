@@ -176,7 +176,6 @@ void RunCheckpoints::finish() {
     written_ = writing_.get();
   }
   report_written();
-  if (interruption_.empty()) world_.gate().close();
 }
 
 Aliases RunCheckpoints::aliases() const {

@@ -51,8 +51,8 @@ class RunCheckpoints {
   void save_if_due(const CheckpointMoment& moment);
   // Why the run ends here; empty: it goes on.
   const std::string& interruption() const { return interruption_; }
-  // After the last step: waits until everything is written. Error(failed) as above. From here on a signal ends
-  // the run at once, unless one has ended it already.
+  // After the last step: waits until everything is written. Error(failed) as above. The gate stays open: a signal
+  // that asks for a step that never comes changes nothing.
   void finish();
 
  private:

@@ -48,6 +48,13 @@ ended 1 30
 said_once "rank 0 on host $(hostname) has made no progress for 3"
 said "parallel.timeout_s allows 3 s"
 
+# A signal while the file is being closed changes nothing: all steps are done, and nothing is left to save.
+start "${two[@]}" "${within_run[@]}" ODD_DISK=0.02 "${ddp[@]}"
+until ls "$work"/runs/*/checkpoint/epoch_000002.safetensors > /dev/null 2>&1; do sleep 0.02; done
+pkill -USR1 -P "$pid" || fail "had ended before it got a signal"
+ended 0 60
+checked "a signal while the file is being closed"
+
 # The name of this host means nothing to the resolver.
 if unshare -u true 2>/dev/null; then
   rm -rf "$work/runs"

@@ -105,6 +105,24 @@ TEST_CASE("a signal that somebody ignores is not taken") {
   CHECK(ended.errors.empty());
 }
 
+TEST_CASE(
+    "a signal that comes when the watchdog has gone kills nobody, but not one that was blocked before") {
+  const Ended ended = in_child([] {
+    sigset_t later;
+    sigemptyset(&later);
+    sigaddset(&later, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &later, nullptr);
+    {
+      const SignalBlock block;
+      for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2}) kill(getpid(), signal);
+    }
+    sigpending(&later);
+    if (sigismember(&later, SIGUSR2) != 1) _exit(7);
+  });
+  CHECK(ended.code == 0);
+  CHECK(ended.errors.empty());
+}
+
 TEST_CASE("a body that throws ends the run with its code and its line, and knows without the handler") {
   const Ended ended = in_child([] {
     guarded(alone(), [](Watchdog& watchdog) { watchdog.fail(ExitCode::bad_input, "a.yaml:3: wrong"); });
