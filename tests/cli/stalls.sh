@@ -42,16 +42,17 @@ named() {
   grep -q "rank $1: no answer" "$(newest)/log.txt" || fail "log.txt does not say that rank $1 gave no answer"
 }
 
-start 3 train_ddp
+# Epochs of many seconds, so that a rank is stopped within a step, and not while rank 0 writes an epoch.
+within_steps="--set data.samples=300000 --set model.hidden=[256,256]"
+start 3 train_ddp $within_steps
 kill -STOP "$(ranks_of "$pid" train_ddp | sed -n 2p)"
 ended
 named 1
 said "training step"
 [ "$(grep -cE ' rank 0: .*, [0-9]+ bytes, begun ' "$(newest)/log.txt")" -eq 16 ] || fail "not 16 operations of rank 0 in log.txt"
 
-# Rank 0 itself: another rank speaks, and rank 0 closes its file when mpirun lets it go on long enough. Epochs are
-# long, so that it is not stopped while it writes one.
-start 3 train_ddp --set data.samples=300000
+# Rank 0 itself: another rank speaks, and rank 0 closes its file when mpirun lets it go on long enough.
+start 3 train_ddp $within_steps
 kill -STOP "$(ranks_of "$pid" train_ddp | sed -n 1p)"
 ended
 said_once "rank 0 on host $(hostname) has given no sign of life for 3"
