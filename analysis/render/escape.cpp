@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -98,6 +99,21 @@ std::string html_escaped(const std::string& text) {
   static const std::map<char, const char*> kHtml = {
       {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
   return replaced(printable_lines(text), kHtml);
+}
+
+std::string html_sentence(const std::string& text) {
+  const std::string escaped = html_escaped(text);
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t at = escaped.find("--"); at != std::string::npos; at = escaped.find("--", done)) {
+    const std::size_t end = std::min(escaped.find_first_of(" ,;)", at), escaped.size());
+    const std::string word = escaped.substr(at, end - at);
+    const bool option = (at == 0 || escaped[at - 1] == ' ') && word.size() > 2;
+    out += escaped.substr(done, at - done);
+    out += option ? "<span class=\"option\">" + word + "</span>" : word;
+    done = end;
+  }
+  return out + escaped.substr(done);
 }
 
 std::string tex_escaped(const std::string& text) {

@@ -192,7 +192,7 @@ class AnswerTable {
                    fmt::format(" data-v=\"{}\"", s.value)));
     html_.raw(cell(4, fmt::format("{:.0f} %", 100 * row.efficiency->value)));
     html_.raw(cell(5, loss_cell(row)));
-    html_.raw(cell(6, html_escaped(row.next), " class=\"text\""));
+    html_.raw(cell(6, html_sentence(row.next), " class=\"text\""));
   }
 
   void add_key() {

@@ -42,11 +42,11 @@ std::string HtmlWriter::linked(const std::string& text) {
     if (at == std::string::npos) continue;
     linked_.insert(term.metric);
     const std::size_t end = at + std::string_view(term.word).size();
-    return html_escaped(text.substr(0, at)) +
+    return html_sentence(text.substr(0, at)) +
            fmt::format("<a class=\"term\" href=\"#def-{}\">{}</a>", term.metric, term.word) +
            linked(text.substr(end));
   }
-  return html_escaped(text);
+  return html_sentence(text);
 }
 
 // A header is a button, which can hold no link.

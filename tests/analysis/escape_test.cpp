@@ -57,6 +57,9 @@ TEST_CASE("JSON, Markdown and gnuplot") {
 
 TEST_CASE("HTML, LaTeX and file names") {
   CHECK(html_escaped("<a href='x'>&\"") == "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+  CHECK(
+      html_sentence("with --set a=<b>, -- or a--b; --full") ==
+      "with <span class=\"option\">--set</span> a=&lt;b&gt;, -- or a--b; <span class=\"option\">--full</span>");
   CHECK(tex_escaped("50 % of a_b & {c} \\x ~^ $") ==
         "50 \\% of a\\_b \\& \\{c\\} \\textbackslash{}x \\textasciitilde{}\\textasciicircum{} \\$");
   CHECK(file_word("ddp x2 overlap=false") == "ddp_x2_overlap_false");
