@@ -21,11 +21,12 @@ constexpr double kOwnTime = 0.05;      // share of the lost time: a late rank's 
 constexpr double kNothingLost = 0.01;  // of the ideal step
 
 // What ranks that share a model send each other.
-const char* transfer_words(const Launch& launch) {
+std::string transfer_words(const Launch& launch) {
   const auto mode = launch.mode();
   if (mode == Mode::parameter_server) return "the messages to and from the parameter server";
   if (mode == Mode::hybrid) return "the messages between stages and between replicas";
-  return launch.splits_the_model() ? "the messages between stages" : "the all-reduces themselves";
+  if (launch.splits_the_model()) return "the messages between stages";
+  return fmt::format("the {} themselves", launch.reduction_words());
 }
 
 // And who runs how much of it.

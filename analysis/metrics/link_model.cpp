@@ -30,10 +30,10 @@ std::optional<Link> fit(std::span<const MessageTime> times, double latencies, do
 
 }  // namespace
 
-std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks) {
+std::optional<Link> fit_link(std::string_view kind, std::span<const MessageTime> times, std::int64_t ranks) {
   if (ranks < 2) return {};
-  const double p = static_cast<double>(ranks);
-  return fit(all_reduces, 2 * (p - 1), 2 * (p - 1) / p);
+  const double p = static_cast<double>(ranks), rounds = kind == "reduce_scatter" ? 1 : 2;
+  return fit(times, rounds * (p - 1), rounds * (p - 1) / p);
 }
 
 std::optional<Link> fit_message_link(std::span<const MessageTime> messages) { return fit(messages, 1, 1); }

@@ -1,10 +1,11 @@
-// A link fitted to measured all-reduces, and what it says about bucket sizes. What a message costs on a link:
+// A link fitted to measured collectives, and what it says about bucket sizes. What a message costs on a link:
 // base/link.hpp. Pure.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/link.hpp"
 
@@ -15,9 +16,10 @@ struct MessageTime {
   double count = 1;  // number of messages that this represents
 };
 
-// The link fitted to measured all-reduces of p > 1 ranks, by a robust fit of relative errors. Nothing with
-// fewer than two sizes that differ by a factor of 1.5: latency and bandwidth could not be told apart.
-std::optional<Link> fit_link(std::span<const MessageTime> all_reduces, std::int64_t ranks);
+// The link fitted to measured collectives of one kind (all_reduce, reduce_scatter) of p > 1 ranks, by a robust fit of
+// relative errors. Nothing with fewer than two sizes that differ by a factor of 1.5: latency and bandwidth could not be
+// told apart.
+std::optional<Link> fit_link(std::string_view kind, std::span<const MessageTime> times, std::int64_t ranks);
 
 // The same for measured messages from one rank to another.
 std::optional<Link> fit_message_link(std::span<const MessageTime> messages);

@@ -30,14 +30,15 @@ struct StepModel {
   double backward_share = 2.0 / 3;                   // of compute
   double data_per_sample = 0, h2d_per_sample = 0;
   double optimizer = 0, other = 0;
-  // Gradient buckets in the order of their all-reduces; ready: share of the backward pass after which.
+  // Gradient buckets in the order of their reductions; ready: share of the backward pass after which.
   std::vector<double> bucket_bytes, bucket_ready;
   bool overlap = true;  // otherwise every bucket is started after the backward pass
   // Ring: each rank updates its part of every bucket. `optimizer` is that of all ranks.
   bool sharded = false;
-  bool gathers = false;  // and then they gather the parts, where they do not have them in common
-  double spread = 0;     // standard deviation of a rank's work from step to step, by the work
-  double uneven = 0;     // seconds that the slowest rank always works longer than the mean
+  bool gathers = false;   // and then they gather the parts, where they do not have them in common
+  bool scatters = false;  // buckets are reduce-scattered, not all-reduced
+  double spread = 0;      // standard deviation of a rank's work from step to step, by the work
+  double uneven = 0;      // seconds that the slowest rank always works longer than the mean
   StepKind kind = StepKind::ring;
   StageModel pipeline;
   // Exposed seconds for each rank beside the server, and those that do not grow with them; or for each of the

@@ -20,6 +20,8 @@ class Matching {
     times_.wait.assign(static_cast<std::size_t>(steps), 0);
     times_.last.assign(static_cast<std::size_t>(ranks), 0);
     times_.caused.assign(static_cast<std::size_t>(ranks), 0);
+    for (std::size_t i = 0; i < comm.bucket.size(); ++i)
+      if (comm.bucket[i] >= 0 && comm.kind[i] == "reduce_scatter") times_.reduced_by = comm.kind[i];
   }
 
   void add_unmatched() { ++times_.unmatched; }
@@ -38,7 +40,7 @@ class Matching {
     const auto straggler = static_cast<std::size_t>(comm_.rank[members[split.straggler]]);
     ++times_.last[straggler];
     times_.caused[straggler] += wait;
-    if (comm_.kind[first] != "all_reduce") return;
+    if (comm_.kind[first] != times_.reduced_by) return;
     times_.bytes += static_cast<double>(comm_.bytes[first]);
     times_.seconds += split.transfer;
     times_.reduced_ranks = std::max(times_.reduced_ranks, std::ssize(members));
@@ -47,7 +49,7 @@ class Matching {
 
   WaitingTimes finish() {
     for (const auto& [bytes, transfers] : by_size_)
-      times_.all_reduces.push_back(
+      times_.reductions.push_back(
           {static_cast<double>(bytes), median(transfers), static_cast<double>(transfers.size())});
     return std::move(times_);
   }
@@ -58,7 +60,7 @@ class Matching {
   std::int64_t first_steady_step_;
   WaitingTimes times_;
   std::vector<double> durations_;
-  std::map<std::int64_t, std::vector<double>> by_size_;  // transfer times of the all-reduces
+  std::map<std::int64_t, std::vector<double>> by_size_;  // transfer times of the reductions
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "analysis/metrics/collectives.hpp"
@@ -27,11 +28,12 @@ struct WaitingTimes {
   std::int64_t unmatched = 0;          // others, left out
 
   // From here on of the steady steps only.
-  std::vector<std::int64_t> last;        // [ranks], collectives in which the rank arrived last
-  std::vector<double> caused;            // [ranks], seconds that the mean rank waited in those
-  double bytes = 0, seconds = 0;         // of the matched all-reduces: message sizes and transfer times
-  std::ptrdiff_t reduced_ranks = 0;      // of their group
-  std::vector<MessageTime> all_reduces;  // one a message size: the median of its transfer times
+  std::vector<std::int64_t> last;         // [ranks], collectives in which the rank arrived last
+  std::vector<double> caused;             // [ranks], seconds that the mean rank waited in those
+  std::string reduced_by = "all_reduce";  // what reduces the gradient buckets: all_reduce or reduce_scatter
+  double bytes = 0, seconds = 0;          // of those that matched: message sizes and transfer times
+  std::ptrdiff_t reduced_ranks = 0;       // of their group
+  std::vector<MessageTime> reductions;    // one a message size: the median of its transfer times
 };
 WaitingTimes match_collectives(const CommTable& comm, const Collectives& collectives,
                                std::int64_t first_steady_step = 0);

@@ -124,7 +124,12 @@ LinkBench reduce_bench(const CommBench& bench, const std::string& path) {
     if (one.seconds.columns > 0) result.rows.push_back(row_of(one));
   }
   result.nodes = nodes_of(bench.ranks);
-  result.all_reduce = link_of(messages_of(bench, "all_reduce"), fit_link, result.ranks, bench.header.uuid);
+  result.all_reduce = link_of(
+      messages_of(bench, "all_reduce"),
+      [](std::span<const MessageTime> times, std::int64_t ranks) {
+        return fit_link("all_reduce", times, ranks);
+      },
+      result.ranks, bench.header.uuid);
   result.message = link_of(
       messages_of(bench, "send_recv"),
       [](std::span<const MessageTime> times, std::int64_t) { return fit_message_link(times); }, result.ranks,

@@ -62,11 +62,11 @@ std::optional<LinkSummary> link_of(const LaunchGroup& group) {
   std::vector<double> latencies, bandwidths;
   std::int64_t sizes = 0;
   for (const Launch* launch : group.launches) {
-    const auto link = fit_link(launch->all_reduces, launch->reduced_ranks);
+    const auto link = fit_link(launch->reduced_by, launch->reductions, launch->reduced_ranks);
     if (!link || !std::isfinite(link->bandwidth)) continue;
     latencies.push_back(link->latency);
     bandwidths.push_back(link->bandwidth);
-    sizes = std::ssize(launch->all_reduces);
+    sizes = std::ssize(launch->reductions);
   }
   if (latencies.empty()) return {};
   return LinkSummary{estimate_launches(latencies), estimate_launches(bandwidths), sizes};

@@ -1,5 +1,7 @@
 #include "analysis/model/predictor.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -62,7 +64,8 @@ Predictor::Predictor(const GroupSummary& source, const std::vector<const GroupSu
   for (const GroupSummary* relative : relatives)
     if (relative != &source && is_usable(*relative)) relatives_.push_back(relative);
   if (const auto& own = source.parallel.link)
-    set_link(own->latency, own->bandwidth, "as its own all-reduces show");
+    set_link(own->latency, own->bandwidth,
+             fmt::format("as its own {} show", source.group->any().reduction_words()));
   if (source.group->any().ranks < 2) step_spread_ = spread_over_steps(*source.group);
 }
 
@@ -167,6 +170,7 @@ void Predictor::add_kind(StepModel& model, const Quantities& q) const {
     model.sharded = launch.shards_optimizer();
     if (model.sharded) model.optimizer *= static_cast<double>(launch.ranks);
     model.gathers = model.sharded && !parameters_in_common(launch);
+    model.scatters = launch.scatters_gradients();
     return;
   }
   if (model.kind == StepKind::pipeline)

@@ -69,7 +69,8 @@ void summarise_collectives(GroupSummary& s) {
   }
   if (seconds > 0 && bytes > 0) {
     s.algorithm_bandwidth = algorithm_bandwidth(bytes, seconds);
-    s.bus_bandwidth = bus_bandwidth("all_reduce", *s.algorithm_bandwidth, s.group->any().reduced_ranks);
+    const Launch& any = s.group->any();
+    s.bus_bandwidth = bus_bandwidth(any.reduced_by, *s.algorithm_bandwidth, any.reduced_ranks);
   }
   const std::int64_t all = std::accumulate(last.begin(), last.end(), std::int64_t{0});
   if (all == 0 || last.size() < 2) return;

@@ -242,12 +242,13 @@ Figure bandwidth_figure(const PictureInput& input) {
               .y = {.label = "bus bandwidth, GB/s", .logarithmic = true}};
   for (std::size_t i = 0; i < input.groups.size(); ++i) {
     const RunDetail* run = input.groups[i].typical();
-    if (!run || !is_parallel(input.groups[i]) || run->launch->all_reduces.empty()) continue;
+    if (!run || !is_parallel(input.groups[i]) || run->launch->reductions.empty()) continue;
     Curve curve{input.groups[i].summary->group->label, i, {}};
-    for (const MessageTime& m : run->launch->all_reduces)
+    const Launch& launch = *run->launch;
+    for (const MessageTime& m : launch.reductions)
       curve.points.push_back(
           {m.bytes,
-           bus_bandwidth("all_reduce", algorithm_bandwidth(m.bytes, m.seconds), run->launch->ranks) / 1e9});
+           bus_bandwidth(launch.reduced_by, algorithm_bandwidth(m.bytes, m.seconds), launch.ranks) / 1e9});
     panel.curves.push_back(std::move(curve));
   }
   for (const LinkBench* bench : benches_of(input)) {

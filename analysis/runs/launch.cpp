@@ -114,6 +114,7 @@ void read_communication(Launch& launch, const RunData& run) {
   launch.clock_gap = clock_gap(run.comm, collectives, clock_errors(run.ranks));
   WaitingTimes waiting = match_collectives(run.comm, collectives, launch.warmup);
   launch.unmatched_collectives = waiting.unmatched;
+  launch.reduced_by = std::move(waiting.reduced_by);
   launch.reduced_bytes = waiting.bytes;
   launch.reduced_seconds = waiting.seconds;
   launch.reduced_ranks = waiting.reduced_ranks;
@@ -123,7 +124,7 @@ void read_communication(Launch& launch, const RunData& run) {
     launch.reduced_seconds = totals.seconds;
     launch.reduced_ranks = 2;
   }
-  launch.all_reduces = std::move(waiting.all_reduces);
+  launch.reductions = std::move(waiting.reductions);
   launch.buckets = bucket_times(table, run.comm, collectives, launch.warmup, run.backward_offset);
   // Attributing waiting takes events of all ranks on one clock.
   if (waiting.unmatched > 0 || launch.clock_gap) return;

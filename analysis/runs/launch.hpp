@@ -78,9 +78,10 @@ struct Launch {
   std::vector<Quantities> rank_steps;       // [ranks], the mean step of each; no transfer, wait and later
   std::vector<std::int64_t> last_arrivals;  // [ranks], collectives in which the rank came last
   std::vector<double> wait_caused;          // [ranks], seconds a step that the mean rank waits for this one
-  double reduced_bytes = 0, reduced_seconds = 0;  // matched all-reduces, or messages: sizes, transfer times
+  std::string reduced_by;                   // all_reduce or reduce_scatter: of the gradient buckets
+  double reduced_bytes = 0, reduced_seconds = 0;  // those that matched, or messages: sizes, transfer times
   std::int64_t reduced_ranks = 0;                 // that take part in one of them
-  std::vector<MessageTime> all_reduces;           // one a message size
+  std::vector<MessageTime> reductions;            // one a message size
   std::vector<BucketTimes> buckets;
   std::vector<double> stage_seconds;       // [chunks of a split model], of one micro-batch, there and back
   std::int64_t unmatched_collectives = 0;  // of all steps; with any, nothing is said of waiting
@@ -121,8 +122,13 @@ struct Launch {
   // By its mode; false for an unknown one. Whether no rank has the whole model, or each has it and takes its
   // share of every batch.
   bool splits_the_model() const;
-  // Whether each rank updates its part of the parameters alone.
-  bool shards_optimizer() const { return setting("parallel.shard") == "optimizer"; }
+  // Whether each rank updates its part of the parameters alone; and gets its part of the gradients alone.
+  bool shards_optimizer() const { return setting("parallel.shard") == "optimizer" || scatters_gradients(); }
+  // "all-reduces" or "reduce-scatters": what reduces its buckets.
+  std::string reduction_words() const {
+    return reduced_by == "reduce_scatter" ? "reduce-scatters" : "all-reduces";
+  }
+  bool scatters_gradients() const { return setting("parallel.shard") == "gradients"; }
   bool shares_batches() const;
   bool weak_scaling() const { return setting("measure.scaling") == "weak"; }
 };

@@ -129,11 +129,10 @@ std::vector<std::string> absences(const Analysis& analysis) {
       notes.push_back(fmt::format("{}: {} collectives that not every rank recorded are left out.", name,
                                   group->unmatched_collectives));
     if (refusal_of(group->findings, Claim::budget) || group->parallel.link) continue;
-    notes.push_back(
-        group->parallel.buckets.empty()
-            ? fmt::format("{}: the files have no events of gradient buckets.", name)
-            : fmt::format("{}: no link can be fitted, because all all-reduces have about the same size.",
-                          name));
+    notes.push_back(group->parallel.buckets.empty()
+                        ? fmt::format("{}: the files have no events of gradient buckets.", name)
+                        : fmt::format("{}: no link can be fitted, because all {} have about the same size.",
+                                      name, group->group->any().reduction_words()));
   }
   return notes;
 }

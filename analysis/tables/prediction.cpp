@@ -138,10 +138,10 @@ class Forecast {
     lines.push_back(name_ + ": " + kind_sentence());
     const bool ring = predictor_.model().kind == StepKind::ring;
     if (predictor_.has_link() && predictor_.needs_link())
-      lines.push_back(
-          fmt::format("{}: link of {} GB/s and {} us, {}; ring all-reduce, one bucket after another.", name_,
-                      number(predictor_.link().bandwidth / 1e9), number(predictor_.link().latency * 1e6),
-                      predictor_.link_from()));
+      lines.push_back(fmt::format("{}: link of {} GB/s and {} us, {}; ring {}, one bucket after another.",
+                                  name_, number(predictor_.link().bandwidth / 1e9),
+                                  number(predictor_.link().latency * 1e6), predictor_.link_from(),
+                                  predictor_.model().scatters ? "reduce-scatter" : "all-reduce"));
     lines.push_back(
         predictor_.knows_fixed_compute()
             ? name_ + ": passes take a + b x samples, fitted to the batches per rank that were measured."
@@ -222,7 +222,8 @@ class Forecast {
     const StepModel m = predictor_.model();
     switch (m.kind) {
       case StepKind::ring:
-        return "data parallel: every rank has the model, gradients are all-reduced in a ring.";
+        return fmt::format("data parallel: every rank has the model, gradients are {} in a ring.",
+                           m.scatters ? "reduce-scattered" : "all-reduced");
       case StepKind::server:
         return fmt::format(
             "parameter server: its messages take {} ms a step, and {} ms more for each other rank; its "

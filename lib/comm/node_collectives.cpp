@@ -90,7 +90,8 @@ NodeCollectives::Post NodeCollectives::describe(const NodeOperation& o) const {
   post.dtype = larger.scalar_type();
   const bool gathers_in_place = o.kind == CollectiveKind::all_gather &&
                                 data_of(o.input) == data_of(o.output) + ranks_.rank * bytes_of(o.input);
-  if (o.kind == CollectiveKind::all_reduce || gathers_in_place) post.location = memory_.find(larger);
+  if (o.kind == CollectiveKind::all_reduce || o.kind == CollectiveKind::reduce_scatter || gathers_in_place)
+    post.location = memory_.find(larger);
   return post;
 }
 
@@ -172,6 +173,8 @@ bool NodeCollectives::run_in_place(const NodeOperation& operation, const Pause& 
   require_agreement(operation);
   if (operation.kind == CollectiveKind::all_gather)
     copy_parts(operation, several_threads);
+  else if (operation.kind == CollectiveKind::reduce_scatter)
+    reduce_part(operation, several_threads);
   else
     reduce_in_place(operation, several_threads);
   control(ranks_.rank).done.store(run_ + 1, std::memory_order_release);
@@ -188,6 +191,18 @@ void NodeCollectives::reduce_in_place(const NodeOperation& operation, bool sever
     reduce_slice(reduction, mine, several_threads);
   else if (ranks_.across != MPI_COMM_NULL)
     reduce_across(reduction, mine);
+}
+
+// This rank's part of all tensors.
+void NodeCollectives::reduce_part(const NodeOperation& operation, bool several_threads) {
+  std::byte* const here = data_of(operation.output);
+  const std::int64_t elements = operation.output.numel();
+  for (const std::byte*& source : sources_) source += ranks_.rank * bytes_of(operation.output);
+  const SliceReduction reduction{.dtype = operation.output.scalar_type()};
+  const auto reduce = [&](std::int64_t begin, std::int64_t end) {
+    reduce_slices(reduction, sources_, {&here, 1}, begin, end);
+  };
+  several_threads ? at::parallel_for(0, elements, kGrain, reduce) : reduce(0, elements);
 }
 
 // The other ranks' parts, each from its own rank's tensor; not all ranks begin with the same one.

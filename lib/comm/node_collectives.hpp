@@ -1,6 +1,7 @@
 // The collectives of ranks that share memory. An all-reduce of tensors that lie in it (allocate) is done in
-// place: each rank combines its slice of all of them and writes the result into all. So is an all-gather of parts
-// of such tensors, on one node: each rank copies the others' parts. Everything else goes through buffers of the
+// place: each rank combines its slice of all of them and writes the result into all. On one node so is an all-gather of
+// parts of such tensors, of which each rank copies the others' parts, and a reduce-scatter, of which it reads its part
+// of all. Everything else goes through buffers of the
 // ranks, piece by piece. Between nodes, one rank a slice calls MPI.
 //
 // The ranks tell each other their progress only through counters in the shared memory. No thread, no queue,
@@ -58,7 +59,7 @@ class NodeCollectives {
   // Whether all ranks have announced the operation that run() would run.
   bool all_announced() const;
   // Runs the oldest operation that has been announced and not run, and returns when it has ended on this rank.
-  // several_threads: on one node an all-reduce in place may use those of at::parallel_for.
+  // several_threads: on one node what is done in place may use those of at::parallel_for.
   void run(const NodeOperation& operation, const Pause& pause, bool several_threads);
   // The same with several nodes, which must know of each other whether they work in place; all_reduce alone.
   // in_place: whether the tensors of all ranks of all nodes lie in memory().
@@ -89,6 +90,7 @@ class NodeCollectives {
   void reduce_slice(const SliceReduction& reduction, Range slice, bool several_threads);
   void reduce_across(SliceReduction reduction, Range slice);
   void copy_parts(const NodeOperation& operation, bool several_threads);
+  void reduce_part(const NodeOperation& operation, bool several_threads);
 
   void run_through_slots(const NodeOperation& operation, const Pause& pause);
   void next_piece();

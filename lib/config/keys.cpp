@@ -253,11 +253,10 @@ std::vector<Key> parallel_keys() {
           "auto: of a word embedding's gradient on the CPU, clear and reduce only the rows of words in the "
           "step's batch, unless these are more than half of the vocabulary; off: always the whole"),
       LOCKSTEP_KEY(
-          parallel.shard,
-          one_of<Sharding>(
-              {{"auto", Sharding::automatic}, {"none", Sharding::none}, {"optimizer", Sharding::optimizer}}),
+          parallel.shard, one_of<Sharding>(),
           "train_ddp: optimizer: each rank has the optimizer's state of, and updates, 1/ranks of the parameters "
-          "(ZeRO stage 1); none: of all; auto: optimizer where all ranks share one node's memory, else none"),
+          "(ZeRO stage 1); gradients: and keeps only their gradients (stage 2); none: of all; auto: optimizer where "
+          "all ranks share one node's memory, else none"),
       LOCKSTEP_KEY(
           parallel.ablation,
           one_of<Ablation>(

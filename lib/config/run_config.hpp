@@ -40,11 +40,18 @@ enum class Precision { fp32, bf16 };
 enum class Algorithm { all_reduce, parameter_server };
 enum class ReduceDtype { fp32, bf16, fp16 };
 enum class SparseGradients { automatic, off };
-enum class Sharding { automatic, none, optimizer };
 enum class Ablation { none, no_comm, comm_only };
 enum class SlowPhase { compute, data };
 enum class Scaling { strong, weak };
 
+enum class Sharding { automatic, none, optimizer, gradients };
+template <>
+inline constexpr auto kNames<Sharding> = std::to_array<Named<Sharding>>({
+    {"auto", Sharding::automatic},
+    {"none", Sharding::none},
+    {"optimizer", Sharding::optimizer},
+    {"gradients", Sharding::gradients},
+});
 enum class Kernels { own, library };
 enum class DeviceKind { automatic, cpu, cuda };
 template <>
@@ -158,6 +165,8 @@ struct RunConfig {
     Link link;
 
     bool tries_reductions() const { return !overlap || !bucket_mb; }
+    // Whether each rank updates a part of the parameters; what `auto` comes to is known from Setup on.
+    bool shards_optimizer() const { return shard == Sharding::optimizer || shard == Sharding::gradients; }
   } parallel;
 
   struct Measure {

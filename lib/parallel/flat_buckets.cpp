@@ -171,7 +171,7 @@ void FlatBuckets::relayout(BucketPlan plan) {
   const torch::NoGradGuard no_grad;
   plan_ = std::move(plan);
   if (memory_.values) move_values();
-  move_gradients();
+  if (memory_.gradients) move_gradients();
 }
 
 void FlatBuckets::adopt_gradient(std::size_t parameter) {

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "parallel/initial_broadcast.hpp"
@@ -31,6 +32,8 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
   FlatMemory memory;
   if (options_.share_out_values) memory.sharers = &communicator_;
   if (communicates_ && options_.reduce_dtype == torch::kFloat32) memory.communicator = &communicator_;
+  memory.gradients = !options_.scatter;
+  if (options_.scatter) options_.gather_below = std::numeric_limits<std::int64_t>::max();
   buckets_ = std::make_unique<FlatBuckets>(std::move(parameters), std::move(plan), memory);
   ready_order_.reserve(buckets_->parameters().size());
   if (communicates_) share_values(*buckets_, communicator_);
@@ -47,6 +50,9 @@ GradientReducer::GradientReducer(std::vector<NamedParameter> parameters, Communi
         }));
     hooks_.push_back(std::move(hook));
   }
+  if (options_.scatter)
+    shards_ =
+        std::make_unique<GradientShards>(*buckets_, communicator_, options_.reduce_dtype, communicates_);
   prepare_wire_buffers();
   reset_step();
 }
@@ -68,6 +74,7 @@ void GradientReducer::reset_step() {
     order_.expect(b, static_cast<std::int64_t>(plan.buckets[b].slots.size()));
   ready_.assign(buckets_->parameters().size(), false);
   works_.assign(plan.buckets.size(), nullptr);
+  if (shards_) shards_->release();
 }
 
 void GradientReducer::adopt(std::size_t parameter) {
@@ -127,10 +134,21 @@ void GradientReducer::gather(std::size_t bucket) {
 
 void GradientReducer::launch(std::size_t bucket) {
   const torch::NoGradGuard no_grad;
+  if (shards_) return scatter(bucket);
   if (options_.gather_below > 0) gather(bucket);
   if (!communicates_ || rows_of(bucket)) return;
   works_[bucket] = reduce(bucket, buckets_->gradients()[bucket]);
   if (log_) log_->add(works_[bucket], static_cast<int>(bucket));
+}
+
+void GradientReducer::scatter(std::size_t bucket) {
+  if (shards_->is_blocked(bucket)) {
+    if (observer_) observer_(true);
+    shards_->unblock(bucket);
+    if (observer_) observer_(false);
+  }
+  works_[bucket] = shards_->launch(bucket, options_.average ? 1.0 / communicator_.size() : 1);
+  if (log_ && works_[bucket]) log_->add(works_[bucket], static_cast<int>(bucket));
 }
 
 WorkPtr GradientReducer::reduce(std::size_t bucket, torch::Tensor part) {
@@ -151,7 +169,10 @@ void GradientReducer::finish() {
   for (std::size_t b = 0; b < works_.size(); ++b) {
     if (!works_[b]) continue;
     works_[b]->wait();
-    if (!wire_.empty() && !rows_of(b)) torch::Tensor(buckets_->gradients()[b]).copy_(wire_[b]);
+    if (shards_)
+      shards_->receive(b);
+    else if (!wire_.empty() && !rows_of(b))
+      torch::Tensor(buckets_->gradients()[b]).copy_(wire_[b]);
   }
   reset_step();
 }
@@ -225,6 +246,7 @@ bool GradientReducer::reduce_as(bool overlap, const BucketSizes& sizes) {
 
 void GradientReducer::lay_out(const std::vector<std::size_t>& order) {
   buckets_->relayout(plan_buckets(shapes_of(buckets_->parameters()), order, options_.bucket_sizes));
+  if (shards_) shards_->adopt_layout();
   prepare_wire_buffers();
   reset_step();
 }

@@ -9,17 +9,22 @@
 //
 // A table marked as by_rows has a bucket of its own, which is reduced in finish(), by rows where that is less data.
 //
+// With scatter no rank keeps a bucket's whole gradient, and finish() leaves .grad undefined: shards() has this rank's
+// part (gradient_shards.hpp).
+//
 // On a GPU each addition to a view is a launch, and reads zeros that were written before. With gather_below
 // autograd keeps such gradients for itself until their bucket is complete, and one launch copies them all.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "comm/communicator.hpp"
 #include "parallel/bucket_launch.hpp"
 #include "parallel/flat_buckets.hpp"
+#include "parallel/gradient_shards.hpp"
 #include "parallel/row_gradient.hpp"
 #include "parallel/work_log.hpp"
 
@@ -33,6 +38,7 @@ struct ReducerOptions {
   bool communicate = true;  // false: every rank keeps its own gradients, to measure what communication costs
   std::int64_t gather_below = 0;  // elements: smaller gradients are copied bucket by bucket; 0: none
   bool share_out_values = false;  // to the ranks: FlatMemory::sharers
+  bool scatter = false;  // each rank gets its part of the gradients alone; no parameter is by_rows then
 };
 
 class GradientReducer {
@@ -73,6 +79,12 @@ class GradientReducer {
   // it is not a permutation of the parameters.
   void expect_order(const std::vector<std::size_t>& order);
 
+  // Where the gradients are scattered; null: they are not.
+  const GradientShards* shards() const { return shards_.get(); }
+  // Told when the backward pass begins to wait for a buffer (true), and when it goes on, on the thread that computes
+  // it; in finish() nobody is told.
+  void set_wait_observer(std::function<void(bool)> observer) { observer_ = std::move(observer); }
+
   FlatBuckets& buckets() { return *buckets_; }
   const FlatBuckets& buckets() const { return *buckets_; }
   // Before the first backward pass of a step. Gradients that are gathered are undefined from here to
@@ -88,6 +100,7 @@ class GradientReducer {
   RowGradient* rows_of(std::size_t bucket) const {
     return tables_[buckets_->plan().buckets[bucket].slots.front().parameter].get();
   }
+  void scatter(std::size_t bucket);
   // part: of the bucket's gradients, from the first.
   WorkPtr reduce(std::size_t bucket, torch::Tensor part);
   void reduce_tables();
@@ -105,6 +118,8 @@ class GradientReducer {
   ReducerOptions options_;
   WorkLog* log_;
   std::unique_ptr<FlatBuckets> buckets_;
+  std::unique_ptr<GradientShards> shards_;  // null: gradients are not scattered
+  std::function<void(bool)> observer_;
   std::vector<std::unique_ptr<RowGradient>> tables_;  // by parameter; null: no table
   std::vector<std::shared_ptr<Hook>> hooks_;
   bool communicates_;

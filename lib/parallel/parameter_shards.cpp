@@ -5,8 +5,9 @@
 
 namespace lockstep {
 
-ParameterShards::ParameterShards(const FlatBuckets& buckets, Communicator& communicator, WorkLog* log)
-    : buckets_(buckets), communicator_(communicator), log_(log) {
+ParameterShards::ParameterShards(const FlatBuckets& buckets, const GradientShards* gradients,
+                                 Communicator& communicator, WorkLog* log)
+    : buckets_(buckets), reduced_(gradients), communicator_(communicator), log_(log) {
   adopt_layout();
 }
 
@@ -19,7 +20,7 @@ void ParameterShards::adopt_layout() {
     const std::int64_t length = buckets_.padded_values()[b].numel() / parts;
     padded_.push_back(buckets_.padded_values()[b].narrow(0, length * mine, length));
     values_.push_back(part_of(buckets_.values()[b], parts, mine));
-    gradients_.push_back(part_of(buckets_.gradients()[b], parts, mine));
+    gradients_.push_back(reduced_ ? reduced_->gradients()[b] : part_of(buckets_.gradients()[b], parts, mine));
   }
   works_.reserve(padded_.size());
 }

@@ -326,6 +326,8 @@ std::string graph_obstacle(const Setup& setup) {
     return fmt::format("over {} the host takes part in every step", name_of(backend));
   if (setup.config.training.accumulate > 1) return "a step of several passes is not captured";
   if (setup.config.parallel.ablation == Ablation::comm_only) return "parallel.ablation is comm_only";
+  if (setup.config.parallel.shard == Sharding::gradients)
+    return "parallel.shard is gradients, of which the buffers are not captured";
   return {};
 }
 

@@ -27,11 +27,14 @@ std::string describe_model(const ModelFacts& facts) {
   return text;
 }
 
+BucketPlan first_buckets(const Setup& setup, const std::vector<NamedParameter>& parameters) {
+  return plan_buckets(shapes_of(parameters), reverse_order(parameters.size()),
+                      reducer_options(setup.config).bucket_sizes);
+}
+
 std::string describe_buckets(const Setup& setup) {
   const std::vector<NamedParameter> parameters = reduced_parameters(*setup.model, setup.config);
-  const std::vector<ParameterShape> shapes = shapes_of(parameters);
-  const BucketPlan plan =
-      plan_buckets(shapes, reverse_order(parameters.size()), reducer_options(setup.config).bucket_sizes);
+  const BucketPlan plan = first_buckets(setup, parameters);
   std::string text = "buckets (by the assumed order; the first step shows the real one):\n";
   if (!setup.config.parallel.bucket_mb)
     text += fmt::format(
@@ -47,10 +50,16 @@ std::string describe_buckets(const Setup& setup) {
 // What is known without running: activations are not.
 std::string describe_memory(const Setup& setup) {
   const double values = static_cast<double>(setup.model->parameter_count()) * sizeof(float) / kMiB;
+  double gradients = values;
+  if (setup.config.parallel.shard == Sharding::gradients) {
+    const BucketPlan plan = first_buckets(setup, reduced_parameters(*setup.model, setup.config));
+    const torch::ScalarType wire = reducer_options(setup.config).reduce_dtype;
+    gradients = static_cast<double>(GradientShards::bytes(plan, setup.batches.ranks, wire)) / kMiB;
+  }
   return fmt::format(
       "memory per rank, without activations: parameters {:.2f} MiB, gradients {:.2f} MiB, optimizer {:.2f} "
       "MiB\n",
-      values, values, values * moments_per_rank(setup));
+      values, gradients, values * moments_per_rank(setup));
 }
 
 std::string layers_of(const Setup& setup, const Boundaries& boundaries, std::size_t chunk) {

@@ -67,7 +67,7 @@ void FlatOptimizer::allocate_moments() {
 torch::Tensor FlatOptimizer::gradient_norm([[maybe_unused]] const DeviceMark& mark) const {
   const torch::NoGradGuard no_grad;
 #ifdef LOCKSTEP_WITH_CUDA
-  if (on_gpu()) return norm_on_gpu(buckets_.gradients(), mark);
+  if (on_gpu()) return norm_on_gpu(norm_.own_part ? shards_->gradients() : buckets_.gradients(), mark);
 #endif
   std::vector<torch::Tensor> norms;
   norms.reserve(buckets_.gradients().size() * static_cast<std::size_t>(norm_.own_part ? 1 : norm_.parts));

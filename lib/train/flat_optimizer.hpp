@@ -20,7 +20,7 @@ namespace lockstep {
 // Tensors of a parameter's size that the optimizer keeps: 0 for SGD, 1 with momentum, 2 for Adam and AdamW.
 int moments_of(const RunConfig::Optimizer& options);
 
-// How a gradient's norm is added up on the CPU: from those of so many parts of each bucket, as ParameterShards cuts them.
+// How a gradient's norm is added up: on the CPU from those of so many parts of each bucket, as ParameterShards cuts them.
 // Ranks that take one part each then come to the same bits as one that takes all.
 struct NormShare {
   int parts = 1;
@@ -34,8 +34,8 @@ class FlatOptimizer {
   FlatOptimizer(const RunConfig::Optimizer& options, FlatBuckets& buckets,
                 const ParameterShards* shards = nullptr, const NormShare& norm = {});
 
-  // 2-norm of the gradient in the buckets, (1) on its device; where this rank takes one part, (buckets): of its part of
-  // each. Nothing is read back to the host. mark: for a GPU, written at the begin.
+  // 2-norm of the gradient in the buckets, (1) on its device; where this rank takes one part, that of its part: on the
+  // CPU (buckets), of each. Nothing is read back to the host. mark: for a GPU, written at the begin.
   torch::Tensor gradient_norm(const DeviceMark& mark = {}) const;
   // Scales the gradient down to max_norm when its norm is larger. norm: (1).
   void clip_gradient(const torch::Tensor& norm, double max_norm);

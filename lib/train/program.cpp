@@ -63,8 +63,8 @@ void introduce(const RunRecord& record, const CommandLine& line, const RunData& 
     output.writer->set_backend_remark(remark);
   }
   for (const std::string& note : setup.data.notes) record.line(note);
-  if (const int removed = remove_abandoned_checkpoints(line.output, line.resume); removed > 0)
-    record.line(fmt::format("removed unfinished checkpoints of killed runs: {}", removed));
+  if (const int removed = remove_abandoned_files(line.output, line.resume); removed > 0)
+    record.line(fmt::format("removed unfinished files of killed runs: {}", removed));
   if (const std::string warning = crowded_cores_warning(setup, run.ranks); !warning.empty())
     record.line(warning);
 }

@@ -125,7 +125,7 @@ void check_algorithm(const RunConfig& config, Mode mode) {
 }
 
 void check_sharding(const RunConfig& config, Mode mode) {
-  if (config.parallel.shard != Sharding::optimizer) return;
+  if (!config.parallel.shards_optimizer()) return;
   const std::string place = config.place("parallel.shard");
   if (mode != Mode::data_parallel)
     throw input_error(
@@ -194,7 +194,11 @@ int loader_threads(const Setup& setup, int rank) {
 
 double moments_per_rank(const Setup& setup) {
   const double all = moments_of(setup.config.training.optimizer);
-  return setup.config.parallel.shard == Sharding::optimizer ? all / setup.batches.ranks : all;
+  return setup.config.parallel.shards_optimizer() ? all / setup.batches.ranks : all;
+}
+
+double gradients_per_rank(const Setup& setup) {
+  return setup.config.parallel.shard == Sharding::gradients ? 1.0 / setup.batches.ranks : 1;
 }
 
 std::vector<int> node_of_ranks(World& world) {
@@ -220,7 +224,8 @@ void check_model_memory(const Setup& setup, int ranks_of_node) {
   const RunConfig& c = setup.config;
   const ModelSize size = model_size(c.model, model_inputs(setup.data.train->info()));
   const bool whole = !splits_model(setup.mode);
-  const double trained = size.parameters * sizeof(float) * (1 + moments_per_rank(setup));
+  const double trained =
+      size.parameters * sizeof(float) * (gradients_per_rank(setup) + moments_per_rank(setup));
   const std::int64_t host = machine_memory_bytes() / ranks_of_node,
                      device = device_memory_bytes(setup.device, ranks_of_node);
   const std::string what =

@@ -63,6 +63,8 @@ int loader_threads(const Setup& setup, int rank);
 
 // Tensors of the parameters' size that a rank's optimizer keeps: a share of moments_of() where it is sharded.
 double moments_per_rank(const Setup& setup);
+// The same of gradients, without the buffers that they pass through.
+double gradients_per_rank(const Setup& setup);
 
 // Collective. By rank: a number that is equal for ranks of one node.
 std::vector<int> node_of_ranks(World& world);

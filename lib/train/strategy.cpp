@@ -30,7 +30,8 @@ constexpr std::int64_t kGatheredBesideSinks = 1 << 18;
 
 ReducerOptions options_on(torch::DeviceType device, const RunConfig& config) {
   ReducerOptions options = reducer_options(config);
-  options.share_out_values = config.parallel.shard == Sharding::optimizer;
+  options.share_out_values = config.parallel.shards_optimizer();
+  options.scatter = config.parallel.shard == Sharding::gradients;
   if (device == torch::kCUDA)
     options.gather_below = config.training.precision == Precision::bf16
                                ? kGatheredBesideSinks
@@ -49,7 +50,8 @@ class ReplicatedStrategy : public Strategy {
         reducer_(reduced_parameters(*model_, config), communicator, options_on(device_, config), log),
         log_(log),
         clips_(config.training.grad_clip > 0) {
-    if (config.parallel.shard == Sharding::optimizer) shards_.emplace(reducer_.buckets(), communicator, log);
+    if (config.parallel.shards_optimizer())
+      shards_.emplace(reducer_.buckets(), reducer_.shards(), communicator, log);
     make_norms();
     if (device_ == torch::kCUDA) one_ = torch::ones({}, model_->parameters().front().device());
     synchronise();
@@ -75,18 +77,25 @@ class ReplicatedStrategy : public Strategy {
     recorder.enter(Phase::backward);
     if (place.first) reducer_.zero_gradients();
     reducer_.set_synchronising(place.last);
+    if (reducer_.shards())
+      reducer_.set_wait_observer(
+          [&recorder](bool waits) { recorder.enter(waits ? Phase::wait : Phase::backward); });
     loss.backward(one_);
+    reducer_.set_wait_observer({});
     return loss.detach();
+  }
+  std::size_t phases_per_pass() const override {
+    return 2 + (reducer_.shards() ? 2 * reducer_.buckets().plan().buckets.size() : 0);
   }
 
   void finish_gradients() override { reducer_.finish(); }
   // On the CPU the norm has the same bits whether the ranks share the work or each does all of it.
   NormShare norm_share() const override {
-    if (device_ != torch::kCPU) return {};
-    return {communicator_.size(), shares_norm()};
+    const bool own_part = shares_norm() || reducer_.shards() != nullptr;
+    return {device_ == torch::kCPU || own_part ? communicator_.size() : 1, own_part};
   }
   torch::Tensor whole_norm(const torch::Tensor& norm, StepRecorder& recorder) override {
-    if (!shares_norm()) return norm;
+    if (!shares_norm()) return norm.numel() == 1 ? norm : at::linalg_vector_norm(norm).view({1});
     const torch::NoGradGuard no_grad;
     const torch::Tensor mine = norms_.narrow(0, communicator_.rank() * norm.numel(), norm.numel());
     mine.copy_(norm);
@@ -120,6 +129,9 @@ class ReplicatedStrategy : public Strategy {
     if (communicator_.size() > 1) broadcast_module_buffers(*model_, communicator_);
   }
   FlatBuckets& buckets() override { return reducer_.buckets(); }
+  std::int64_t gradient_bytes() override {
+    return reducer_.shards() ? reducer_.shards()->bytes() : Strategy::gradient_bytes();
+  }
   const ParameterShards* shards() const override { return shards_ ? &*shards_ : nullptr; }
   void prepare_step() override { model_->prepare_step(); }
   DropoutContext& dropout_context() override { return model_->dropout_context(); }
@@ -133,14 +145,16 @@ class ReplicatedStrategy : public Strategy {
     return changed;
   }
 
-  // Where the ranks have their parameters in common they meet at so little cost that each may leave most of the norm
-  // to the others.
-  bool shares_norm() const { return shards_ && communicates() && reducer_.buckets().values_in_common(); }
+  // Where each has its part of the gradients alone; and where the ranks have their parameters in common, for there they
+  // meet at so little cost that each may leave most of the norm to the others.
+  bool shares_norm() const {
+    return shards_ && communicates() && (reducer_.shards() || reducer_.buckets().values_in_common());
+  }
   void make_norms() {
     if (!shares_norm()) return;
-    const torch::TensorOptions options = torch::TensorOptions().dtype(torch::kFloat32);
-    const auto buckets = static_cast<std::int64_t>(reducer_.buckets().gradients().size());
-    norms_ = communicator_.allocate(communicator_.size() * buckets, options);
+    const auto options = reducer_.buckets().values().front().options().dtype(torch::kFloat32);
+    const std::size_t numbers = device_ == torch::kCPU ? reducer_.buckets().plan().buckets.size() : 1;
+    norms_ = communicator_.allocate(communicator_.size() * static_cast<std::int64_t>(numbers), options);
     norm_ = torch::zeros({1}, options);
   }
   void take_norm() {
@@ -158,12 +172,19 @@ class ReplicatedStrategy : public Strategy {
   std::optional<ParameterShards> shards_;  // of the reducer's buckets; none: every rank updates everything
   WorkLog* log_;
   bool clips_;
-  // Where the ranks share the norm: of each rank's part of each bucket, (ranks x buckets), and of all, (1).
+  // Where the ranks share the norm: of each rank's part of each bucket, (ranks x buckets), on a GPU of all its parts,
+  // (ranks); and of everything, (1).
   torch::Tensor norms_, norm_;
   WorkPtr norm_work_;
 };
 
 }  // namespace
+
+std::int64_t Strategy::gradient_bytes() {
+  std::int64_t bytes = 0;
+  for (const torch::Tensor& flat : buckets().gradients()) bytes += static_cast<std::int64_t>(flat.nbytes());
+  return bytes;
+}
 
 AskedReduction asked_reduction(const RunConfig& config) {
   return {config.parallel.overlap, config.parallel.bucket_mb, config.parallel.first_bucket_mb};
@@ -182,8 +203,10 @@ ReducerOptions reducer_options(const RunConfig& config) {
 
 std::vector<NamedParameter> reduced_parameters(const Model& model, const RunConfig& config) {
   std::vector<NamedParameter> parameters = trainable_parameters(model);
-  // LibTorch's embeddings do not say which rows they touch.
-  if (config.parallel.sparse_gradients == SparseGradients::automatic && own_kernels())
+  // LibTorch's embeddings do not say which rows they touch; and where gradients are scattered nobody keeps a table of
+  // which rows could be cleared.
+  if (config.parallel.sparse_gradients == SparseGradients::automatic && own_kernels() &&
+      config.parallel.shard != Sharding::gradients)
     mark_tables(parameters, model);
   return parameters;
 }

@@ -80,6 +80,8 @@ class Strategy {
   // After the last step: error when a message that was asked for has not come, or one has not gone.
   virtual void require_quiet() const {}
   virtual FlatBuckets& buckets() = 0;
+  // What gradients take on this rank, in bytes.
+  virtual std::int64_t gradient_bytes();
   // The part of the buckets that this rank's optimizer steps on; null: everything.
   virtual const ParameterShards* shards() const { return nullptr; }
   // Before the passes of a step, captured ones included: what the model's layers decide on the host.

@@ -204,7 +204,7 @@ void Trainer::record_memory() {
   const FlatBuckets& buckets = strategy_->buckets();
   const auto& values = buckets.values_in_common() ? strategy_->shards()->values() : buckets.values();
   const MemoryTable memory{.parameters = world_.gather(bytes_of(values)),
-                           .gradients = world_.gather(bytes_of(buckets.gradients())),
+                           .gradients = world_.gather(strategy_->gradient_bytes()),
                            .optimizer = world_.gather(optimizer_.state_bytes())};
   if (output_.exists()) output_.writer->set_memory(memory);
 }

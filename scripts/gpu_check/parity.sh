@@ -109,12 +109,13 @@ case_cuda_graph() {
   done
 }
 
-# over_nccl RANKS: as it comes, with a sharded optimizer, and with gradients reduced behind the backward pass.
+# over_nccl RANKS: as it comes, with a sharded optimizer, with sharded gradients, and with gradients reduced behind the backward pass.
 over_nccl() {
   local model
   for model in mlp transformer; do
     parity "$model" "$1" train_ddp "$model x$1" parallel.backend=nccl
     parity "$model" "$1" train_ddp "$model x$1 sharded" parallel.backend=nccl parallel.shard=optimizer
+    parity "$model" "$1" train_ddp "$model x$1 sharded gradients" parallel.backend=nccl parallel.shard=gradients
   done
   parity mlp "$1" train_ddp "mlp x$1 no overlap" parallel.backend=nccl parallel.overlap=false
 }

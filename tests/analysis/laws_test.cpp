@@ -103,13 +103,18 @@ TEST_CASE("latency and bandwidth are found again from all-reduces of several siz
   const Link truth{15e-6, 3e9};
   std::vector<MessageTime> times;
   for (const double bytes : {1e4, 1e5, 1e6, 4e6}) times.push_back({bytes, truth.all_reduce(bytes, 4), 100});
-  const auto fit = fit_link(times, 4);
+  const auto fit = fit_link("all_reduce", times, 4);
   REQUIRE(fit);
   CHECK(fit->latency == Approx(15e-6));
   CHECK(fit->bandwidth == Approx(3e9));
-  CHECK_FALSE(fit_link(std::vector<MessageTime>{{1e6, 1e-3}, {1.2e6, 1e-3}}, 4));  // too alike
-  CHECK_FALSE(fit_link(times, 1));
-  CHECK_FALSE(fit_link({}, 4));
+  for (MessageTime& time : times) time.seconds /= 2;
+  const auto scatters = fit_link("reduce_scatter", times, 4);
+  REQUIRE(scatters);
+  CHECK(scatters->latency == Approx(15e-6));
+  CHECK(scatters->bandwidth == Approx(3e9));
+  CHECK_FALSE(fit_link("all_reduce", std::vector<MessageTime>{{1e6, 1e-3}, {1.2e6, 1e-3}}, 4));  // too alike
+  CHECK_FALSE(fit_link("all_reduce", times, 1));
+  CHECK_FALSE(fit_link("all_reduce", {}, 4));
 }
 
 TEST_CASE("the bucket size that costs least") {

@@ -95,11 +95,26 @@ TEST_CASE("who causes the waiting, in steady steps alone, and message sizes with
   CHECK(steady.last == std::vector<std::int64_t>{0, 0, 0, 10});
   CHECK(steady.caused[3] == Approx(10 * 3e-3 * 3 / 4));
   CHECK(steady.caused[0] == 0);
-  REQUIRE(steady.all_reduces.size() == 1);
-  CHECK(steady.all_reduces[0].bytes == 889440);
-  CHECK(steady.all_reduces[0].seconds == Approx(2e-3));
-  CHECK(steady.all_reduces[0].count == 10);
+  REQUIRE(steady.reductions.size() == 1);
+  CHECK(steady.reductions[0].bytes == 889440);
+  CHECK(steady.reductions[0].seconds == Approx(2e-3));
+  CHECK(steady.reductions[0].count == 10);
   CHECK(steady.transfer.size() == 40);
+}
+
+TEST_CASE("where buckets are reduce-scattered, those are the messages, and no all-reduce") {
+  RunData run = make_run(four(2e-3, 0, 3e-3));
+  for (std::size_t i = 0; i < run.comm.size(); ++i)
+    if (run.comm.bucket[i] >= 0) run.comm.kind[i] = "reduce_scatter";
+  const WaitingTimes all = match_collectives(run.comm, Collectives(run.comm, 4, run.steps.steps()));
+  CHECK(all.reduced_by == "reduce_scatter");
+  CHECK(all.reduced_ranks == 4);
+  REQUIRE(all.reductions.size() == 1);
+  CHECK(all.reductions[0].count == 40);
+  run.comm.kind[0] = "all_reduce";
+  run.comm.bucket[0] = -1;
+  CHECK(match_collectives(run.comm, Collectives(run.comm, 4, run.steps.steps())).reduced_by ==
+        "reduce_scatter");
 }
 
 TEST_CASE("what a bucket costs in a mean step") {

@@ -59,7 +59,27 @@ resumed() {
   grep -q "shard: auto" "$(newest)/config.yaml" || fail "config.yaml has what auto came to, and not what was asked for"
   ddp_run 0 1 $adamw
   [ "$(setting "$(newest)")" = none ] || fail "auto shards on one rank"
-  run 0 "$BIN/analyze" validate "$shards"
+  # Gradients too: a quarter of them, and the buffers that they pass through, of the largest buckets.
+  scattered="--set parallel.shard=gradients --set training.optimizer.name=adamw"
+  in_many="--set parallel.first_bucket_mb=0.001 --set parallel.bucket_mb=0.001"
+  ddp_run 0 4 $scattered $in_many --set training.epochs=1
+  scatters=$(newest)
+  [ "$(losses "$scatters")" = "$(losses "$plain")" ] || fail "scattered gradients give other losses"
+  largest=$(dataset "$scatters/run.h5" /buckets/bytes | grep -oE '[0-9]+' | sort -n | tail -n 1)
+  [ "$(bytes "$scatters" gradients | sort -n | tail -n 1)" -le $(($(bytes "$plain" gradients | head -n 1) / 4 + 2 * largest + 2048)) ] ||
+    fail "a rank keeps $(bytes "$scatters" gradients | tail -n 1) bytes of gradients"
+  [ "$(bytes "$scatters" optimizer | sum)" = "$all" ] || fail "with scattered gradients the optimizer's state is not shared out alike"
+  kinds "$scatters" | grep -q reduce_scatter || fail "/comm has no reduce_scatter"
+  run 0 "$BIN/analyze" budget "$scatters"
+  run 0 "$BIN/analyze" pop "$scatters"
+  for more in "parallel.backend=mpi" "parallel.ablation=no_comm" "parallel.ablation=comm_only" "parallel.reduce_dtype=bf16" "training.accumulate=2 --set training.global_batch=24"; do
+    ddp_run 0 2 $scattered --set training.grad_clip=0.1 --set training.epochs=1 --set $more
+  done
+  run 0 "$BIN/train_ddp" --config "$work/empty.yaml" $small $scattered $in_many --dry-run --ranks 4
+  predicted=$(sed -n 's/.*gradients \([0-9.]*\) MiB.*/\1/p' "$work/out")
+  found=$(bytes "$scatters" gradients | sort -n | tail -n 1 | awk '{ printf "%.2f", $1 / 1048576 }')
+  [ "$predicted" = "$found" ] || fail "--dry-run predicts $predicted MiB of gradients, the run has $found"
+  run 0 "$BIN/analyze" validate "$shards" "$scatters"
   run 0 "$BIN/analyze" budget "$plain" "$shards"
   grep -q "Memory of the rank" "$work/out" || fail "analyze budget shows no memory"
 
@@ -68,6 +88,8 @@ resumed() {
   straight=$(newest)
   ddp_run 0 2 $sharded --set training.epochs=2 --set checkpoint.every_epochs=1
   from_shards=$(newest)
+  resumed 2 "$from_shards" --set parallel.shard=gradients
+  [ "$(last_epoch "$(newest)" 1)" = "$(last_epoch "$straight" 3)" ] || fail "scattered gradients go on from shards with other losses"
   resumed 2 "$from_shards" --set parallel.shard=none
   [ "$(last_epoch "$(newest)" 1)" = "$(last_epoch "$straight" 3)" ] || fail "a whole optimizer goes on from shards with other losses"
   ddp_run 0 2 $whole --set training.epochs=2 --set checkpoint.every_epochs=1

@@ -90,6 +90,28 @@ TEST_CASE("reduce_scatter gives each rank its own part") {
   }
 }
 
+TEST_CASE("reduce_scatter of what lies in memory of the communicator") {
+  const auto comm = make_test_communicator();
+  const int size = comm->size();
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong}) {
+    for (const std::int64_t part : {1, 501, 300003}) {
+      const at::Tensor buffer = comm->allocate(part * size + 7, type),
+                       input = buffer.narrow(0, 0, part * size);
+      for (int round = 0; round < 3; ++round) {
+        CAPTURE(c10::toString(type), part, round);
+        input.copy_(numbers(part * size, type, comm->rank()));
+        const at::Tensor output = at::zeros({part}, type);
+        const WorkPtr work = comm->reduce_scatter(output, input);
+        work->wait();
+        REQUIRE(work->bytes == static_cast<std::int64_t>(input.nbytes()));
+        const at::Tensor whole = sum_of_numbers(part * size, type, size);
+        REQUIRE(at::equal(output, whole.slice(0, comm->rank() * part, (comm->rank() + 1) * part)));
+        REQUIRE(at::equal(input, numbers(part * size, type, comm->rank())));
+      }
+    }
+  }
+}
+
 TEST_CASE("all_gather keeps the order of the ranks") {
   const auto comm = make_test_communicator();
   for (const at::ScalarType type : kTypes) {

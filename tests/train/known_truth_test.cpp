@@ -137,9 +137,9 @@ TEST_CASE("a link's delay is found as transfer") {
     const GroupSummary& group = only_group(analysis);
     const Launch& launch = group.group->any();
     REQUIRE(launch.setting("parallel.backend") == "sim");
-    REQUIRE(launch.all_reduces.size() == 2);
+    REQUIRE(launch.reductions.size() == 2);
     std::vector<test::Claim> claims;
-    for (const MessageTime& message : launch.all_reduces) {
+    for (const MessageTime& message : launch.reductions) {
       CHECK(message.seconds >= kDelay);
       claims.push_back(near("an all-reduce", message.seconds, kDelay));
     }
@@ -155,9 +155,33 @@ TEST_CASE("so is one of 5 ms, a hundredth of a second a step") {
     runs.train("link", {{"parallel.link.latency_us=2500", "training.steps=60", "data.samples=4400"}});
     const Analysis analysis = runs.analysed("link");
     std::vector<test::Claim> claims;
-    for (const MessageTime& message : only_group(analysis).group->any().all_reduces)
+    for (const MessageTime& message : only_group(analysis).group->any().reductions)
       claims.push_back(near("an all-reduce", message.seconds, 0.005));
     claims.push_back(near("transfer", only_group(analysis).steps.point[Q::transfer], 0.010));
+    return claims;
+  });
+}
+
+TEST_CASE(
+    "a reduce-scatter takes half of it, and where the backward pass waits for a buffer it is communication") {
+  try_until_true([](const Runs& runs) {
+    runs.train("scattered", {kLink,
+                             {"parallel.shard=gradients", "parallel.bucket_mb=0.0001",
+                              "parallel.first_bucket_mb=0.0001", "training.grad_clip=1"}});
+    const Analysis analysis = runs.analysed("scattered");
+    const GroupSummary& group = only_group(analysis);
+    const Launch& launch = group.group->any();
+    CHECK(launch.reduced_by == "reduce_scatter");
+    const auto buckets = static_cast<double>(launch.buckets.size());
+    REQUIRE(buckets > 3);
+    std::vector<test::Claim> claims;
+    for (const MessageTime& message : launch.reductions)
+      claims.push_back(near("a reduce-scatter", message.seconds, kDelay / 2));
+    // Those, an all-gather of each bucket's parameters, and one of the norms; compute hides nearly nothing.
+    const double all = (2 * buckets + 1) * kDelay / 2;
+    claims.push_back(near("transfer", group.steps.point[Q::transfer], all));
+    claims.push_back(near("exposed", group.steps.point[Q::comm_exposed], all));
+    claims.push_back(truth("backward without it", mean_of(group, 0, Q::backward) < kDelay / 2));
     return claims;
   });
 }

@@ -100,11 +100,14 @@ TEST_CASE("all ranks choose the same of what was tried, which the run file tells
 }
 
 TEST_CASE("trying changes what is learned by no more than rounding") {
-  for (const std::string backend : {"several buckets", "adam, sharded", "accumulated, in bf16"}) {
+  for (const std::string backend :
+       {"several buckets", "adam, sharded", "scattered", "accumulated, in bf16"}) {
     RunConfig config = in_several_buckets();
     if (backend == "adam, sharded") {
       config.training.optimizer = {.name = OptimizerKind::adam, .lr = 1e-3};
       if (world().size() > 1) config.parallel.shard = Sharding::optimizer;
+    } else if (backend == "scattered") {
+      config.parallel.shard = Sharding::gradients;
     } else if (backend != "several buckets") {
       config.training.global_batch = 24;
       config.training.accumulate = 2;

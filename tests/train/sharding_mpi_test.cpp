@@ -1,23 +1,22 @@
-// A sharded optimizer takes the steps of a whole one, bit by bit, keeps its share of the state alone, and leaves
-// the checkpoints that a whole one leaves.
+// A sharded optimizer, with all gradients or its part of them alone, takes the steps of a whole one, bit by bit.
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <numeric>
-#include <set>
+#include <algorithm>
+#include <cmath>
 
-#include "base/error.hpp"
 #include "reference.hpp"
-#include "support/temporary_folder.hpp"
-#include "train/checkpoint.hpp"
+#include "train/setup.hpp"
+#include "train/strategy.hpp"
 
 using namespace lockstep;
 using namespace lockstep::test;
 
 namespace {
 
-RunConfig sharded(RunConfig config) {
-  config.parallel.shard = Sharding::optimizer;
+constexpr Sharding kShardings[] = {Sharding::optimizer, Sharding::gradients};
+
+RunConfig sharded(RunConfig config, Sharding shard) {
+  config.parallel.shard = shard;
   return config;
 }
 
@@ -43,9 +42,17 @@ RunConfig short_run(const std::string& model) {
   return config;
 }
 
-// The difference from an optimizer that is whole, over all ranks.
+// The largest difference from an optimizer that is whole, over all ranks.
 double difference(const RunConfig& config) {
-  return largest_of_ranks(largest_difference(train_on_all(whole(config)), train_on_all(sharded(config))));
+  const State expected = train_on_all(whole(config));
+  double most = 0;
+  for (const Sharding shard : kShardings) {
+    const double found = largest_difference(expected, train_on_all(sharded(config, shard)));
+    INFO("shard " << static_cast<int>(shard) << ": " << found);
+    CHECK(std::isfinite(found));
+    most = std::max(most, found);
+  }
+  return largest_of_ranks(most);
 }
 
 }  // namespace
@@ -86,6 +93,37 @@ TEST_CASE("sharded training equals sequential training") {
   for (const std::string model : {"mlp", "gpt", "vgg11"}) {
     RunConfig config = configure(case_of(model));
     const Reference reference(config);
-    check_equal(model + ", sharded", reference, train_on_all(sharded(config)));
+    for (const Sharding shard : kShardings)
+      check_equal(fmt::format("{}, shard {}", model, static_cast<int>(shard)), reference,
+                  train_on_all(sharded(config, shard)));
   }
+}
+
+TEST_CASE("a rank keeps its part of the gradients, and two buckets on their way") {
+  RunConfig config = sharded(short_run("mlp"), Sharding::gradients);
+  config.parallel.bucket_mb = config.parallel.first_bucket_mb = 1e-4;
+  const Setup setup = make_setup(on_cpu(config), Mode::data_parallel, world());
+  const auto strategy = make_replicated_strategy(setup.model, *setup.communicator, setup.config, nullptr);
+  const std::int64_t all = setup.model->parameter_count() * static_cast<std::int64_t>(sizeof(float));
+  const BucketPlan& plan = strategy->buckets().plan();
+  REQUIRE(plan.buckets.size() > 3);
+  std::int64_t largest = 0;
+  for (const BucketPlan::Bucket& bucket : plan.buckets)
+    largest = std::max(largest, bucket.elements * static_cast<std::int64_t>(sizeof(float)));
+  // Parts and buckets end with cache lines.
+  const std::int64_t lines = 64 * static_cast<std::int64_t>(plan.buckets.size() + 2) * world().size();
+  CHECK(strategy->gradient_bytes() >= all / world().size());
+  CHECK(strategy->gradient_bytes() <= all / world().size() + 2 * largest + lines);
+  for (const torch::Tensor& parameter : setup.model->parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("an embedding's gradient is scattered like any other") {
+  RunConfig config = configure(case_of("nbow"));
+  config.training.steps = 20;
+  config.parallel.sparse_gradients = SparseGradients::off;
+  CHECK(difference(config) == 0);
+  config.parallel.sparse_gradients = SparseGradients::automatic;
+  const State expected = train_on_all(sharded(config, Sharding::none));
+  CHECK(largest_of_ranks(largest_difference(expected, train_on_all(sharded(config, Sharding::gradients)))) <=
+        kTolerance);
 }
