@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 
 #include "base/durable_file.hpp"
 #include "base/text.hpp"
-#include "results/file_parts.hpp"
 #include "results/hdf5_io.hpp"
 #include "results/hdf5_types.hpp"
 #include "results/schema.hpp"
@@ -258,11 +256,19 @@ void Hdf5Output::publish() {
     if (fsync(descriptor) != 0) throw run_error("{}: cannot write to the disk: {}", path_, errno_text(errno));
     return;
   }
-  if (published_ && !is_published())
-    throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
-  DurableFile copy(path_, Writers::several);
-  copy.write_all_of(descriptor);
-  copy.commit(published_ ? Existing::replace : Existing::refuse);
+  const auto require_there = [this] {
+    if (published_ && !is_published())
+      throw run_error("{}: is gone: it was removed or moved while the run was writing it", path_);
+  };
+  require_there();
+  try {
+    DurableFile copy(path_, Writers::several);
+    copy.write_all_of(descriptor);
+    copy.commit(published_ ? Existing::replace : Existing::refuse);
+  } catch (const Error&) {
+    require_there();  // its folder may have gone meanwhile
+    throw;
+  }
   struct stat status {};
   if (stat(path_.c_str(), &status) == 0) published_ = {status.st_dev, status.st_ino};
 }

@@ -112,6 +112,27 @@ TEST_CASE("Several may write one file; what one gives up is gone, what one commi
   CHECK(text_of(path) == "first");
 }
 
+TEST_CASE("A copy of an open file, from its beginning, takes no name that another has") {
+  const TemporaryFolder folder;
+  const std::string source = folder / "source", path = folder / "file";
+  const std::string text = std::string(3 << 20, 'x') + "end";  // several reads
+  std::ofstream(source) << text;
+  const FileDescriptor open_file(open(source.c_str(), O_RDONLY));
+  REQUIRE(lseek(open_file.get(), 5, SEEK_SET) == 5);
+  std::ofstream(path) << "another";
+  {
+    DurableFile copy(path, Writers::several);
+    copy.write_all_of(open_file.get());
+    CHECK_THROWS_AS(copy.commit(Existing::refuse), Error);
+  }
+  CHECK(text_of(path) == "another");
+  CHECK(names_in(folder).size() == 2);
+  DurableFile copy(path, Writers::several);
+  copy.write_all_of(open_file.get());
+  copy.commit();
+  CHECK(text_of(path) == text);
+}
+
 TEST_CASE("Links, folders and pipes are never removed") {
   const TemporaryFolder folder;
   std::ofstream(folder / "mine") << "mine";

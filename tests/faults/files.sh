@@ -63,7 +63,9 @@ done
 start "$BIN/train_seq" --config "$work/empty.yaml" --output "$work/runs" $small --set training.epochs=100000 --set checkpoint.every_epochs=1
 folder=$(newest)
 until [ -e "$folder/checkpoint" ]; do sleep 0.1; done
+kill -STOP "$pid"  # it would make the folder anew between the two
 mv "$folder/checkpoint" "$folder/moved" && echo mine > "$folder/checkpoint"
+kill -CONT "$pid"
 ended 1 10
 said_once "$folder/checkpoint"
 [ "$(cat "$folder/checkpoint")" = mine ] || fail "a file in the place of checkpoint/ was written over"
