@@ -12,8 +12,9 @@ double exposed_transfer(const StepModel& model, const Link& link, std::int64_t r
   double busy_until = 0;
   for (std::size_t i = 0; i < model.bucket_bytes.size(); ++i) {
     const double ready = model.overlap ? model.bucket_ready[i] * backward_seconds : backward_seconds;
-    const double rounds = model.scatters ? 1 : 2;  // of the ring
-    busy_until = std::max(busy_until, ready) + rounds * link.all_gather(model.bucket_bytes[i], ranks);
+    const double bytes = model.bucket_bytes[i];
+    busy_until = std::max(busy_until, ready) +
+                 (model.scatters ? link.all_gather(bytes, ranks) : link.all_reduce(bytes, ranks));
   }
   return ranks < 2 ? 0 : std::max(0.0, busy_until - backward_seconds);
 }

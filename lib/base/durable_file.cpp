@@ -88,13 +88,14 @@ void DurableFile::write_all_of(int descriptor) {
 void DurableFile::commit(Existing existing) {
   require(fsync(file_.get()) == 0 || errno == EINVAL);  // EINVAL: a file system that cannot
   require(::close(dup(file_.get())) == 0);
-  if (existing == Existing::refuse)
+  if (existing == Existing::refuse) {
     rename_into_place(unfinished_, path_);
-  else
+  } else {
     require(std::rename(unfinished_.c_str(), path_.c_str()) == 0);
+    sync_folder_of(path_);
+  }
   unfinished_.clear();
   file_.reset();
-  sync_folder_of(path_);
 }
 
 bool is_unfinished_of_several(std::string_view name, std::string_view extension) {

@@ -27,7 +27,7 @@ const sigset_t& ending_signals() {
 SignalBlock::SignalBlock() { pthread_sigmask(SIG_BLOCK, &ending_signals(), &before_); }
 SignalBlock::~SignalBlock() {
   sigset_t ours = ending_signals();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU})
+  for (int signal = 1; signal < NSIG; ++signal)
     if (sigismember(&before_, signal) == 1) sigdelset(&ours, signal);
   const timespec at_once{};
   while (sigtimedwait(&ours, nullptr, &at_once) > 0) {

@@ -1,6 +1,6 @@
 // ParameterShards: the part of every bucket that this rank updates, where each rank updates one (stage 1 of ZeRO,
-// Rajbhandari et al. 2020; for stage 2 see GradientShards), and how all ranks then come to have all parameters. It knows nothing of optimizers: what
-// one keeps for its parts has their layout.
+// Rajbhandari et al. 2020; for stage 2 see GradientShards), and how all ranks then come to have all parameters. It
+// knows nothing of optimizers: what one keeps for its parts has their layout.
 #pragma once
 
 #include <torch/types.h>
